@@ -41,10 +41,10 @@ impl BearerCredentials {
         Self::build(&id, &token)
     }
 
-    /// Creates credentials from one text, `admin_user_id:access_token`. The first colon ends the id.
+    /// Creates credentials from one string, `admin_user_id:access_token`. The first colon ends the id.
     ///
     /// # Errors
-    /// Returns an error if the text has no colon, or in the cases of [`new`](Self::new).
+    /// Returns an error if the string has no colon, or in the cases of [`new`](Self::new).
     pub fn from_text(text: impl Into<String>) -> Result<Self, CredentialsError> {
         let text = Zeroizing::new(text.into());
         let (id, token) = text.split_once(':').ok_or(CredentialsError::NoColon)?;
@@ -93,7 +93,7 @@ impl BearerCredentials {
     }
 
     fn build(id: &str, token: &str) -> Result<Self, CredentialsError> {
-        // Stricter than `HeaderValue`: HTTP trims outer spaces on the way, and the exchange would see another text.
+        // Stricter than `HeaderValue`: HTTP trims outer spaces, so the exchange would receive another value.
         let is_plain =
             |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
         // A private key must not be sent to anyone. A token may look like one.
@@ -104,7 +104,7 @@ impl BearerCredentials {
             return Err(CredentialsError::InvalidAccessToken);
         }
         let parts = ["Bearer ", id, ":", token];
-        // Of the full capacity from the start, as growing would leave a part of the token in memory.
+        // Full capacity from the start, because growing would leave a part of the token in memory.
         let length = parts.iter().map(|part| part.len()).sum();
         let mut value = Zeroizing::new(Vec::with_capacity(length));
         for part in parts {

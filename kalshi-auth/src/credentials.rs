@@ -14,7 +14,7 @@ use crate::{
     signing_text,
 };
 
-/// An API key: its id together with the private key, or another [`Signer`], that signs for it.
+/// An API key: its id, and the private key or another [`Signer`] that signs for it.
 ///
 /// Cheap to clone. `Debug` shows neither the id nor the key.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Credentials {
         Self::build(key_id.into(), Kind::Local(key))
     }
 
-    /// Creates credentials that sign with a [`Signer`] of your own, e.g. a key management service.
+    /// Creates credentials that sign with a custom [`Signer`], e.g. a key management service.
     ///
     /// # Errors
     /// Returns an error if `key_id` is empty, is a key itself, or cannot be sent as a header.
@@ -51,7 +51,7 @@ impl Credentials {
     }
 
     fn build(key_id: String, signer: Kind) -> Result<Self, CredentialsError> {
-        // It may be a key in the wrong place, so it is wiped unless it is used.
+        // It may be a misplaced key, so it is wiped unless it is used.
         let key_id = Zeroizing::new(key_id);
         let mut key_header = header_of_key_id(&key_id)?;
         key_header.set_sensitive(true);
@@ -109,7 +109,7 @@ impl Credentials {
         };
         let key_id = text(key_id, &id_variable)?;
         let key_id = format::unquoted_str(&key_id);
-        // Checked before it is copied, as it may be a key in the wrong place.
+        // Checked before it is copied, because it may be a misplaced key.
         header_of_key_id(key_id)?;
         let pem = get(&pem_variable)
             .map(|value| text(value, &pem_variable))
@@ -191,7 +191,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Checks a key id, and returns it as a header's value.
+/// Checks a key id and returns it as a header value.
 fn header_of_key_id(key_id: &str) -> Result<HeaderValue, CredentialsError> {
     if key_id.is_empty() {
         return Err(CredentialsError::EmptyKeyId);
@@ -200,14 +200,14 @@ fn header_of_key_id(key_id: &str) -> Result<HeaderValue, CredentialsError> {
     if format::is_key_or_piece(key_id.as_bytes()) {
         return Err(CredentialsError::KeyInPlaceOfKeyId);
     }
-    // Stricter than `HeaderValue`: HTTP trims outer spaces on the way, and the exchange would see another id.
+    // Stricter than `HeaderValue`: HTTP trims outer spaces, so the exchange would receive another id.
     if !key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(CredentialsError::InvalidKeyId);
     }
     HeaderValue::from_str(key_id).map_err(|_| CredentialsError::InvalidKeyId)
 }
 
-/// Removes quotes around a path. A path that is not UTF-8 is returned as it is.
+/// Removes quotes around a path. A path that is not UTF-8 is returned unchanged.
 fn unquoted_path(path: &OsStr) -> &Path {
     match path.to_str() {
         Some(path) => Path::new(format::unquoted_str(path.trim())),
@@ -215,7 +215,7 @@ fn unquoted_path(path: &OsStr) -> &Path {
     }
 }
 
-/// Returns a variable's value as text, which is wiped when dropped, as it may be a secret.
+/// Returns the value of a variable as a string. It is wiped when dropped, because it may be a secret.
 pub(crate) fn text(value: OsString, variable: &str) -> Result<Zeroizing<String>, CredentialsError> {
     match String::from_utf8(value.into_encoded_bytes()) {
         Ok(text) => Ok(Zeroizing::new(text)),

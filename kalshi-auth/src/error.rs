@@ -12,22 +12,22 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Error of reading or generating a key.
 ///
-/// No message holds any part of the key or of its passphrase.
+/// No message contains any part of the key or its passphrase.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text has no `-----BEGIN ...-----` line.
+    /// The input has no `-----BEGIN ...-----` line.
     #[error(
         "this is not a PEM key: it has no `-----BEGIN ...-----` line; give the whole text of the key file, \
          or the file's path where a path is asked for"
     )]
     NotPem,
-    /// The PEM begins but is cut off or garbled.
+    /// The PEM is truncated or corrupt.
     #[error("the PEM is damaged: {reason}; copy the key file again, whole and unchanged")]
     Malformed {
-        /// The part that is wrong.
+        /// The invalid part.
         reason: &'static str,
-        /// The decoder's own error, if it had one.
+        /// The decoder's error, if it reported one.
         source: Option<Source>,
     },
     /// A public key was given where a private key is needed.
@@ -64,7 +64,7 @@ pub enum KeyError {
          or create the key with `openssl genpkey`"
     )]
     OpenSsh,
-    /// Text in UTF-16.
+    /// The key is encoded in UTF-16 instead of UTF-8.
     #[error(
         "this key is UTF-16 text; save it as UTF-8, e.g. with `iconv -f UTF-16 -t UTF-8 <file>`, \
          or with `Set-Content -Encoding utf8` in PowerShell"
@@ -81,12 +81,12 @@ pub enum KeyError {
          `JWK.from_json(text).export_to_pem(private_key=True, password=None)`"
     )]
     Jwk,
-    /// A PEM block that is no key.
+    /// A PEM block that is not a key.
     #[error(
         "this PEM holds `{label}`, not a key; give the block that begins with `-----BEGIN PRIVATE KEY-----`"
     )]
     UnknownLabel {
-        /// The words after `BEGIN`.
+        /// The label, i.e. the string after `BEGIN`.
         label: String,
     },
     /// An RSA key of fewer than 2048 bits.
@@ -94,7 +94,7 @@ pub enum KeyError {
         "this RSA key has {bits} bits, and fewer than 2048 are not safe; create a key of 2048 to 4096 bits"
     )]
     TooShort {
-        /// Size of the modulus.
+        /// Size of the modulus in bits.
         bits: usize,
     },
     /// An RSA key of more than 4096 bits.
@@ -102,7 +102,7 @@ pub enum KeyError {
         "this RSA key has {bits} bits, and more than 4096 are not supported; create a key of 2048 to 4096 bits"
     )]
     TooLong {
-        /// Size of the modulus.
+        /// Size of the modulus in bits.
         bits: usize,
     },
     /// An RSA key whose public exponent is even, below 3 or over 33 bits.
@@ -128,7 +128,7 @@ pub enum KeyError {
         "this key is encrypted; give its passphrase too (`from_pem_with_passphrase`, or the `..._PASSPHRASE` variable)"
     )]
     PassphraseNeeded,
-    /// The passphrase does not open the key.
+    /// The passphrase does not decrypt the key.
     #[error(
         "the passphrase does not open this key; check it for a stray space or line break or for quotes around it, \
          and that it belongs to this key"
@@ -149,10 +149,10 @@ pub enum KeyError {
         encryption::MAX_SCRYPT_MEMORY >> 20
     )]
     ExpensiveEncryption {
-        /// The function with its parameters.
+        /// The key derivation function and its parameters.
         found: String,
     },
-    /// The text is too long for a key.
+    /// The input is too long for a key.
     #[error(
         "this text is longer than {} KiB, which no key is; give the key alone",
         pem::MAX_BYTES >> 10
@@ -171,7 +171,7 @@ pub enum KeyError {
     FileNotFound {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
         path: Option<PathBuf>,
-        /// The system's error.
+        /// Error reported by the operating system.
         source: io::Error,
     },
     /// The file exists but cannot be read.
@@ -182,7 +182,7 @@ pub enum KeyError {
     FileUnreadable {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
         path: Option<PathBuf>,
-        /// The system's error.
+        /// Error reported by the operating system.
         source: io::Error,
     },
     /// The file is too large for a key.
@@ -206,7 +206,7 @@ pub enum KeyError {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
         path: Option<PathBuf>,
     },
-    /// The file is not text.
+    /// The file is not encoded in UTF-8.
     #[error(
         "the key file {} is not UTF-8 text; a binary (DER) key is turned into PEM with \
          `openssl pkey -inform DER -in <file>`", key_file::at(path.as_ref())
@@ -220,9 +220,9 @@ pub enum KeyError {
         "{backend:?} rejected this key ({reason}); sign with another backend (`PrivateKey::with_backend`)"
     )]
     Backend {
-        /// The library.
+        /// The library that rejected the key.
         backend: Backend,
-        /// Its reason, in its own words.
+        /// Reason reported by the library.
         reason: String,
     },
     /// No key could be generated.
@@ -237,16 +237,16 @@ pub enum SignerError {
     /// The signing library failed.
     #[error("{backend:?} could not sign; check that the system's random number generator works")]
     Backend {
-        /// The library.
+        /// The library that failed to sign.
         backend: Backend,
     },
-    /// A [`Signer`](crate::Signer) of your own failed.
+    /// A custom [`Signer`](crate::Signer) failed.
     #[error("the signer failed; see the source of this error")]
     Signer(#[source] Source),
 }
 
 impl SignerError {
-    /// Wraps the error of a [`Signer`](crate::Signer) of your own. It must not show secrets.
+    /// Wraps the error of a custom [`Signer`](crate::Signer). The error must not contain secrets.
     pub fn signer(source: impl Into<Source>) -> Self {
         Self::Signer(source.into())
     }
@@ -261,7 +261,7 @@ pub enum CredentialsError {
         "{variable} is not set; set it to the API key's id, as the account's API keys page shows it"
     )]
     KeyIdNotSet {
-        /// The variable's name.
+        /// Name of the environment variable.
         variable: String,
     },
     /// Neither variable for the private key is set.
@@ -269,9 +269,9 @@ pub enum CredentialsError {
         "neither {pem_variable} nor {path_variable} is set; set the first to the key's PEM or the second to its file's path"
     )]
     KeyNotSet {
-        /// The variable that may hold the PEM.
+        /// Name of the variable for the PEM.
         pem_variable: String,
-        /// The variable that may hold the path.
+        /// Name of the variable for the path.
         path_variable: String,
     },
     /// Both variables for the private key are set.
@@ -279,15 +279,15 @@ pub enum CredentialsError {
         "both {pem_variable} and {path_variable} are set; unset one of them, so that it is clear which key signs"
     )]
     BothKeysSet {
-        /// The variable that may hold the PEM.
+        /// Name of the variable for the PEM.
         pem_variable: String,
-        /// The variable that may hold the path.
+        /// Name of the variable for the path.
         path_variable: String,
     },
     /// A variable's value is not UTF-8.
     #[error("{variable} does not hold UTF-8 text; set it again")]
     NotUtf8 {
-        /// The variable's name.
+        /// Name of the environment variable.
         variable: String,
     },
     /// The key id is empty.
@@ -303,10 +303,10 @@ pub enum CredentialsError {
         "the key id cannot be sent as a header; remove spaces, line breaks and characters outside ASCII"
     )]
     InvalidKeyId,
-    /// The private key that a variable holds or names is unusable.
+    /// The private key in a variable, or in the file that the variable names, is unusable.
     #[error("the private key that {variable} gives is unusable")]
     Key {
-        /// The variable's name.
+        /// Name of the environment variable.
         variable: String,
         /// Error of the key.
         source: KeyError,
@@ -316,10 +316,10 @@ pub enum CredentialsError {
         "{variable} is not set; set it as the Security page of https://klearing.kalshi.com shows it"
     )]
     BearerNotSet {
-        /// The variable's name.
+        /// Name of the environment variable.
         variable: String,
     },
-    /// The text of bearer credentials has no colon. The message does not repeat it.
+    /// The string with bearer credentials has no colon. The message does not repeat it.
     #[error(
         "bearer credentials have the form `admin_user_id:access_token`, and this text has no colon"
     )]
@@ -345,24 +345,24 @@ pub enum ClockError {
     /// The system's clock is before 1970.
     #[error("the system's clock is before 1970; set it, best with a time service such as NTP")]
     BeforeUnixEpoch(#[source] SystemTimeError),
-    /// A [`Clock`](crate::Clock) of your own failed.
+    /// A custom [`Clock`](crate::Clock) failed.
     #[error("the clock failed; see the source of this error")]
     Other(#[source] Source),
 }
 
-/// Reason for which [`SigningMiddleware`](crate::SigningMiddleware) or [`BearerMiddleware`](crate::BearerMiddleware) did not
-/// send a request.
+/// Reason why [`SigningMiddleware`](crate::SigningMiddleware) or [`BearerMiddleware`](crate::BearerMiddleware) did not send a
+/// request.
 ///
-/// It arrives inside `reqwest_middleware::Error::Middleware`; take it out with `downcast_ref::<SigningMiddlewareError>()`.
+/// It is wrapped in `reqwest_middleware::Error::Middleware`; get it with `downcast_ref::<SigningMiddlewareError>()`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningMiddlewareError {
-    /// The request goes to another origin than the one it may go to.
+    /// The request goes to an origin for which the credentials are not meant.
     #[error(
         "a request to {found} was stopped, as these credentials are for {expected} only; use one client for each host"
     )]
     OtherOrigin {
-        /// The origin the middleware was made for.
+        /// The origin of the middleware.
         expected: String,
         /// The origin of the request.
         found: String,
@@ -370,7 +370,7 @@ pub enum SigningMiddlewareError {
     /// A bearer token would be sent over plaintext to another machine.
     #[error("a bearer token was not sent over plaintext to {origin}; use https")]
     Plaintext {
-        /// The origin the middleware was made for.
+        /// The origin of the middleware.
         origin: String,
     },
     /// The time is unknown.
@@ -381,7 +381,7 @@ pub enum SigningMiddlewareError {
     Sign(#[from] SignerError),
 }
 
-/// Reason for which [`Verifier`](crate::Verifier) rejected a request.
+/// Reason why [`Verifier`](crate::Verifier) rejected a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -421,12 +421,12 @@ pub enum VerifyError {
     /// The signature does not match.
     #[error("the signature does not match the request{}", hint_text(.hint.as_ref()))]
     SignatureMismatch {
-        /// The text that was signed instead, if it is one of the usual wrong ones.
+        /// The string that was signed instead, if it is a common mistake.
         hint: Option<MismatchHint>,
     },
 }
 
-/// Text that a signature that does not match covers instead.
+/// The string that a mismatched signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MismatchHint {

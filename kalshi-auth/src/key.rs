@@ -22,9 +22,8 @@ const SELF_TEST_TEXT: &[u8] = b"kalshi-auth self-test";
 /// Parsed once and cheap to clone. `Debug` shows only the algorithm.
 ///
 /// Keys are read from PEM: PKCS#8 (plain, or encrypted with PBES2), or PKCS#1 for RSA, under either label. Line breaks
-/// may be `\r
-/// ` or a literal backslash followed by `n`, as is common in environment variables. Quotes, white space and other
-/// content may surround the PEM, and the whole may be encoded in base64.
+/// may be `\n`, `\r\n`, or a literal backslash followed by `n`, as is common in environment variables. Quotes, white space
+/// and other content may surround the PEM, and the whole may be encoded in base64.
 ///
 /// A key is tested when it is loaded: it signs a fixed message, and its public half verifies the signature.
 ///

@@ -17,8 +17,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unsigned;
 
-/// Offset in milliseconds that is added to the timestamp of one request, for a clock that is known to be off: put it into
-/// the request's extensions.
+/// Offset in milliseconds that is added to the timestamp of one request, to correct a wrong clock. Put it into the request's
+/// extensions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClockOffset(pub i64);
 

@@ -37,7 +37,7 @@ impl Origin {
         })
     }
 
-    /// Returns an error if what is sent there can be read on its way: over plaintext to another machine.
+    /// Returns an error for a plaintext origin on another machine, because requests could be read in transit.
     pub(crate) fn check_secrecy(&self) -> Result<(), SigningMiddlewareError> {
         let host = self.host.as_deref().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']');

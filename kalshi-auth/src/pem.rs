@@ -25,8 +25,7 @@ pub(crate) struct Block {
 /// Returns the first block of `text` whose label ends in `wanted`, or else the first block.
 ///
 /// More tolerant than RFC 7468, because keys are copied through environment variables and web forms: line breaks may be
-/// `\r
-/// `, a literal backslash followed by `n`, or spaces; other content and quotes may surround the blocks; and the whole
+/// `\r\n`, a literal backslash followed by `n`, or spaces; other content and quotes may surround the blocks; and the whole
 /// input, or the DER bytes alone, may be base64.
 pub(crate) fn read(text: &str, wanted: &str) -> Result<Block, KeyError> {
     if text.len() > MAX_BYTES {

@@ -1,4 +1,4 @@
-//! Description of an API for the runtime.
+//! The traits by which an API crate describes its API to the runtime.
 
 use std::fmt;
 
@@ -9,45 +9,45 @@ use crate::{
     operation::Operation,
 };
 
-/// One of the exchange's APIs, as its crate describes it to the runtime.
+/// An API of the exchange.
 ///
-/// API crates implement this for a marker type; programs see it only as the type parameter of
+/// API crates implement this trait for a marker type. Applications see it only as the type parameter of
 /// [`ClientBuilder`](crate::ClientBuilder).
 pub trait Api: Sized + Send + Sync + 'static {
     /// The API's client, a newtype around [`Core`].
     type Client: Clone + Send + Sync + 'static;
 
-    /// The hosts that serve the API.
+    /// The environments in which the API is available, and their hosts.
     type Environment: Environment;
 
-    /// The credentials that the API's requests carry.
+    /// The credentials of the API's requests.
     type Credentials: ApiCredentials;
 
-    /// `User-Agent` of requests unless the program sets another, such as `kalshi-sdk/0.1.0`.
+    /// The default `User-Agent` header, such as `kalshi-sdk/0.1.0`.
     const USER_AGENT: &'static str;
 
-    /// Every operation of the API.
+    /// All operations of the API.
     const OPERATIONS: &'static [Operation];
 
-    /// The rate limits of a client for which none are set: those of an account of the lowest tier.
+    /// Returns the default rate limits: those of an account in the lowest tier.
     #[must_use]
     fn default_limits() -> RateLimits {
         RateLimits::default()
     }
 
-    /// Makes the API's client.
+    /// Creates the API's client.
     fn client(core: Core, environment: Self::Environment) -> Self::Client;
 
-    /// Reads the account's limits from the exchange and applies them to the client's rate limiter. Called once before the
-    /// first signed request of a client with [`RateLimits::Discovered`](crate::limits::RateLimits::Discovered).
+    /// Reads the account's limits from the exchange and applies them to the client's rate limiter. Called once, before the first
+    /// signed request of a client with [`RateLimits::Discovered`](crate::limits::RateLimits::Discovered).
     fn discover_limits(client: Self::Client) -> Discovery;
 }
 
-/// The hosts of an API, as its crate lists them.
+/// An environment of an API, such as production or demo, with its hosts.
 pub trait Environment: Clone + Default + fmt::Debug + Send + Sync + 'static {
-    /// Base URL of the REST API, without a trailing slash.
+    /// Returns the base URL of the REST API, without a trailing slash.
     fn rest_url(&self) -> &str;
 
-    /// URL of the WebSocket API, or `None` if the API has none.
+    /// Returns the URL of the WebSocket API, or `None` if there is none.
     fn websocket_url(&self) -> Option<&str>;
 }

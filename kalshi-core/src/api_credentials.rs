@@ -1,4 +1,4 @@
-//! Credentials as clients use them: signatures or a bearer token.
+//! Credentials as used by clients: a signing key or a bearer token.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use kalshi_auth::{BearerCredentials, BearerMiddleware, Clock, Credentials, Signi
 use reqwest::Url;
 use reqwest_middleware::Middleware;
 
-/// Credentials of an API's requests: [`Credentials`] sign each request, [`BearerCredentials`] add a token to it.
+/// The credentials of an API: [`Credentials`] sign each request, [`BearerCredentials`] add a token to it.
 ///
-/// API crates name one of them as [`Api::Credentials`](crate::Api::Credentials). The trait cannot be implemented for other types.
+/// An API crate chooses one of them as [`Api::Credentials`](crate::Api::Credentials). The trait is sealed.
 pub trait ApiCredentials: Clone + Send + Sync + sealed::Sealed + 'static {
-    /// `true` if requests are signed with a timestamp, so that this machine's clock matters.
+    /// `true` if requests are signed with a timestamp, which makes the local clock relevant.
     #[doc(hidden)]
     const SIGNS: bool;
 
-    /// Returns the middleware that adds the credentials to requests to one origin.
+    /// Returns the middleware that adds the credentials to requests to `origin`.
     #[doc(hidden)]
     fn middleware(self, origin: &Url, clock: Arc<dyn Clock>) -> Arc<dyn Middleware>;
 
-    /// Returns the credentials that sign WebSocket handshakes, or `None` if these sign nothing.
+    /// Returns the credentials that sign WebSocket handshakes, or `None` for bearer credentials.
     #[doc(hidden)]
     fn signing(&self) -> Option<&Credentials>;
 }

@@ -1,4 +1,4 @@
-//! Rejections by the exchange, in any of the shapes that it sends.
+//! Error responses of the exchange, parsed from all formats that it sends.
 
 use std::{
     error::Error as StdError,
@@ -18,11 +18,11 @@ use crate::{
     excerpt::{EXCERPT, WITHHELD, holds_private_key, short},
 };
 
-/// A rejection by the exchange.
+/// An error response: the exchange rejected the request.
 ///
-/// The exchange sends several shapes: an object with a code, the same below `error`, a string below `error` or `msg`. Proxies send
-/// HTML pages, other objects, or nothing; [`is_from_exchange`](Self::is_from_exchange) tells them apart. The status is always
-/// known, the other fields only if the response contains them.
+/// The exchange sends errors in several formats: an object with a code, such an object below `error`, or a string below `error` or
+/// `msg`. Proxies send HTML pages, other objects or empty bodies; use [`is_from_exchange`](Self::is_from_exchange) to distinguish
+/// them. The status is always present, the other fields only if the response contains them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
@@ -32,18 +32,18 @@ pub struct ApiError {
     details: Option<String>,
     service: Option<String>,
     retry_after: Option<Duration>,
-    /// The body has one of the shapes that the exchange sends.
+    /// `true` if the body has one of the exchange's formats.
     is_from_exchange: bool,
-    /// The body has fields beyond those of an error, so it may report something done as well.
-    has_more: bool,
-    /// Requests of the API are signed with a timestamp, which may be the reason of a 401.
+    /// `true` if the body has fields other than those of an error, so that it may also report a success.
+    has_other_fields: bool,
+    /// `true` if the API's requests are signed with a timestamp, which may have caused a 401.
     api_signs: bool,
 }
 
 impl ApiError {
-    /// Parses the body of a rejection. `now` is the exchange's time, for a response without a `Date` header.
+    /// Parses an error response. `now` is the exchange's time, used if the response has no `Date` header.
     ///
-    /// A body that is not whole, or longer than the limit, has no code: its beginning is the message.
+    /// If the body is incomplete or longer than the limit, there is no code and its beginning becomes the message.
     pub(crate) fn read(
         status: StatusCode,
         headers: &HeaderMap,
@@ -59,8 +59,8 @@ impl ApiError {
             details: None,
             service: None,
             is_from_exchange: false,
-            // What was not read may report something done.
-            has_more: !is_whole,
+            // The part that was not read may report a success.
+            has_other_fields: !is_whole,
             api_signs: true,
             retry_after: retry_after(headers, now),
         };
@@ -88,7 +88,7 @@ impl ApiError {
         error
     }
 
-    /// Returns the same rejection by an API whose requests are not signed, so that this machine's clock is no reason.
+    /// Marks the error as one of an API without signatures, for which the local clock cannot be the cause.
     pub(crate) fn with_unsigned_api(self) -> Self {
         Self {
             api_signs: false,
@@ -96,7 +96,7 @@ impl ApiError {
         }
     }
 
-    /// Makes a text that is not an error object the message; of an HTML page, its title.
+    /// Uses a body that is not an error object as the message. Of an HTML page, only the title is used.
     fn set_text(&mut self, text: &str) {
         let html = text.trim_start().starts_with('<');
         let text = if html {
@@ -109,7 +109,7 @@ impl ApiError {
             .map(|text| short(&text, EXCERPT));
     }
 
-    /// The rejection of one item of a batch, inside a response with that status.
+    /// Creates the error for one item of a batch in a response with this status.
     pub(crate) fn from_item(status: StatusCode, response: ErrorResponse) -> Self {
         let mut error = Self {
             status,
@@ -118,7 +118,7 @@ impl ApiError {
             details: None,
             service: None,
             is_from_exchange: response.code.as_ref().is_some_and(|code| !code.is_empty()),
-            has_more: false,
+            has_other_fields: false,
             api_signs: true,
             retry_after: None,
         };
@@ -126,24 +126,24 @@ impl ApiError {
         error
     }
 
-    /// Returns `true` if the body has fields beyond those of an error, and so may report something done as well.
-    pub(crate) fn has_more(&self) -> bool {
-        self.has_more
+    /// Returns `true` if the body has fields other than those of an error, so that it may also report a success.
+    pub(crate) fn has_other_fields(&self) -> bool {
+        self.has_other_fields
     }
 
     fn read_fields(&mut self, fields: Map<String, Value>) {
-        const OWN: [&str; 7] = [
+        const ERROR_FIELDS: [&str; 7] = [
             "code", "details", "error", "message", "msg", "service", "status",
         ];
-        // A rejection may carry anything else, such as the id of a trace, but not an order.
-        const DONE: [&str; 3] = ["order", "order_id", "orders"];
+        // Error responses may have additional fields, such as a trace id, but not an order.
+        const SUCCESS_FIELDS: [&str; 3] = ["order", "order_id", "orders"];
         let success = self.status.is_success();
-        self.has_more = fields.iter().any(|(name, value)| {
+        self.has_other_fields = fields.iter().any(|(name, value)| {
             let name = name.as_str();
             let counts = if success {
-                !OWN.contains(&name)
+                !ERROR_FIELDS.contains(&name)
             } else {
-                DONE.contains(&name)
+                SUCCESS_FIELDS.contains(&name)
             };
             counts && !value.is_null()
         });
@@ -169,21 +169,22 @@ impl ApiError {
             .all(|field| field.is_none())
     }
 
-    /// Returns `true` if the body has a shape that the exchange sends: a `code`, alone or below `error`, a `msg` with the status 400,
-    /// or a text below `error` with the status 429. Anything else may come from a proxy and says nothing about the request.
+    /// Returns `true` if the body has one of the exchange's formats: a `code` at the top level or below `error`, a `msg` with
+    /// status 400, or a string below `error` with status 429. Any other body may come from a proxy and says nothing about the
+    /// outcome of the request.
     #[must_use]
     pub fn is_from_exchange(&self) -> bool {
         self.is_from_exchange
     }
 
-    /// Returns `true` if trading is paused, on the whole exchange or in this market: `exchange_is_paused`, `trading_is_paused`.
+    /// Returns `true` if trading is paused on the whole exchange (`exchange_is_paused`) or in this market (`trading_is_paused`).
     #[must_use]
     pub fn is_trading_paused(&self) -> bool {
         matches!(self.bare_code(), "exchange_is_paused" | "trading_is_paused")
     }
 
-    /// Returns `true` if the account lacks money for the order, also where it has some on another shard: `insufficient_balance`,
-    /// `insufficient_shard_balance`, and the `user_not_found` of a shard without any money of the account.
+    /// Returns `true` if the account lacks the funds for the order: `insufficient_balance`, or `insufficient_shard_balance` if the
+    /// funds are on another shard, or `user_not_found` from a shard on which the account has no funds.
     #[must_use]
     pub fn is_insufficient_funds(&self) -> bool {
         match self.bare_code() {
@@ -194,49 +195,50 @@ impl ApiError {
         }
     }
 
-    /// Returns `true` if a `post_only` order would have traded immediately: `invalid_order` with the details `post only cross`.
+    /// Returns `true` if a `post_only` order would have traded immediately: the code is `invalid_order` and the details
+    /// are `post only cross`.
     #[must_use]
     pub fn is_post_only_cross(&self) -> bool {
         self.bare_code() == "invalid_order" && self.details() == Some("post only cross")
     }
 
-    /// The code without what follows a colon.
+    /// Returns the code up to a colon, if it contains one.
     pub(crate) fn bare_code(&self) -> &str {
         let code = self.code().unwrap_or_default();
         code.split_once(':').map_or(code, |(bare, _)| bare).trim()
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The exchange's code, such as `insufficient_balance`.
+    /// Returns the exchange's error code, such as `insufficient_balance`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// The exchange's message; for an HTML page, its title.
+    /// Returns the exchange's message, or the title if the body is an HTML page.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// Further details; an object is returned as JSON.
+    /// Returns further details. If they are an object, it is returned as JSON.
     #[must_use]
     pub fn details(&self) -> Option<&str> {
         self.details.as_deref()
     }
 
-    /// The service of the exchange that rejected the request.
+    /// Returns the service of the exchange that rejected the request.
     #[must_use]
     pub fn service(&self) -> Option<&str> {
         self.service.as_deref()
     }
 
-    /// Time to wait before another attempt, if the response has a `Retry-After` header.
+    /// Returns the time to wait before another attempt, if the response has a `Retry-After` header. At most a day.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -246,8 +248,8 @@ impl ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status.is_success() {
-            // An item of a batch, or an error that came with a success.
-            true => f.write_str("the exchange rejected it")?,
+            // A batch item, or an error in a response with a success status.
+            true => f.write_str("rejected by the exchange")?,
             false => write!(f, "the exchange responded with {}", self.status)?,
         }
         let parts = [&self.code, &self.message, &self.details]
@@ -271,7 +273,7 @@ impl fmt::Display for ApiError {
 }
 
 impl ApiError {
-    /// What to do about a 401, by its cause.
+    /// Returns advice for a 401, depending on its cause.
     fn auth_advice(&self) -> &'static str {
         let reason = self.details().or(self.message()).unwrap_or_default();
         match self.bare_code() {
@@ -279,10 +281,10 @@ impl ApiError {
                 "; the access token may be wrong, expired or of another environment"
             }
             "authentication_error" if reason.contains("INCORRECT_API_KEY_SIGNATURE") => {
-                "; the exchange knows the key id, but the private key is not the one that belongs to it"
+                "; the key id exists, but the private key does not belong to it"
             }
             "authentication_error" if reason.contains("NOT_FOUND") => {
-                "; there is no such key id in this environment: check the id, and that key and environment are both production or \
+                "; the key id does not exist in this environment: check the id, and that key and environment are both production or \
                  both demo"
             }
             "header_timestamp_expired" => "; synchronise this machine's clock",
@@ -299,7 +301,7 @@ impl ApiError {
         }
     }
 
-    /// Returns `true` if a 401 may be due to this machine's clock.
+    /// Returns `true` if the local clock may have caused a 401.
     pub(crate) fn may_be_clock(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
             && (self.is_expired_timestamp() || self.api_signs && !self.is_from_exchange)
@@ -316,29 +318,29 @@ impl ApiError {
 
 impl StdError for ApiError {}
 
-/// The error object of the spec, also used for the failed items of a batch.
+/// The error object of the spec, also used for failed items of a batch.
 ///
-/// It deserializes from any shape that the exchange sends: the fields at the top or below `error`, a string below `error` or
-/// `msg`, or a string alone. `details` may be any JSON.
+/// It deserializes from all formats of the exchange: fields at the top level or below `error`, a string below `error` or `msg`, or
+/// just a string. `details` may be any JSON value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ErrorResponse {
-    /// The exchange's code, such as `insufficient_balance`. Absent if the response has none.
+    /// The exchange's error code, such as `insufficient_balance`. `None` if the response has no code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The exchange's message. Absent if the response has none.
+    /// The exchange's message. `None` if the response has no message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Further details; an object is given as JSON. Absent if the response has none.
+    /// Further details. An object is stored as JSON text. `None` if the response has no details.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
-    /// The service of the exchange that rejected the request. Absent if the response does not name it.
+    /// The service of the exchange that rejected the request. `None` if the response does not name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
 }
 
 impl ErrorResponse {
-    /// Returns `true` if any field is set; Go encodes an error that is not set as an empty string or object.
+    /// Returns `true` if any field has a value. Go encodes an unset error as an empty string or object.
     pub(crate) fn is_set(&self) -> bool {
         let fields = [&self.code, &self.message, &self.details];
         fields.into_iter().flatten().any(|text| !text.is_empty())
@@ -355,10 +357,10 @@ impl ErrorResponse {
             Some(Value::Null) | None => None,
             Some(other) => Some(other.to_string()),
         };
-        // Codes of the exchange are strings. A number is a gateway's.
+        // The exchange's codes are strings. Numbers come from gateways.
         let code = text("code").filter(|code| is_code(code));
         let message = text("message").or_else(|| text("msg"));
-        // A string below `error` is the message, or the code if there is a message.
+        // A string below `error` is the message. If there is a message as well, it is the code.
         let (code, message) = match (code, message) {
             (None, Some(message)) => (outer, Some(message)),
             (code, message) => (code, message.or(outer)),
@@ -379,7 +381,7 @@ impl<'de> Deserialize<'de> for ErrorResponse {
                 let text = Value::Object(fields.clone()).to_string();
                 let has_value = fields.values().any(is_set);
                 let mut response = Self::read(fields);
-                // An error of another kind is still an error.
+                // An object in an unknown format is still an error, with its JSON as the message.
                 if has_value && !response.is_set() {
                     response.message = Some(text);
                 }
@@ -398,12 +400,12 @@ impl<'de> Deserialize<'de> for ErrorResponse {
     }
 }
 
-/// Returns `true` unless the code is a number, which a gateway's is.
+/// Returns `false` if the code is a number, as gateways send.
 fn is_code(code: &str) -> bool {
     code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Returns `false` for what Go encodes for a value that is not set.
+/// Returns `false` for the values that Go encodes for unset fields.
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -415,7 +417,7 @@ fn is_set(value: &Value) -> bool {
     }
 }
 
-/// Returns `true` for an object with a `code` that is a string, also below `error`.
+/// Returns `true` for an object with a string `code`, at the top level or below `error`.
 fn has_code(value: &Value) -> bool {
     match value.get("error") {
         Some(inner @ Value::Object(_)) => has_code(inner),
@@ -425,8 +427,8 @@ fn has_code(value: &Value) -> bool {
     }
 }
 
-/// The wait of a `Retry-After` header: a number of seconds or a date of the exchange. The response's own `Date` tells the
-/// exchange's time best, so that this machine's clock does not matter; without one, it is `now`.
+/// Returns the wait that a `Retry-After` header asks for: a number of seconds or a date. A date is compared with the response's own
+/// `Date`, so that the local clock does not matter, or with `now` if there is none.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
     let date = |text| httpdate::parse_http_date(text).ok();
@@ -437,11 +439,11 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             .duration_since(text(DATE).and_then(date).unwrap_or(now))
             .unwrap_or_default(),
     };
-    // More than a day is useless and could overflow a caller's clock.
+    // Limited to a day: a longer wait is useless and could overflow a caller's arithmetic.
     Some(wait.min(Duration::from_secs(86_400)))
 }
 
-/// The title of an HTML page.
+/// Returns the title of an HTML page.
 fn title(page: &str) -> Option<String> {
     let lower = page.to_ascii_lowercase();
     let start = lower.find("<title>")? + "<title>".len();

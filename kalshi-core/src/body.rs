@@ -1,26 +1,26 @@
-//! Reads response bodies within bounds. The length that counts is the one after decompression.
+//! Reads response bodies up to a limit, which applies to the decompressed size.
 
 use bytes::Bytes;
 use reqwest::Response;
 
-/// Default limit of a response body, in bytes.
+/// Default maximum size of a response body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// Limit of the body of a rejection, in bytes.
+/// Maximum size of the body of an error response, in bytes.
 pub(crate) const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 
-/// Most bytes that are allocated because a `Content-Length` announces them.
+/// Maximum number of bytes to reserve because of a `Content-Length` header.
 const MAX_RESERVED: u64 = 1024 * 1024;
 
-/// A body, or its beginning.
+/// A response body, or its beginning.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
-    /// `false` if the body is longer than `bytes`.
+    /// `false` if the body was longer than `bytes`.
     pub(crate) is_whole: bool,
 }
 
-/// Reads at most `max` bytes of a body. Dropping the response then closes the connection if the body was not read to its end.
+/// Reads at most `max` bytes of a body. If the body is longer, dropping the response closes the connection.
 pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, reqwest::Error> {
     let Some(first) = response.chunk().await? else {
         return Ok(Body {
@@ -28,7 +28,7 @@ pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, re
             is_whole: true,
         });
     };
-    // Most bodies arrive in one chunk, which needs no copy.
+    // Most bodies arrive in one chunk, which is returned without a copy.
     if first.len() > max {
         return Ok(Body {
             bytes: first.slice(..max),
@@ -43,9 +43,9 @@ pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, re
             bytes.reserve(first.len() + chunk.len().max(rest).min(max));
             bytes.extend_from_slice(&first);
         }
-        let room = max - bytes.len();
-        if chunk.len() > room {
-            bytes.extend(chunk.iter().take(room));
+        let left = max - bytes.len();
+        if chunk.len() > left {
+            bytes.extend(chunk.iter().take(left));
             return Ok(Body {
                 bytes: bytes.into(),
                 is_whole: false,

@@ -1,8 +1,8 @@
-//! The side of an order book.
+//! The sides of an order book.
 
 crate::copy_enum! {
-    /// A side of an order book. On the Trade API it is that of the YES book: a bid buys YES, and an ask sells YES, which is the same as
-    /// buying NO at one dollar minus the price.
+    /// A side of an order book. In the Trade API, it refers to the book of YES: a bid buys YES, and an ask sells YES, which is
+    /// equivalent to buying NO at one dollar minus the price.
     ///
     /// ```
     /// # use kalshi_core::BookSide;
@@ -12,15 +12,15 @@ crate::copy_enum! {
     /// assert_eq!(format!("{:>5}", BookSide::Ask), "  ask");
     /// ```
     pub enum BookSide {
-        /// `bid`: buys.
+        /// `bid`: an order to buy.
         Bid = "bid",
-        /// `ask`: sells.
+        /// `ask`: an order to sell.
         Ask = "ask",
     }
 }
 
 impl BookSide {
-    /// Returns the other side. An unknown side is returned as it is.
+    /// Returns the opposite side, or the same one if it is unknown.
     #[must_use]
     pub const fn opposite(self) -> Self {
         match self {

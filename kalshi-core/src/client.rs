@@ -1,4 +1,4 @@
-//! The core of a client: state shared by clones, and the settings of each.
+//! The core of a client: the state that clones share, and the settings of each clone.
 
 use std::{
     fmt,
@@ -23,19 +23,19 @@ use crate::{
     server_time::{ClockCorrection, ServerTime},
 };
 
-/// A request for an account's rate limits in progress: see [`Api::discover_limits`](crate::Api::discover_limits).
+/// The future returned by [`Api::discover_limits`](crate::Api::discover_limits).
 pub type Discovery = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-/// The part of a client that is the same for every API. An API crate's `Client` wraps it.
+/// The part of a client that is the same for every API. The `Client` of an API crate wraps it.
 ///
-/// Clones share connections, the rate limiter and what is known of the exchange's clock.
+/// Clones share the connections, the rate limiter and the measured clock skew.
 #[derive(Clone)]
 pub struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) retry: RetryPolicy,
-    /// Longest wait for rate limit tokens, or `None` for the default.
+    /// Maximum wait for rate limit tokens, or `None` for the default.
     pub(crate) max_wait: Option<Duration>,
-    /// Responses must prove something about the present: see [`for_evidence`](Self::for_evidence).
+    /// `true` if responses are used as evidence of an order's outcome. See [`for_evidence`](Self::for_evidence).
     pub(crate) reads_evidence: bool,
 }
 
@@ -43,23 +43,23 @@ pub struct Core {
 pub(crate) struct Shared {
     /// Base URL of the REST API.
     pub(crate) base_url: Url,
-    /// Builds requests; the connections send them.
+    /// Builds requests. `connections` sends them.
     pub(crate) http: reqwest::Client,
-    /// How `http` was built, or `None` for an HTTP client of the user's, whose connections cannot be replaced.
+    /// The options that `http` was built with, or `None` for a custom HTTP client, whose connections cannot be replaced.
     pub(crate) http_options: Option<HttpOptions>,
-    /// From the outermost to the innermost.
+    /// The middleware, outermost first.
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) connections: RwLock<Arc<Connections>>,
-    /// Connections for reads that are to prove something, once there are any. `None` with an HTTP client of the user's.
+    /// Connections for reads that serve as evidence, built on first use. `None` with a custom HTTP client.
     pub(crate) evidence_connections: OnceLock<Option<Arc<Connections>>>,
-    /// Timeout of the look-up after an order was rejected as a duplicate.
+    /// Timeout of the lookup after an order is rejected as a duplicate.
     pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
-    /// Requests with credentials are signed with a timestamp.
+    /// `true` if the API's requests are signed with a timestamp.
     pub(crate) signs: bool,
-    /// Timeout of a whole request.
+    /// Timeout of a whole request, including waits and retries.
     pub(crate) timeout: Duration,
-    /// Longest response body, in bytes.
+    /// Maximum size of a response body in bytes.
     pub(crate) max_body_bytes: usize,
     pub(crate) limiter: Arc<RateLimiter>,
     pub(crate) correction: ClockCorrection,
@@ -75,22 +75,22 @@ pub(crate) struct Shared {
 /// Settings of WebSocket handshakes.
 #[cfg(feature = "ws")]
 pub(crate) struct SocketSettings {
-    /// `None` if the API has no WebSocket.
+    /// `None` if the API has no WebSocket API.
     pub(crate) url: Option<String>,
     pub(crate) credentials: Option<kalshi_auth::Credentials>,
-    /// The HTTP client for handshakes, once one was needed.
+    /// The HTTP client for handshakes, built on first use.
     pub(crate) http: std::sync::OnceLock<reqwest::Client>,
 }
 
-/// A pool of connections, and the middleware that requests pass on their way there.
+/// A connection pool with the middleware in front of it.
 pub(crate) struct Connections {
-    /// Number of the pools before it.
+    /// Number of pools that were replaced before this one.
     pub(crate) generation: u64,
     pub(crate) stack: ClientWithMiddleware,
 }
 
 impl Shared {
-    /// Puts the middleware in front of an HTTP client.
+    /// Wraps an HTTP client in the middleware.
     pub(crate) fn stack(
         http: reqwest::Client,
         middleware: &[Arc<dyn Middleware>],
@@ -104,7 +104,7 @@ impl Shared {
             .build()
     }
 
-    /// Puts the middleware in front of new connections, or returns `None` with an HTTP client of the user's.
+    /// Builds a new pool behind the middleware. Returns `None` with a custom HTTP client or if building fails.
     fn new_connections(
         &self,
         generation: u64,
@@ -113,7 +113,7 @@ impl Shared {
         let http = match build(self.http_options.as_ref()?) {
             Ok(http) => http,
             Err(error) => {
-                tracing::warn!(%error, "the connections could not be replaced");
+                tracing::warn!(%error, "could not replace the connections");
                 return None;
             }
         };
@@ -125,7 +125,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// The URL of a path below the base URL. The base is parsed once, and only the path with each request.
+    /// Returns the URL of a path below the base URL. The base is parsed only once.
     pub(crate) fn url(&self, path: fmt::Arguments<'_>) -> Url {
         let base = self.base_url.path().trim_end_matches('/');
         let mut url = self.base_url.clone();
@@ -133,7 +133,7 @@ impl Shared {
         url
     }
 
-    /// The exchange's time, as far as it is known.
+    /// Returns the exchange's current time: the local time, corrected by the measured skew if there is one.
     pub(crate) fn exchange_time(&self) -> SystemTime {
         let Ok(now_ms) = self.clock.now_ms() else {
             return SystemTime::now();
@@ -148,8 +148,8 @@ impl Shared {
 
 #[cfg(feature = "ws")]
 impl Shared {
-    /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own. It is built once, because that
-    /// reads the system's certificates.
+    /// Returns the HTTP client for WebSocket handshakes: an HTTP/1.1 client, or the custom one. It is built only once because
+    /// building reads the system's certificates.
     pub(crate) fn upgrading_client(&self) -> Result<&reqwest::Client, crate::ConfigError> {
         let Some(options) = &self.http_options else {
             return Ok(&self.http);
@@ -165,11 +165,11 @@ impl Shared {
 }
 
 impl Core {
-    /// The connections that requests are sent over.
+    /// Returns the connections to send requests over.
     pub(crate) fn connections(&self) -> Arc<Connections> {
         let shared = &self.shared;
         if self.reads_evidence {
-            // Building an HTTP client reads the certificates of the system, so it is done once.
+            // Built only once because building reads the system's certificates.
             let build = || shared.new_connections(0, HttpOptions::build_without_pool);
             if let Some(connections) = shared.evidence_connections.get_or_init(build) {
                 return connections.clone();
@@ -183,12 +183,12 @@ impl Core {
         lock.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the connections of that generation, unless that has been done already. Requests under way finish on the old ones.
+    /// Replaces the connections of this generation, unless they already were. Requests in flight finish on the old ones.
     pub(crate) fn replace_connections(&self, generation: u64) {
         if self.reads_evidence || self.shared_connections().generation != generation {
             return;
         }
-        // Without the lock, so that no request waits for it.
+        // Built outside the lock, so that requests do not wait for it.
         let Some(new) = self
             .shared
             .new_connections(generation + 1, HttpOptions::build)
@@ -198,15 +198,13 @@ impl Core {
         let lock = &self.shared.connections;
         let mut connections = lock.write().unwrap_or_else(PoisonError::into_inner);
         if connections.generation == generation {
-            tracing::warn!(
-                "a response did not belong to its request: the connections were replaced"
-            );
+            tracing::warn!("response does not match its request, replaced the connections");
             *connections = new;
         }
     }
 
-    /// Returns the same client for reads that are to prove something: each over a connection of its own, and without responses from
-    /// caches and incomplete pages.
+    /// Returns a client for reads that serve as evidence of an order's outcome. Each read uses a connection of its own, and
+    /// responses from caches and incomplete pages are errors.
     pub(crate) fn for_evidence(&self) -> Self {
         Self {
             reads_evidence: true,
@@ -214,19 +212,21 @@ impl Core {
         }
     }
 
-    /// The earliest Unix time in milliseconds that the exchange's clock may have shown at a moment, by what is known now.
+    /// Returns the earliest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
+    /// all observations so far.
     pub(crate) fn earliest_ms(&self, instant: Instant) -> u64 {
         let wall_ms = self.shared.clock.now_ms().ok();
         self.shared.server_time.earliest_ms(instant, wall_ms)
     }
 
-    /// The latest Unix time in milliseconds that the exchange's clock may have shown at a moment, by what is known now.
+    /// Returns the latest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
+    /// all observations so far.
     pub(crate) fn latest_ms(&self, instant: Instant) -> u64 {
         let wall_ms = self.shared.clock.now_ms().ok();
         self.shared.server_time.latest_ms(instant, wall_ms)
     }
 
-    /// Returns the same client with another retry policy.
+    /// Returns this client with a different retry policy.
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self {
@@ -235,7 +235,7 @@ impl Core {
         }
     }
 
-    /// Returns the same client with another longest wait for rate limit tokens.
+    /// Returns this client with a different maximum wait for rate limit tokens.
     #[must_use]
     pub fn with_max_wait(&self, max_wait: Duration) -> Self {
         Self {
@@ -244,16 +244,17 @@ impl Core {
         }
     }
 
-    /// The rate limiter that this client and its clones share.
+    /// Returns the rate limiter that this client and its clones share.
     #[must_use]
     pub fn rate_limiter(&self) -> &Arc<RateLimiter> {
         &self.shared.limiter
     }
 
-    /// How far the exchange's clock is ahead of this machine's. Negative if it is behind.
+    /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
     ///
-    /// It is measured by the `Date` headers of signed responses of the last 30 minutes, 16 at most. `None` unless at least three of
-    /// them, and more than half, agree. A step of this machine's clock discards what was measured before.
+    /// The skew is measured from the `Date` headers of the last 16 signed responses, as far as they arrived in the
+    /// last 30 minutes. Returns `None` unless at least three of them, and more than half, agree. A step of the local
+    /// clock discards earlier measurements.
     #[must_use]
     pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
         self.shared
@@ -262,7 +263,7 @@ impl Core {
             .map(chrono::TimeDelta::milliseconds)
     }
 
-    /// `true` if the client has credentials.
+    /// Returns `true` if the client has credentials.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.shared.has_credentials
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn http_client_of_handshakes_is_built_once() {
+    fn handshake_http_client_is_built_once() {
         let core = ClientBuilder::<TestApi>::default().build().unwrap();
         let first: *const _ = core.shared.upgrading_client().unwrap();
         let clone = core.clone();

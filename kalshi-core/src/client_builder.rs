@@ -1,4 +1,4 @@
-//! The builder of clients: environment, credentials, timeouts, limits, middleware.
+//! The client builder: environment, credentials, timeouts, rate limits and middleware.
 
 use std::{
     fmt,
@@ -24,16 +24,16 @@ use crate::{
     wire::Wire,
 };
 
-/// Timeout of a whole request: waits, retries and the response body included.
+/// Default timeout of a whole request, including waits, retries and the response body.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Timeout of the look-up after an order was rejected as a duplicate.
+/// Default timeout of the lookup after an order is rejected as a duplicate.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Configures and builds an API's client.
+/// Builder of an API's client.
 ///
-/// Defaults: the demo exchange, no credentials, 5 s to connect, 15 s for a request, the rate limits of the Basic tier, and the
-/// retries of [`RetryPolicy::default`].
+/// Defaults: the demo environment, no credentials, 5 s to connect, 15 s for a request, the rate limits of the Basic tier, and
+/// the retries of [`RetryPolicy::default`].
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder<A: Api> {
     environment: A::Environment,
@@ -78,66 +78,65 @@ impl<A: Api> Default for ClientBuilder<A> {
 }
 
 impl<A: Api> ClientBuilder<A> {
-    /// Sets the exchange. Defaults to the demo exchange.
+    /// Sets the environment, which determines the hosts. Defaults to demo.
     pub fn environment(mut self, environment: A::Environment) -> Self {
         self.environment = environment;
         self
     }
 
-    /// Sets the credentials that requests are sent with. They must belong to the environment: those of production and demo are
-    /// not interchangeable.
+    /// Sets the credentials. They must belong to the environment: production and demo have separate keys.
     pub fn credentials(mut self, credentials: A::Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Sets the timeout for establishing a connection, TLS handshake included. Defaults to 5 s.
+    /// Sets the timeout for establishing a connection, including the TLS handshake. Defaults to 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
         self
     }
 
-    /// Sets the timeout of a whole request, from signing to the last byte of the response, with all waits, pauses and attempts.
+    /// Sets the timeout of a whole request, from signing to the last byte of the response, including rate limit waits and retries.
     /// Defaults to 15 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sets the longest response body, in bytes after decompression. Defaults to 32 MiB.
+    /// Sets the maximum size of a response body, in bytes after decompression. Defaults to 32 MiB.
     ///
-    /// A longer body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large). At most 64 KiB are read of the body
-    /// of a rejection, whatever is set here. WebSocket messages have a limit of their own.
+    /// A larger body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large). Of the body of an error
+    /// response, at most 64 KiB are read regardless of this setting. WebSocket messages have a separate limit.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
-    /// Sets the rate limits that the client keeps to. Defaults to those of the API's lowest tier.
+    /// Sets the rate limits that the client observes. Defaults to those of the API's lowest tier.
     pub fn rate_limits(mut self, limits: impl Into<RateLimits>) -> Self {
         self.rate_limits = limits.into();
         self
     }
 
-    /// Shares the rate limiter of another client of the same account. Replaces [`rate_limits`](Self::rate_limits).
+    /// Shares the rate limiter of another client of the same account. Overrides [`rate_limits`](Self::rate_limits).
     pub fn rate_limiter(mut self, limiter: Arc<RateLimiter>) -> Self {
         self.rate_limiter = Some(limiter);
         self
     }
 
-    /// Sets how long a request may wait for rate limit tokens before it fails. Defaults to 5 s.
+    /// Sets the maximum time that a request waits for rate limit tokens before it fails. Defaults to 5 s.
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
         self.max_wait = Some(max_wait);
         self
     }
 
-    /// Sets when a failed request is retried. Defaults to [`RetryPolicy::default`]; [`RetryPolicy::none`] turns retries off.
+    /// Sets the retry policy. Defaults to [`RetryPolicy::default`]; [`RetryPolicy::none`] turns retries off.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// Sets the timeout of the look-up that follows when the exchange rejects an order as a duplicate. It comes on top of
+    /// Sets the timeout of the lookup that follows when the exchange rejects an order as a duplicate. It is added to
     /// [`timeout`](Self::timeout). Defaults to 5 s.
     pub fn lookup_timeout(mut self, timeout: Duration) -> Self {
         self.lookup_timeout = timeout;
@@ -150,27 +149,27 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Sends everything through this proxy. Defaults to the proxies of the process environment.
+    /// Sends all traffic through this proxy. Defaults to the proxies in the process's environment variables.
     pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Uses an HTTP client of your own, with its proxies and TLS. [`timeout`](Self::timeout) still holds; the other HTTP options
-    /// cannot be set here.
+    /// Uses a custom HTTP client with its own proxy and TLS settings. [`timeout`](Self::timeout) still applies; the other HTTP
+    /// options cannot be combined with it.
     ///
-    /// Its connections cannot be replaced after a response that did not belong to its request: see the outcomes of orders.
-    /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects could carry a signature to
-    /// another host. A request that was redirected fails. Build it with `retry(reqwest::retry::never())` too: what it repeats by
-    /// itself is not counted, and an order could be placed although its last copy was rejected.
+    /// Build it with `redirect(reqwest::redirect::Policy::none())`: following a redirect could carry a signature to another host,
+    /// so a request that was redirected fails. Also build it with `retry(reqwest::retry::never())`: repetitions inside the HTTP
+    /// client are not counted, and an order could be placed although its last copy was rejected. The connections of a custom client
+    /// cannot be replaced after a response that does not match its request; see the outcomes of orders.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
     }
 
-    /// Adds a middleware around the one that adds the credentials; the first one added is the outermost. Request extensions hold the
-    /// [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged. A
-    /// request that leaves in another way than by `Next::run` is not counted, so that the outcome of a write could be wrong.
+    /// Adds a middleware outside the one that adds the credentials. The first one added is the outermost. The request extensions
+    /// contain the [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged. A request sent by
+    /// other means than `Next::run` is not counted, which can make the reported outcome of a write wrong.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
         self
@@ -180,8 +179,8 @@ impl<A: Api> ClientBuilder<A> {
     ///
     /// # Errors
     ///
-    /// Returns an error if a URL cannot be used, if TLS cannot be set up, or if [`http_client`](Self::http_client) is combined
-    /// with an option that it decides itself.
+    /// Returns an error if a URL is invalid, if TLS cannot be set up, or if [`http_client`](Self::http_client) is combined with an
+    /// option that the custom client must set itself.
     pub fn build(self) -> Result<A::Client, ConfigError> {
         let base_url = crate::endpoint::parse_endpoint(self.environment.rest_url())?;
         let own_client = self.http_client.is_some();
@@ -231,7 +230,7 @@ impl<A: Api> ClientBuilder<A> {
             middleware.push(credentials.middleware(&base_url, clock.clone()));
         }
         middleware.push(Arc::new(Wire {
-            is_users_client: own_client,
+            is_custom_client: own_client,
         }));
         let environment = self.environment.clone();
         let shared = Shared {
@@ -274,15 +273,15 @@ impl<A: Api> ClientBuilder<A> {
 
 /// # Signatures
 ///
-/// Only for APIs whose requests are signed.
+/// Only for APIs with signed requests.
 impl<A: Api<Credentials = Credentials>> ClientBuilder<A> {
-    /// Sets the clock that signature timestamps come from. Defaults to the system clock.
+    /// Sets the clock for signature timestamps. Defaults to the system clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Sets which requests are signed again when the exchange rejects their timestamp. Defaults to all.
+    /// Sets which requests are signed again and resent when the exchange rejects their timestamp. Defaults to all.
     pub fn clock_correction(mut self, correction: ClockCorrection) -> Self {
         self.correction = correction;
         self

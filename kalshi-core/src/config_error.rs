@@ -1,22 +1,22 @@
-//! Errors of building a client.
+//! The error of building a client.
 
 use std::error::Error as StdError;
 
 use kalshi_auth::CredentialsError;
 
-/// A client could not be built.
+/// An error in the configuration of a client.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A base URL cannot be used.
+    /// A URL is invalid or not allowed.
     #[error("the URL {url:?} cannot be used: {reason}")]
     Url {
         /// The URL, without a password.
         url: String,
-        /// What is wrong with it.
+        /// The reason why the URL is rejected.
         reason: String,
     },
-    /// The credentials cannot be used.
+    /// The credentials are unusable.
     #[error("the credentials cannot be used")]
     Credentials(#[from] CredentialsError),
     /// The HTTP client could not be set up.
@@ -27,10 +27,10 @@ pub enum ConfigError {
     Tls(#[source] Box<dyn StdError + Send + Sync>),
     /// The URL needs TLS, and no TLS feature is enabled.
     #[error(
-        "https needs TLS: enable the feature `aws-lc-rs` or `ring`, or set an `http_client` of your own"
+        "https needs TLS: enable the feature `aws-lc-rs` or `ring`, or set a custom `http_client`"
     )]
     NoTls,
-    /// This option was combined with an HTTP client of your own, which decides it itself.
-    #[error("`{0}` cannot be combined with `http_client`: set it on your own client")]
+    /// This option was combined with a custom HTTP client, which must set it itself.
+    #[error("`{0}` cannot be combined with `http_client`: set it on the custom HTTP client")]
     Conflict(&'static str),
 }

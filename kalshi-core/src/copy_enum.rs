@@ -1,4 +1,4 @@
-//! `Copy` enums that keep values that they do not list.
+//! `Copy` enums that preserve unlisted values.
 
 use std::{
     collections::BTreeSet,
@@ -6,22 +6,22 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Longest value that is stored inline, in bytes.
+/// Maximum length of a value that is stored inline, in bytes.
 const MAX_INLINE: usize = 30;
 
-/// Longest value that decodes, in bytes.
+/// Maximum length of a value that decodes, in bytes.
 const MAX_LENGTH: usize = 1_024;
 
-/// Maximum number of long values that a process keeps. They are never freed; the limit bounds them to 256 KiB.
+/// Maximum number of values longer than [`MAX_INLINE`] per process. They are never freed, so this limits them to 256 KiB.
 const MAX_LONG_VALUES: usize = 256;
 
-/// A value that was not in the spec when this version was built, as the exchange sent it. Only decoding makes one.
+/// An enum value that was not in the spec when this version was built. Created only by decoding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnknownValue(Form);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Form {
-    /// Every value of at most [`MAX_INLINE`] bytes, padded with zeros.
+    /// A value of at most [`MAX_INLINE`] bytes, padded with zeros.
     Inline {
         bytes: [u8; MAX_INLINE],
         length: u8,
@@ -30,7 +30,7 @@ enum Form {
 }
 
 impl UnknownValue {
-    /// Returns `None` for a value that is too long to keep.
+    /// Returns `None` if the value is too long or too many long values exist.
     fn new(value: &str) -> Option<Self> {
         let mut bytes = [0; MAX_INLINE];
         Some(Self(match bytes.get_mut(..value.len()) {
@@ -43,7 +43,7 @@ impl UnknownValue {
         }))
     }
 
-    /// Returns the value as the exchange sent it.
+    /// Returns the value as received.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -57,7 +57,7 @@ impl UnknownValue {
     }
 }
 
-/// Returns the one copy of a long value.
+/// Returns the shared copy of a long value.
 fn interned(value: &str) -> Option<&'static str> {
     static VALUES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let mut values = VALUES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,7 +78,7 @@ impl fmt::Debug for UnknownValue {
     }
 }
 
-/// A string that is not a value of an enum.
+/// The error of parsing a string that is not a value of the enum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseValueError {
     value: String,
@@ -103,7 +103,7 @@ impl fmt::Display for ParseValueError {
 
 impl std::error::Error for ParseValueError {}
 
-/// Decodes a value that may be unknown.
+/// Decodes a value that may be unlisted.
 #[doc(hidden)]
 pub fn deserialize<'de, D: serde::Deserializer<'de>, T>(
     deserializer: D,
@@ -122,14 +122,14 @@ pub fn deserialize<'de, D: serde::Deserializer<'de>, T>(
         fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<T, E> {
             (self.0)(value)
                 .or_else(|| UnknownValue::new(value).map(self.1))
-                .ok_or_else(|| E::custom("too long, or one of too many unknown values"))
+                .ok_or_else(|| E::custom("value too long, or too many unknown values"))
         }
     }
 
     deserializer.deserialize_str(Value(known, unknown))
 }
 
-/// Defines an enum that is `Copy` and keeps values that it does not list.
+/// Defines a `Copy` enum that preserves unlisted values.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! copy_enum {
@@ -149,10 +149,10 @@ macro_rules! copy_enum {
         }
 
         impl $name {
-            /// The values of the spec.
+            /// The values listed in the spec.
             pub const VALUES: &'static [&'static str] = &[$($value),+];
 
-            /// Returns the value as it is sent.
+            /// Returns the value as sent to the exchange.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -219,7 +219,7 @@ mod tests {
     use crate::BookSide;
 
     #[test]
-    fn unknown_values_survive_and_cannot_be_made_by_parsing() {
+    fn unknown_values_round_trip_but_do_not_parse() {
         let long = "7".repeat(1_024);
         for value in ["", "both", "ASK", "a value of thirty-one bytes, é", &long] {
             let json = serde_json::to_string(value).unwrap();
@@ -237,11 +237,11 @@ mod tests {
         );
         serde_json::from_str::<BookSide>("7").unwrap_err();
         assert!(size_of::<BookSide>() <= 40);
-        long_values_are_shared_and_bounded();
+        long_values_are_shared_and_limited();
     }
 
-    /// Part of the test above, as the table is that of the process.
-    fn long_values_are_shared_and_bounded() {
+    /// Called by the test above, because the table is shared by the whole process.
+    fn long_values_are_shared_and_limited() {
         let side = |value: &str| {
             let json = serde_json::to_string(value).unwrap();
             serde_json::from_str::<BookSide>(&json)
@@ -252,7 +252,7 @@ mod tests {
         assert!(side(&"7".repeat(1_025)).is_err());
         let kept = (0..1_000).filter(|number| side(&format!("{number:>40}")).is_ok());
         assert!(kept.count() <= 256);
-        // Those that were kept before still decode.
+        // Values stored earlier still decode.
         assert_eq!(side(value).unwrap(), one);
     }
 }

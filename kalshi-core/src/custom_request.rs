@@ -1,4 +1,4 @@
-//! Requests to endpoints that the spec does not have yet.
+//! Requests to endpoints that are not in the spec.
 
 use std::{borrow::Cow, cell::Cell, fmt};
 
@@ -23,15 +23,15 @@ use crate::{
     rt,
 };
 
-/// Headers by which servers take one method for another, so that a read that is retried could be a write.
+/// Headers that make servers treat a request as one with another method. With them, a retried read could be a write.
 const METHOD_OVERRIDES: [&str; 3] = [
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
 ];
 
-/// The operation that represents a custom request to retries, middleware and errors.
-macro_rules! row {
+/// Defines the operation that represents custom requests in retries, middleware and errors.
+macro_rules! operation {
     ($method:ident, $bucket:ident) => {
         Operation::new(
             "CustomRequest",
@@ -43,53 +43,53 @@ macro_rules! row {
     };
 }
 
-/// A row for each method, signed and unsigned.
-static ROWS: [[Operation; 2]; 5] = [
-    [row!(GET, Read), row!(GET, Read).public()],
-    [row!(POST, Write), row!(POST, Write).public()],
-    [row!(PUT, Write), row!(PUT, Write).public()],
-    [row!(PATCH, Write), row!(PATCH, Write).public()],
+/// An operation for each method, signed and unsigned.
+static OPERATIONS: [[Operation; 2]; 5] = [
+    [operation!(GET, Read), operation!(GET, Read).public()],
+    [operation!(POST, Write), operation!(POST, Write).public()],
+    [operation!(PUT, Write), operation!(PUT, Write).public()],
+    [operation!(PATCH, Write), operation!(PATCH, Write).public()],
     [
-        row!(DELETE, Write).priority(),
-        row!(DELETE, Write).priority().public(),
+        operation!(DELETE, Write).priority(),
+        operation!(DELETE, Write).priority().public(),
     ],
 ];
 
-/// Method, path and cost of a custom request, beside the row that it shares with others.
+/// Method, path and cost of a custom request. Its [`Operation`] is shared with other custom requests.
 #[derive(Debug)]
 pub(crate) struct Route {
     method: Method,
-    /// As given.
+    /// The path as given by the caller.
     pub(crate) path: String,
-    /// The operation of the spec that has this method and path, if any. The rate limiter counts the request as this one.
+    /// The operation of the spec with this method and path, if any. The rate limiter then counts the request as that operation.
     pub(crate) operation: Option<&'static Operation>,
-    /// Tokens that it takes, or `None` for the cost of the operation.
+    /// Explicit cost in tokens, or `None` to use that of the operation.
     pub(crate) cost: Option<u32>,
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A path that is not sent may contain anything.
+        // The path may contain anything if it was rejected.
         write!(f, "{} {}", self.method, self.path.escape_debug())
     }
 }
 
-/// A request to an endpoint that the spec does not have, made by the client's `request`.
+/// A request to an endpoint that is not in the spec, created by the client's `request` method.
 ///
-/// It passes the same stages as an operation: it is signed, takes tokens of the rate limiter, is bounded by the client's timeout, and is
-/// retried by the client's [`RetryPolicy`](crate::RetryPolicy). A GET counts as a read. Any other method counts as a write, which is
-/// sent again only if it certainly was not processed.
+/// It is handled like an operation: it is signed, takes tokens from the rate limiter, is subject to the client's timeout, and is
+/// retried according to the client's [`RetryPolicy`](crate::RetryPolicy). A GET counts as a read. Any other method counts as a
+/// write, which is sent again only if it certainly was not processed.
 #[must_use = "a request does nothing until `send` is called"]
 pub struct CustomRequest {
     core: Core,
     route: Route,
     is_unsigned: bool,
-    /// Built so far, or what is wrong with it.
+    /// The request so far, or the first mistake in it.
     request: Result<RequestBuilder, Cow<'static, str>>,
 }
 
 impl CustomRequest {
-    /// A request to `path` below the base URL.
+    /// Creates a request to `path` below the base URL.
     pub(crate) fn new(core: &Core, method: Method, path: String) -> Self {
         let request = match check_path(&path) {
             Ok(()) => {
@@ -112,16 +112,16 @@ impl CustomRequest {
         }
     }
 
-    /// Adds parameters to the query, percent-encoded: pairs such as `&[("limit", "5")]`, a map, or a struct. Each call adds to those
-    /// before.
+    /// Adds query parameters, which are percent-encoded: pairs such as `&[("limit", "5")]`, a map or a struct.
+    /// May be called repeatedly.
     pub fn query(self, parameters: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.query(parameters))
     }
 
     /// Adds a header.
     ///
-    /// `send` returns an error if the name or the value is invalid, if the client sets the header itself (those of the signature, `host` and
-    /// those of the connection), or if the header would override the method.
+    /// `send` returns an error if the name or value is invalid, if the client sets the header itself (signature headers, `host` and
+    /// connection headers), or if the header would override the method.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         let own = [
@@ -140,7 +140,7 @@ impl CustomRequest {
         ) {
             (Ok(name), Ok(_)) if METHOD_OVERRIDES.contains(&name.as_str()) => {
                 format!(
-                    "the header `{name}` would make another request of a GET: use the method itself"
+                    "the header `{name}` would override the method; set the method of the request instead"
                 )
             }
             (Ok(name), Ok(_)) if own.contains(&name) => {
@@ -153,35 +153,36 @@ impl CustomRequest {
         self.invalid(fault)
     }
 
-    /// Sets the body to a value as JSON. A POST, PUT or PATCH without a body sends `{}`, because the exchange rejects an empty one.
+    /// Sets the body to a value serialized as JSON. A POST, PUT or PATCH without a body sends `{}`, because the exchange
+    /// rejects an empty body.
     pub fn json(self, body: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.json(body))
     }
 
-    /// Sets the tokens that the request takes from its bucket. 0 counts as 1. If the cost exceeds the capacity of the bucket, `send`
+    /// Sets the number of tokens that the request takes. 0 counts as 1. If the cost exceeds the capacity of the bucket, `send`
     /// returns a local rate limit error.
     ///
-    /// A request with the method and path of an operation takes from the bucket of that operation, and by default its cost. Any other
-    /// takes 10 tokens, the cost of most operations, from the bucket of reads for GET and of writes otherwise.
+    /// By default, a request with the method and path of an operation has the bucket and cost of that operation. Any other request
+    /// takes 10 tokens, the cost of most operations, from the read bucket for GET and from the write bucket otherwise.
     pub fn cost(mut self, tokens: u32) -> Self {
         self.route.cost = Some(tokens.max(1));
         self
     }
 
-    /// Sends the request without a signature, for a public endpoint. It takes its tokens from the bucket of unsigned requests.
+    /// Sends the request without a signature, for a public endpoint. Its tokens are taken from the bucket of unsigned requests.
     ///
-    /// Without this, a client without credentials returns an error, as it does for operations that need a signature.
+    /// Without this, a client without credentials returns an error, as for any signed operation.
     pub fn unsigned(mut self) -> Self {
         self.is_unsigned = true;
         self
     }
 
-    /// Sends the request and decodes the response, an object or a list. `serde_json::Value` takes any.
+    /// Sends the request and decodes the response, which may be an object or a list. Use `serde_json::Value` to accept any JSON.
     ///
     /// # Errors
     ///
-    /// Returns an error if the request is invalid, could not be sent, was rejected, or the response does not decode. The error names
-    /// method and path, and says whether the exchange may have acted.
+    /// Returns an error if the request is invalid, could not be sent or was rejected, or if the response does not decode. The error
+    /// contains the method and path, and reports if the exchange may have acted.
     pub async fn send<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
         self.fetch(|received| {
             if is_struct::<T>() {
@@ -193,11 +194,11 @@ impl CustomRequest {
         .await
     }
 
-    /// Sends a request whose response has no content. An object is accepted and ignored.
+    /// Sends a request whose response has no body. An object is accepted and ignored.
     ///
     /// # Errors
     ///
-    /// Returns an error in the cases of [`send`](Self::send), and if the response has other content.
+    /// Returns an error in the cases of [`send`](Self::send), and if the response has any other body.
     pub async fn send_empty(self) -> Result<Response<()>, Error> {
         self.fetch(Received::into_empty).await
     }
@@ -207,7 +208,7 @@ impl CustomRequest {
         self
     }
 
-    /// Records what is wrong, unless something was wrong before.
+    /// Records a mistake, unless an earlier one was recorded.
     fn invalid(mut self, fault: String) -> Self {
         self.request = self.request.and(Err(fault.into()));
         self
@@ -219,17 +220,19 @@ impl CustomRequest {
         decode: impl FnOnce(Received) -> Result<Response<T>, Error>,
     ) -> Result<Response<T>, Error> {
         let (core, route) = (self.core, self.route);
-        let row = ROWS.iter().find(|row| row[0].method == route.method);
-        let request = match row {
+        let pair = OPERATIONS
+            .iter()
+            .find(|pair| pair[0].method == route.method);
+        let request = match pair {
             Some(_) => self.request,
             None => Err("the method must be GET, POST, PUT, PATCH or DELETE".into()),
         };
-        let operation = &row.unwrap_or(&ROWS[1])[usize::from(self.is_unsigned)];
+        let operation = &pair.unwrap_or(&OPERATIONS[1])[usize::from(self.is_unsigned)];
         let request = request
             .map_err(|fault| Error::invalid(operation, fault))
             .and_then(|request| rt::finish_request(operation, request))
             .and_then(|request| {
-                // The checks of the path leave nothing that a URL changes. This holds even if they miss something.
+                // A second check, in case `check_path` misses something: URL parsing must not have changed the path.
                 if is_below(request.url(), &core.shared.base_url, &route.path) {
                     Ok(request)
                 } else {
@@ -257,8 +260,8 @@ impl fmt::Debug for CustomRequest {
     }
 }
 
-/// Returns the operation that a method and a path below the base URL belong to: of several, the one with the fewest parameters, such as
-/// `/things/recent` before `/things/{id}`.
+/// Returns the operation with this method and path. If several match, the one with the fewest parameters wins, such
+/// as `/things/recent` before `/things/{id}`.
 fn find(
     operations: &'static [Operation],
     method: &Method,
@@ -276,7 +279,7 @@ fn find(
     found.min_by_key(|operation| operation.path.matches('{').count())
 }
 
-/// Returns `true` if a URL is that of the path below the base URL, whatever its query.
+/// Returns `true` if `url` is `path` below the base URL. The query is ignored.
 fn is_below(url: &Url, base_url: &Url, path: &str) -> bool {
     let whole = url.as_str();
     let end = whole.find('?').unwrap_or(whole.len());
@@ -284,7 +287,7 @@ fn is_below(url: &Url, base_url: &Url, path: &str) -> bool {
     whole[..end].strip_prefix(base) == Some(path)
 }
 
-/// Returns what is wrong with a path. One that passes is sent and signed as it is.
+/// Checks a path and returns an error message. A valid path is signed and sent unchanged.
 fn check_path(path: &str) -> Result<(), &'static str> {
     let Some(segments) = path.strip_prefix('/') else {
         return Err("the path must begin with `/`; it is relative to the base URL");
@@ -300,7 +303,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     if decoded.iter().any(u8::is_ascii_control) {
         return Err("the path must not contain control characters");
     }
-    // Encoded, a dot segment may still be one to a server or a proxy.
+    // Servers and proxies may interpret encoded dot segments.
     let mut parts = decoded.split(|byte| b"/\\".contains(byte));
     if parts.any(|part| part == b"." || part == b"..") {
         return Err("the path must not contain the segments `.` and `..`");
@@ -313,7 +316,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Decodes a percent-encoded path, or returns `None` if it has a character that a path must not have.
+/// Decodes a percent-encoded path. Returns `None` if it has an invalid character or escape.
 fn decode(path: &str) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut bytes = path.bytes();
@@ -323,7 +326,7 @@ fn decode(path: &str) -> Option<Vec<u8>> {
                 let mut digit = || char::from(bytes.next()?).to_digit(16);
                 u8::try_from(digit()? * 16 + digit()?).ok()?
             }
-            // The characters of RFC 3986 for a path, all of which URL libraries leave alone.
+            // The characters that RFC 3986 allows in a path, which URL libraries do not change.
             _ if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) => byte,
             _ => return None,
         });
@@ -331,7 +334,7 @@ fn decode(path: &str) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// Returns `true` if a type is read as a struct, which serde also reads from a list, by position.
+/// Returns `true` if a type deserializes as a struct, which serde also accepts as a list of its fields.
 fn is_struct<T: DeserializeOwned>() -> bool {
     let found = Cell::new(false);
     let probe = Probe {
@@ -342,15 +345,15 @@ fn is_struct<T: DeserializeOwned>() -> bool {
     found.get()
 }
 
-/// A deserializer without a value that detects if a type deserializes as a struct, also inside a newtype or an option.
+/// A deserializer without a value. It detects types that deserialize as a struct, also inside a newtype or option.
 struct Probe<'a> {
     found: &'a Cell<bool>,
-    /// Newtypes and options around it.
+    /// Number of newtypes and options around it.
     depth: u32,
 }
 
 impl Probe<'_> {
-    /// The probe one level further inside. A recursive type has no end.
+    /// Returns the probe for the next level. The depth is limited because a type may be recursive.
     fn inner(self) -> Result<Self, value::Error> {
         let depth = self.depth + 1;
         if depth > 16 {

@@ -1,4 +1,4 @@
-//! The URLs of an exchange that is none of the known ones.
+//! URLs of an exchange other than production and demo.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{
     endpoint::{check_endpoint, parse_endpoint, redacted},
 };
 
-/// URLs of an exchange of one's own, such as a local one. An environment's constructors check and return them.
+/// The URLs of a custom exchange, such as a local mock. The constructors of an API's `Environment` check and return them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CustomUrls {
     rest: Url,
@@ -17,7 +17,7 @@ pub struct CustomUrls {
 }
 
 impl CustomUrls {
-    /// Returns URLs of a REST API at any path, and of a WebSocket if the API has one.
+    /// Creates the URLs of a REST API at any path, and of a WebSocket API if there is one.
     ///
     /// # Errors
     ///
@@ -35,11 +35,11 @@ impl CustomUrls {
         Ok(urls)
     }
 
-    /// Returns URLs of a REST API that is at `path`.
+    /// Creates the URLs of a REST API whose path must be `path`.
     ///
     /// # Errors
     ///
-    /// Returns an error if `rest` has another path, and for the reasons of [`new`](Self::new).
+    /// Returns an error if `rest` has a different path, and in the cases of [`new`](Self::new).
     pub fn at(path: &str, rest: &str, websocket: Option<&str>) -> Result<Self, ConfigError> {
         let url = parse_endpoint(rest)?;
         if url.path().trim_end_matches('/') != path {
@@ -48,7 +48,7 @@ impl CustomUrls {
             return Err(ConfigError::Url {
                 url: redacted(rest),
                 reason: format!(
-                    "the path of the REST API is {path}; use {}, or `Environment::custom_path` for a host that has another",
+                    "the path of the REST API is {path}; use {}, or `Environment::custom_path` for a host with another path",
                     redacted(right.as_str())
                 ),
             });
@@ -56,13 +56,13 @@ impl CustomUrls {
         Self::new(rest, websocket)
     }
 
-    /// Base URL of the REST API, without a trailing slash.
+    /// Returns the base URL of the REST API, without a trailing slash.
     #[must_use]
     pub fn rest(&self) -> &str {
         self.rest.as_str().trim_end_matches('/')
     }
 
-    /// URL of the WebSocket, or `None` if the API has none.
+    /// Returns the URL of the WebSocket API without a trailing slash, or `None` if there is none.
     #[must_use]
     pub fn websocket(&self) -> Option<&str> {
         let url = self.websocket.as_ref()?;

@@ -1,4 +1,4 @@
-//! Lenient deserializers: null lists, new enum values, empty times.
+//! Lenient deserializers for null lists, unlisted enum values and empty times.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{Decimal, Dollars};
 
-/// A list or a map that may be null.
+/// Deserializes a list or map that may be null.
 pub fn null_is_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -18,7 +18,7 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// A map that may be null, of lists or maps that may be null.
+/// Deserializes a map that may be null and whose values are lists or maps that may be null.
 pub fn null_values_are_empty<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
 where
     D: Deserializer<'de>,
@@ -32,7 +32,7 @@ where
         .collect())
 }
 
-/// A list that may be null, of lists or maps that may be null.
+/// Deserializes a list that may be null and whose items are lists or maps that may be null.
 pub fn null_items_are_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -42,7 +42,7 @@ where
     Ok(list.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// A string enum that keeps values that are not listed.
+/// Deserializes a string enum and keeps values that the spec does not list.
 pub fn open_enum<'de, D, T>(
     deserializer: D,
     listed: fn(&str) -> Option<T>,
@@ -68,12 +68,12 @@ where
     deserializer.deserialize_str(Text(listed, unknown, PhantomData))
 }
 
-/// A number that the exchange encodes as a string.
+/// Serializes a number as a string.
 pub fn decimal_text<S: Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }
 
-/// A number that the exchange encodes as a string, or null.
+/// Serializes an optional number as a string or null.
 pub fn optional_decimal_text<S: Serializer>(
     number: &Option<Decimal>,
     serializer: S,
@@ -84,10 +84,10 @@ pub fn optional_decimal_text<S: Serializer>(
     }
 }
 
-/// The largest amount in ten-thousandths of a dollar of an `i64`. An exchange that sends it means that there is no price.
+/// The largest amount that an `i64` can hold in ten-thousandths of a dollar. The exchange sends it if there is no price.
 const NO_PRICE: &str = "922337203685477.5807";
 
-/// An amount that is null, an empty string or the largest amount that an `i64` holds where there is none.
+/// Deserializes an amount. Null, an empty string and the largest amount of an `i64` become `None`.
 pub fn dollars_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Dollars>, D::Error> {
@@ -123,12 +123,12 @@ pub fn dollars_or_none<'de, D: Deserializer<'de>>(
     deserializer.deserialize_option(Text)
 }
 
-/// A time in RFC 3339.
+/// Times in RFC 3339.
 pub mod time {
     use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
     use serde::{Deserializer, Serializer, de::Visitor};
 
-    /// Serializes a time with as many decimal places as it needs.
+    /// Serializes a time with as few decimal places as possible.
     ///
     /// # Errors
     ///
@@ -169,7 +169,8 @@ pub mod time {
         in_utc(text.as_bytes()).or_else(|| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc()))
     }
 
-    /// `2026-01-02T03:04:05[.123456789]Z`, the only form that the exchange sends; three times as fast as the general parser.
+    /// Parses `2026-01-02T03:04:05[.123456789]Z`, the only format that the exchange sends. Three times as fast
+    /// as the general parser.
     fn in_utc(text: &[u8]) -> Option<DateTime<Utc>> {
         let (date_and_time, fraction) = text.split_first_chunk()?;
         #[rustfmt::skip]
@@ -199,8 +200,7 @@ pub mod time {
     }
 }
 
-/// A time that may be null or absent. An empty string and the first instant of year 1, by which the exchange means "never", are
-/// `None` too.
+/// Times that may be null or absent. An empty string and times in year 1, which the exchange sends for "never", become `None`.
 pub mod optional_time {
     use chrono::{DateTime, Datelike, Utc};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -257,7 +257,7 @@ mod tests {
     use super::{Dollars, dollars_or_none, time::parse};
 
     #[test]
-    fn texts_that_stand_for_no_amount_are_none() {
+    fn values_for_no_amount_decode_as_none() {
         let decode = |json: &str| dollars_or_none(&mut serde_json::Deserializer::from_str(json));
         for json in ["null", r#""""#, r#""922337203685477.5807""#] {
             assert_eq!(decode(json).unwrap(), None, "{json}");
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn times_parse_as_chrono_parses_them() {
+    fn times_parse_as_in_chrono() {
         for text in [
             "2026-08-08T22:57:45.24318Z",
             "2026-08-08T22:57:45Z",

@@ -1,4 +1,4 @@
-//! Exact decimal numbers: the JSON numbers of the exchange that are rates, ratios and multipliers.
+//! Exact decimal numbers, for the rates, ratios and multipliers that the exchange sends as JSON numbers.
 
 mod convert;
 
@@ -6,16 +6,16 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 
 use crate::money::{Dollars, MoneyError};
 
-/// Maximum length of a number's text, so that an absurd one is rejected before it is read.
+/// Maximum length of a number in bytes. Longer input is rejected before it is parsed.
 const MAX_LENGTH: usize = 128;
 
 /// An exact decimal number: a funding rate, a fee rate, a leverage, a multiplier.
 ///
-/// The exchange sends rates and ratios as JSON numbers with up to 17 digits, such as `0.0000143268415739`. A `Decimal` holds the
-/// digits themselves; decoding does not pass through an `f64`. It has at most 38 digits and 38 decimal places; more is an error,
-/// never a rounding. Two numbers are equal if their values are: `1.50`, `1.5` and `15e-1` are one number.
+/// The exchange sends rates and ratios as JSON numbers with up to 17 digits, such as `0.0000143268415739`. A `Decimal` keeps all of
+/// them: decoding does not go through an `f64`. It holds at most 38 digits and 38 decimal places; a number with more is an error
+/// and is never rounded. Numbers compare by value: `1.50`, `1.5` and `15e-1` are equal.
 ///
-/// It is encoded as a JSON number, or, in the fields where the exchange does so, as a decimal string. Decoding accepts either.
+/// It is encoded as a JSON number, or as a string in the fields where the exchange uses strings. Decoding accepts both.
 ///
 /// ```
 /// # use kalshi_core::{Decimal, Dollars, Rounding};
@@ -30,38 +30,38 @@ const MAX_LENGTH: usize = 128;
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Decimal {
-    /// Without trailing zeros, unless the scale is zero: one value has one representation.
+    /// Has no trailing zeros unless the scale is zero, so that every value has one representation.
     mantissa: i128,
-    /// At most [`Decimal::MAX_DECIMALS`].
+    /// Number of decimal places, at most [`Decimal::MAX_DECIMALS`].
     scale: u32,
 }
 
-/// How a result with more decimal places than its type holds is rounded.
+/// Rounding of a result that has more decimal places than its type can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rounding {
-    /// To the nearest, and to the even one of two that are equally near.
+    /// Nearest value; if two are equally near, the one with an even last digit.
     HalfEven,
-    /// Towards positive infinity.
+    /// Towards positive infinity: 1.2 becomes 2, and -1.2 becomes -1.
     Up,
-    /// Towards negative infinity.
+    /// Towards negative infinity: 1.2 becomes 1, and -1.2 becomes -2.
     Down,
-    /// Towards zero.
+    /// Towards zero: 1.2 becomes 1, and -1.2 becomes -1.
     TowardsZero,
 }
 
 impl Decimal {
-    /// Zero.
+    /// The number 0, which is the default.
     pub const ZERO: Self = Self {
         mantissa: 0,
         scale: 0,
     };
-    /// One.
+    /// The number 1.
     pub const ONE: Self = Self {
         mantissa: 1,
         scale: 0,
     };
-    /// Decimal places that the type holds.
+    /// Maximum number of decimal places.
     pub const MAX_DECIMALS: u32 = 38;
 
     /// Creates the number `mantissa` × 10^-`scale`.
@@ -73,13 +73,13 @@ impl Decimal {
         Self::from_exponent(mantissa, -i64::from(scale))
     }
 
-    /// The digits of the number without its point: 15 for 1.5, and -3 for -0.03.
+    /// Returns the digits of the number without the decimal point: 15 for 1.5 and -3 for -0.03.
     #[must_use]
     pub const fn mantissa(self) -> i128 {
         self.mantissa
     }
 
-    /// Decimal places that the number needs: 1 for 1.5, and none for 1.
+    /// Returns the number of decimal places that the number needs: 1 for 1.5 and 0 for 1.
     #[must_use]
     pub const fn scale(self) -> u32 {
         self.scale
@@ -91,31 +91,31 @@ impl Decimal {
         self.mantissa == 0
     }
 
-    /// Returns `true` if the number is below zero.
+    /// Returns `true` if the number is less than zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {
         self.mantissa < 0
     }
 
-    /// The `f64` nearest to the number. It loses digits: for statistics and display, not for what decides.
+    /// Returns the nearest `f64`. This loses digits, so use it for statistics and display only.
     #[must_use]
     pub fn to_f64(self) -> f64 {
-        // Correctly rounded, which a division by a power of ten is not.
+        // Parsing rounds correctly; dividing by a power of ten would not.
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
-    /// The number rounded to at most `places` decimal places.
+    /// Rounds the number to at most `places` decimal places.
     #[must_use]
     pub fn round(self, places: u32, rounding: Rounding) -> Self {
         let Some(excess) = self.scale.checked_sub(places).filter(|&excess| excess > 0) else {
             return self;
         };
-        // In range: the scale is at most 38, and a quotient by ten or more can grow by one.
+        // Cannot fail: the mantissa was divided by at least 10 and grew by at most 1.
         let mantissa = divide(self.mantissa, 10_i128.pow(excess), rounding);
         Self::from_exponent(mantissa, -i64::from(places)).unwrap_or(self)
     }
 
-    /// `mantissa` × 10^`exponent`.
+    /// Returns `mantissa` × 10^`exponent`, or an error if it does not fit.
     fn from_exponent(mut mantissa: i128, mut exponent: i64) -> Result<Self, MoneyError> {
         if mantissa == 0 {
             return Ok(Self::ZERO);
@@ -138,7 +138,7 @@ impl Decimal {
                     decimals: Self::MAX_DECIMALS,
                 })?,
         };
-        // The range is symmetric, so that every number has a magnitude with at most 38 digits.
+        // A symmetric range: every magnitude has at most 38 digits.
         match mantissa.unsigned_abs() < 10_u128.pow(Self::MAX_DECIMALS) {
             true => Ok(Self { mantissa, scale }),
             false => Err(MoneyError::OutOfRange),
@@ -146,7 +146,7 @@ impl Decimal {
     }
 }
 
-/// Divides by a positive number.
+/// Divides by a positive number and rounds.
 fn divide(value: i128, by: i128, rounding: Rounding) -> i128 {
     let (quotient, rest) = (value.div_euclid(by), value.rem_euclid(by));
     let is_up = match rounding {
@@ -162,7 +162,7 @@ fn divide(value: i128, by: i128, rounding: Rounding) -> i128 {
     quotient + i128::from(is_up)
 }
 
-/// Parses a decimal number, with an exponent or without: `-0.25`, `1e-05`.
+/// Parses a decimal number with or without an exponent, such as `-0.25` or `1e-05`.
 impl FromStr for Decimal {
     type Err = MoneyError;
 
@@ -187,7 +187,7 @@ impl FromStr for Decimal {
         if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
             return Err(MoneyError::NotDecimal);
         }
-        // Zeros at the end count only once another digit follows.
+        // Trailing zeros are applied only when another digit follows, so that they cannot overflow.
         let (mut mantissa, mut zeros) = (0_i128, 0_u32);
         for byte in whole.bytes().chain(fraction.bytes()) {
             zeros += 1;
@@ -208,7 +208,7 @@ impl FromStr for Decimal {
     }
 }
 
-/// Parses an exponent; a longer one than any number needs is out of range.
+/// Parses an exponent. One that does not fit an `i32` is out of range.
 fn parse_exponent(text: &str) -> Result<i64, MoneyError> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -224,7 +224,7 @@ impl PartialOrd for Decimal {
     }
 }
 
-/// Compares values.
+/// Compares by value.
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
         let parts = |number: &Self| {
@@ -236,7 +236,7 @@ impl Ord for Decimal {
         };
         let ((whole, fraction), (other_whole, other_fraction)) = (parts(self), parts(other));
         whole.cmp(&other_whole).then_with(|| {
-            // Fractions are below 10^scale, so both fit with the larger scale.
+            // Each fraction is below 10^scale, so both fit at the larger scale.
             let scale = self.scale.max(other.scale);
             let fraction = fraction * 10_i128.pow(scale - self.scale);
             fraction.cmp(&(other_fraction * 10_i128.pow(scale - other.scale)))
@@ -244,7 +244,8 @@ impl Ord for Decimal {
     }
 }
 
-/// Writes the decimal places that are needed, without an exponent. With a precision, writes that many, rounded half to even.
+/// Writes as many decimal places as needed, without an exponent. With a precision, writes exactly that many and
+/// rounds half to even.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places = f.precision();
@@ -278,7 +279,7 @@ impl fmt::Debug for Decimal {
 }
 
 impl Dollars {
-    /// The amount times a rate, rounded to a millionth of a dollar. `None` on overflow.
+    /// Multiplies the amount by a rate and rounds to a millionth of a dollar. Returns `None` on overflow.
     ///
     /// ```
     /// # use kalshi_core::{Decimal, Dollars, Rounding};

@@ -1,4 +1,4 @@
-//! A response that does not decode: the JSON path of the fault, an excerpt to print, and what came.
+//! Errors for responses that do not decode, with the JSON path and an excerpt that is safe to print.
 
 use std::fmt;
 
@@ -10,23 +10,24 @@ use crate::{
     operation::Operation,
 };
 
-/// A response, or one row of a list, that does not match the spec.
+/// A response, or one row of a list, that does not match the spec or the request.
 pub(crate) struct DecodeError {
     pub(crate) status: StatusCode,
-    /// JSON path of the fault.
+    /// JSON path of the invalid value.
     pub(crate) path: String,
     /// The part of the body that is printed.
     excerpt: String,
-    /// The body or the row as received. Never printed.
+    /// The body or row as received, or `None` if it contains a secret. Never printed.
     pub(crate) body: Option<Bytes>,
-    /// One row of a list did not decode, and the rest of the list goes on.
+    /// `true` if only one row of a list did not decode and the list continues.
     pub(crate) is_row: bool,
-    /// What is wrong with it. May quote the body.
+    /// Description of the problem. May quote the body.
     message: String,
 }
 
 impl DecodeError {
-    /// The error for `body`. Nothing of it is kept if it contains a private key.
+    /// Creates the error for `body`. No part of the body is kept if the operation returns a secret or the body
+    /// contains a private key.
     pub(crate) fn new(
         operation: &Operation,
         status: StatusCode,
@@ -38,7 +39,7 @@ impl DecodeError {
         let (excerpt, message) = if has_secret {
             (WITHHELD.to_owned(), WITHHELD.to_owned())
         } else {
-            // Both may quote the body, so they share the length limit.
+            // Message and excerpt may both quote the body, so they share the length limit.
             let message = short(&source.to_string(), EXCERPT / 2);
             let left = EXCERPT - message.chars().count();
             let excerpt = excerpt(&body, source.line(), source.column(), left);
@@ -54,7 +55,7 @@ impl DecodeError {
         }
     }
 
-    /// The error for a response that decodes and contradicts itself or the request.
+    /// Creates the error for a response that decodes but contradicts itself or the request.
     pub(crate) fn contradiction(status: StatusCode, message: String) -> Self {
         Self {
             status,
@@ -67,7 +68,7 @@ impl DecodeError {
     }
 }
 
-/// A JSON error with this message.
+/// Creates a JSON error with this message.
 pub(crate) fn custom(message: impl fmt::Display) -> serde_json::Error {
     <serde_json::Error as serde::de::Error>::custom(message)
 }

@@ -1,4 +1,4 @@
-//! Reads an account's limits before the first signed request.
+//! Reads an account's rate limits before the first signed request.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use tokio::time::timeout;
 
 use crate::{client::Core, limits::RateLimiter};
 
-/// Timeout of reading the limits.
+/// Timeout for reading the limits.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Core {
-    /// Reads the account's limits before the first signed request. The request proceeds even if this fails.
+    /// Reads the account's limits and applies them to the rate limiter. Logs a warning if this fails.
     pub(crate) async fn discover_or_warn(&self) {
         let mut attempt = DiscoveryAttempt {
             limiter: self.rate_limiter(),
@@ -18,7 +18,7 @@ impl Core {
         };
         let result = timeout(DISCOVERY_TIMEOUT, (self.shared.discover)(self.clone())).await;
         attempt.done = true;
-        let unknown = "the account's limits are unknown; those of the Basic tier apply";
+        let unknown = "could not read the account's rate limits, using those of the Basic tier";
         match result {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "{unknown}"),
@@ -27,7 +27,7 @@ impl Core {
     }
 }
 
-/// A discovery in progress. If it is dropped halfway, the next request starts it again.
+/// A discovery in progress. If it is dropped before it is done, the next request starts another.
 struct DiscoveryAttempt<'a> {
     limiter: &'a RateLimiter,
     done: bool,

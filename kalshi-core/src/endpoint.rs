@@ -1,4 +1,4 @@
-//! Rules for the URLs of an environment: scheme, plaintext, credentials in the URL.
+//! Validation of an environment's URLs: scheme, plaintext and user information.
 
 use std::net::IpAddr;
 
@@ -6,11 +6,11 @@ use reqwest::Url;
 
 use crate::config_error::ConfigError;
 
-/// Parses a URL of an environment.
+/// Parses the URL of an environment.
 ///
 /// # Errors
 ///
-/// Returns an error if `url` is not a URL. A password in it does not show in the error.
+/// Returns an error if `url` is not a URL. The error does not show a password in it.
 pub(crate) fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
     Url::parse(url).map_err(|error| ConfigError::Url {
         url: redacted(url),
@@ -18,12 +18,13 @@ pub(crate) fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
     })
 }
 
-/// Checks a URL of an environment: its scheme is `secure` (`https` or `wss`), or `plain` (`http` or `ws`) on a loopback address.
+/// Checks the URL of an environment. Its scheme must be `secure` (`https` or `wss`), or `plain` (`http` or `ws`)
+/// on a loopback address.
 ///
 /// # Errors
 ///
-/// Returns an error if the scheme is another one, if the URL has a user, a query or a fragment, or if it is plaintext to another
-/// machine.
+/// Returns an error if the scheme is a different one, if the URL has a user, a query or a fragment, or if it is
+/// plaintext to another host.
 pub(crate) fn check_endpoint(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
     let fault = |reason: String| {
         Err(ConfigError::Url {
@@ -63,7 +64,7 @@ fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// The URL without a user and password, for errors and `Debug`.
+/// Returns the URL without user and password, for errors and `Debug`.
 pub(crate) fn redacted(url: &str) -> String {
     match url.rsplit_once('@') {
         Some((_, host)) => format!("..@{host}"),
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plaintext_is_for_loopback_only() {
+    fn plaintext_is_allowed_on_loopback_only() {
         for host in ["127.0.0.1:8080", "localhost", "[::1]:99", "127.9.9.9"] {
             let url = parse_endpoint(&format!("http://{host}/v2")).unwrap();
             check_endpoint(&url, "https", "http").unwrap();

@@ -1,4 +1,4 @@
-//! The error of every operation: what failed, and whether the exchange may have acted on the request.
+//! The error type of all operations: what failed, and whether the exchange may have acted on the request.
 
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
@@ -16,7 +16,7 @@ use crate::{
 
 /// The error of an operation.
 ///
-/// Use the predicates to find out what happened; new kinds of failure then do not break a program.
+/// Use the predicates to find out what happened. They keep working when new kinds of failure are added.
 ///
 /// | question | method |
 /// |---|---|
@@ -29,7 +29,7 @@ use crate::{
 /// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
 /// | has the exchange changed its responses? | [`is_decode`](Self::is_decode), [`decode_path`](Self::decode_path), [`body`](Self::body) |
-/// | does the rest of a list still follow? | [`is_row`](Self::is_row) |
+/// | does the list continue after this error? | [`is_row`](Self::is_row) |
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -44,20 +44,20 @@ struct Inner {
     /// Attempts to send it.
     attempts: u32,
     elapsed: Duration,
-    /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be the cause.
+    /// Milliseconds by which the local clock is behind the exchange's, if that may be the cause.
     clock_behind_ms: Option<i64>,
-    /// Timeout of the look-up that followed and did not end in time.
+    /// Timeout of the lookup that followed, if it expired.
     lookup_timeout: Option<Duration>,
 }
 
 enum Kind {
-    /// The parameters do not make a valid request.
+    /// The parameters do not form a valid request.
     Invalid(String),
     /// The operation needs credentials, and the client has none.
     NoCredentials,
-    /// The request could not be signed, or goes to another origin than the credentials' own.
+    /// The request could not be signed, or its origin is not that of the credentials.
     Signing(SigningMiddlewareError),
-    /// The request could not be sent, or no complete response came.
+    /// The request could not be sent, or no complete response arrived.
     Transport(reqwest::Error),
     /// A timeout of the client expired.
     Deadline(Duration),
@@ -65,9 +65,9 @@ enum Kind {
     RateLimit(RateLimitError),
     /// The body of a success is longer than the client's limit.
     BodyTooLarge { status: StatusCode, max: usize },
-    /// A list does not seem to end.
+    /// A list appears to be endless.
     EndlessList(Endless),
-    /// A middleware of the program failed.
+    /// A custom middleware failed.
     Middleware(Box<dyn StdError + Send + Sync>),
     /// The exchange rejected the request.
     Api(ApiError),
@@ -77,11 +77,11 @@ enum Kind {
     Simulated(testing::Simulated),
 }
 
-/// Why a list does not seem to end.
+/// The reason why a list appears to be endless.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endless {
     RepeatedCursor,
-    /// This many pages in a row had a cursor and no items.
+    /// This many consecutive pages had a cursor and no items.
     EmptyPages(u32),
 }
 
@@ -109,7 +109,7 @@ impl Error {
         self
     }
 
-    /// The same rejection, after a look-up that did not end within `timeout`.
+    /// Returns the same rejection after a lookup that did not finish within `timeout`.
     pub(crate) fn after_lookup(&self, timeout: Duration) -> Self {
         let kind = match self.api() {
             Some(error) => Kind::Api(error.clone()),
@@ -137,7 +137,7 @@ impl Error {
         }))
     }
 
-    /// Records the clock skew if it may be why a signature was rejected.
+    /// Records the clock skew if it may have caused the rejection of a signature.
     pub(crate) fn with_clock(mut self, behind_ms: Option<i64>) -> Self {
         if self.api().is_some_and(ApiError::may_be_clock) {
             self.0.clock_behind_ms = behind_ms;
@@ -151,12 +151,12 @@ impl Error {
         self
     }
 
-    /// How texts name the request: a custom one by its route.
+    /// Returns the name of the request in messages: the route of a custom request, or else the operation id.
     fn subject(&self) -> &str {
         self.0.route.as_deref().unwrap_or(self.0.operation.id)
     }
 
-    /// A response that decodes and contradicts itself or the request.
+    /// Returns the error for a response that decodes but contradicts itself or the request.
     pub(crate) fn unexpected_response(
         operation: &'static Operation,
         status: StatusCode,
@@ -226,7 +226,7 @@ impl Error {
         }
     }
 
-    /// A response that does not decode; `path` is the JSON path of the fault.
+    /// Returns the error for a response that does not decode. `path` is the JSON path of the invalid value.
     pub(crate) fn decode(
         operation: &'static Operation,
         status: StatusCode,
@@ -238,7 +238,7 @@ impl Error {
         Self::new(operation, Kind::Decode(error))
     }
 
-    /// The error for one row of a list whose page failed with `self`.
+    /// Returns the error for one row of a list whose page failed with `self`.
     pub(crate) fn for_row(&self, path: String, row: Bytes, source: &serde_json::Error) -> Self {
         let status = self.status().unwrap_or_default();
         let mut error = DecodeError::new(self.0.operation, status, path, row, source);
@@ -250,52 +250,52 @@ impl Error {
         }))
     }
 
-    /// The operation that failed. All [custom requests](crate::CustomRequest) with one method share `CustomRequest`, whose path is
-    /// `/{path}`; the text of the error names the path.
+    /// Returns the operation that failed. All [custom requests](crate::CustomRequest) with the same method share the operation
+    /// `CustomRequest` with the path `/{path}`; the message of the error contains the actual path.
     #[must_use]
     pub fn operation(&self) -> &'static Operation {
         self.0.operation
     }
 
-    /// Returns `true` if the exchange may have received the request, and so may have acted on it.
+    /// Returns `true` if the exchange may have received the request, and thus may have acted on it.
     ///
-    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a signature that could not be made, no
-    /// connection). `true` means that it was sent, or that this cannot be ruled out: look an order up before you send another. It
-    /// is also `true` for a response with a status, a rejection included; the response then says what the exchange did. If a
-    /// middleware sends a request several times, all attempts count.
+    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a failure to sign, no
+    /// connection). `true` means that it was sent, or that this cannot be ruled out: look an order up before you send
+    /// another. `true` is also returned after an error response, which says what the exchange did. If a middleware sends a
+    /// request several times, all attempts count.
     #[must_use]
     pub fn may_have_reached_exchange(&self) -> bool {
         self.0.arrived
     }
 
-    /// Returns `true` if the exchange certainly did not process the request, so that the same request may be sent again: it never
-    /// arrived, or it was rejected for an empty token bucket (429). All attempts count.
+    /// Returns `true` if the exchange certainly did not process the request, so that it may be sent again: it never arrived, or it
+    /// was rejected with 429 (empty token bucket). All attempts count.
     #[must_use]
     pub fn was_not_processed(&self) -> bool {
         self.0.processed == 0
     }
 
-    /// Number of attempts, those that established no connection included. 0 if there was none.
+    /// Returns the number of attempts, including those that established no connection. 0 if there was none.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Time from the start of the request to its failure, waits and pauses included.
+    /// Returns the time from the start of the request to its failure, including all waits.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }
 
-    /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be why a signature was rejected. Negative
-    /// if it is ahead.
+    /// Returns how far the local clock is behind the exchange's in milliseconds, if that may be why a signature was rejected.
+    /// Negative if it is ahead.
     #[must_use]
     pub fn clock_behind_ms(&self) -> Option<i64> {
         self.0.clock_behind_ms
     }
 
-    /// Why the client's own rate limiter stopped the request, or `None` if it did not. Nothing was sent.
-    /// [`RateLimitError::wait`] is the time after which there are enough tokens.
+    /// Returns the error of the client's own rate limiter, or `None` if it did not stop the request. Nothing was sent.
+    /// [`RateLimitError::wait`] is the time until enough tokens are available.
     #[must_use]
     pub fn local_rate_limit(&self) -> Option<RateLimitError> {
         match &self.0.kind {
@@ -304,8 +304,8 @@ impl Error {
         }
     }
 
-    /// Returns `true` if a list does not seem to end: a cursor came back, or
-    /// [`MAX_EMPTY_PAGES`](crate::pages::MAX_EMPTY_PAGES) pages in a row had a cursor and no items.
+    /// Returns `true` if a list appears to be endless: a cursor was repeated, or [`MAX_EMPTY_PAGES`](crate::pages::MAX_EMPTY_PAGES)
+    /// consecutive pages had a cursor and no items.
     #[must_use]
     pub fn is_endless_list(&self) -> bool {
         matches!(self.0.kind, Kind::EndlessList(_))
@@ -318,8 +318,8 @@ impl Error {
         matches!(self.0.kind, Kind::BodyTooLarge { .. })
     }
 
-    /// Returns `true` if a timeout expired, while connecting or while waiting for the response. In the second case the exchange may
-    /// have acted: see [`may_have_reached_exchange`](Self::may_have_reached_exchange).
+    /// Returns `true` if a timeout expired, either while connecting or while waiting for the response. In the latter case the
+    /// exchange may have acted: see [`may_have_reached_exchange`](Self::may_have_reached_exchange).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match &self.0.kind {
@@ -329,9 +329,9 @@ impl Error {
         }
     }
 
-    /// Returns `true` if no connection was established: name resolution, network, TLS handshake or proxy failed. Nothing was sent,
-    /// unless a middleware of yours had sent the request before, or an HTTP client of yours was redirected: see
-    /// [`was_not_processed`](Self::was_not_processed).
+    /// Returns `true` if no connection could be established: name resolution, network, TLS handshake or proxy
+    /// failed. Nothing was sent, unless a custom middleware had sent the request before or a custom HTTP client
+    /// was redirected: see [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_connect(&self) -> bool {
         match &self.0.kind {
@@ -342,16 +342,16 @@ impl Error {
         }
     }
 
-    /// Returns `true` if the response was a 429. If it came from the exchange, this attempt was not processed: see
-    /// [`was_not_processed`](Self::was_not_processed).
+    /// Returns `true` if the response was a 429. If it came from the exchange, this attempt was
+    /// not processed: see [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// Returns `true` if the failure concerns keys or permissions: no credentials, a signature that could not be made, 401 or 403. A
-    /// 401 of the exchange says why; see the text of the error. A valid key without the scope or account level for the operation is
-    /// 403. The 403 of a proxy does not count.
+    /// Returns `true` if the failure concerns keys or permissions: no credentials, a failure to sign, 401 or 403. The message of
+    /// the error contains the cause of a 401. A valid key without the scope or account level for the operation gets a 403. A 403
+    /// from a proxy does not count.
     #[must_use]
     pub fn is_auth(&self) -> bool {
         match &self.0.kind {
@@ -371,7 +371,7 @@ impl Error {
         self.api().is_some_and(ApiError::is_trading_paused)
     }
 
-    /// Returns `true` if the exchange rejected the request for lack of money: see [`ApiError::is_insufficient_funds`].
+    /// Returns `true` if the exchange rejected the request for insufficient funds: see [`ApiError::is_insufficient_funds`].
     #[must_use]
     pub fn is_insufficient_funds(&self) -> bool {
         self.api().is_some_and(ApiError::is_insufficient_funds)
@@ -384,13 +384,13 @@ impl Error {
         self.api().is_some_and(ApiError::is_post_only_cross)
     }
 
-    /// Returns `true` if the exchange responded with 404. Reads may return it for a while after a write.
+    /// Returns `true` if the exchange responded with 404. A read may do so for a while after a write.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)
     }
 
-    /// Returns `true` if a response came that does not match the spec.
+    /// Returns `true` if the response does not match the spec.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.0.kind, Kind::Decode(_))
@@ -406,7 +406,7 @@ impl Error {
         }
     }
 
-    /// HTTP status of the response, or `None` if there was no response.
+    /// Returns the HTTP status of the response, or `None` if there was no response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match &self.0.kind {
@@ -418,7 +418,7 @@ impl Error {
         }
     }
 
-    /// The exchange's rejection, or `None` if it did not reject the request.
+    /// Returns the exchange's error response, or `None` if it did not reject the request.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match &self.0.kind {
@@ -427,41 +427,41 @@ impl Error {
         }
     }
 
-    /// The exchange's code for the rejection, such as `insufficient_balance`.
+    /// Returns the exchange's error code, such as `insufficient_balance`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.api()?.code()
     }
 
-    /// The exchange's message for the rejection.
+    /// Returns the exchange's error message.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.api()?.message()
     }
 
-    /// The exchange's details of the rejection.
+    /// Returns the exchange's details of the error.
     #[must_use]
     pub fn details(&self) -> Option<&str> {
         self.api()?.details()
     }
 
-    /// The service of the exchange that rejected the request.
+    /// Returns the service of the exchange that rejected the request.
     #[must_use]
     pub fn service(&self) -> Option<&str> {
         self.api()?.service()
     }
 
-    /// JSON path of the field that did not decode, such as `$.items[3].price`. A path of more than 256 characters or 128 levels
-    /// is cut.
+    /// Returns the JSON path of the field that did not decode, such as `$.items[3].price`. Paths are truncated after 256
+    /// characters or 128 levels.
     #[must_use]
     pub fn decode_path(&self) -> Option<&str> {
         Some(&self.decode_error()?.path)
     }
 
-    /// The body that did not decode, as received; for a [row](Self::is_row), the JSON of the row. `Display` and `Debug` print no
-    /// more than an excerpt.
+    /// Returns the body that did not decode, or the JSON of the row if the error is about a [row](Self::is_row). `Display` and
+    /// `Debug` print only an excerpt.
     ///
-    /// `None` for any other error, if the response contains a private key, and if it decoded and contradicts the request.
+    /// Returns `None` for other errors, if the response contains a private key, and if it decoded but contradicts the request.
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
         self.decode_error()?.body.as_deref()
@@ -480,7 +480,7 @@ impl Error {
         }
     }
 
-    /// The whole body that did not decode.
+    /// Returns the body that did not decode.
     pub(crate) fn shared_body(&self) -> Option<&Bytes> {
         self.decode_error()?.body.as_ref()
     }
@@ -520,7 +520,7 @@ impl fmt::Display for Error {
             }
             Kind::EndlessList(Endless::EmptyPages(pages)) => write!(
                 f,
-                "{pages} pages in a row had a cursor and no items; the list does not seem to end, `resume` requests more of it"
+                "{pages} consecutive pages had a cursor and no items; the list may be endless, call `resume` to continue"
             ),
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),
@@ -550,7 +550,7 @@ impl fmt::Display for Error {
         if let Some(timeout) = self.0.lookup_timeout {
             write!(
                 f,
-                "; the look-up of the order did not end within lookup_timeout, {} ms",
+                "; the lookup of the order did not end within lookup_timeout, {} ms",
                 timeout.as_millis()
             )?;
         }
@@ -586,7 +586,7 @@ impl StdError for Error {
             Kind::Signing(error) => Some(error),
             Kind::Transport(error) => Some(error),
             Kind::Middleware(error) => Some(error.as_ref()),
-            // The others say everything in their own text.
+            // The messages of the other kinds are complete.
             Kind::Decode(_)
             | Kind::Api(_)
             | Kind::Invalid(_)

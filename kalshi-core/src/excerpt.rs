@@ -1,16 +1,16 @@
-//! The part of a body that an error shows: short, on one line, never a private key.
+//! Excerpts of response bodies for error messages: short, on one line, without private keys.
 
-/// Length of the part of a body that an error shows, in characters.
+/// Maximum length of an excerpt in characters.
 pub(crate) const EXCERPT: usize = 200;
 
-/// Shown instead of a private key.
+/// Replaces an excerpt of a body that contains a private key.
 pub(crate) const WITHHELD: &str = "(not shown: the response contains a private key)";
 
 pub(crate) fn holds_private_key(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"PRIVATE KEY").is_some()
 }
 
-/// The offset of a line and column of a text, both from 1 as serde_json counts them: a column is a number of bytes.
+/// Returns the byte offset of a line and column as counted by serde_json: both from 1, columns in bytes.
 pub(crate) fn offset(text: &[u8], line: usize, column: usize) -> usize {
     let line_start = match line.checked_sub(2) {
         Some(nth) => memchr::memchr_iter(b'\n', text)
@@ -21,26 +21,26 @@ pub(crate) fn offset(text: &[u8], line: usize, column: usize) -> usize {
     line_start.saturating_add(column).min(text.len())
 }
 
-/// The part of a body around a line and column. Only that part is decoded, however long the body is.
+/// Returns the excerpt around a line and column. Decodes only that part, however long the body is.
 pub(crate) fn excerpt(body: &[u8], line: usize, column: usize, length: usize) -> String {
     let mut start = offset(body, line, column).saturating_sub(length / 2);
-    // Not in the middle of a character, which has at most three continuation bytes.
+    // Move to the start of a character, which has at most three continuation bytes.
     for _ in 0..3 {
         let is_continuation = body.get(start).is_some_and(|byte| byte & 0xC0 == 0x80);
         start -= usize::from(is_continuation && start > 0);
     }
-    // A character has at most four bytes, and one more shows that the text goes on.
+    // A character has at most four bytes. One more character is needed to detect that the text continues.
     let end = start.saturating_add((length + 1) * 4).min(body.len());
     let window = body.get(start..end).unwrap_or_default();
     short(&String::from_utf8_lossy(window), length)
 }
 
-/// At most `length` characters of a string, on one line.
+/// Truncates a string to `length` characters and replaces control characters with spaces.
 pub(crate) fn short(text: &str, length: usize) -> String {
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut out: String = chars.by_ref().take(length).collect();
     if chars.next().is_some() {
-        // The ellipsis counts too.
+        // The ellipsis counts towards the length.
         out.pop();
         out.push('\u{2026}');
     }

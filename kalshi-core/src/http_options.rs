@@ -1,4 +1,4 @@
-//! How a client's own HTTP client is built: timeouts, user agent, proxy, TLS.
+//! Options of the HTTP clients that this crate builds: timeouts, user agent, proxy and TLS.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use reqwest::redirect::Policy;
 
 use crate::config_error::ConfigError;
 
-/// Timeout for establishing a connection, TLS handshake included.
+/// Default timeout for establishing a connection, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Options of an HTTP client that this crate builds.
+/// The options of an HTTP client.
 #[derive(Debug)]
 pub(crate) struct HttpOptions {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) user_agent: Option<String>,
     pub(crate) default_user_agent: &'static str,
     pub(crate) proxy: Option<reqwest::Proxy>,
-    /// Requests are sent over plaintext. A WebSocket may differ.
+    /// `true` if the REST API is served without TLS. The WebSocket API may differ.
     pub(crate) is_plaintext: bool,
 }
 
@@ -25,7 +25,7 @@ impl HttpOptions {
         self.finish(reqwest::Client::builder(), self.is_plaintext)
     }
 
-    /// Builds a client that opens a connection for each request, so that no response to another request can come over it.
+    /// Builds a client that opens a new connection for each request, so that it cannot receive the response to another request.
     pub(crate) fn build_without_pool(&self) -> Result<reqwest::Client, ConfigError> {
         self.finish(
             reqwest::Client::builder().pool_max_idle_per_host(0),
@@ -33,13 +33,13 @@ impl HttpOptions {
         )
     }
 
-    /// Builds a client for WebSocket handshakes: it speaks HTTP/1.1 only, and opens a connection for each.
+    /// Builds a client for WebSocket handshakes, which uses HTTP/1.1 and a new connection for each.
     #[cfg(feature = "ws")]
     pub(crate) fn build_upgrading(
         &self,
         is_plaintext: bool,
     ) -> Result<reqwest::Client, ConfigError> {
-        // A rejected handshake would leave its connection in the pool, to a host that may be gone at the next one.
+        // A rejected handshake would leave its connection in the pool, and the host may be gone when it is used again.
         let builder = reqwest::Client::builder()
             .http1_only()
             .pool_max_idle_per_host(0);
@@ -56,7 +56,7 @@ impl HttpOptions {
             .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
             .redirect(Policy::none())
             .user_agent(agent.unwrap_or(self.default_user_agent));
-        // The roots of the system take milliseconds to read, at every replacement of connections.
+        // Reading the system's root certificates takes milliseconds, and happens whenever connections are replaced.
         let builder = if is_plaintext && self.proxy.is_none() {
             without_roots(builder)
         } else {
@@ -64,7 +64,7 @@ impl HttpOptions {
         };
         let builder = match &self.proxy {
             Some(proxy) => builder.proxy(proxy.clone()),
-            // Plaintext stays on this machine, so it must not go through a proxy.
+            // Plaintext is only allowed to a loopback address, so it must not go through a proxy.
             None if is_plaintext => builder.no_proxy(),
             None => builder,
         };
@@ -72,7 +72,7 @@ impl HttpOptions {
     }
 }
 
-/// Makes ring the TLS provider of this client only; the process-wide default stays untouched.
+/// Makes ring the TLS provider of this client. The process-wide default is not changed.
 #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
 fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
     use std::sync::Arc;
@@ -95,7 +95,7 @@ fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, C
     Ok(builder)
 }
 
-/// Trusts no certificate authority: for a client that opens no TLS connection.
+/// Trusts no certificate authority, for a client that opens no TLS connections.
 #[cfg(feature = "aws-lc-rs")]
 fn without_roots(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     builder.tls_certs_only([])

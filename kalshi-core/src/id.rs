@@ -1,4 +1,4 @@
-//! Ids: one type for each kind, cheap to clone and comparable with `&str`.
+//! Id types: one for each kind of id, cheap to clone and comparable with `&str`.
 
 use std::{borrow::Borrow, convert::Infallible, fmt, hash, ops::Deref, str::FromStr};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 use crate::inline_text::InlineText;
 
-/// Defines a kind of id.
+/// Defines an id type.
 macro_rules! id {
     ($(#[$attribute:meta])* $name:ident) => {
         $(#[$attribute])*
         ///
-        /// It keeps the string as received and derefs to `str`. Strings of up to 38 bytes, UUIDs among them, are stored without an
-        /// allocation, and clones of longer ones share it.
+        /// Keeps the string as received and dereferences to `str`. Strings of up to 38 bytes, such as UUIDs, are stored inline.
+        /// Clones of longer ones share the allocation.
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name(InlineText);
 
@@ -89,7 +89,7 @@ macro_rules! id {
         }
 
         impl hash::Hash for $name {
-            /// Hashes like `str`, so that a map keyed by ids can be searched by `&str`.
+            /// Hashes like `str`, so that maps with id keys can be searched by `&str`.
             fn hash<H: hash::Hasher>(&self, state: &mut H) {
                 self.as_str().hash(state);
             }
@@ -135,7 +135,7 @@ macro_rules! id {
     };
 }
 
-/// Implements comparison with strings, on either side.
+/// Implements comparison with string types in both directions.
 macro_rules! equals_text {
     ($name:ident: $($text:ty),+) => {$(
         impl PartialEq<$text> for $name {
@@ -167,7 +167,7 @@ impl Visitor<'_> for Text {
 }
 
 id! {
-    /// A UUID of the exchange that has no type of its own, such as the id of a market or a user.
+    /// An id of a kind that has no type of its own, such as the id of a market or a user. Usually a UUID.
     ///
     /// ```
     /// # use kalshi_core::Id;
@@ -180,27 +180,27 @@ id! {
 }
 
 id! {
-    /// The exchange's id of an order.
+    /// The id that the exchange assigns to an order.
     OrderId
 }
 
 id! {
-    /// An id that the client gave an order, unique among its orders; empty if it gave none. The exchange advises letters, digits, `-`
-    /// and `_`.
+    /// The client's own id of an order, unique among the client's orders. Empty if the order was placed without one. The exchange
+    /// recommends letters, digits, `-` and `_`.
     ClientOrderId
 }
 
 id! {
-    /// The exchange's id of a trade, which a fill shares with the public trade it is part of.
+    /// The id that the exchange assigns to a trade. A fill has the same id as the public trade that it is part of.
     TradeId
 }
 
 id! {
-    /// The exchange's id of an order group.
+    /// The id that the exchange assigns to an order group.
     OrderGroupId
 }
 
-/// The number of a subaccount: 0 is the primary account.
+/// The number of a subaccount. 0 is the primary account.
 ///
 /// ```
 /// # use kalshi_core::SubaccountNumber;
@@ -216,17 +216,17 @@ id! {
 pub struct SubaccountNumber(i64);
 
 impl SubaccountNumber {
-    /// The primary account.
+    /// The primary account, number 0.
     pub const PRIMARY: Self = Self(0);
 
-    /// Returns the number.
+    /// Returns the number of the subaccount.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 }
 
-/// Implements conversion from an integer type, and comparison with it.
+/// Implements conversion from and comparison with integer types.
 macro_rules! from_integer {
     ($($integer:ty),+) => {$(
         impl From<$integer> for SubaccountNumber {
@@ -278,14 +278,14 @@ mod tests {
 
     use super::{Id, OrderId};
 
-    /// Strings of every length around the longest that is stored inline, of one and of several bytes a character.
+    /// Strings of all lengths around the inline maximum, with characters of one to three bytes.
     fn texts() -> impl Iterator<Item = String> {
         (0..80)
             .flat_map(|length| ["7", " ", "\0", "é", "€"].map(|character| character.repeat(length)))
     }
 
     #[test]
-    fn strings_survive_every_conversion() {
+    fn conversions_preserve_the_string() {
         for text in texts() {
             let id = Id::from(&text);
             assert_eq!(id, text);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_of_ids_are_searched_by_str() {
+    fn maps_with_id_keys_can_be_searched_by_str() {
         let hashed: HashMap<Id, String> = texts().map(|text| (Id::from(&text), text)).collect();
         let sorted: BTreeMap<Id, String> = texts().map(|text| (Id::from(&text), text)).collect();
         for text in texts() {
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn id_is_little_larger_than_its_string() {
+    fn id_fits_its_inline_capacity() {
         assert_eq!(size_of::<Option<Id>>(), 40);
     }
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-/// Longest string that is stored inline, in bytes. A UUID has 36.
+/// Maximum length of a string that is stored inline, in bytes. A UUID has 36.
 const MAX_INLINE: usize = 38;
 
-/// A string that does not change.
+/// An immutable string.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct InlineText(Form);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Form {
-    /// Every string of at most [`MAX_INLINE`] bytes, padded with zeros, so that equal strings have equal forms.
+    /// A string of at most [`MAX_INLINE`] bytes, padded with zeros, so that equal strings have equal representations.
     Inline {
         length: u8,
         bytes: [u8; MAX_INLINE],

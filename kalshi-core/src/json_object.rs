@@ -8,11 +8,11 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// A JSON object whose fields the spec leaves open.
+/// A JSON object whose fields are not defined by the spec.
 ///
-/// It keeps the JSON of the object as received and parses it on access, so that decoding a response does not build a map that may
-/// never be read. Decoding checks that it is a valid JSON object, nested no deeper than `serde_json` allows. An object that is null or
-/// absent in a response is empty.
+/// It stores the JSON text as received and parses it on access, so that decoding a response does not build a map that may never be
+/// read. Decoding checks that the text is a valid JSON object, nested no deeper than `serde_json` allows. If the field is null or
+/// absent in a response, the object is empty.
 ///
 /// ```
 /// # use kalshi_core::JsonObject;
@@ -37,19 +37,20 @@ use serde_json::{Map, Value};
 /// ```
 #[derive(Clone, Default)]
 pub struct JsonObject(
-    /// `None` if it is empty, which then takes no allocation.
+    /// `None` for an empty object, which needs no allocation.
     Option<Box<str>>,
 );
 
 impl JsonObject {
-    /// The value of the field `key`, or `None` if the object has no such field. Parses the whole object: read several fields with
-    /// [`deserialize`](Self::deserialize) or [`iter`](Self::iter).
+    /// Returns the value of the field `key`, or `None` if the object has no such field. Every call parses the whole object; to read
+    /// several fields, use [`deserialize`](Self::deserialize) or [`iter`](Self::iter).
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value> {
         self.to_map().ok()?.remove(key)
     }
 
-    /// The fields and their values, in the order of `serde_json::Map`. Of several fields with one name, only the last is returned.
+    /// Iterates over the fields and values in the order of `serde_json::Map`. If a name occurs several times, only the
+    /// last field is returned.
     pub fn iter(&self) -> impl Iterator<Item = (String, Value)> + use<> {
         self.to_map().unwrap_or_default().into_iter()
     }
@@ -58,7 +59,7 @@ impl JsonObject {
     ///
     /// # Errors
     ///
-    /// Returns an error if the object is not a `T`. Its line and column are those in [`as_str`](Self::as_str).
+    /// Returns an error if the object does not deserialize as a `T`. Line and column refer to [`as_str`](Self::as_str).
     pub fn deserialize<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.as_str())
     }
@@ -69,13 +70,13 @@ impl JsonObject {
         self.0.is_none()
     }
 
-    /// The object as JSON text.
+    /// Returns the object as JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or("{}")
     }
 
-    /// Fails only for a map that was nested too deep.
+    /// Parses the object. Fails only if it was built from a map that is nested too deep.
     fn to_map(&self) -> Result<Map<String, Value>, serde_json::Error> {
         match &self.0 {
             None => Ok(Map::new()),
@@ -84,7 +85,7 @@ impl JsonObject {
     }
 }
 
-/// A map that is nested deeper than `serde_json` parses, which is 127 levels, can be neither read nor sent.
+/// Accepts any map, but one that is nested deeper than `serde_json` parses (127 levels) can be neither read nor sent.
 impl From<Map<String, Value>> for JsonObject {
     fn from(map: Map<String, Value>) -> Self {
         let is_empty = map.is_empty();
@@ -92,7 +93,7 @@ impl From<Map<String, Value>> for JsonObject {
     }
 }
 
-/// Fails if the value is not an object.
+/// Returns an error if the value is not an object.
 impl TryFrom<Value> for JsonObject {
     type Error = serde_json::Error;
 
@@ -101,7 +102,7 @@ impl TryFrom<Value> for JsonObject {
     }
 }
 
-/// Fails if the text is not an object in JSON.
+/// Returns an error if the text is not a JSON object.
 impl TryFrom<&str> for JsonObject {
     type Error = serde_json::Error;
 
@@ -110,7 +111,7 @@ impl TryFrom<&str> for JsonObject {
     }
 }
 
-/// Fails if the text is not an object in JSON.
+/// Returns an error if the text is not a JSON object.
 impl FromStr for JsonObject {
     type Err = serde_json::Error;
 
@@ -125,7 +126,7 @@ impl FromStr for JsonObject {
     }
 }
 
-/// Compares the parsed objects, as [`Value`] does: whitespace and the order of fields are ignored.
+/// Compares the parsed objects as [`Value`] does, so whitespace and the order of fields do not matter.
 impl PartialEq for JsonObject {
     fn eq(&self, other: &Self) -> bool {
         let maps = || self.to_map().ok().zip(other.to_map().ok());
@@ -149,14 +150,14 @@ impl fmt::Debug for JsonObject {
 }
 
 impl Serialize for JsonObject {
-    /// As a map, which every serializer knows.
+    /// Serializes as a map, which every format supports.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let map = self.to_map().map_err(serde::ser::Error::custom)?;
         map.serialize(serializer)
     }
 }
 
-/// The newtype name that makes serde_json return the JSON of a value. Other deserializers return a map.
+/// The newtype name that makes serde_json pass the raw JSON of a value. Other deserializers ignore it and pass a map.
 pub(crate) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserialize<'de> for JsonObject {
@@ -165,7 +166,7 @@ impl<'de> Deserialize<'de> for JsonObject {
     }
 }
 
-/// Reads what was asked for by the name [`RAW_VALUE`]: a map with the text as its only value, or else the object itself.
+/// Visitor for [`RAW_VALUE`]. serde_json passes a map with the JSON text as its only value; other formats pass the object itself.
 struct TextOrMap;
 
 impl<'de> Visitor<'de> for TextOrMap {
@@ -222,7 +223,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// The object whose text is this string.
+/// An object deserialized from a string that contains its JSON text.
 struct Text(JsonObject);
 
 impl<'de> Deserialize<'de> for Text {
@@ -238,7 +239,7 @@ impl<'de> Deserialize<'de> for Text {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
                 text.parse().map(Text).map_err(|error: serde_json::Error| {
-                    // serde_json would take the position in the object for that in the body.
+                    // serde_json would report the position within the object as one within the body.
                     let position = format!(" at line {} column {}", error.line(), error.column());
                     let message = error.to_string();
                     E::custom(message.strip_suffix(&position).unwrap_or(&message))
@@ -250,8 +251,8 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Validates an object and discards it. Unlike [`IgnoredAny`](de::IgnoredAny), it fails on everything that parsing fails on: numbers
-/// out of range, invalid escapes and too deep nesting.
+/// Validates an object and discards it. Unlike [`IgnoredAny`](de::IgnoredAny), it fails wherever parsing into a `Value` fails: on
+/// numbers out of range, invalid escapes and excessive nesting.
 struct Object;
 
 impl<'de> Deserialize<'de> for Object {
@@ -274,7 +275,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// Validates a value as [`Object`] does and discards it.
+/// Validates any value as [`Object`] does and discards it.
 struct Any;
 
 impl<'de> Deserialize<'de> for Any {
@@ -325,7 +326,8 @@ impl<'de> Visitor<'de> for Any {
     }
 }
 
-/// Validates the name of a field and discards it. [`RAW_VALUE`] is an error: `serde_json::Value` cannot parse such an object.
+/// Validates a field name and discards it. [`RAW_VALUE`] is an error because `serde_json::Value` cannot parse an
+/// object with that name.
 struct FieldName;
 
 impl<'de> Deserialize<'de> for FieldName {
@@ -343,7 +345,7 @@ impl Visitor<'_> for FieldName {
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self, E> {
         match name {
-            RAW_VALUE => Err(E::custom("a field has a name that is reserved")),
+            RAW_VALUE => Err(E::custom("reserved field name")),
             _ => Ok(Self),
         }
     }

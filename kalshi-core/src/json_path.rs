@@ -1,27 +1,27 @@
-//! JSON path of a line and column, so that a decoding error can name the field.
+//! JSON paths for the line and column of decoding errors, so that an error can name the field.
 //!
-//! The text comes from the network, so the work is linear in its length, and depth and length of the path are bounded.
+//! Bodies are untrusted: the work is linear in the length of the body, and the depth and length of a path are limited.
 
 use std::fmt::Write as _;
 
 use crate::excerpt;
 
-/// Levels of nesting that a path follows. serde_json decodes no deeper, but it does skip what is deeper.
+/// Maximum depth of a path. serde_json decodes no deeper, but it skips values that are nested deeper.
 const MAX_DEPTH: usize = 128;
 
-/// Length of a path, in characters. What is longer ends with an ellipsis.
+/// Maximum length of a path in characters. A longer one is truncated with an ellipsis.
 const MAX_LENGTH: usize = 256;
 
-/// Length of one field name in a path, in characters.
+/// Maximum length of one field name in a path, in characters.
 const MAX_NAME: usize = 64;
 
-/// The path of the field or item at a line and column of `text`, both from 1 as serde_json counts them.
+/// Returns the path of the field or item at a line and column of `text`, as counted by serde_json (both from 1).
 pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
     let end = excerpt::offset(text, line, column);
     render(&open_segments(text.get(..end).unwrap_or_default()))
 }
 
-/// The path of the missing field `name`; the error is reported at the end of its object.
+/// Returns the path of the missing field `name`. serde_json reports the end of the object that lacks it.
 pub(crate) fn missing(text: &[u8], line: usize, column: usize, name: &str) -> String {
     format!(
         "{}.{}",
@@ -30,7 +30,7 @@ pub(crate) fn missing(text: &[u8], line: usize, column: usize, name: &str) -> St
     )
 }
 
-/// The path of the fault that serde_json reports in `text`.
+/// Returns the path of the value that caused `error`.
 pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> String {
     let message = error.to_string();
     let missing_field = message
@@ -43,17 +43,17 @@ pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Returns true for the message about a string, a number, a truth value or null.
+/// Returns `true` if the message is about a string, a number, a boolean or null.
 fn is_of_scalar(message: &str) -> bool {
     const SCALARS: [&str; 5] = ["boolean", "floating point", "integer", "null", "string"];
     let value = message.strip_prefix("invalid type: ");
-    // Amounts and numbers are quoted.
+    // Messages about amounts and numbers begin with the quoted value.
     message.starts_with('"')
         || value.is_some_and(|value| SCALARS.iter().any(|kind| value.starts_with(kind)))
 }
 
-/// The path of a scalar. The error of one that was read as raw JSON is reported behind the bracket that ends its object or list if
-/// it is the last in there, and behind the comma that follows it in a list.
+/// Returns the path of a scalar. For one that was parsed from raw JSON, serde_json reports a position after the next comma or
+/// closing bracket, which is therefore ignored.
 fn at_scalar(text: &[u8], line: usize, column: usize) -> String {
     let end = excerpt::offset(text, line, column);
     let text = text.get(..end).unwrap_or_default();
@@ -64,16 +64,16 @@ fn at_scalar(text: &[u8], line: usize, column: usize) -> String {
     render(&open_segments(text))
 }
 
-/// One level of a path. A name is as it is in the text, with its escapes.
+/// One level of a path. Names are raw, with their escapes.
 enum Segment<'a> {
     Field { name: &'a [u8], in_value: bool },
     Item(usize),
 }
 
-/// The objects and lists that are open at the end of a text, the outermost [`MAX_DEPTH`] of them.
+/// Returns the objects and lists that are open at the end of `text`, the outermost first and at most [`MAX_DEPTH`].
 fn open_segments(text: &[u8]) -> Vec<Segment<'_>> {
     let mut open: Vec<Segment<'_>> = Vec::new();
-    // Levels inside the last segment of `open`.
+    // Number of open levels below the last segment of `open`.
     let mut deeper = 0_usize;
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -126,7 +126,7 @@ fn render(segments: &[Segment<'_>]) -> String {
         _ = match segment {
             Segment::Item(index) => write!(path, "[{index}]"),
             Segment::Field { name, .. } => {
-                // The longest character has four bytes.
+                // A character has at most four bytes.
                 let start = name.get(..MAX_NAME * 4 + 4).unwrap_or(name);
                 let name = String::from_utf8_lossy(start);
                 write!(path, ".{}", excerpt::short(&name, MAX_NAME))
@@ -139,7 +139,7 @@ fn render(segments: &[Segment<'_>]) -> String {
     excerpt::short(&path, MAX_LENGTH)
 }
 
-/// Splits at the end of a string whose opening quote has been consumed.
+/// Splits after a string whose opening quote has been consumed.
 fn string(text: &[u8]) -> (&[u8], &[u8]) {
     let mut escaped = false;
     for (index, byte) in text.iter().enumerate() {
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_have_their_path() {
+    fn path_leads_to_the_position() {
         let text = br#"{"a":1,"b":[{"c\"d":"x"},{"e":tru"#;
         assert_eq!(at(text, 1, text.len()), "$.b[1].e");
         assert_eq!(at(text, 1, 6), "$.a");
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(at(b"[\n[1,\n2]]", 3, 1), "$[0][1]");
     }
 
-    /// The outermost levels are named, and the work does not depend on the depth.
+    /// The path shows the outermost levels, and the work does not depend on the depth.
     #[test]
     fn depth_and_length_of_a_path_are_bounded() {
         let started = std::time::Instant::now();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_beyond_the_bound_do_not_disturb_those_above() {
+    fn levels_beyond_the_limit_do_not_change_the_path() {
         for depth in [1, 127, 128, 129, 5_000] {
             let nested = format!("{}{}", "[{\"x\":".repeat(depth), "}]".repeat(depth));
             let text = format!("{{\"a\":[0,{nested},{{\"b\":!");
@@ -204,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_of_names_are_not_printed() {
+    fn control_characters_in_names_are_replaced() {
         assert_eq!(at(b"{\"a\tb\x1b\": !", 1, 9), "$.a b ");
     }
 
     #[test]
-    fn scalars_read_as_raw_json_are_found_wherever_they_are() {
+    fn scalars_parsed_from_raw_json_are_located() {
         #[derive(Debug, serde::Deserialize)]
         #[allow(dead_code, reason = "only its errors matter")]
         struct Rates {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_field_is_found_in_its_object() {
+    fn missing_field_is_located_in_its_object() {
         #[derive(Debug, serde::Deserialize)]
         #[allow(dead_code, reason = "only its errors matter")]
         struct Outer {
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Takes any JSON but `null`.
+    /// Deserializes any JSON except `null`.
     struct NoNull;
 
     impl<'de> Deserialize<'de> for NoNull {
@@ -315,7 +315,7 @@ mod tests {
         }
     }
 
-    /// Trees with at least one `null`, and texts full of what JSON is made of.
+    /// Generates trees with at least one `null`.
     fn tree() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(json!(null)),
@@ -332,9 +332,9 @@ mod tests {
     }
 
     proptest! {
-        /// The path is the one that a reader which keeps track of it finds.
+        /// Compares the path with that of a deserializer that tracks its position.
         #[test]
-        fn path_equals_that_of_a_tracking_reader(tree in tree(), pretty in any::<bool>()) {
+        fn path_equals_that_of_a_tracking_deserializer(tree in tree(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap_or_default();
             if let Err(error) = serde_json::from_str::<NoNull>(&text) {
                 let mut reader = serde_json::Deserializer::from_str(&text);
@@ -350,13 +350,13 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..64), line in 0_usize..9, column in 0_usize..99) {
+        fn arbitrary_input_does_not_panic(text in prop::collection::vec(any::<u8>(), 0..64), line in 0_usize..9, column in 0_usize..99) {
             prop_assert!(at(&text, line, column).chars().count() <= MAX_LENGTH);
             missing(&text, line, column, "x");
         }
 
         #[test]
-        fn no_json_like_text_makes_it_panic(text in "[\\[\\]{}:,\"\\\\ab\n]{0,600}", line in 0_usize..9, column in 0_usize..700) {
+        fn json_like_input_does_not_panic(text in "[\\[\\]{}:,\"\\\\ab\n]{0,600}", line in 0_usize..9, column in 0_usize..700) {
             prop_assert!(at(text.as_bytes(), line, column).chars().count() <= MAX_LENGTH);
             prop_assert!(open_segments(text.as_bytes()).len() <= MAX_DEPTH);
         }

@@ -1,16 +1,16 @@
-//! One side of an order book: price levels in order, and what buying from them costs.
+//! One side of an order book: sorted price levels, and the cost of taking liquidity from them.
 
 use std::collections::BTreeMap;
 
 use crate::money::{Contracts, Dollars, PriceLevel};
 
-/// Number of best levels that are searched in order, as most changes are there. The others are searched by halves.
-const NEAR: usize = 16;
+/// Number of best levels that are searched linearly, because most changes happen there. The others are searched by bisection.
+const LINEAR_SEARCH_LEVELS: usize = 16;
 
-/// The price levels of one side of an order book, exact and in order.
+/// The price levels of one side of an order book, sorted and exact.
 ///
-/// Levels are kept in a sorted vector. For the hundreds or few thousand prices of a market that beats a tree: most changes are near
-/// the best price, which is at the end, so little moves.
+/// The levels are stored in a sorted vector with the best price at the end. With the hundreds to few thousand prices of a market,
+/// that is faster than a tree: most changes are near the best price, so few levels have to be moved.
 ///
 /// ```
 /// # use kalshi_core::{Contracts, Dollars, ladder::Ladder};
@@ -22,17 +22,17 @@ const NEAR: usize = 16;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
-    /// Sort key and contracts in hundredths: worst level first. The key is the price in millionths of a dollar, negated if lower
-    /// prices are better.
+    /// Sort key and hundredths of contracts, worst level first. The key is the price in millionths of a dollar, negated if
+    /// lower prices are better.
     levels: Vec<(i64, i64)>,
     lower_is_better: bool,
 }
 
-/// Levels or a change of them are invalid: a message was missed or is wrong.
+/// Invalid levels, or an invalid change of a level. A message was missed or is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LadderError {
-    /// More contracts were removed from a level than it had.
+    /// A change removes more contracts than the level has.
     #[error(
         "more contracts were removed from the level at {price} than it had: request a snapshot"
     )]
@@ -40,13 +40,13 @@ pub enum LadderError {
         /// Price of the level.
         price: Dollars,
     },
-    /// A level was given with fewer than no contracts.
-    #[error("the level at {price} has fewer than no contracts: request a snapshot")]
+    /// A level has a negative number of contracts.
+    #[error("the level at {price} has a negative number of contracts: request a snapshot")]
     NegativeLevel {
         /// Price of the level.
         price: Dollars,
     },
-    /// A level was given twice.
+    /// A level is listed twice.
     #[error("the level at {price} is listed twice: request a snapshot")]
     DuplicateLevel {
         /// Price of the level.
@@ -54,20 +54,21 @@ pub enum LadderError {
     },
 }
 
-/// The result of buying from or selling into a book.
+/// The result of buying from, or selling to, the levels of a book.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sweep {
-    /// Contracts that are available, at most the number asked for.
+    /// Contracts that are available, up to the requested number.
     pub filled: Contracts,
-    /// Total price, without fees.
+    /// Total price of these contracts, without fees.
     pub cost: Dollars,
-    /// Worst price among them, or `None` if nothing is available.
+    /// Worst price of these contracts, or `None` if no contracts are available.
     pub worst: Option<Dollars>,
 }
 
 impl Sweep {
-    /// Takes at most `count` contracts from levels, best first. Stops before a total that overflows [`Dollars`].
+    /// Takes up to `count` contracts from `levels`, which must be sorted best first. Stops before the
+    /// total would overflow [`Dollars`].
     #[must_use]
     pub fn from_levels(levels: impl IntoIterator<Item = PriceLevel>, count: Contracts) -> Self {
         let wanted = count.hundredths().max(0);
@@ -92,7 +93,7 @@ impl Sweep {
 }
 
 impl Ladder {
-    /// An empty side on which a higher price is better: bids.
+    /// Creates an empty side on which higher prices are better, as for bids.
     #[must_use]
     pub const fn bids() -> Self {
         Self {
@@ -101,7 +102,7 @@ impl Ladder {
         }
     }
 
-    /// An empty side on which a lower price is better: asks.
+    /// Creates an empty side on which lower prices are better, as for asks.
     #[must_use]
     pub const fn asks() -> Self {
         Self {
@@ -110,7 +111,7 @@ impl Ladder {
         }
     }
 
-    /// Replaces all levels. Levels without contracts are left out; the order does not matter.
+    /// Replaces all levels. Their order does not matter, and levels without contracts are left out.
     #[must_use]
     pub fn with_levels<'a>(mut self, levels: impl IntoIterator<Item = &'a PriceLevel>) -> Self {
         let positive = levels
@@ -124,11 +125,11 @@ impl Ladder {
         self
     }
 
-    /// Replaces all levels by those of a snapshot. Levels without contracts are left out; the order does not matter.
+    /// Replaces all levels with those of a snapshot. Their order does not matter, and levels without contracts are left out.
     ///
     /// # Errors
     ///
-    /// Returns an error if a level has fewer than no contracts or is listed twice.
+    /// Returns an error if a level has a negative number of contracts or is listed twice.
     pub fn with_snapshot(
         mut self,
         levels: impl IntoIterator<Item = PriceLevel>,
@@ -143,11 +144,11 @@ impl Ladder {
             self.levels.push((key, level.count.hundredths()));
         }
         self.levels.sort_unstable();
-        let twice = self.levels.windows(2).find_map(|pair| match pair {
+        let duplicate = self.levels.windows(2).find_map(|pair| match pair {
             [(one, _), (other, _)] if one == other => Some(*one),
             _ => None,
         });
-        if let Some(key) = twice {
+        if let Some(key) = duplicate {
             let price = self.price(key);
             return Err(LadderError::DuplicateLevel { price });
         }
@@ -167,15 +168,17 @@ impl Ladder {
         }
     }
 
-    /// Adds contracts to the level at a price, or removes them if `change` is negative. A level without contracts disappears.
+    /// Adds contracts to the level at `price`, or removes them if `change` is negative. A level that becomes empty is removed.
     ///
     /// # Errors
     ///
-    /// Returns an error if the level has fewer contracts than are removed. The levels are unchanged then.
+    /// Returns an error if more contracts are removed than the level has. The levels then remain unchanged.
     pub fn add(&mut self, price: Dollars, change: Contracts) -> Result<(), LadderError> {
         let (key, change) = (self.key(price), change.hundredths());
         let negative = LadderError::Negative { price };
-        let (far, near) = self.levels.split_at(self.levels.len().saturating_sub(NEAR));
+        let (far, near) = self
+            .levels
+            .split_at(self.levels.len().saturating_sub(LINEAR_SEARCH_LEVELS));
         let better = near.iter().rev().take_while(|(other, _)| *other > key);
         let index = match better.count() {
             better if better < near.len() => self.levels.len() - better,
@@ -201,7 +204,7 @@ impl Ladder {
         Ok(())
     }
 
-    /// The levels, best first.
+    /// Iterates over the levels, best first.
     pub fn levels(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.levels.iter().rev().map(|&(key, count)| PriceLevel {
             price: self.price(key),
@@ -209,7 +212,7 @@ impl Ladder {
         })
     }
 
-    /// The prices at which two ladders differ, from the highest, with the contracts of this one and of the other.
+    /// Returns the prices at which two ladders differ, from the highest, each with the contracts of `self` and of `other`.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<(Dollars, Contracts, Contracts)> {
         let mut levels: BTreeMap<Dollars, (Contracts, Contracts)> = BTreeMap::new();
@@ -226,13 +229,13 @@ impl Ladder {
             .collect()
     }
 
-    /// The best level, or `None` if the side is empty.
+    /// Returns the best level, or `None` if the side is empty.
     #[must_use]
     pub fn best(&self) -> Option<PriceLevel> {
         self.levels().next()
     }
 
-    /// Contracts resting at a price; zero if the ladder has no such level.
+    /// Returns the contracts resting at a price. Zero if there is no such level.
     #[must_use]
     pub fn count_at(&self, price: Dollars) -> Contracts {
         let found = self
@@ -242,13 +245,13 @@ impl Ladder {
         Contracts::from_hundredths(count.map_or(0, |(_, count)| *count))
     }
 
-    /// Number of levels.
+    /// Returns the number of levels.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.levels.len()
     }
 
-    /// Returns `true` if there are no levels.
+    /// Returns `true` if the side has no levels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.levels.is_empty()
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn falling_side_has_its_lowest_price_first() {
+    fn lowest_ask_is_best() {
         let levels = [level("1.20", "1"), level("1.10", "2"), level("1.30", "0")];
         let mut asks = Ladder::asks().with_levels(&levels);
         assert_eq!(asks.best(), Some(level("1.10", "2")));

@@ -1,15 +1,14 @@
-//! The runtime under the generated clients of the Kalshi exchange's APIs.
+//! The runtime of the generated clients for the Kalshi exchange's APIs.
 //!
-//! Programs use an API crate such as `kalshi-sdk`, which re-exports what they need from here. This crate knows no schema,
-//! operation or path of a spec: an API crate supplies those through [`Api`], and its generated code calls the hidden
-//! module `rt`.
+//! Applications use an API crate such as `kalshi-sdk`, which re-exports what they need. This crate contains no schema, operation or
+//! path of a spec. API crates supply those through [`Api`], and their generated code calls the hidden module `rt`.
 //!
-//! - [`ClientBuilder`], [`Core`]: a client's transport, signing, timeouts, retries and rate limits.
-//! - [`Error`], [`ApiError`], [`ConfigError`]: what can go wrong.
+//! - [`ClientBuilder`], [`Core`]: transport, signing, timeouts, retries and rate limits of a client.
+//! - [`Error`], [`ApiError`], [`ConfigError`]: the errors of requests and of building a client.
 //! - [`pages`]: paginated lists as streams.
-//! - [`Dollars`], [`Contracts`], [`PriceLevel`]: exact money. [`Decimal`]: exact rates and ratios. [`ladder`]: one side of an order book.
+//! - [`Dollars`], [`Contracts`], [`PriceLevel`]: exact amounts. [`Decimal`]: exact rates and ratios. [`ladder`]: one side of an order book.
 //! - [`OrderId`], [`ClientOrderId`], [`TradeId`], [`OrderGroupId`], [`SubaccountNumber`], [`Id`]: ids. [`BookSide`]: bid or ask.
-//! - [`orders`]: rejected orders, changes of orders and their checks.
+//! - [`orders`]: rejections and changes of orders, and their checks.
 //! - `ws` (feature `ws`): WebSocket connections that reconnect and resubscribe.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -57,7 +56,7 @@ mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-/// Errors that tests construct, behind the feature `testing`.
+/// Errors constructed for tests. Requires the feature `testing`.
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use crate::error::testing::Failure;

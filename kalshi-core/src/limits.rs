@@ -1,4 +1,4 @@
-//! Rate limits: token buckets as the exchange counts them, so that requests wait locally instead of being rejected.
+//! Rate limiting with the exchange's token buckets, so that requests wait locally instead of being rejected.
 
 mod bucket;
 mod costs;
@@ -22,26 +22,26 @@ pub(crate) use self::costs::{Costs, items};
 pub use self::level::DEFAULT_SLACK;
 use crate::operation::{Bucket, Operation};
 
-/// Longest wait for tokens unless set.
+/// Default maximum wait for tokens.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Widest slack that can be set.
+/// Maximum slack that can be set.
 const SLACK_LIMIT: Duration = Duration::from_secs(10);
 
 /// The usage tier of an account, which sets the size of its buckets.
 ///
-/// | Tier     | Reads: tokens a second, bucket size | Writes: tokens a second, bucket size | Balance: requests a second |
-/// |----------|-------------------------------------|--------------------------------------|----------------------------|
-/// | Basic    | 200, 400                        | 100, 100                         | 1                       |
-/// | Advanced | 300, 600                        | 300, 600                         | 1                       |
-/// | Expert   | 600, 600                        | 600, 1200                        | 5                       |
-/// | Premier  | 1000, 1000                      | 1000, 2000                       | 5                       |
-/// | Paragon  | 2000, 2000                      | 2000, 4000                       | 5                       |
-/// | Prime    | 4000, 4000                      | 4000, 8000                       | 5                       |
-/// | Prestige | 6000, 6000                      | 8000, 16000                      | 5                       |
+/// | Tier     | Reads: tokens per second, capacity | Writes: tokens per second, capacity | Balance: requests per second |
+/// |----------|------------------------------------|-------------------------------------|------------------------------|
+/// | Basic    | 200, 400                           | 100, 100                            | 1                            |
+/// | Advanced | 300, 600                           | 300, 600                            | 1                            |
+/// | Expert   | 600, 600                           | 600, 1200                           | 5                            |
+/// | Premier  | 1000, 1000                         | 1000, 2000                          | 5                            |
+/// | Paragon  | 2000, 2000                         | 2000, 4000                          | 5                            |
+/// | Prime    | 4000, 4000                         | 4000, 8000                          | 5                            |
+/// | Prestige | 6000, 6000                         | 8000, 16000                         | 5                            |
 ///
-/// A request takes 10 tokens unless its documentation says otherwise. The exchange reports the limits of an account; the client's
-/// `discover_limits` reads and applies them.
+/// A request takes 10 tokens unless its documentation says otherwise. To use the limits that the exchange reports for the account,
+/// call the client's `discover_limits`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tier {
@@ -50,36 +50,36 @@ pub enum Tier {
     Basic,
     /// Granted on request to accounts that have traded through the API.
     Advanced,
-    /// Earned by trading volume, like the tiers above it.
+    /// Earned by trading volume, as are all higher tiers.
     Expert,
-    /// Above Expert.
+    /// The tier above Expert.
     Premier,
-    /// Above Premier.
+    /// The tier above Premier.
     Paragon,
-    /// Above Paragon.
+    /// The tier above Paragon.
     Prime,
-    /// The highest tier.
+    /// The highest tier, above Prime.
     Prestige,
 }
 
-/// The sizes of an account's token buckets, and of its IP address's.
+/// The token buckets of an account, and the bucket of its IP address for unsigned requests.
 ///
-/// A limiter replaces a limit of zero by that of the tier, with a warning, because it would fail every request.
+/// A limiter replaces a limit of zero with that of the tier and logs a warning, because such a limit would never allow a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountLimits {
     read: BucketLimit,
     write: BucketLimit,
     balance: BucketLimit,
     public: BucketLimit,
-    /// The tier that the limits began with. Its limits replace unusable ones that the exchange reports.
+    /// The tier that the limits are based on. Its limits replace unusable ones that the exchange reports.
     tier: Tier,
 }
 
 impl AccountLimits {
-    /// The limits of a tier.
+    /// Returns the limits of a tier.
     #[must_use]
     pub fn from_tier(tier: Tier) -> Self {
-        // Read tokens a second, seconds of them that the bucket holds; the same for writes; balance requests a second.
+        // Reads: tokens per second, and capacity in seconds of refill. Writes: the same. Balance: requests per second.
         let (read, read_seconds, write, write_seconds, balances) = match tier {
             Tier::Basic => (200, 2, 100, 1, 1),
             Tier::Advanced => (300, 2, 300, 2, 1),
@@ -92,15 +92,15 @@ impl AccountLimits {
         Self {
             read: BucketLimit::new(read, read * read_seconds),
             write: BucketLimit::new(write, write * write_seconds),
-            // One request at a time, which takes 10.
+            // The bucket holds one request, which takes 10 tokens.
             balance: BucketLimit::new(balances * 10, 10),
-            // 20 requests a second were served and 32 were not; the burst size is unknown.
+            // Measured: 20 requests per second were served, 32 were not. The burst size is unknown.
             public: BucketLimit::new(200, 200),
             tier,
         }
     }
 
-    /// Replaces limits that never allow a request by those of the tier.
+    /// Replaces zero limits with those of the tier.
     fn without_zeros(mut self) -> Self {
         let tier = Self::from_tier(self.tier);
         for (bucket, limit, fallback) in [
@@ -114,7 +114,7 @@ impl AccountLimits {
                     bucket,
                     ?limit,
                     ?fallback,
-                    "rate limit of zero; the tier's applies"
+                    "rate limit of zero, using that of the tier"
                 );
                 *limit = fallback;
             }
@@ -150,43 +150,43 @@ impl AccountLimits {
         self
     }
 
-    /// The bucket of signed reads.
+    /// Returns the bucket of signed reads.
     #[must_use]
     pub fn read(&self) -> BucketLimit {
         self.read
     }
 
-    /// The bucket of signed writes, and of the reads that the exchange counts among these.
+    /// Returns the bucket of signed writes, which also covers the reads that the exchange charges as writes.
     #[must_use]
     pub fn write(&self) -> BucketLimit {
         self.write
     }
 
-    /// The bucket of balance requests.
+    /// Returns the bucket of balance requests.
     #[must_use]
     pub fn balance(&self) -> BucketLimit {
         self.balance
     }
 
-    /// The bucket of unsigned requests, which the exchange counts by IP address.
+    /// Returns the bucket of unsigned requests, which the exchange limits by IP address.
     #[must_use]
     pub fn public(&self) -> BucketLimit {
         self.public
     }
 }
 
-/// The rate limits that a client keeps to.
+/// The rate limits that a client observes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RateLimits {
-    /// The limits of a tier. A client without credentials sends unsigned requests only, whose limit is the same for every tier.
+    /// The limits of a tier. Clients without credentials send only unsigned requests, whose limit does not depend on the tier.
     Tier(Tier),
-    /// These limits.
+    /// Limits set by the application.
     Account(AccountLimits),
     /// The limits that the exchange reports, read once before the first signed request. If that fails, the limits of the Basic tier
-    /// apply. A reported limit of zero, or below the cost of the dearest operation, is replaced by that of the tier.
+    /// apply. A reported limit that is zero or below the cost of the most expensive operation is replaced by that of the tier.
     Discovered,
-    /// None: every request is sent immediately.
+    /// No limits: every request is sent immediately.
     Unlimited,
 }
 
@@ -202,22 +202,22 @@ impl From<Tier> for RateLimits {
     }
 }
 
-/// The bucket and the tokens of a request.
+/// The tokens that a request takes, and their bucket.
 pub(crate) struct Charge<'a> {
-    /// The operation whose bucket, priority and cost apply.
+    /// The operation that determines the bucket, the priority and the cost.
     pub(crate) operation: &'a Operation,
     /// `true` if the account is charged, `false` if the IP address is.
     pub(crate) is_signed: bool,
-    /// Items of a batch, ignored otherwise.
+    /// Number of items of a batch. Ignored for other operations.
     pub(crate) items: u32,
-    /// Tokens that the program set, or `None` for the cost of the operation.
+    /// Explicit cost in tokens, or `None` to use that of the operation.
     pub(crate) tokens: Option<u32>,
-    /// The cost of the operation with the query of the request, or `None` if the query does not change it.
+    /// Cost of the operation with the request's query, or `None` if the query does not change it.
     pub(crate) cost_of_query: Option<u32>,
 }
 
 impl<'a> Charge<'a> {
-    /// The charge of a request of an operation.
+    /// Returns the charge for a request.
     pub(crate) fn new(operation: &'a Operation, items: u32) -> Self {
         Self {
             operation,
@@ -229,20 +229,20 @@ impl<'a> Charge<'a> {
     }
 }
 
-/// The token buckets of one account. All clones of a client share one; give the same one to several clients of an account, because
-/// the exchange counts their requests together.
+/// The token buckets of one account. All clones of a client share a limiter. If an account has several clients, share one limiter
+/// among them, because the exchange counts their requests together.
 ///
-/// Waiting is fair: requests of a bucket go in the order they came, whatever each costs. Only cancels
-/// ([`Operation::takes_priority`]) go ahead, so that they never wait behind orders that open more. A request that is dropped while
-/// it waits gives up its slot.
+/// Waiting is fair: the requests of a bucket are sent in the order in which they started to wait, whatever they cost. Only cancels
+/// ([`Operation::takes_priority`]) go ahead, so that they never wait behind orders that open more exposure. A request that is
+/// dropped while it waits frees its slot.
 ///
-/// The exchange counts a request when it arrives, so two requests may be counted closer together than they left. The limiter allows
-/// for a slack of [`DEFAULT_SLACK`], which each rejection with 429 doubles, up to 400 ms, and each minute without one halves again. The
-/// slack does not lower the long-run rate of a bucket that holds several requests. A bucket that holds only one, such as that of the
-/// balance, sends the next one by the response of the previous one.
+/// The exchange counts a request when it arrives, and two requests may arrive closer together than they were sent. The limiter
+/// allows for this with a slack of [`DEFAULT_SLACK`], which every rejection with 429 doubles, up to 400 ms, and every minute
+/// without one halves again. The slack does not lower the long-run rate of a bucket that holds several requests. A bucket that
+/// holds only one, such as the balance bucket, waits for the response before it sends the next request.
 pub struct RateLimiter {
     unlimited: bool,
-    /// The limits have yet to be read from the exchange.
+    /// `true` if the limits have yet to be read from the exchange.
     discover: AtomicBool,
     read: TokenBucket,
     write: TokenBucket,
@@ -276,8 +276,9 @@ impl RateLimiter {
         }
     }
 
-    /// Sets the slack: the most by which the time to the exchange varies between requests, instead of [`DEFAULT_SLACK`]. Capped at
-    /// 10 s. 0 turns it off, also after a 429; a bucket that holds one request still waits for responses.
+    /// Sets the slack, which is the maximum variation in the time that requests take to reach the exchange. Defaults to
+    /// [`DEFAULT_SLACK`], and is capped at 10 s. 0 turns the slack off, even after a 429; a bucket that holds one request
+    /// still waits for responses.
     #[must_use]
     pub fn with_slack(self, slack: Duration) -> Self {
         for bucket in [&self.read, &self.write, &self.balance, &self.public] {
@@ -286,7 +287,7 @@ impl RateLimiter {
         self
     }
 
-    /// Changes the limits while requests are waiting. Tokens in the buckets stay, as far as they fit.
+    /// Changes the limits, including for requests that are already waiting. Buckets keep their tokens, up to the new capacity.
     pub fn set_limits(&self, limits: AccountLimits) {
         let limits = limits.without_zeros();
         *self.tier.lock().unwrap_or_else(PoisonError::into_inner) = limits.tier;
@@ -296,10 +297,10 @@ impl RateLimiter {
         self.public.resize(limits.public);
     }
 
-    /// Applies the costs that the exchange reports for `operations`, and replaces limits that do not allow all of them.
+    /// Applies the costs that the exchange reports for `operations` and replaces limits that are too small for them.
     ///
-    /// A bucket of reads or writes that does not hold the tokens of its dearest operation gets the limit of the tier instead, unless
-    /// that is smaller. An operation that costs more even so takes all tokens that its bucket holds: see [`cost`](Self::cost).
+    /// If the read or write bucket cannot hold the tokens of its most expensive operation, it gets the limit of the tier, unless
+    /// that is smaller. An operation that costs even more takes all tokens that the bucket can hold: see [`cost`](Self::cost).
     pub(crate) fn set_costs(&self, costs: Costs, operations: &'static [Operation]) {
         let tier = *self.tier.lock().unwrap_or_else(PoisonError::into_inner);
         let tier = AccountLimits::from_tier(tier);
@@ -308,14 +309,14 @@ impl RateLimiter {
             (Bucket::Write, &self.write, tier.write),
         ] {
             let limit = bucket.limit();
-            let dearest = costs.dearest(operations, kind);
-            if limit.capacity() < dearest && limit.capacity() < fallback.capacity() {
+            let max_cost = costs.max_cost(operations, kind);
+            if limit.capacity() < max_cost && limit.capacity() < fallback.capacity() {
                 tracing::warn!(
                     bucket = ?kind,
                     ?limit,
-                    dearest,
+                    max_cost,
                     ?fallback,
-                    "rate limit below the dearest operation; the tier's applies"
+                    "rate limit below the cost of an operation, using that of the tier"
                 );
                 bucket.resize(fallback);
             }
@@ -328,15 +329,15 @@ impl RateLimiter {
         self.discover.load(Relaxed) && self.discover.swap(false, Relaxed)
     }
 
-    /// Leaves reading the limits to the next request.
+    /// Lets the next request read the limits from the exchange.
     pub(crate) fn discover_later(&self) {
         self.discover.store(true, Relaxed);
     }
 
-    /// Tokens that a request takes; `items` is the number of items of a batch, and ignored otherwise.
+    /// Returns the tokens that a request takes. `items` is the number of items of a batch and is ignored for other operations.
     ///
-    /// A request, or one item of a batch, takes at most what its bucket holds, whatever cost the exchange reports. So a request can
-    /// always be sent, and if the reported cost is right, the exchange rejects it.
+    /// A request, or an item of a batch, never takes more tokens than its bucket can hold, even if the exchange reports a higher
+    /// cost. The request can therefore always be sent; if the reported cost is right, the exchange rejects it.
     #[must_use]
     pub fn cost(&self, operation: &Operation, items: u32) -> u32 {
         self.tokens(&Charge::new(operation, items))
@@ -352,7 +353,7 @@ impl RateLimiter {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        // The bucket of the balance is counted in requests.
+        // The balance bucket counts requests, so reported costs do not apply.
         let each = match operation.bucket {
             Bucket::Balance if charge.is_signed => operation.token_cost,
             _ => charge.cost_of_query.unwrap_or_else(|| costs.of(operation)),
@@ -374,15 +375,16 @@ impl RateLimiter {
         }
     }
 
-    /// Takes the tokens of a request, waiting at most `max_wait` for them. `items` is the number of items of a batch, and ignored
-    /// otherwise. Clients do this themselves; call it for requests of the same account that are sent in another way.
+    /// Takes the tokens for a request, waiting at most `max_wait` for them. `items` is the number of items of a batch and
+    /// is ignored for other operations. Clients do this themselves; call it only for requests of the same account that are
+    /// sent by other means.
     ///
-    /// Keep the permit until the response has arrived, and report it with [`RateLimitPermit::received`].
+    /// Keep the permit until the response has arrived, then call [`RateLimitPermit::received`].
     ///
     /// # Errors
     ///
-    /// Returns an error immediately if the wait would be longer or the bucket can never hold that many tokens, and later if cancels
-    /// that came in between make the wait longer.
+    /// Returns an error immediately if the wait would exceed `max_wait` or the bucket can never hold that many tokens. Returns an
+    /// error later if cancels that arrive in the interim make the wait exceed `max_wait`.
     pub async fn acquire(
         &self,
         operation: &Operation,
@@ -392,7 +394,7 @@ impl RateLimiter {
         self.take(&Charge::new(operation, items), max_wait).await
     }
 
-    /// Takes the tokens of a charge: see [`acquire`](Self::acquire).
+    /// Takes the tokens for a charge. See [`acquire`](Self::acquire).
     pub(crate) async fn take(
         &self,
         charge: &Charge<'_>,
@@ -410,12 +412,12 @@ impl RateLimiter {
         self.bucket(charge).acquire(tokens, lane, max_wait).await
     }
 
-    /// Records that the exchange rejected a request for an empty bucket: it is empty, whatever was counted here.
+    /// Empties the bucket after the exchange rejected a request with 429.
     pub(crate) fn rejected(&self, charge: &Charge<'_>) {
         self.bucket(charge).empty();
     }
 
-    /// The tokens in the buckets and the counters of waits and rejections.
+    /// Returns the tokens in each bucket and the numbers of waits and rejections.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -449,13 +451,13 @@ impl fmt::Debug for RateLimiter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Signed reads.
+    /// The bucket of signed reads.
     pub read: BucketSnapshot,
-    /// Signed writes.
+    /// The bucket of signed writes.
     pub write: BucketSnapshot,
-    /// Balance requests.
+    /// The bucket of balance requests.
     pub balance: BucketSnapshot,
-    /// Unsigned requests.
+    /// The bucket of unsigned requests.
     pub public: BucketSnapshot,
 }
 

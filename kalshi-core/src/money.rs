@@ -1,4 +1,4 @@
-//! Exact money: dollars and contracts as fixed-point numbers, encoded as decimal strings.
+//! Exact amounts: dollars and contracts as fixed-point numbers, encoded as decimal strings.
 
 mod arithmetic;
 
@@ -6,17 +6,17 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-/// A string or a number is not a valid amount.
+/// The error of parsing or converting an amount or a decimal number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MoneyError {
-    /// Not a plain decimal number such as `-12.34`: digits, then optionally a point and more digits.
+    /// Not a plain decimal number such as `-12.34`: an optional minus sign, digits, and optionally a point and more digits.
     #[error("not a plain decimal number such as 12.34")]
     NotDecimal,
-    /// More decimal places than the type holds. Amounts are never rounded.
+    /// More decimal places than the type can hold. Amounts are never rounded implicitly.
     #[error("more than {decimals} decimal places; round it first")]
     TooPrecise {
-        /// Decimal places that the type holds.
+        /// Maximum number of decimal places of the type.
         decimals: u32,
     },
     /// Outside the range of the type.
@@ -24,9 +24,9 @@ pub enum MoneyError {
     OutOfRange,
 }
 
-/// Parses an amount as the exchange writes it, with exactly `PLACES` decimal places; `None` for anything else. Most amounts are such, and
-/// this takes half the time of [`parse`].
-fn parse_usual<const PLACES: usize>(text: &str) -> Option<i64> {
+/// Parses an amount with exactly `PLACES` decimal places. Returns `None` for any other input. The exchange writes most amounts this
+/// way, and this takes half the time of [`parse`].
+fn parse_fast<const PLACES: usize>(text: &str) -> Option<i64> {
     let (rest, fraction) = text.as_bytes().split_last_chunk::<PLACES>()?;
     let [whole @ .., b'.'] = rest else {
         return None;
@@ -35,7 +35,7 @@ fn parse_usual<const PLACES: usize>(text: &str) -> Option<i64> {
         [b'-', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    // So that nothing overflows.
+    // At most nine digits, so that nothing overflows.
     if whole.is_empty() || whole.len() > 9 {
         return None;
     }
@@ -94,8 +94,7 @@ fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
     }
 }
 
-/// Writes a multiple of 10^-`decimals` with at least `shown` decimal places, and more only if needed, or with as many as the precision
-/// says.
+/// Writes a multiple of 10^-`decimals`. Without a precision, writes at least `shown` decimal places, and more only if needed.
 fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> fmt::Result {
     let scale = 10_u64.pow(decimals);
     let magnitude = value.unsigned_abs();
@@ -134,11 +133,11 @@ fn round_half_even(value: u64, unit: u64) -> u64 {
 macro_rules! fixed_point {
     ($name:ident, $decimals:literal, $shown:literal, $from_units:ident, $units:ident, $unit:literal, $one:literal, $max:literal) => {
         impl $name {
-            /// Zero.
+            /// An amount of zero.
             pub const ZERO: Self = Self(0);
-            /// One.
+            /// An amount of one.
             pub const ONE: Self = Self($one);
-            /// Decimal places of the type.
+            /// Number of decimal places of the type.
             pub const DECIMALS: u32 = $decimals;
 
             #[doc = concat!("Creates an amount from a number of ", $unit, ".")]
@@ -147,7 +146,7 @@ macro_rules! fixed_point {
                 Self(units)
             }
 
-            #[doc = concat!("The amount as a number of ", $unit, ".")]
+            #[doc = concat!("Returns the amount as a number of ", $unit, ".")]
             #[must_use]
             pub const fn $units(self) -> i64 {
                 self.0
@@ -158,7 +157,7 @@ macro_rules! fixed_point {
             type Err = MoneyError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match parse_usual::<$shown>(text) {
+                match parse_fast::<$shown>(text) {
                     Some(value) => Ok(Self(value * 10_i64.pow($decimals - $shown))),
                     None => parse(text, $decimals).map(Self),
                 }
@@ -181,7 +180,7 @@ macro_rules! fixed_point {
             }
         }
 
-        /// Writes all decimal places that are needed. With a precision, rounds to that many, half to even: `{:.2}` writes 0.125 as `0.12`.
+        /// Writes as many decimal places as needed. With a precision, rounds half to even: `{:.2}` writes 0.125 as `0.12`.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write(f, self.0, $decimals, $shown)
@@ -201,7 +200,7 @@ macro_rules! fixed_point {
         }
 
         impl<'de> Deserialize<'de> for $name {
-            /// Bounded, so that adding two decoded amounts does not overflow.
+            /// Limits the amount so that adding two decoded amounts does not overflow.
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;
 
@@ -260,14 +259,14 @@ macro_rules! fixed_point {
     };
 }
 
-/// An exact amount of US dollars: a price, a fee, a balance. Stored in millionths of a dollar, from about -9.2 to 9.2 trillion
-/// dollars.
+/// An exact amount of US dollars, such as a price, a fee or a balance. Stored in millionths of a dollar, with a range of
+/// about ±9.2 trillion dollars.
 ///
-/// It is encoded as a decimal string with up to six decimal places: four, as the exchange writes prices, or six if four do not
-/// suffice. Decoding accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.
+/// It is encoded as a decimal string with four decimal places, as the exchange writes prices, or with up to six if needed. Decoding
+/// accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.
 ///
-/// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from a
-/// whole number, which could be cents or dollars: see [`from_cents`](Self::from_cents) and [`from_whole`](Self::from_whole).
+/// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from
+/// an integer, which could mean cents or dollars: use [`from_cents`](Self::from_cents) or [`from_whole`](Self::from_whole).
 ///
 /// ```
 /// # use kalshi_core::Dollars;
@@ -294,8 +293,8 @@ fixed_point!(
 
 /// An exact number of contracts, in hundredths.
 ///
-/// It is encoded as a decimal string with two decimal places. Positions and order book deltas may be negative. Decoding accepts at most
-/// 10^15 contracts, so that adding two decoded amounts cannot overflow.
+/// It is encoded as a decimal string with two decimal places. Positions and changes of order books may be negative. Decoding
+/// accepts at most 10^15 contracts, so that adding two decoded amounts cannot overflow.
 ///
 /// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not.
 ///
@@ -320,13 +319,13 @@ fixed_point!(
     100_000_000_000_000_000
 );
 
-/// One level of an order book: a price and the contracts resting at it. Encoded as a pair of decimal strings.
+/// A level of an order book: a price and the contracts resting at it. Encoded as a pair of decimal strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "(Dollars, Contracts)", into = "(Dollars, Contracts)")]
 pub struct PriceLevel {
-    /// The price, in dollars.
+    /// The price in dollars.
     pub price: Dollars,
-    /// Contracts resting at the price.
+    /// Number of contracts resting at the price.
     pub count: Contracts,
 }
 
@@ -347,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_plain_decimal_is_refused() {
+    fn anything_but_a_plain_decimal_is_rejected() {
         for text in [
             "", "-", ".", "5.", ".5", "+1", " 1", "1 ", "1e3", "NaN", "1,000", "0x1", "--1",
             "1.2.3", "\u{0661}",
@@ -369,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_amounts_parse_as_all_others_do() {
+    fn fast_path_parses_like_the_general_parser() {
         for whole in [
             "",
             "0",
@@ -388,20 +387,20 @@ mod tests {
                 "", ".", ".0", ".12", ".1234", ".12345", ".123/", ".:234", ".1.34", "1234", " 12",
             ] {
                 let text = format!("{whole}{fraction}");
-                let usual = [
-                    parse_usual::<4>(&text).map(|n| n * 100),
-                    parse_usual::<2>(&text).map(|n| n * 10_000),
+                let fast = [
+                    parse_fast::<4>(&text).map(|n| n * 100),
+                    parse_fast::<2>(&text).map(|n| n * 10_000),
                 ];
                 let expected = parse(&text, 6);
-                assert!(usual.iter().flatten().all(|n| Ok(*n) == expected), "{text}");
+                assert!(fast.iter().flatten().all(|n| Ok(*n) == expected), "{text}");
             }
         }
-        assert_eq!(parse_usual::<4>("-12.3456"), Some(-123_456));
-        assert_eq!(parse_usual::<2>("1234567.05"), Some(123_456_705));
+        assert_eq!(parse_fast::<4>("-12.3456"), Some(-123_456));
+        assert_eq!(parse_fast::<2>("1234567.05"), Some(123_456_705));
     }
 
     #[test]
-    fn the_ends_of_the_range_survive() {
+    fn extreme_amounts_round_trip() {
         for units in [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX] {
             let amount = Dollars::from_micros(units);
             assert_eq!(amount.to_string().parse(), Ok(amount));
@@ -447,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_written_as_the_exchange_writes_them() {
+    fn amounts_are_written_in_the_exchange_format() {
         assert_eq!(Dollars::from_micros(15_930).to_string(), "0.015930");
         assert_eq!(Dollars::from_micros(-41_160_000).to_string(), "-41.1600");
         assert_eq!(Contracts::from_hundredths(22_727).to_string(), "227.27");

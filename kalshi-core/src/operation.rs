@@ -4,42 +4,42 @@ use std::fmt;
 
 use reqwest::Method;
 
-/// One operation of a REST API, as the spec describes it.
+/// An operation of a REST API, as described by the spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Operation {
-    /// `operationId` in the spec, in Pascal case.
+    /// The `operationId` of the spec in Pascal case.
     pub id: &'static str,
-    /// The HTTP method.
+    /// The HTTP method of the request.
     pub method: Method,
-    /// The path below the base URL, with its parameters in braces.
+    /// The path below the base URL, with parameters in braces.
     pub path: &'static str,
-    /// The section of the spec that it is listed in.
+    /// The tag under which the spec lists the operation.
     pub tag: &'static str,
     /// `true` if the exchange requires a signature.
     pub auth: bool,
-    /// Tokens that a request takes from its bucket. The exchange may set other costs for an account.
+    /// Tokens that a request takes. The exchange may set a different cost for an account.
     pub token_cost: u32,
-    /// Tokens that each item of a batch takes, instead of [`token_cost`](Self::token_cost). `None` if it is not a batch.
+    /// Tokens that each item of a batch takes, which replaces [`token_cost`](Self::token_cost). `None` if the operation
+    /// is not a batch.
     pub token_cost_per_item: Option<u32>,
-    /// A boolean query parameter, and the tokens that a request takes instead if the parameter is `true`. `None` if no parameter
-    /// changes the cost.
+    /// A boolean query parameter and the tokens that a request takes if it is `true`. `None` if no parameter changes the cost.
     pub token_cost_with: Option<(&'static str, u32)>,
-    /// The bucket that the tokens come from.
+    /// The bucket from which the tokens are taken.
     pub bucket: Bucket,
-    /// `true` if it takes tokens ahead of other waiting requests: cancels must not wait behind orders that open more.
+    /// `true` if requests take tokens ahead of others in the queue, as cancels do.
     pub takes_priority: bool,
-    /// `true` if the exchange has deprecated it.
+    /// `true` if the exchange has deprecated the operation.
     pub deprecated: bool,
-    /// `true` if the response contains a secret, such as a private key. Errors then keep nothing of the response.
+    /// `true` if the response contains a secret, such as a private key. Errors then contain no part of the response.
     pub returns_secret: bool,
     /// Pagination of the list, or `None` if the operation is not paginated.
     pub paging: Option<Paging>,
 }
 
 impl Operation {
-    /// A signed operation that takes 10 tokens, without priority and not paginated. Generated code calls this and the setters
-    /// below.
+    /// Creates a signed operation that costs 10 tokens, without priority or pagination. Called by generated code,
+    /// like the setters below.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -122,7 +122,7 @@ impl Operation {
         self
     }
 
-    /// Returns the tokens that a request with this query takes, if a parameter in it changes the cost.
+    /// Returns the cost in tokens if the query sets the parameter that changes it.
     pub(crate) fn cost_of_query(&self, query: Option<&str>) -> Option<u32> {
         let (parameter, tokens) = self.token_cost_with?;
         let is_set = |pair: &str| pair.split_once('=') == Some((parameter, "true"));
@@ -136,29 +136,29 @@ impl fmt::Display for Operation {
     }
 }
 
-/// The token bucket that a request draws on.
+/// A token bucket of the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bucket {
-    /// Reads.
+    /// Reads, except those charged to another bucket.
     Read,
-    /// Orders and everything else that changes something, and the reads that the exchange counts among these.
+    /// Orders and other changes, and the reads that the exchange charges as writes.
     Write,
-    /// The account's balance, which has a bucket of its own.
+    /// Reads of the account's balance.
     Balance,
 }
 
-/// The parameters and fields that paginate an operation.
+/// Pagination of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Paging {
-    /// The query parameter that takes the cursor.
+    /// The query parameter for the cursor.
     pub cursor_parameter: &'static str,
-    /// The field of the response that holds the next cursor. It is empty or absent on the last page.
+    /// The response field with the cursor of the next page. It is empty or absent on the last page.
     pub cursor_field: &'static str,
-    /// The query parameter for the number of items on a page.
+    /// The query parameter for the number of items per page. `None` if the page size is fixed.
     pub limit_parameter: Option<&'static str>,
-    /// The field of the response that holds the list. `None` if the response has several lists.
+    /// The response field with the list. `None` if the response has several lists.
     pub items_field: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Parts of placing and changing orders that the API crates share. Each re-exports them in its module `orders`, for orders of its own.
+//! Types for placing and changing orders that the API crates share. Each crate re-exports them in its module `orders`.
 
 mod change_request;
 mod expiry;

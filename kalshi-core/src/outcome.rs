@@ -1,4 +1,5 @@
-//! The outcome of a write: the one rule by which evidence becomes a verdict, for single requests, batches and their items.
+//! Outcomes of writes: the rule that decides, from the response and the attempts, what became of a request or of an
+//! item of a batch.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,27 +16,27 @@ use crate::{
     wire::Attempts,
 };
 
-/// What became of a write.
+/// The outcome of a write.
 ///
 /// | Evidence | Outcome |
 /// |---|---|
-/// | Never sent, or 429 in a shape that the exchange sends, by all attempts | `NotProcessed` |
-/// | An error of the exchange on 400, 401, 403, 404, 409, 410 or 422, or alone in a success; no earlier attempt may have been processed | `Rejected` |
-/// | A success that decodes and is about what was asked | `Done` |
-/// | An error whose code speaks of a failure of the exchange; any other response; none | `Unknown` |
+/// | Never sent, or every attempt failed with a 429 in the exchange's format | `NotProcessed` |
+/// | An error of the exchange with status 400, 401, 403, 404, 409, 410 or 422, or without other content in a 2xx response; no earlier attempt may have been processed | `Rejected` |
+/// | A 2xx response that decodes and matches the request | `Done` |
+/// | An error whose code means that the exchange itself failed; any other response; no response | `Unknown` |
 #[derive(Debug)]
 pub enum Outcome<T> {
-    /// The exchange did it.
+    /// The exchange executed the write.
     Done(T),
-    /// The exchange certainly did not process it.
+    /// The exchange did not process the write.
     NotProcessed(Error),
-    /// The exchange rejected it. The error is the same rejection with its operation and attempts.
+    /// The exchange rejected the write. The `Error` describes the same rejection together with the operation and its attempts.
     Rejected(ApiError, Error),
-    /// It may have been processed.
+    /// The write may have been processed.
     Unknown(Error),
 }
 
-/// Codes with which the exchange says that it does not know the outcome itself.
+/// Error codes that leave the outcome unknown.
 const UNCERTAIN_CODES: [&str; 5] = [
     "gateway_timeout",
     "internal_error",
@@ -44,52 +45,52 @@ const UNCERTAIN_CODES: [&str; 5] = [
     "timeout",
 ];
 
-/// Returns `true` if the error is a rejection by the exchange, and so answers a read.
+/// Returns `true` if the error is a rejection by the exchange. For a read, that is a definite result.
 pub(crate) fn is_rejection_of_read(error: &Error) -> bool {
     error.api().is_some_and(|error| is_rejection(error, false))
 }
 
-/// Returns `true` if a response proves that the exchange rejected the request, and not just one attempt of several.
+/// Returns `true` if a response proves that the exchange rejected the request in all its attempts.
 fn is_rejection(error: &ApiError, earlier: bool) -> bool {
     let status = matches!(
         error.status().as_u16(),
         400 | 401 | 403 | 404 | 409 | 410 | 422
     ) || error.status().is_success();
     let certain = !UNCERTAIN_CODES.contains(&error.bare_code());
-    status && certain && error.is_from_exchange() && !error.has_more() && !earlier
+    status && certain && error.is_from_exchange() && !error.has_other_fields() && !earlier
 }
 
-/// A write that was sent, with the evidence of what became of it.
+/// The result of a write together with the evidence for its outcome.
 #[derive(Debug)]
 pub struct Write<T> {
     result: Result<Response<T>, Error>,
     evidence: Evidence,
 }
 
-/// How a write was sent, for judging its response or the items of it.
+/// Information about how a write was sent, which decides the outcome of its response and of the items in it.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     core: Core,
     operation: &'static Operation,
     attempts: Attempts,
-    /// The connections of the last attempt.
+    /// Generation of the connection pool that the last attempt used.
     generation: u64,
-    /// An attempt before the last one may have been processed.
+    /// `true` if an attempt before the last one may have been processed.
     earlier: bool,
-    /// Time of the response, or when it was given up.
+    /// Time at which the response arrived or the wait for it ended.
     ended: Moment,
 }
 
 impl<T> Write<T> {
-    /// How the write was sent.
+    /// Returns how the write was sent.
     pub fn evidence(&self) -> Evidence {
         self.evidence.clone()
     }
 
-    /// Applies the rule. `about` returns what is wrong with a response that is not about what was asked.
+    /// Decides the outcome. `about` returns an error message for a response that does not match the request.
     ///
-    /// After such a response, and after any that is not the exchange's, the connections are replaced: a server or proxy that sent
-    /// one response too many answers every later request with the response of the one before.
+    /// After such a response, and after any that does not come from the exchange, the connections are replaced: a server or proxy
+    /// that once sent an extra response would send each later request the response to the previous one.
     pub fn judge(
         self,
         about: impl FnOnce(StatusCode, &T) -> Result<(), String>,
@@ -114,8 +115,8 @@ impl<T> Write<T> {
             Some(rejection) => Outcome::Rejected(rejection.clone(), error),
             None => {
                 let is_fault = error.status().is_none_or(|status| status.is_server_error());
-                let is_theirs = error.api().is_some_and(ApiError::is_from_exchange);
-                if error.is_decode() || !is_fault && !is_theirs {
+                let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
+                if error.is_decode() || !is_fault && !is_from_exchange {
                     evidence.replace_connections();
                 }
                 Outcome::Unknown(error)
@@ -125,23 +126,23 @@ impl<T> Write<T> {
 }
 
 impl Evidence {
-    /// Returns `true` if another attempt than the one that was answered may have been processed.
+    /// Returns `true` if an attempt before the last one may have been processed.
     pub fn has_earlier(&self) -> bool {
         self.earlier
     }
 
-    /// When the response came or was given up.
+    /// Returns the time at which the response arrived or the wait for it ended.
     pub fn ended(&self) -> Moment {
         self.ended
     }
 
-    /// The rejection of one item of a batch, or `None` if its outcome is unknown.
+    /// Returns the rejection of one item of a batch, or `None` if the item's outcome is unknown.
     pub fn judge_item(&self, status: StatusCode, error: ErrorResponse) -> Option<ApiError> {
         let error = ApiError::from_item(status, error);
         is_rejection(&error, self.earlier).then_some(error)
     }
 
-    /// The error of a response that is not about what was asked. Replaces the connections.
+    /// Returns the error for a response that does not match the request, and replaces the connections.
     pub fn unexpected(&self, status: StatusCode, message: String) -> Error {
         self.replace_connections();
         Error::unexpected_response(self.operation, status, message).after(&self.attempts)
@@ -153,7 +154,8 @@ impl Evidence {
 }
 
 impl Core {
-    /// Sends a write and keeps the evidence of its outcome. With `earlier`, another write of the same thing may have been processed.
+    /// Sends a write and records the evidence for its outcome. `earlier` is `true` if a previous write of the same order
+    /// may have been processed.
     pub(crate) async fn write<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
@@ -165,7 +167,7 @@ impl Core {
         self.written(operation, result, attempts, earlier)
     }
 
-    /// Sends a write whose response has no content, like [`write`](Self::write).
+    /// Sends a write whose response has no body. Otherwise like [`write`](Self::write).
     pub(crate) async fn write_empty(
         &self,
         operation: &'static Operation,
@@ -197,16 +199,16 @@ impl Core {
     }
 }
 
-/// A moment, and every time that the exchange's clock may have shown at it.
+/// A moment, from which bounds of the exchange's time at that moment are calculated.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     instant: Instant,
-    /// The local clock at it, in Unix milliseconds.
+    /// The local clock at that moment, in Unix milliseconds. `None` if the clock failed.
     wall_ms: Option<u64>,
 }
 
 impl Moment {
-    /// Returns the present.
+    /// Returns the current moment.
     pub fn now(core: &Core) -> Self {
         Self {
             instant: Instant::now(),
@@ -214,21 +216,22 @@ impl Moment {
         }
     }
 
-    /// The earliest Unix time in milliseconds that the exchange's clock may have shown: by the local clock then, and by what is known now.
+    /// Returns the earliest time that the exchange's clock may have shown, in Unix milliseconds, based on the local clock at that
+    /// moment and on the skew measured since.
     pub fn earliest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(0);
         wall_ms.min(core.earliest_ms(self.instant))
     }
 
-    /// The earliest time that the exchange's clock may have shown, like [`earliest_ms`](Self::earliest_ms).
+    /// Returns the earliest time that the exchange's clock may have shown. See [`earliest_ms`](Self::earliest_ms).
     pub fn earliest_time(&self, core: &Core) -> SystemTime {
         let earliest = Duration::from_millis(self.earliest_ms(core));
         let time = SystemTime::UNIX_EPOCH.checked_add(earliest);
         time.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// The latest Unix time in milliseconds that the exchange's clock may have shown: by the local clock then, and by what is known
-    /// now. Without a local clock nothing is late enough.
+    /// Returns the latest time that the exchange's clock may have shown, in Unix milliseconds, based on the local clock at that
+    /// moment and on the skew measured since. Returns `u64::MAX` if the local clock failed.
     pub fn latest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(u64::MAX);
         wall_ms.max(core.latest_ms(self.instant))

@@ -22,78 +22,77 @@ use crate::{
     rows::Rows,
 };
 
-/// Maximum number of consecutive pages with a cursor and no items. One more is an error, because the list may never end.
+/// Maximum number of consecutive pages with a cursor and without items. One more is an error, because the list may be endless.
 ///
-/// The exchange does return pages without items before the end of a list, where all items of a range are filtered out.
+/// Pages without items are valid: the exchange returns them where a filter leaves no items in a range.
 pub const MAX_EMPTY_PAGES: u32 = 100;
 
-/// A response that is one page of a list, or of several lists.
+/// A response that is a page of one or several lists.
 pub trait Page: DeserializeOwned + Send + 'static {
-    /// The fields that hold the lists.
+    /// Names of the fields with the lists.
     const LISTS: &'static [&'static str];
 
-    /// Cursor of the next page; empty on the last page.
+    /// Returns the cursor of the next page. Empty on the last page.
     fn next_cursor(&self) -> &str;
 
-    /// Returns `true` if no list of the page has items.
+    /// Returns `true` if all lists of the page are empty.
     fn is_empty(&self) -> bool;
 }
 
-/// One list of a page: its field, and the function that takes it out.
+/// A list of a page: the name of its field, and the function that extracts it.
 pub(crate) struct List<T, I> {
     pub(crate) field: &'static str,
     pub(crate) into_items: fn(T) -> Vec<I>,
 }
 
-/// A [`Stream`] of the pages of a list, each requested when the stream is polled.
+/// A [`Stream`] of the pages of a list. Each page is requested when the stream is polled.
 ///
-/// The list ends with the first page without a cursor; a page without items does not end it. A cursor that is returned twice is an
-/// error, because the list would never end, and so are more than [`MAX_EMPTY_PAGES`] pages in a row without items: see
-/// [`Error::is_endless_list`].
+/// The list ends with the first page without a cursor; an empty page does not end it. A repeated cursor is an error, because the
+/// list would never end, and so are more than [`MAX_EMPTY_PAGES`] consecutive empty pages: see [`Error::is_endless_list`].
 ///
-/// The stream ends after an error. [`resume`](Self::resume) continues with the page that failed; so does a new request with
-/// [`cursor`](Self::cursor) as its cursor, even in another process.
+/// The stream ends after an error. To continue with the page that failed, call [`resume`](Self::resume), or send a new request with
+/// [`cursor`](Self::cursor) as its cursor, even from another process.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
     core: Core,
     operation: &'static Operation,
-    /// The request, sent again with each cursor, or the error of building it.
+    /// The request, which is sent again with each cursor, or the error of building it.
     request: Result<Request, Option<Error>>,
     cursors: Cursors,
-    /// Pages in a row without items.
+    /// Number of consecutive pages without items.
     empty_pages: u32,
     state: State<T>,
     prefetch: bool,
-    /// The list of which a page is decoded row by row if rows of the page do not decode.
+    /// The list whose rows are decoded one at a time if the page does not decode. `None` for a stream of pages.
     by_row: Option<&'static str>,
 }
 
-/// A page that arrived.
+/// A decoded page.
 struct Fetched<T> {
     page: T,
-    /// The rows of the page if one of them does not decode; `page` is then without rows.
+    /// The rows to decode one at a time, if some do not decode. `page` then has no rows.
     rows: Option<Rows>,
 }
 
 type Fetch<T> = Pin<Box<dyn Future<Output = Result<Fetched<T>, Error>> + Send>>;
 
 enum State<T> {
-    /// The page of the next cursor has yet to be requested.
+    /// The next page has not been requested.
     Ready,
     Fetching(Fetch<T>),
-    /// The page is requested in a task while the one before is read; dropping the set aborts it.
+    /// The next page is being requested in a task. Dropping the set aborts it.
     Prefetching(JoinSet<Result<Fetched<T>, Error>>),
-    /// The last page shows that the list does not end.
+    /// The list appears to be endless, as shown by the last page.
     Endless(Endless),
-    /// The last request failed; it can be repeated.
+    /// The last request failed and can be repeated.
     Failed,
     Ended,
 }
 
-/// The cursor of the next page, and what it takes to detect a cycle (Brent's algorithm).
+/// The cursor of the next page, and the state to detect a cycle of cursors (Brent's algorithm).
 struct Cursors {
     next: String,
-    /// An earlier cursor, replaced by the newest after 1, 2, 4, 8.. pages: this detects a cycle of any length with two cursors.
+    /// An earlier cursor, replaced by the latest after 1, 2, 4, 8... pages. With it, cycles of any length are detected.
     anchor: String,
     until_next_anchor: u64,
     between_anchors: u64,
@@ -157,13 +156,14 @@ impl<T: Page> Pages<T> {
         }
     }
 
-    /// Requests the next page while this one is being read, in a tokio task that ends with the stream.
+    /// Requests the next page while the current one is read, in a Tokio task that is aborted when the stream is dropped.
     pub fn with_prefetch(mut self) -> Self {
         self.prefetch = true;
         self
     }
 
-    /// Cursor of the next page; after an error, of the page that failed. Empty before the first page, `None` after the last.
+    /// Returns the cursor of the next page, or of the page that failed after an error. Empty before the first page, and
+    /// `None` after the last.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
         let ended = matches!(
@@ -173,8 +173,8 @@ impl<T: Page> Pages<T> {
         (!ended).then_some(self.cursors.next.as_str())
     }
 
-    /// Continues after an error, with the page that failed; after too many empty pages, with the next one. Does nothing once the
-    /// list has ended.
+    /// Continues after an error with the page that failed, or after too many empty pages with the next page. Has no effect once
+    /// the list has ended.
     pub fn resume(&mut self) {
         if matches!(self.state, State::Failed) {
             self.state = State::Ready;
@@ -207,7 +207,7 @@ impl<T: Page> Pages<T> {
         })
     }
 
-    /// Moves on to the next page.
+    /// Advances the cursor and the state after a page has arrived.
     fn arrived(&mut self, fetched: &Fetched<T>) {
         let is_empty = fetched.rows.is_none() && fetched.page.is_empty();
         self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
@@ -238,7 +238,7 @@ impl<T: Page> Pages<T> {
                 State::Fetching(fetch) => ready!(fetch.as_mut().poll(context)),
                 State::Prefetching(task) => match ready!(task.poll_join_next(context)) {
                     Some(Ok(result)) => result,
-                    // The runtime is shutting down, or a middleware panicked: request the page again from here.
+                    // The runtime is shutting down or a middleware panicked: request the page again without a task.
                     _ => {
                         self.state = State::Ready;
                         continue;
@@ -265,9 +265,9 @@ impl<T: Page> Pages<T> {
     }
 }
 
-/// The same request with another cursor.
+/// Returns a copy of the request with another cursor.
 fn with_cursor(request: &Request, operation: &Operation, cursor: &str) -> Request {
-    // A paginated request has no body, so the clone succeeds.
+    // Paginated requests have no body, so cloning succeeds.
     let mut copy = request
         .try_clone()
         .unwrap_or_else(|| Request::new(request.method().clone(), request.url().clone()));
@@ -314,19 +314,19 @@ impl<T> fmt::Debug for Pages<T> {
     }
 }
 
-/// A [`Stream`] of the items of a list. It holds one page at a time, and one more with [`with_prefetch`](Self::with_prefetch).
+/// A [`Stream`] of the items of a list. Holds one page in memory, or two with [`with_prefetch`](Self::with_prefetch).
 ///
-/// An item that does not decode is an error with its JSON path and its JSON, and the stream continues with the next item:
-/// [`Error::is_row`] is `true` for such an error and `false` for that of a page. After an error of a page the stream ends, unless it is
-/// [resumed](Self::resume).
+/// An item that does not decode is returned as an error with its JSON path and JSON, and the stream continues with the next item.
+/// [`Error::is_row`] returns `true` for such an error, and `false` for the error of a page. The stream ends after the error of a
+/// page, unless it is [resumed](Self::resume).
 ///
-/// `T` is the page and `I` the item. A page with several lists has a stream of each, which requests the same pages.
+/// `T` is the page and `I` the item. If a page has several lists, each has its own stream, which requests the pages separately.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T, I> {
     pages: Pages<T>,
     into_items: fn(T) -> Vec<I>,
     items: vec::IntoIter<I>,
-    /// The rows of a page on which some do not decode.
+    /// The rows of the current page, if some do not decode.
     rows: Option<Rows>,
 }
 
@@ -341,35 +341,36 @@ impl<T: Page, I: DeserializeOwned> Items<T, I> {
         }
     }
 
-    /// Requests the next page while this one is being read; see [`Pages::with_prefetch`].
+    /// Requests the next page while the current one is read. See [`Pages::with_prefetch`].
     pub fn with_prefetch(mut self) -> Self {
         self.pages = self.pages.with_prefetch();
         self
     }
 
-    /// The operation that lists the items.
+    /// Returns the operation that lists the items.
     #[must_use]
     pub fn operation(&self) -> &'static Operation {
         self.pages.operation
     }
 
-    /// Cursor of the page after the one being read; after an error, of the page that failed. `None` after the last page.
+    /// Returns the cursor of the page after the current one, or of the page that failed after an error. `None` after the last page.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
         self.pages.cursor()
     }
 
-    /// Continues after the error of a page, with that page; see [`Pages::resume`]. Not needed after the error of a row.
+    /// Continues with the page that failed after the error of a page. See [`Pages::resume`]. Not needed after the error of an item.
     pub fn resume(&mut self) {
         self.pages.resume();
     }
 
-    /// Collects at most `limit` items. Requests no more pages than needed. [`Collected::is_complete`] says if the list ended.
+    /// Collects up to `limit` items and requests no more pages than needed. [`Collected::is_complete`] returns `true`
+    /// if the list ended.
     ///
     /// # Errors
     ///
-    /// Returns an error if a page cannot be fetched or an item does not decode. The items before it are dropped; use the stream to keep
-    /// them.
+    /// Returns an error if a page cannot be fetched or an item does not decode. The items collected so far are dropped; use the
+    /// stream to keep them.
     pub async fn collect_all(mut self, limit: usize) -> Result<Collected<I>, Error> {
         let mut items = Vec::new();
         while items.len() < limit {
@@ -421,8 +422,8 @@ impl<T, I> fmt::Debug for Items<T, I> {
     }
 }
 
-/// The items that [`Items::collect_all`] collected. Derefs to a slice.
-#[must_use = "`is_complete` says if the list was cut"]
+/// Items collected by [`Items::collect_all`]. Dereferences to a slice.
+#[must_use = "check `is_complete` to see if the list was truncated"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collected<I> {
     items: Vec<I>,
@@ -430,14 +431,14 @@ pub struct Collected<I> {
 }
 
 impl<I> Collected<I> {
-    /// Returns `true` if these are all items of the list, and `false` if the limit was reached before the exchange said that the list
-    /// ended: there may be more.
+    /// Returns `true` if these are all items of the list, and `false` if the limit was reached before the list ended, so that
+    /// there may be more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// The items.
+    /// Returns the items as a vector.
     #[must_use]
     pub fn into_vec(self) -> Vec<I> {
         self.items
@@ -475,7 +476,7 @@ mod tests {
     use super::Cursors;
 
     #[test]
-    fn cycles_of_any_length_are_detected_and_long_lists_are_not_cycles() {
+    fn cycles_are_detected_and_long_lists_are_not() {
         let mut long = Cursors::new(String::new());
         for page in 0..10_000 {
             assert!(long.advance(&format!("c{page}")));

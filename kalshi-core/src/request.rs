@@ -1,5 +1,5 @@
-//! The request path: credentials -> timeout -> (rate limit -> middleware -> exchange -> errors), repeated as the retry policy
-//! allows -> decoding.
+//! The request path: credentials, timeout, then (rate limit, middleware, exchange, error parsing) for each attempt that the retry
+//! policy allows, then decoding.
 
 use std::{collections::BTreeMap, pin::pin, sync::LazyLock, time::Duration};
 
@@ -30,18 +30,18 @@ use crate::{
     wire::{Attempts, FromWire},
 };
 
-/// A response whose body has arrived.
+/// A response with its complete body.
 pub(crate) struct Received {
     operation: &'static Operation,
     attempts: Attempts,
-    /// It was not made by a middleware.
+    /// `true` if the response came from the network, `false` if a middleware created it.
     is_from_wire: bool,
-    /// When the attempt was sent and the head of the response came, by the local clock in Unix milliseconds.
+    /// Local times in Unix milliseconds at which the attempt was sent and the response headers arrived.
     sent_and_received: Option<(u64, u64)>,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    /// `false` if only the beginning of an error body was read.
+    /// `false` if only the beginning of an error response was read.
     is_whole: bool,
 }
 
@@ -68,7 +68,7 @@ impl Core {
         }
     }
 
-    /// Sends a request, counts its attempts in `attempts`, and decodes the response.
+    /// Sends a request, counts its attempts in `attempts` and decodes the response.
     pub(crate) async fn call_counted<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
@@ -79,7 +79,7 @@ impl Core {
         received.into_object()
     }
 
-    /// Sends a request and decodes a response that is a list.
+    /// Sends a request and decodes a response that may be a list.
     pub(crate) async fn call_list<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
@@ -90,7 +90,7 @@ impl Core {
         received.into_any()
     }
 
-    /// Sends a request whose response has no content, and counts its attempts in `attempts`.
+    /// Sends a request whose response has no body, and counts its attempts in `attempts`.
     pub(crate) async fn call_empty(
         &self,
         operation: &'static Operation,
@@ -101,7 +101,7 @@ impl Core {
         received.into_empty()
     }
 
-    /// Sends a custom request. Nothing is decoded yet.
+    /// Sends a custom request and returns the response undecoded.
     pub(crate) async fn call_custom(
         &self,
         operation: &'static Operation,
@@ -112,7 +112,7 @@ impl Core {
         self.fetch(operation, request, &attempts, Some(route)).await
     }
 
-    /// Sends a request inside a tracing span. Any status but success is an error.
+    /// Sends a request inside a tracing span. Returns an error for any status other than success.
     async fn fetch(
         &self,
         operation: &'static Operation,
@@ -137,7 +137,7 @@ impl Core {
             ..Charge::new(charged, limits::items(charged, body))
         };
         let sending = pin!(self.with_timeout(operation, request, &charge, attempts));
-        // Without a subscriber there is nothing to record, and the path is faster.
+        // Faster without a subscriber.
         if span.is_none() {
             return sending.await;
         }
@@ -163,7 +163,7 @@ impl Core {
         .await
     }
 
-    /// Sends a request within the timeout of the whole request, waits and retries included.
+    /// Sends a request within the client's timeout, which includes waits and retries.
     async fn with_timeout(
         &self,
         operation: &'static Operation,
@@ -174,7 +174,7 @@ impl Core {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
-        // Pinned in place, as the timeout would copy it.
+        // Pinned in place because `timeout` would copy the future.
         let trying = pin!(self.send_with_retries(operation, request, charge, attempts));
         let longest = self.shared.timeout;
         let result = timeout(longest, trying)
@@ -187,7 +187,7 @@ impl Core {
         }
     }
 
-    /// Sends a request as often as the retry policy allows. Each attempt takes tokens and is signed again.
+    /// Sends a request as often as the retry policy allows. Each attempt takes tokens and is signed separately.
     async fn send_with_retries(
         &self,
         operation: &'static Operation,
@@ -215,12 +215,12 @@ impl Core {
         loop {
             let permit = match limiter.take(charge, max_wait).await {
                 Ok(permit) => permit,
-                // A response of the exchange says more than the local limit.
+                // An earlier response of the exchange is more informative than the local limit.
                 Err(error) => {
                     return Err(before.unwrap_or_else(|| Error::rate_limit(operation, error)));
                 }
             };
-            // The monotonic clock stands still while a laptop sleeps, and an order from before that is not wanted any more.
+            // The monotonic clock may stop while a laptop sleeps. A write from before the sleep must not be sent late.
             if !is_safe && let Some(longest) = self.overslept(wall_start) {
                 return Err(before.unwrap_or_else(|| Error::deadline(operation, longest)));
             }
@@ -247,9 +247,9 @@ impl Core {
             if error.is_rate_limited() {
                 limiter.rejected(charge);
             }
-            let behind = server_time.behind_that_matters();
+            let behind = server_time.skew_to_correct();
             let correction = match error.api() {
-                // The date of the rejection itself: if it is wrong, all that comes of it is another 401.
+                // The date of the rejection is preferred: if it is wrong, the only consequence is another 401.
                 Some(api) if api.is_expired_timestamp() => date_offset.or(behind),
                 Some(api) if is_safe && api.may_be_clock() => behind,
                 _ => None,
@@ -257,7 +257,7 @@ impl Core {
             if let (Some(correction), None, true) = (correction, offset, corrects)
                 && (is_safe || attempts.processed() <= 1)
             {
-                // An invalid signature is rejected before anything is processed.
+                // The exchange checks signatures before it processes anything.
                 if is_from_wire {
                     attempts.was_rejected();
                 }
@@ -265,7 +265,7 @@ impl Core {
                 before = Some(error.with_clock(Some(correction)));
                 continue;
             }
-            // A middleware may have sent the request before: that copy may have been processed.
+            // A middleware may have sent several copies, of which an earlier one may have been processed.
             let retriable =
                 retry::may_retry(operation, &error) && (is_safe || attempts.processed() == 0);
             let retry_after = error.api().and_then(ApiError::retry_after);
@@ -281,7 +281,7 @@ impl Core {
         }
     }
 
-    /// Returns the timeout of a request that is past by the wall clock.
+    /// Returns the timeout of the request if it has passed by the wall clock.
     fn overslept(&self, wall_start: Option<u64>) -> Option<Duration> {
         let longest = self.shared.timeout;
         let passed = self.shared.clock.now_ms().ok()?.saturating_sub(wall_start?);
@@ -309,9 +309,9 @@ impl Core {
         let sent = now();
         let connections = self.connections();
         attempts.set_generation(connections.generation);
-        // Request bodies are bytes, so the clone succeeds.
+        // Request bodies are bytes, so cloning succeeds.
         let Some(copy) = request.try_clone() else {
-            let fault = "the body is a stream, which cannot be sent";
+            let fault = "cannot send a streaming body";
             return Err(Error::invalid(operation, fault));
         };
         let mut response = connections
@@ -348,7 +348,8 @@ impl Core {
 }
 
 impl Received {
-    /// The lead of the exchange's clock by this response alone, in milliseconds, if it is a rejection.
+    /// Returns the skew of the exchange's clock according to this response alone, in milliseconds. `None` unless the
+    /// response is an error.
     fn date_offset(&self) -> Option<i64> {
         let (sent, received) = self.sent_and_received?;
         match self.status.is_success() {
@@ -357,7 +358,7 @@ impl Received {
         }
     }
 
-    /// Returns an error for a rejection, also for one that comes with a success status.
+    /// Returns an error if the response reports one, even with a success status.
     fn check(self, shared: &Shared) -> Result<Self, Error> {
         if self.status.is_success() && !has_error(&self.body) {
             return Ok(self);
@@ -370,18 +371,18 @@ impl Received {
         if !shared.signs {
             error = error.with_unsigned_api();
         }
-        let is_theirs = self.is_from_wire && error.is_from_exchange();
-        if self.status == StatusCode::TOO_MANY_REQUESTS && is_theirs {
+        let is_from_exchange = self.is_from_wire && error.is_from_exchange();
+        if self.status == StatusCode::TOO_MANY_REQUESTS && is_from_exchange {
             self.attempts.was_rejected();
         }
         Err(Error::api_error(self.operation, error).after(&self.attempts))
     }
 
-    /// Returns an error for a response that proves nothing about the present: from a cache, or a page without its list or its cursor,
-    /// which decodes as an empty last page.
+    /// Returns an error if the response is no evidence of the current state: it came from a cache, or it is a page without its list
+    /// or cursor, which would decode as an empty last page.
     fn check_evidence(self) -> Result<Self, Error> {
         if server_time::is_cached(&self.headers) {
-            return Err(self.unexpected("the response came from a cache"));
+            return Err(self.unexpected("response from a cache"));
         }
         let Some(paging) = self.operation.paging else {
             return Ok(self);
@@ -392,15 +393,15 @@ impl Received {
         if paging.items_field.is_none_or(has) && has(paging.cursor_field) {
             Ok(self)
         } else {
-            Err(self.unexpected("a page must have its list and its cursor"))
+            Err(self.unexpected("page without its list or cursor"))
         }
     }
 
-    /// Decodes an object.
+    /// Decodes a response that must be an object.
     pub(crate) fn into_object<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
         if self.body.trim_ascii_start().starts_with(b"[") {
-            // Serde would read a list as an object, by position.
-            return Err(self.unexpected("a list where an object belongs"));
+            // Serde would deserialize a list into a struct by position.
+            return Err(self.unexpected("expected an object, got a list"));
         }
         self.into_any()
     }
@@ -411,18 +412,18 @@ impl Received {
         Ok(Response::from_parts(self.status, self.headers, value))
     }
 
-    /// Checks that there is no content: nothing, or an object without known fields, but not an HTML page.
+    /// Checks that the body is empty or a JSON object. Anything else, such as an HTML page, is an error.
     pub(crate) fn into_empty(self) -> Result<Response<()>, Error> {
         let body = self.body.trim_ascii();
         let is_object =
             || body.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok();
         if !body.is_empty() && !is_object() {
-            return Err(self.unexpected("a body where none belongs"));
+            return Err(self.unexpected("expected no body"));
         }
         Ok(Response::from_parts(self.status, self.headers, ()))
     }
 
-    /// The error for a body that is not of the kind the spec declares.
+    /// Returns the error for a body of an unexpected kind.
     fn unexpected(&self, message: &str) -> Error {
         let (path, body) = ("$".to_owned(), self.body.clone());
         let error = decode_error::custom(message);
@@ -430,7 +431,7 @@ impl Received {
     }
 }
 
-/// Returns `true` if the body of a success is `{"error": ..}`: the exchange has rejected orders that way.
+/// Returns `true` if a body contains an `error`. The exchange has rejected orders with such a body and a success status.
 fn has_error(body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Outer<'a> {
@@ -438,7 +439,7 @@ fn has_error(body: &[u8]) -> bool {
         error: Option<&'a RawValue>,
     }
     static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
-    // The search settles nearly every response; only a body that contains the word is parsed twice.
+    // The search rules out nearly every response, so few bodies are parsed twice.
     let mentions = ERROR.find(body).is_some();
     let error = || serde_json::from_slice::<Outer<'_>>(body).ok()?.error;
     match mentions
@@ -453,7 +454,7 @@ fn has_error(body: &[u8]) -> bool {
 }
 
 fn decode<T: DeserializeOwned>(response: &Received) -> Result<T, Error> {
-    // Validating UTF-8 once is 1.4 times as fast as validating every string by itself.
+    // Validating UTF-8 once is 1.4 times as fast as validating each string.
     let decoded = match std::str::from_utf8(&response.body) {
         Ok(text) => compact::from_str(text),
         Err(error) => Err(serde::de::Error::custom(error)),
@@ -461,7 +462,7 @@ fn decode<T: DeserializeOwned>(response: &Received) -> Result<T, Error> {
     decoded.map_err(|error| undecodable(response, error))
 }
 
-/// The error for a response that does not decode. A second pass over the body finds the JSON path.
+/// Returns the error for a response that does not decode. Finding the JSON path takes a second pass over the body.
 fn undecodable(response: &Received, error: serde_json::Error) -> Error {
     let path = json_path::of(&response.body, &error);
     let body = response.body.clone();
@@ -473,13 +474,13 @@ mod tests {
     use super::has_error;
 
     #[test]
-    fn error_inside_a_success_is_found() {
+    fn error_in_a_success_response_is_found() {
         assert!(has_error(br#"{"error":{"code":"x"}}"#));
         assert!(has_error(br#" {"a":1,"error":"no"}"#));
         assert!(!has_error(br#"{"error":null,"orders":[]}"#));
         assert!(!has_error(br#"{"orders":[{"error":{"code":"x"}}]}"#));
         assert!(!has_error(br#"{"title":"\"error\""}"#));
-        // What Go writes for an error that is not set.
+        // Go encodes unset errors like this.
         assert!(!has_error(br#"{"order_id":"a","error":""}"#));
         assert!(!has_error(br#"{"order_id":"a","error":{}}"#));
         assert!(!has_error(br#"{"order_id":"a","error": { } }"#));

@@ -1,4 +1,4 @@
-//! `Response`: what an operation returned, with its status and headers.
+//! The response of an operation, with its status and headers.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use reqwest::{StatusCode, header::HeaderMap};
 
 /// The decoded response of an operation, with its status and headers.
 ///
-/// It dereferences to the decoded value, so fields can be read directly; [`into_inner`](Self::into_inner) takes the value out.
+/// It dereferences to the decoded value, so its fields can be read directly. [`into_inner`](Self::into_inner) returns the value.
 ///
 /// ```
 /// # use kalshi_core::{Response, reqwest::{StatusCode, header::HeaderMap}};
@@ -27,7 +27,7 @@ pub struct Response<T> {
 }
 
 impl<T> Response<T> {
-    /// Creates a response, for tests that fake a client.
+    /// Creates a response, for tests with a fake client.
     #[must_use]
     pub fn from_parts(status: StatusCode, headers: HeaderMap, value: T) -> Self {
         Self {
@@ -37,13 +37,13 @@ impl<T> Response<T> {
         }
     }
 
-    /// HTTP status of the response. Always a success: any other status is an [`Error`](crate::Error).
+    /// Returns the HTTP status of the response. Always a success, since any other status is an [`Error`](crate::Error).
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// HTTP headers of the response.
+    /// Returns the HTTP headers of the response.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -55,13 +55,13 @@ impl<T> Response<T> {
         self.value
     }
 
-    /// Returns status, headers and value.
+    /// Splits the response into status, headers and value.
     #[must_use]
     pub fn into_parts(self) -> (StatusCode, HeaderMap, T) {
         (self.status, self.headers, self.value)
     }
 
-    /// Converts the value, and keeps status and headers.
+    /// Converts the value and keeps status and headers.
     #[must_use]
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Response<U> {
         Response {
@@ -92,7 +92,7 @@ impl<T> AsRef<T> for Response<T> {
     }
 }
 
-/// Shows the names of the headers without their values, which may be secret, such as a cookie.
+/// Prints the names of the headers but not their values, which may be secret, such as cookies.
 impl<T: fmt::Debug> fmt::Debug for Response<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().map(|name| name.as_str()).collect();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn value_is_reached_directly_and_taken_out() {
+    fn value_is_dereferenced_and_returned() {
         let mut response = response();
         response.push(3);
         assert_eq!((response.len(), response.as_ref().len()), (3, 3));

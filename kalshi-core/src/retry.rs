@@ -1,4 +1,4 @@
-//! Retry policy. A request that may have taken effect is never sent again.
+//! The retry policy. A request that may have taken effect is never sent again.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use reqwest::{Method, StatusCode};
 
 use crate::{api_error::ApiError, error::Error, operation::Operation};
 
-/// When a failed request is sent again.
+/// The policy that decides when a failed request is sent again.
 ///
 /// | What happened | Reads (GET) | Everything else |
 /// |---|---|---|
 /// | No connection was established | retry | retry: nothing was sent |
-/// | 429 with an error of the exchange | retry | retry: it was rejected before it was processed |
-/// | Any other 429, such as a proxy's | retry | error: it may have taken effect |
+/// | 429 with an error in the exchange's format | retry | retry: it was rejected before processing |
+/// | Any other 429, for example from a proxy | retry | error: it may have taken effect |
 /// | 500, 502, 503, 504 | retry | error: it may have taken effect |
-/// | The connection broke, or no response came in time | retry | error: it may have taken effect |
+/// | The connection broke, or no response arrived in time | retry | error: it may have taken effect |
 /// | Any other response, or one that does not decode | error | error |
 ///
-/// The pause between attempts is random, up to [`initial_backoff`](Self::with_initial_backoff) before the second attempt, doubling
-/// up to [`max_backoff`](Self::with_max_backoff). A `Retry-After` header is respected. Every attempt is signed again and takes its
-/// tokens. The client's [`timeout`](crate::ClientBuilder::timeout) bounds all attempts together.
+/// The pause between attempts is random, up to [`initial_backoff`](Self::with_initial_backoff) before the second attempt, and
+/// doubles up to [`max_backoff`](Self::with_max_backoff). A `Retry-After` header is respected. Every attempt is signed and takes
+/// tokens separately. The client's [`timeout`](crate::ClientBuilder::timeout) applies to all attempts together.
 ///
 /// ```
 /// # use kalshi_core::RetryPolicy;
@@ -39,7 +39,7 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Three attempts within 15 s, pauses of up to 0.2 s and then 0.4 s, 5 s for each attempt of a read.
+    /// Three attempts within 15 s, with pauses of up to 0.2 s and then 0.4 s, and 5 s for each attempt of a read.
     fn default() -> Self {
         Self {
             max_attempts: 3,
@@ -52,7 +52,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Sends every request once. A request that [`ClockCorrection`](crate::ClockCorrection) signs again is still sent again.
+    /// Returns a policy without retries. Requests that [`ClockCorrection`](crate::ClockCorrection) signs again are still resent.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -62,80 +62,80 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets the number of attempts, the first included. 0 counts as 1. Defaults to 3.
+    /// Sets the maximum number of attempts, including the first. 0 counts as 1. Defaults to 3.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Sets the longest pause before the second attempt. Defaults to 0.2 s.
+    /// Sets the maximum pause before the second attempt. Defaults to 0.2 s.
     #[must_use]
     pub fn with_initial_backoff(mut self, backoff: Duration) -> Self {
         self.initial_backoff = backoff;
         self
     }
 
-    /// Sets the longest pause before any attempt. Defaults to 5 s.
+    /// Sets the maximum pause before any attempt. Defaults to 5 s.
     #[must_use]
     pub fn with_max_backoff(mut self, backoff: Duration) -> Self {
         self.max_backoff = backoff;
         self
     }
 
-    /// Sets the time from the start of the request after which no further attempt starts. Defaults to 15 s.
+    /// Sets the time after the start of the request at which no further attempt is started. Defaults to 15 s.
     #[must_use]
     pub fn with_max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
-    /// Sets the timeout of one attempt of a read, after which the next one starts. Defaults to 5 s. `None` lets an attempt take as
-    /// long as the request may; so does the last attempt in any case.
+    /// Sets the timeout of a single attempt of a read, after which the next one starts. Defaults to 5 s. With `None`, and for the
+    /// last attempt, only the timeout of the request applies.
     #[must_use]
     pub fn with_attempt_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.attempt_timeout = timeout;
         self
     }
 
-    /// Most attempts, the first included.
+    /// Returns the maximum number of attempts, including the first.
     #[must_use]
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
 
-    /// The longest pause before the second attempt.
+    /// Returns the maximum pause before the second attempt.
     #[must_use]
     pub fn initial_backoff(&self) -> Duration {
         self.initial_backoff
     }
 
-    /// The longest pause before any attempt.
+    /// Returns the maximum pause before any attempt.
     #[must_use]
     pub fn max_backoff(&self) -> Duration {
         self.max_backoff
     }
 
-    /// Time from the start of the request after which no further attempt starts.
+    /// Returns the time after the start of the request at which no further attempt is started.
     #[must_use]
     pub fn max_elapsed(&self) -> Duration {
         self.max_elapsed
     }
 
-    /// Timeout of one attempt of a read, or `None` if an attempt may take as long as the request.
+    /// Returns the timeout of a single attempt of a read, or `None` if only the timeout of the request applies.
     #[must_use]
     pub fn attempt_timeout(&self) -> Option<Duration> {
         self.attempt_timeout
     }
 
-    /// Timeout of an attempt, counted from 1.
+    /// Returns the timeout of attempt `number`, counted from 1.
     pub(crate) fn timeout_of(&self, operation: &Operation, number: u32) -> Option<Duration> {
-        // Only a read may be abandoned early, and only if another attempt follows.
+        // Only reads may be abandoned, and only if another attempt follows.
         self.attempt_timeout
             .filter(|_| is_safe(operation) && number < self.max_attempts)
     }
 
-    /// The pause before the next attempt, or `None` if there is none: `attempts` were made in `elapsed`.
+    /// Returns the pause before the next attempt after `attempts` attempts in `elapsed`, or `None` if there is no further attempt.
     pub(crate) fn pause(
         &self,
         attempts: u32,
@@ -150,7 +150,7 @@ impl RetryPolicy {
             .initial_backoff
             .saturating_mul(doubled)
             .min(self.max_backoff);
-        // Full jitter, so that many clients do not come back at the same moment.
+        // Full jitter, so that clients do not retry in lockstep.
         let pause = longest
             .mul_f64(fastrand::f64())
             .max(retry_after.unwrap_or_default());
@@ -158,12 +158,12 @@ impl RetryPolicy {
     }
 }
 
-/// Returns `true` if the operation changes nothing.
+/// Returns `true` for a read.
 pub(crate) fn is_safe(operation: &Operation) -> bool {
     operation.method == Method::GET
 }
 
-/// Returns `true` if the request may be sent again after this error, as far as this attempt goes.
+/// Returns `true` if the request may be sent again after this error. Considers only the failed attempt, not earlier ones.
 pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
     let again = [
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -171,8 +171,8 @@ pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
     ];
-    let is_theirs = error.api().is_some_and(ApiError::is_from_exchange);
-    if error.is_connect() || error.is_rate_limited() && is_theirs {
+    let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
+    if error.is_connect() || error.is_rate_limited() && is_from_exchange {
         return true;
     }
     is_safe(operation)
@@ -181,7 +181,7 @@ pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
             || error.is_timeout()
             || error
                 .api()
-                .is_some_and(|refusal| again.contains(&refusal.status())))
+                .is_some_and(|error| again.contains(&error.status())))
 }
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod tests {
                 .collect();
             let longest = Duration::from_millis(longest);
             assert!(pauses.iter().all(|pause| *pause <= longest));
-            // Full jitter: from nothing to everything.
+            // Full jitter: from zero to the maximum.
             assert!(
                 pauses.iter().any(|pause| *pause < longest / 4)
                     && pauses.iter().any(|pause| *pause > longest * 3 / 4)
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_end_by_number_and_by_time() {
+    fn attempts_are_limited_by_number_and_by_time() {
         let policy = RetryPolicy::default();
         assert!(policy.pause(2, Duration::ZERO, None).is_some());
         assert_eq!(policy.pause(3, Duration::ZERO, None), None);

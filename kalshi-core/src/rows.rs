@@ -1,4 +1,4 @@
-//! A page that does not decode because of its rows, decoded row by row.
+//! Row-by-row decoding of a page that does not decode because of some of its rows.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use serde_json::{Deserializer, value::RawValue};
 
 use crate::{error::Error, json_path};
 
-/// The rows of a page, decoded one at a time.
+/// The rows of a page, which are decoded one at a time.
 pub(crate) struct Rows {
     /// The error of the whole page.
     pub(crate) error: Error,
-    /// What follows the last row returned, up to the end of the list. It is valid JSON: the page was parsed before.
+    /// The rest of the list after the last row returned. Valid JSON, because the page was parsed before.
     list: Bytes,
     field: &'static str,
     index: usize,
 }
 
 impl Rows {
-    /// Splits the page that failed with `error` into the rows of the list `field` and the page without the rows of all its `lists`.
-    /// Returns the error if the fault is outside of these.
+    /// Splits the page that failed with `error` into the rows of the list `field` and the page without the rows of any of its
+    /// `lists`. Returns the error if the invalid value is outside these lists.
     pub(crate) fn split<T: DeserializeOwned>(
         field: &'static str,
         lists: &[&str],
@@ -60,7 +60,7 @@ impl Rows {
         self.list.iter().all(is_separator)
     }
 
-    /// Decodes the next row.
+    /// Decodes the next row. Returns `None` after the last one.
     pub(crate) fn next<I: DeserializeOwned>(&mut self) -> Option<Result<I, Error>> {
         let separators = self
             .list
@@ -87,8 +87,8 @@ impl Rows {
     }
 }
 
-/// The content of the list `field` of an object, and the object with all `lists` empty. `None` if it is not an object with one field
-/// of each name, or `field` is no list.
+/// Returns the content of the list `field` of an object, and the object with all `lists` emptied. Returns `None` if a list occurs
+/// twice or `field` is not a list.
 fn list_and_rest<'a>(field: &str, lists: &[&str], body: &'a [u8]) -> Option<(&'a [u8], String)> {
     let text = std::str::from_utf8(body).ok()?;
     let mut reader = Deserializer::from_str(text);
@@ -111,7 +111,7 @@ fn list_and_rest<'a>(field: &str, lists: &[&str], body: &'a [u8]) -> Option<(&'a
     Some((own?, rest))
 }
 
-/// Finds the lists of an object, in the order of the text; `None` if two have one name.
+/// Visitor that finds the lists of an object, in the order of the JSON. Returns `None` if a list occurs twice.
 struct ListsOf<'a>(&'a [&'a str]);
 
 impl<'de, 'a> Visitor<'de> for ListsOf<'a> {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_decoded_each_by_itself() {
+    fn rows_are_decoded_separately() {
         let body = r#" { "things" : [ {"id":"a","prices":[]} ,{"id":"b","prices":[1, "x"]}, null,
             {"prices":[]}, 7 ,[{}], {"id":"\"],[","prices":[1]}] , "cursor":"c", "new":[1,2]} "#;
         let (page, mut rows) = split(body).unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_another_list_do_not_matter() {
+    fn invalid_rows_of_another_list_do_not_matter() {
         for body in [
             r#"{"others":["x"],"things":[{"id":"a","prices":[]},{"id":1}],"cursor":"c"}"#,
             r#"{"things":[{"id":"a","prices":[]},{"id":1}],"cursor":"c","others":[null]}"#,
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_outside_of_the_rows_is_an_error_of_the_page() {
+    fn invalid_value_outside_the_rows_is_an_error_of_the_page() {
         for body in [
             r#"{"things":[{"id":1}],"cursor":7}"#,
             r#"{"things":[{"id":1}]}"#,
@@ -244,9 +244,9 @@ mod tests {
     }
 
     proptest! {
-        /// A page is its rows: the good ones are those that decode alone, in their order.
+        /// The rows that decode are the same as if each were decoded alone, in the same order.
         #[test]
-        fn good_rows_survive_bad_ones(rows in prop::collection::vec("[ -~]{0,12}", 0..8), kinds in prop::collection::vec(any::<bool>(), 8)) {
+        fn valid_rows_are_returned_despite_invalid_ones(rows in prop::collection::vec("[ -~]{0,12}", 0..8), kinds in prop::collection::vec(any::<bool>(), 8)) {
             let thing = |(id, good): (&String, &bool)| match good {
                 true => serde_json::json!({"id": id, "prices": [1]}),
                 false => serde_json::json!({"id": id, "prices": id}),

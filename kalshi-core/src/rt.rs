@@ -1,6 +1,6 @@
-//! The interface between this crate and the API crates: what generated code and their hand-written modules call.
+//! Interface between this crate and the API crates, called by generated code and by their hand-written modules.
 //!
-//! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
+//! Not part of the public API. This module and the output of kalshi-gen are versioned together: a breaking change to either bumps both.
 
 pub mod orders;
 
@@ -42,33 +42,33 @@ use crate::{
     wire::Attempts,
 };
 
-/// A parameter as it was given to a request builder.
+/// Turns an invalid parameter of a request builder into an error of the operation.
 pub fn check_param<T>(operation: &'static Operation, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|message| Error::invalid(operation, message))
 }
 
-/// Unix seconds as they were given to a setter of `name`.
+/// Converts the argument of the setter `name` to Unix seconds. A time before 1970 or after the year 9999 is an error.
 pub fn unix_seconds(name: &str, seconds: impl Into<UnixSeconds>) -> Result<i64, String> {
     seconds.into().checked(name)
 }
 
-/// Unix milliseconds as they were given to a setter of `name`.
+/// Converts the argument of the setter `name` to Unix milliseconds. A time before 1970 or after the year 9999 is an error.
 pub fn unix_millis(name: &str, millis: impl Into<UnixMillis>) -> Result<i64, String> {
     millis.into().checked(name)
 }
 
-/// Texts as they were given to a setter.
+/// Collects the strings passed to a setter.
 pub fn texts(items: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
     let items = items.into_iter();
     items.map(|item| item.as_ref().to_owned()).collect()
 }
 
-/// Numbers as they were given to a setter.
+/// Collects the numbers passed to a setter.
 pub fn numbers<T: Copy>(items: impl IntoIterator<Item = impl Borrow<T>>) -> Vec<T> {
     items.into_iter().map(|item| *item.borrow()).collect()
 }
 
-/// Values as they were given to a setter of `name`.
+/// Converts the values passed to the setter `name`.
 pub fn values<T, V>(name: &str, items: impl IntoIterator<Item = V>) -> Result<Vec<T>, String>
 where
     V: TryInto<T>,
@@ -81,7 +81,7 @@ where
     })
 }
 
-/// A list in the query as it was given to a setter of `name`. An empty one is an error: it could not be told from none.
+/// Checks a list that is sent in the query. An empty list is an error, because the exchange would read it as no list.
 pub fn query_list<T>(name: &str, items: Vec<T>) -> Result<Vec<T>, String> {
     if items.is_empty() {
         return Err(format!("`{name}` is an empty list"));
@@ -89,7 +89,7 @@ pub fn query_list<T>(name: &str, items: Vec<T>) -> Result<Vec<T>, String> {
     Ok(items)
 }
 
-/// A parameter as a percent-encoded path segment. A value that would change the path is an error.
+/// Returns a parameter as a percent-encoded path segment. A value that would change the path is an error.
 pub fn segment(
     operation: &'static Operation,
     name: &str,
@@ -106,7 +106,7 @@ pub fn segment(
     }
 }
 
-/// Percent-encodes all but unreserved characters, which every server and URL library treats alike.
+/// Percent-encodes everything except unreserved characters, which all servers and URL libraries treat alike.
 fn encode(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());
@@ -122,7 +122,7 @@ fn encode(text: &str) -> String {
     out
 }
 
-/// A request of an operation; `path` is below the base URL.
+/// Builds a request for an operation; `path` is relative to the base URL.
 pub fn request(
     core: &Core,
     operation: &'static Operation,
@@ -132,7 +132,7 @@ pub fn request(
     core.shared.http.request(operation.method.clone(), url)
 }
 
-/// A request to an endpoint that the spec does not have; `path` is below the base URL.
+/// Builds a request to an endpoint that is not in the spec; `path` is relative to the base URL.
 pub fn custom_request(core: &Core, method: Method, path: String) -> CustomRequest {
     CustomRequest::new(core, method, path)
 }
@@ -149,7 +149,8 @@ pub fn header(
     }
 }
 
-/// Adds a list to the query as one comma-separated value if it is set. An item with a comma is an error, because it would be two.
+/// Adds a list to the query as one comma-separated value if it is set. An item that contains a comma is an error, because the exchange
+/// would read it as two.
 pub fn comma_separated(
     operation: &'static Operation,
     request: RequestBuilder,
@@ -161,13 +162,15 @@ pub fn comma_separated(
     };
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
     if let Some(item) = items.iter().find(|item| item.contains(',')) {
-        let message = format!("`{name}` has the item `{item}` with a comma: give each item alone");
+        let message = format!(
+            "`{name}` contains the item `{item}`, which has a comma; pass each item separately"
+        );
         return Err(Error::invalid(operation, message));
     }
     Ok(request.query(&[(name, items.join(","))]))
 }
 
-/// The finished request. A POST, PUT or PATCH without a body gets `{}`, because the exchange rejects an empty one.
+/// Builds the request. A POST, PUT or PATCH without a body gets `{}`, because the exchange rejects an empty body.
 pub fn finish_request(
     operation: &'static Operation,
     request: RequestBuilder,
@@ -217,7 +220,7 @@ pub async fn send_empty(
         .await
 }
 
-/// The pages of a paginated operation.
+/// Returns the pages of a paginated operation.
 pub fn pages<T: Page>(
     core: &Core,
     operation: &'static Operation,
@@ -226,7 +229,7 @@ pub fn pages<T: Page>(
     Pages::new(core.clone(), operation, request)
 }
 
-/// The items of the list `field` of a paginated operation.
+/// Returns the items of the list `field` of a paginated operation.
 pub fn items<T: Page, I: DeserializeOwned>(
     pages: Pages<T>,
     field: &'static str,
@@ -235,12 +238,12 @@ pub fn items<T: Page, I: DeserializeOwned>(
     Items::new(pages, List { field, into_items })
 }
 
-/// The error of parameters that do not make a valid request.
+/// Returns the error for parameters that do not make a valid request.
 pub fn invalid(operation: &'static Operation, message: impl Into<String>) -> Error {
     Error::invalid(operation, message)
 }
 
-/// The error of a response that decodes and contradicts itself or the request.
+/// Returns the error for a response that decodes but contradicts itself or the request.
 pub fn unexpected_response(
     operation: &'static Operation,
     status: StatusCode,
@@ -249,7 +252,7 @@ pub fn unexpected_response(
     Error::unexpected_response(operation, status, message)
 }
 
-/// Returns `true` if the failed request may be sent again, as far as its last attempt goes.
+/// Returns `true` if the failed request may be sent again, judging by its last attempt alone.
 pub fn may_retry(error: &Error) -> bool {
     retry::may_retry(error.operation(), error)
 }
@@ -259,7 +262,8 @@ pub fn is_set(response: &ErrorResponse) -> bool {
     response.is_set()
 }
 
-/// Sends a write and keeps the evidence of its outcome. With `earlier`, another write of the same thing may have been processed.
+/// Sends a write and records the evidence of its outcome. `earlier` is `true` if a previous write of the same thing
+/// may have been processed.
 pub fn write<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
@@ -278,17 +282,17 @@ pub fn write_empty(
     core.write_empty(operation, request)
 }
 
-/// Returns `true` if the error is a rejection by the exchange, and so answers a read.
+/// Returns `true` if the error is a rejection by the exchange, which is a definite result of a read.
 pub fn is_rejection(error: &Error) -> bool {
     is_rejection_of_read(error)
 }
 
-/// The error of an operation for a rejection.
+/// Returns the error of an operation that the exchange rejected.
 pub fn rejection(operation: &'static Operation, error: ApiError) -> Error {
     Error::api_error(operation, error)
 }
 
-/// The error of an operation for the error of one item.
+/// Returns the error of an operation for the error object of one batch item.
 pub fn item_error(
     operation: &'static Operation,
     status: StatusCode,
@@ -297,28 +301,28 @@ pub fn item_error(
     Error::api_error(operation, ApiError::from_item(status, error))
 }
 
-/// The code of a rejection without what follows a colon. Empty if it has none.
+/// Returns the code of a rejection up to the first colon, or an empty string if the rejection has no code.
 pub fn bare_code(error: &ApiError) -> &str {
     error.bare_code()
 }
 
-/// Timeout of the look-up after an order was rejected as a duplicate.
+/// Returns the timeout of the look-up that follows a duplicate order.
 pub fn lookup_timeout(core: &Core) -> Duration {
     core.shared.lookup_timeout
 }
 
-/// The rejection of an order as a duplicate, after a look-up that did not end in time.
+/// Returns the rejection of a duplicate order after a look-up that did not finish within `timeout`.
 pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
     error.after_lookup(timeout)
 }
 
-/// The same client for reads that are to prove something: each over a connection of its own, over which no response to another request
-/// can come, and without responses from caches and incomplete pages.
+/// Returns a client for reads that serve as evidence. Each read opens its own connection, on which no response to another request can
+/// arrive. Cached responses and incomplete pages are errors.
 pub fn for_evidence(core: &Core) -> Core {
     core.for_evidence()
 }
 
-/// The rejection that a response with this body is, whole or cut. For fuzzing.
+/// Parses a rejection from a response body, complete or truncated. For fuzzing.
 pub fn parse_rejection(
     status: StatusCode,
     headers: &HeaderMap,
@@ -330,12 +334,12 @@ pub fn parse_rejection(
     ApiError::read(status, headers, &body, SystemTime::UNIX_EPOCH)
 }
 
-/// The JSON path of a line and column, both from 1. For fuzzing.
+/// Returns the JSON path at a line and column, both counted from 1. For fuzzing.
 pub fn json_path(text: &[u8], line: usize, column: usize) -> String {
     json_path::at(text, line, column)
 }
 
-/// A bucket as the exchange reports it in a response with `status`.
+/// Converts a bucket as the exchange reports it in a response with `status`.
 ///
 /// # Errors
 ///
@@ -356,8 +360,8 @@ pub fn bucket_limit(
     ))
 }
 
-/// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange
-/// reports: those that do not allow every operation are replaced.
+/// Applies the token costs that the exchange reports for the account. Call it after setting the account's limits: limits too small for
+/// some operation are replaced.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
     let shared = &core.shared;
     let costs = Costs::new(costs, shared.operations);
@@ -399,7 +403,7 @@ mod tests {
             Some("t=a%2Cb%26c")
         );
         assert_eq!(query(None).as_deref(), Some(""));
-        // Two items on the wire.
+        // It would be two items on the wire.
         assert_eq!(query(Some(&vec!["a".to_owned(), "b,c".to_owned()])), None);
     }
 }

@@ -5,14 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret such as a private key: `Debug` does not print it, and its memory is wiped on drop.
+/// A secret such as a private key. `Debug` does not print it, and its memory is wiped on drop.
 ///
-/// It serializes as the plain string, so take care where a response that contains it is written to.
+/// It serializes as a plain string, so do not write a response that contains it to a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The secret in the clear.
+    /// Returns the secret as plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

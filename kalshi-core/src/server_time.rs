@@ -1,7 +1,7 @@
-//! Skew between this machine's clock and the exchange's, from the `Date` headers of responses.
+//! The skew between the local clock and the exchange's clock, measured with the `Date` headers of responses.
 //!
-//! A `Date` may be wrong: a proxy may have made it, a cache may have kept it, or one of the exchange's hosts may have a wrong clock. So
-//! only signed responses count, and the skew is the one that most of the recent ones share.
+//! A `Date` may be wrong: it may come from a proxy or a cache, or from a host with a wrong clock. Only responses to signed requests
+//! count, and the skew is the one on which most recent responses agree.
 
 use std::{
     collections::VecDeque,
@@ -12,60 +12,61 @@ use std::{
 use reqwest::header::{AGE, DATE, HeaderMap};
 use tokio::time::Instant;
 
-/// Which requests are signed once more when the exchange rejects their timestamp, by the time of that rejection.
+/// The requests that are signed again and resent, with the clock corrected, when the exchange rejects their timestamp.
 ///
-/// A request rejected with 401 was not processed, so nothing is done twice.
+/// The correction is the skew measured from the `Date` headers. A request rejected with 401 was not processed, so resending it
+/// cannot execute it twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClockCorrection {
-    /// None.
+    /// No request is resent.
     Off,
-    /// Reads (GET).
+    /// Only reads (GET requests) are resent.
     Reads,
-    /// Every request.
+    /// All requests are resent, including orders.
     #[default]
     All,
 }
 
-/// Skew beyond which a signature may be rejected, in milliseconds.
-const MATTERS_MS: i64 = 1_000;
+/// Skew in milliseconds beyond which the exchange may reject a timestamp.
+const MIN_CORRECTED_SKEW_MS: i64 = 1_000;
 
-/// Number of observations that are kept.
+/// Maximum number of observations kept.
 const MAX_OBSERVATIONS: usize = 16;
 
-/// Number of observations that must agree on a skew. Also the most that are kept of the same `Date`, so that a burst of responses does
-/// not displace all others.
+/// Number of observations that must agree on a skew. Also the maximum number kept of one `Date`, so that a burst of responses does
+/// not displace the others.
 const MIN_AGREEING: usize = 3;
 
 /// Age at which an observation is dropped.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
-/// Difference between the wall clock and the monotonic clock that shows a step of the wall clock. A slewed clock stays below it, with
-/// [`MAX_SLEW`] for longer intervals.
+/// Difference in milliseconds between the wall clock and the monotonic clock that counts as a step of the wall clock. For longer
+/// intervals, the possible slew according to [`MAX_SLEW`] is added.
 const MIN_STEP_MS: i64 = 250;
 
-/// Milliseconds in which a slewed clock gains or loses at most one. NTP slews by one in 2,000.
+/// Interval in milliseconds in which a slewed clock gains or loses at most 1 ms. NTP slews by at most 1 ms in 2,000.
 const MAX_SLEW: i64 = 1_000;
 
-/// What is known of the exchange's clock.
+/// Recent observations of the exchange's clock.
 #[derive(Debug, Default)]
 pub(crate) struct ServerTime(Mutex<VecDeque<Observation>>);
 
-/// The `Date` of one response.
+/// An observation of the exchange's clock: the `Date` of one response.
 #[derive(Clone, Copy, Debug)]
 struct Observation {
     lead: Lead,
     /// The `Date`, in Unix milliseconds.
     date: i64,
-    /// Receipt by the local clock, in Unix milliseconds.
+    /// Time of receipt according to the local clock, in Unix milliseconds.
     wall_ms: i64,
-    /// Receipt by the monotonic clock.
+    /// Time of receipt according to the monotonic clock.
     at: Instant,
-    /// The wall clock has been set since, so the lead is no longer that over the local clock.
+    /// `true` if the wall clock has been set since, so that `lead` no longer applies to it.
     stale: bool,
 }
 
-/// Bounds of the exchange's lead over the local clock, in milliseconds.
+/// Bounds in milliseconds of the exchange's lead over the local clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lead {
     least: i64,
@@ -73,14 +74,14 @@ struct Lead {
 }
 
 impl Lead {
-    /// The lead by a response whose `Date` was right at some moment between `sent` and `received`, by the local clock.
+    /// Returns the lead for a `Date` that was written between `sent` and `received` by the local clock. Returns `None` if the clock
+    /// was set back in between.
     fn new(date: i64, sent: i64, received: i64) -> Option<Self> {
-        // A date has whole seconds, so the moment was anywhere in that second.
+        // A `Date` has whole seconds: it was written at any moment of that second.
         let lead = Self {
             least: date.saturating_sub(received),
             most: date.saturating_add(999).saturating_sub(sent),
         };
-        // Otherwise the clock was set back in between.
         (lead.least <= lead.most).then_some(lead)
     }
 
@@ -96,12 +97,12 @@ impl Lead {
         (both.least <= both.most).then_some(both)
     }
 
-    /// Distance from no skew.
+    /// Distance in milliseconds from zero skew; 0 if zero is within the bounds.
     fn distance(self) -> i64 {
         self.least.max(self.most.saturating_neg()).max(0)
     }
 
-    /// The skew itself: 0 if that is possible, or else the middle.
+    /// Returns 0 if that is within the bounds, or else their middle.
     fn behind_ms(self) -> i64 {
         if self.contains(0) {
             return 0;
@@ -112,7 +113,7 @@ impl Lead {
 }
 
 impl Observation {
-    /// Returns `true` if the wall clock was set between this observation and a later moment.
+    /// Returns `true` if the wall clock was set between this observation and the given later moment.
     fn stepped_before(&self, wall_ms: i64, at: Instant) -> bool {
         let (monotonic, _) = ms_between(self.at, at);
         let step = wall_ms
@@ -121,14 +122,14 @@ impl Observation {
         step.saturating_abs() > MIN_STEP_MS + monotonic / MAX_SLEW
     }
 
-    /// Bounds of the exchange's time at a moment of the monotonic clock, in Unix milliseconds.
+    /// Returns the bounds of the exchange's time at `instant`, in Unix milliseconds.
     fn at(&self, instant: Instant) -> (i64, i64) {
         let (least, most) = ms_between(self.at, instant);
         let (earliest, latest) = (
             self.wall_ms.saturating_add(self.lead.least),
             self.wall_ms.saturating_add(self.lead.most),
         );
-        // A reading of the wall clock is rounded down.
+        // The wall clock's reading was rounded down, hence the 1 ms.
         (
             earliest.saturating_add(least),
             latest.saturating_add(most).saturating_add(1),
@@ -137,8 +138,8 @@ impl Observation {
 }
 
 impl ServerTime {
-    /// Learns from a response. Ignores those of unsigned operations, which come from a cache and may be 15 s old, and those that say
-    /// that they come from a cache.
+    /// Records the `Date` of a response. Ignores responses to unsigned requests, which may have been cached for 15 s, and responses
+    /// whose headers say that they come from a cache.
     pub(crate) fn learn(
         &self,
         signed: bool,
@@ -185,40 +186,41 @@ impl ServerTime {
         }
     }
 
-    /// The observations that are not too old.
+    /// Drops the expired observations and returns the rest.
     fn recent(&self, now: Instant) -> MutexGuard<'_, VecDeque<Observation>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|old| now.saturating_duration_since(old.at) < MAX_AGE);
         known
     }
 
-    /// How far the local clock is behind the exchange's, in milliseconds; negative if it is ahead. `None` unless at least three recent
-    /// observations, and more than half of them, agree.
+    /// Returns how far the local clock is behind the exchange's in milliseconds; negative if it is ahead. Returns `None` unless at
+    /// least three recent observations, and more than half of them, agree.
     pub(crate) fn behind_ms(&self) -> Option<i64> {
         let known = self.recent(Instant::now());
-        decided(&known).map(Lead::behind_ms)
+        majority(&known).map(Lead::behind_ms)
     }
 
-    /// The skew to sign with after a 401, if it is enough for a signature to be rejected: the decided one, or that of the last
-    /// observation if none is decided.
-    pub(crate) fn behind_that_matters(&self) -> Option<i64> {
+    /// Returns the skew to sign with after a 401, or `None` if it is too small to have caused the rejection. If no majority agrees,
+    /// the last observation is used.
+    pub(crate) fn skew_to_correct(&self) -> Option<i64> {
         let known = self.recent(Instant::now());
         let last = || known.back().map(|last| last.lead);
-        let behind = decided(&known).or_else(last).map(Lead::behind_ms);
-        behind.filter(|behind| behind.saturating_abs() > MATTERS_MS)
+        let behind = majority(&known).or_else(last).map(Lead::behind_ms);
+        behind.filter(|behind| behind.saturating_abs() > MIN_CORRECTED_SKEW_MS)
     }
 
-    /// The skew by the `Date` of one response, sent and received at these times of the local clock. `None` if it has no date of its
-    /// own.
+    /// Returns the skew in milliseconds according to the `Date` of one response, sent and received at these times of the local
+    /// clock. Returns `None` if the response has no usable date.
     pub(crate) fn date_offset(headers: &HeaderMap, sent_ms: u64, received_ms: u64) -> Option<i64> {
         let (_, lead) = read_date(headers, sent_ms, received_ms)?;
         Some(lead.behind_ms())
     }
 
-    /// The earliest time of the exchange at a moment of the monotonic clock, in Unix milliseconds. `wall_ms` is the local clock now.
+    /// Returns the earliest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. `wall_ms` is
+    /// the local time now.
     ///
-    /// The bound is for proofs of absence, so it considers the local clock and every recent observation, also those that most others
-    /// contradict, and those before a step of the wall clock. Returns 0 if there is none.
+    /// The bound is used to prove that an order does not exist. It therefore includes the local clock and every recent observation,
+    /// even outvoted ones and those before a step of the wall clock. Returns 0 if there is none.
     pub(crate) fn earliest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
         let earliest = self
             .bounds(instant, wall_ms, false)
@@ -226,8 +228,9 @@ impl ServerTime {
         u64::try_from(earliest.min().unwrap_or(0)).unwrap_or(0)
     }
 
-    /// The latest time of the exchange at a moment of the monotonic clock, like [`earliest_ms`](Self::earliest_ms). Returns `u64::MAX`
-    /// if there is neither a local clock nor an observation.
+    /// Returns the latest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. If a majority agrees,
+    /// outvoted observations and those before a step of the wall clock are left out. Returns `u64::MAX` if there is neither a local
+    /// clock nor an observation.
     pub(crate) fn latest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
         let latest = self
             .bounds(instant, wall_ms, true)
@@ -237,12 +240,12 @@ impl ServerTime {
             .map_or(u64::MAX, |latest| u64::try_from(latest).unwrap_or_default())
     }
 
-    /// Bounds of the exchange's time at a moment, by the local clock and by each recent observation.
+    /// Returns the bounds of the exchange's time at `instant` according to the local clock and to each recent observation.
     fn bounds(
         &self,
         instant: Instant,
         wall_ms: Option<u64>,
-        without_outvoted: bool,
+        excludes_outvoted: bool,
     ) -> impl Iterator<Item = (i64, i64)> + use<> {
         let now = Instant::now();
         let local = wall_ms.map(|wall_ms| Observation {
@@ -253,13 +256,13 @@ impl ServerTime {
             stale: false,
         });
         let mut known = self.recent(now).clone();
-        if let Some(decided) = decided(&known) {
-            if without_outvoted {
-                known.retain(|seen| !seen.stale && seen.lead.intersection(decided).is_some());
+        if let Some(majority) = majority(&known) {
+            if excludes_outvoted {
+                known.retain(|seen| !seen.stale && seen.lead.intersection(majority).is_some());
             }
             for seen in known.iter_mut().filter(|seen| !seen.stale) {
-                // What agrees is known as closely as all that agree.
-                seen.lead = seen.lead.intersection(decided).unwrap_or(seen.lead);
+                // Observations that agree with the majority share its narrower bounds.
+                seen.lead = seen.lead.intersection(majority).unwrap_or(seen.lead);
             }
         }
         known
@@ -269,8 +272,8 @@ impl ServerTime {
     }
 }
 
-/// The lead that most observations share: at least [`MIN_AGREEING`], and more than half.
-fn decided(known: &VecDeque<Observation>) -> Option<Lead> {
+/// Returns the lead on which most observations agree: at least [`MIN_AGREEING`] and more than half.
+fn majority(known: &VecDeque<Observation>) -> Option<Lead> {
     let leads = || {
         known
             .iter()
@@ -278,7 +281,7 @@ fn decided(known: &VecDeque<Observation>) -> Option<Lead> {
             .map(|seen| seen.lead)
     };
     let needed = MIN_AGREEING.max(leads().count() / 2 + 1);
-    // Every region that most share begins where some observation does.
+    // The lower bound of any shared region is the lower bound of some observation.
     let regions = leads().map(|first| {
         let sharing = leads().filter(|lead| lead.contains(first.least));
         let count = sharing.clone().count();
@@ -295,7 +298,7 @@ fn decided(known: &VecDeque<Observation>) -> Option<Lead> {
         .map(|(_, region)| region)
 }
 
-/// Returns `true` if the response says that it comes from a cache.
+/// Returns `true` if the headers say that the response comes from a cache.
 pub(crate) fn is_cached(headers: &HeaderMap) -> bool {
     headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0")
         || headers
@@ -303,9 +306,9 @@ pub(crate) fn is_cached(headers: &HeaderMap) -> bool {
             .is_some_and(|cache| cache.as_bytes().starts_with(b"Hit"))
 }
 
-/// The `Date` of a response in Unix milliseconds, and the lead that follows from it.
+/// Returns the `Date` of a response in Unix milliseconds and the lead that follows from it.
 fn read_date(headers: &HeaderMap, sent: u64, received: u64) -> Option<(i64, Lead)> {
-    // A cached response has the date of its creation.
+    // A cached response keeps the date at which it was created.
     if is_cached(headers) {
         return None;
     }
@@ -319,7 +322,7 @@ fn read_date(headers: &HeaderMap, sent: u64, received: u64) -> Option<(i64, Lead
     Some((date, lead))
 }
 
-/// Milliseconds from one moment to another, rounded down and up. Negative if the second is earlier.
+/// Returns the milliseconds from one moment to another, rounded down and rounded up. Negative if the second is earlier.
 fn ms_between(from: Instant, to: Instant) -> (i64, i64) {
     let round = |time: Duration| {
         let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
@@ -344,7 +347,7 @@ fn millis(time: SystemTime) -> Option<i64> {
     .ok()
 }
 
-/// Describes the skew of our clock, such as `30 seconds behind`.
+/// Describes a skew of the local clock, such as `30 seconds behind`.
 pub(crate) fn describe_skew(behind_ms: i64) -> String {
     let seconds = Duration::from_millis(behind_ms.unsigned_abs())
         .as_secs_f64()

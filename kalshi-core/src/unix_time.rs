@@ -1,10 +1,10 @@
-//! Times as the exchange takes them in requests: whole seconds or milliseconds since 1970.
+//! Times in requests: whole seconds or milliseconds since 1970.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeZone};
 
-/// The last second of the year 9999. A larger number is in another unit.
+/// The last second of the year 9999. A larger number was probably given in another unit.
 const MAX_SECONDS: i64 = 253_402_300_799;
 
 macro_rules! unix_time {
@@ -17,13 +17,13 @@ macro_rules! unix_time {
         pub struct $name(i64);
 
         impl $name {
-            #[doc = concat!("The time in Unix ", $unit, ".")]
+            #[doc = concat!("Returns the time in Unix ", $unit, ".")]
             #[must_use]
             pub fn get(self) -> i64 {
                 self.0
             }
 
-            /// The number as it is sent, or a message about the parameter `name`.
+            /// Returns the number to send, or an error message about the parameter `name` if it is out of range.
             pub(crate) fn checked(self, name: &str) -> Result<i64, String> {
                 match self.0 {
                     ..0 => Err(format!("`{name}` is {}, a time before 1970", self.0)),
@@ -59,9 +59,9 @@ macro_rules! unix_time {
 unix_time! {
     /// A time in a request, in whole seconds since the start of 1970 (UTC).
     ///
-    /// Setters take an integer, a [`chrono::DateTime`] of any zone, or a [`SystemTime`]. A fraction of a second is dropped, so the time
-    /// that is sent is up to a second earlier. A time before 1970 or after the year 9999 is an error when the request is sent; the
-    /// latter catches milliseconds.
+    /// Setters take an integer, a [`chrono::DateTime`] of any time zone, or a [`SystemTime`]. A fraction of a second is dropped, so
+    /// the time sent is up to a second earlier. Sending a request with a time before 1970 or after the year 9999 returns an error;
+    /// the upper limit catches times given in milliseconds.
     ///
     /// ```
     /// use kalshi_core::UnixSeconds;
@@ -75,15 +75,15 @@ unix_time! {
 unix_time! {
     /// A time in a request, in whole milliseconds since the start of 1970 (UTC).
     ///
-    /// Setters take an integer, a [`chrono::DateTime`] of any zone, or a [`SystemTime`]. A fraction of a millisecond is dropped, so the
-    /// time that is sent is up to a millisecond earlier. A time before 1970 or after the year 9999 is an error when the request is
-    /// sent.
+    /// Setters take an integer, a [`chrono::DateTime`] of any time zone, or a [`SystemTime`]. A fraction of a millisecond is
+    /// dropped, so the time sent is up to a millisecond earlier. Sending a request with a time before 1970 or after the year
+    /// 9999 returns an error.
     UnixMillis, nanos: 1_000_000, max: MAX_MILLIS, of: timestamp_millis, unit: "milliseconds"
 }
 
 const MAX_MILLIS: i64 = MAX_SECONDS * 1_000 + 999;
 
-/// The whole units since 1970, rounded down.
+/// Returns the number of whole units since 1970, rounded down.
 fn units(time: SystemTime, nanos: u128) -> i64 {
     let count = |past: Duration| past.as_nanos();
     match time.duration_since(UNIX_EPOCH) {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fractions_are_dropped_towards_the_past() {
+    fn fractions_are_rounded_down() {
         for (nanos, seconds, millis) in [
             (1_790_000_000_123_999_999, 1_790_000_000, 1_790_000_000_123),
             (0, 0, 0),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn times_outside_of_1970_to_9999_are_errors() {
+    fn times_before_1970_or_after_9999_are_errors() {
         let seconds = |number: i64| UnixSeconds::from(number).checked("min_ts");
         assert_eq!(seconds(0), Ok(0));
         assert_eq!(seconds(MAX_SECONDS), Ok(MAX_SECONDS));

@@ -1,4 +1,4 @@
-//! The innermost middleware: counts what goes over the wire, whatever the middleware around it does.
+//! The innermost middleware. It counts every attempt that is actually sent, even if the middleware around it repeats requests.
 
 use std::{
     future::ready,
@@ -15,7 +15,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-/// The attempts of one request. They count from their start, as one that is dropped halfway may have arrived.
+/// The attempts of one request. An attempt counts from its start, because it may arrive even if it is dropped halfway.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attempts(Arc<Counts>);
 
@@ -23,13 +23,14 @@ pub(crate) struct Attempts(Arc<Counts>);
 struct Counts {
     /// Start of the request.
     started: Instant,
-    /// Attempts started.
+    /// Number of attempts started.
     begun: AtomicU32,
-    /// Attempts that may have arrived.
+    /// Number of attempts that may have arrived.
     arrived: AtomicU32,
-    /// Generation of the connections of the last attempt.
+    /// Generation of the connection pool that the last attempt used.
     generation: AtomicU64,
-    /// Attempts that may have been processed: arrived, and not known to have been rejected before that.
+    /// Number of attempts that may have been processed: those that may have arrived, minus those known to
+    /// be rejected before processing.
     processed: AtomicU32,
 }
 
@@ -46,12 +47,12 @@ impl Default for Counts {
 }
 
 impl Attempts {
-    /// Time since the start of the request.
+    /// Returns the time since the start of the request.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.started.elapsed()
     }
 
-    /// Counts an attempt that starts, and returns the number of all.
+    /// Counts a new attempt and returns the number of attempts so far.
     pub(crate) fn begin(&self) -> u32 {
         self.0.begun.fetch_add(1, Relaxed) + 1
     }
@@ -60,7 +61,7 @@ impl Attempts {
         self.0.begun.load(Relaxed)
     }
 
-    /// Generation of the connections of the last attempt.
+    /// Returns the generation of the connection pool that the last attempt used.
     pub(crate) fn generation(&self) -> u64 {
         self.0.generation.load(Relaxed)
     }
@@ -77,36 +78,36 @@ impl Attempts {
             .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1));
     }
 
-    /// Returns `true` if an attempt may have arrived at the exchange.
+    /// Returns `true` if any attempt may have arrived at the exchange.
     pub(crate) fn any_arrived(&self) -> bool {
         self.0.arrived.load(Relaxed) > 0
     }
 
-    /// Attempts that the exchange may have processed.
+    /// Returns the number of attempts that the exchange may have processed.
     pub(crate) fn processed(&self) -> u32 {
         self.0.processed.load(Relaxed)
     }
 }
 
-/// Counts each attempt in the [`Attempts`] of its request, and fails a request that was redirected.
+/// Middleware that counts each attempt in the [`Attempts`] of its request and fails redirected requests.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    /// The HTTP client is the user's, and may follow redirects.
-    pub(crate) is_users_client: bool,
+    /// `true` for a custom HTTP client, which may follow redirects.
+    pub(crate) is_custom_client: bool,
 }
 
-/// Marks a response that came over the wire, and was not made by a middleware.
+/// Marks a response from the network, as opposed to one created by a middleware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FromWire;
 
-/// A middleware sends a request without its extensions, so that its attempts would not be counted.
+/// A middleware did not pass on the request's extensions, so the attempt could not be counted.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a middleware did not pass the request's extensions on; nothing was sent: pass them to `Next::run` unchanged"
+    "a middleware did not pass on the request's extensions; nothing was sent: pass them to `Next::run` unchanged"
 )]
 struct NoExtensions;
 
-/// The HTTP client followed a redirect, and so may have carried a signature to another host.
+/// The HTTP client followed a redirect, which may have carried a signature to another host.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the HTTP client given to `http_client` followed a redirect, which may carry signatures to another host; build it with \
@@ -115,7 +116,7 @@ struct NoExtensions;
 struct FollowedRedirect;
 
 impl Middleware for Wire {
-    // As `async_trait` would have it, without a second copy of the request in the future.
+    // Written without `async_trait`, which would store a second copy of the request in the future.
     fn handle<'a, 'b, 'c, 'd>(
         &'a self,
         request: Request,
@@ -130,9 +131,9 @@ impl Middleware for Wire {
         let Some(attempts) = extensions.get::<Attempts>().cloned() else {
             return Box::pin(ready(Err(Error::middleware(NoExtensions))));
         };
-        // Only a client of the user's follows redirects.
-        let url = self.is_users_client.then(|| request.url().clone());
-        // Sends nothing until it is polled.
+        // Only a custom client may follow redirects.
+        let url = self.is_custom_client.then(|| request.url().clone());
+        // Nothing is sent until the future is polled.
         let sending = next.run(request, extensions);
         Box::pin(async move {
             attempts.0.arrived.fetch_add(1, Relaxed);
@@ -140,8 +141,8 @@ impl Middleware for Wire {
             let mut result = sending.await;
             match &mut result {
                 Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
-                    // With a client that follows redirects, it may be the second request that was not sent.
-                    if !self.is_users_client {
+                    // If the client follows redirects, the request that was not sent may be the redirected one.
+                    if !self.is_custom_client {
                         attempts.0.arrived.fetch_sub(1, Relaxed);
                         attempts.0.processed.fetch_sub(1, Relaxed);
                     }

@@ -1,13 +1,12 @@
 //! WebSocket connections that reconnect and resubscribe, with typed messages.
 //!
-//! [`ConnectionBuilder::connect`] opens a [`Connection`]. A lost connection is established again, as a [`ReconnectPolicy`] says, and
-//! everything is subscribed to again; what happens to the connection is reported as an [`Event`] between the messages.
+//! [`ConnectionBuilder::connect`] opens a [`Connection`]. A lost connection is re-established according to its [`ReconnectPolicy`], and all
+//! subscriptions are made again. State changes of the connection are reported as [`Event`]s between the messages.
 //!
-//! [`books`] keeps order books by the messages of a connection. [`sequence`] has the rules by which a local book is known to be right.
+//! [`books`] maintains order books from the messages of a connection. [`sequence`] documents the rules that keep a local book correct.
 //!
-//! One task owns the socket (`driver`). Which message belongs to which subscription is decided by `session`, which does no input or
-//! output and reads envelopes and control frames only; the messages of an API are decoded where they are read, into the types that
-//! [`WebSocketApi`] names.
+//! One task owns the socket (`driver`). `session` assigns messages to subscriptions; it does no I/O and parses only envelopes and control
+//! frames. Messages are decoded on the reader's side, into the types that [`WebSocketApi`] defines.
 
 mod api;
 mod backoff;

@@ -1,4 +1,4 @@
-//! The request path, the rate limiter and the clock together. A middleware answers in place of the exchange, so time is paused.
+//! Tests of the request path with the rate limiter and the clock. A middleware simulates the exchange, so that time can be paused.
 #![allow(missing_docs, clippy::panic, clippy::unwrap_used)]
 
 use std::{
@@ -28,7 +28,7 @@ static BALANCE: &Operation = &OPERATIONS[0];
 static THING: &Operation = &OPERATIONS[1];
 static STATUS: &Operation = &OPERATIONS[2];
 
-/// An API with one or the other kind of credentials.
+/// An API with the given type of credentials.
 struct TestApi<C>(PhantomData<C>);
 
 impl<C: ApiCredentials> Api for TestApi<C> {
@@ -60,7 +60,7 @@ impl Environment for Local {
     }
 }
 
-/// The exchange: each request takes this long and gets this response, or fails.
+/// A middleware that simulates the exchange: each request takes `delay` and gets this response, or fails.
 #[derive(Clone)]
 struct Exchange {
     delay: Duration,
@@ -68,7 +68,7 @@ struct Exchange {
     /// The `Date` of responses.
     date: SystemTime,
     body: &'static str,
-    /// Number of requests before these that get a 200.
+    /// Number of requests that get a 200 before the others get `status`.
     succeeds: usize,
     arrivals: Arc<Mutex<Vec<Instant>>>,
 }
@@ -100,7 +100,7 @@ impl Exchange {
             .middleware(self.clone())
     }
 
-    /// Milliseconds between arrivals.
+    /// Returns the milliseconds between arrivals.
     fn gaps(&self) -> Vec<u128> {
         let arrivals = self.arrivals.lock().unwrap();
         arrivals
@@ -159,7 +159,7 @@ async fn balance_requests_are_paced_by_responses() {
 
 #[tokio::test(start_paused = true)]
 async fn failed_request_frees_the_bucket_of_one_request() {
-    // Later and earlier than the slack.
+    // A delay longer than the slack, and one shorter.
     for (delay, least) in [(300, 1_300), (10, 1_050)] {
         let exchange = Exchange::new(delay, None);
         let client = exchange.client(0);
@@ -218,7 +218,7 @@ async fn clock_is_learnt_from_signed_responses_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clock_is_no_reason_to_repeat_a_request_with_a_bearer_token() {
+async fn request_with_a_bearer_token_is_not_repeated_because_of_the_clock() {
     const EXPIRED: &str = r#"{"error":{"code":"header_timestamp_expired","message":"expired"}}"#;
     let rejecting = |body| Exchange {
         date: SystemTime::now() + Duration::from_secs(600),
@@ -241,7 +241,7 @@ async fn clock_is_no_reason_to_repeat_a_request_with_a_bearer_token() {
         assert!(said.contains("the access token may be wrong"), "{said}");
         assert!(!said.contains("clock"), "{said}");
 
-        // A request that is signed is signed again.
+        // Signed requests are repeated with a new signature.
         let exchange = rejecting(body);
         let client = exchange.client(1_790_000_000_000);
         for _ in 0..4 {

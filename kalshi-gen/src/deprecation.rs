@@ -12,7 +12,7 @@ pub(crate) fn attribute(description: &str) -> Attribute {
     }
 }
 
-/// Returns the clause that names the replacement, such as "use `GetRFQQuote`", or `None` if the description has none.
+/// Returns the clause that names the replacement, such as "use `GetRFQQuote`", or `None` if the description does not name one.
 fn successor(description: &str) -> Option<String> {
     let text = docs::markdown(description);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -172,7 +172,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Reduces white space so that it cannot begin a code block, given the text before it on the line.
+/// Shortens white space so that it cannot begin a code block, given what precedes it on the line.
 fn narrow(spaces: &str, before: &str) -> String {
     let is_narrow = spaces.chars().count() < INDENTED && !spaces.contains('\t');
     match (is_narrow, before.is_empty()) {

@@ -78,7 +78,7 @@ pub mod stages {
 }
 #[cfg(feature = "testing")]
 pub mod surface {
-    //! The public surface of generated code.
+    //! The public API of generated code, as text.
     pub use crate::surface::of;
 }
 pub mod yaml {

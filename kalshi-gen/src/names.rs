@@ -100,7 +100,7 @@ pub fn pascal(text: &str) -> String {
 }
 
 /// Returns the type name for what `owner` contains inline under `member`: `MarketStatus` for `status` of `Market`.
-/// Repeated words are written once: `market_type` of `Market` is a `MarketType`.
+/// Words that would be repeated are written once: `market_type` of `Market` is a `MarketType`.
 pub fn member_type(owner: &str, member: &str) -> String {
     let (owner, member) = (pascal(owner), pascal(member));
     match member.strip_prefix(owner.as_str()) {

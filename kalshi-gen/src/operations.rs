@@ -12,19 +12,19 @@ use crate::{
     unix_time::UnixTime,
 };
 
-/// The field of a parameter in which a fixup names the setter of a list whose own name is that of one item.
+/// The field of a parameter in which a fixup stores the name of the setter for several values.
 pub(crate) const PLURAL: &str = "x-kalshi-plural";
 
-/// Tokens that an operation costs unless the spec says otherwise.
+/// Default cost of an operation in tokens.
 pub const DEFAULT_TOKEN_COST: u64 = 10;
 
-/// One operation of the spec.
+/// An operation of the spec.
 pub struct Operation {
-    /// The `operationId`.
+    /// The `operationId` of the spec.
     pub id: String,
     /// The HTTP method in capitals.
     pub method: String,
-    /// The path, with its parameters in braces.
+    /// The path with parameters in braces.
     pub path: String,
     /// The first tag, or an empty string.
     pub tag: String,
@@ -32,67 +32,67 @@ pub struct Operation {
     pub summary: String,
     /// The description, or an empty string.
     pub description: String,
-    /// The exchange requires a signature.
+    /// `true` if the exchange requires a signature.
     pub auth: bool,
-    /// Tokens a request takes.
+    /// Tokens that a request takes.
     pub token_cost: u64,
-    /// Tokens that each item of a batch takes, or `None` if the cost is not by the item.
+    /// Tokens that each item of a batch takes, or `None` if the operation is not a batch.
     pub token_cost_per_item: Option<u64>,
-    /// A boolean query parameter, and the tokens a request takes if it is `true`. `None` if no parameter changes the cost.
+    /// A boolean query parameter and the tokens that a request takes if it is `true`. `None` if no parameter changes the cost.
     pub token_cost_with: Option<(String, u64)>,
-    /// `read`, `write` or `balance`.
+    /// The bucket: `read`, `write` or `balance`.
     pub bucket: String,
-    /// It takes tokens ahead of other requests.
+    /// `true` if requests take tokens ahead of others.
     pub takes_priority: bool,
-    /// Marked as deprecated in the spec.
+    /// `true` if the spec marks the operation as deprecated.
     pub deprecated: bool,
     /// The pagination, or `None` if the operation is not paginated.
     pub paging: Option<Paging>,
-    /// The parameters, those of the path item first.
+    /// The parameters, starting with those of the path item.
     pub parameters: Vec<Parameter>,
-    /// The request has a body.
+    /// `true` if the request has a body.
     pub has_body: bool,
-    /// The schema of the response, or `None` if it has no name.
+    /// The name of the response's schema, or `None` if it has no name.
     pub answer: Option<String>,
-    /// The response contains a secret, such as a private key.
+    /// `true` if the response contains a secret, such as a private key.
     pub returns_secret: bool,
 }
 
-/// One parameter of an operation.
+/// A parameter of an operation.
 pub struct Parameter {
-    /// The name on the wire.
+    /// The name in the request.
     pub name: String,
     /// The description, or an empty string.
     pub description: String,
-    /// The request must have it.
+    /// `true` if the parameter is required.
     pub required: bool,
-    /// A list in the query that is sent as one comma-separated value.
+    /// `true` for a list that is sent as one comma-separated value.
     pub comma_joined: bool,
-    /// It goes into a header.
+    /// `true` if the parameter is sent as a header.
     pub in_header: bool,
-    /// The unit of a Unix time, or `None` for what is no time.
+    /// The unit of a Unix time, or `None` for other parameters.
     pub unix_time: Option<UnixTime>,
-    /// Marked as deprecated in the spec.
+    /// `true` if the spec marks the parameter as deprecated.
     pub deprecated: bool,
-    /// The name of the setter of a list whose own name is that of one item.
+    /// The name of the setter for several values, if the parameter's own name is singular.
     pub plural: Option<String>,
 }
 
 /// Pagination of a list.
 pub struct Paging {
-    /// The parameter that takes the cursor.
+    /// The parameter for the cursor.
     pub cursor_parameter: String,
-    /// The field of the response that holds the next cursor.
+    /// The response field with the next cursor.
     pub cursor_field: String,
-    /// The parameter that limits the size of a page.
+    /// The parameter for the page size, or `None` if the page size is fixed.
     pub limit_parameter: Option<String>,
-    /// The field that holds the list, or `None` if there are several.
+    /// The response field with the list, or `None` if there are several lists.
     pub items_field: Option<String>,
-    /// The fields that hold lists.
+    /// The response fields with lists.
     pub lists: Vec<String>,
 }
 
-/// Every operation of a normalised tree.
+/// Returns all operations of a normalised spec.
 pub fn list(tree: &Value) -> Result<Vec<Operation>, Error> {
     spec::operations(tree)
         .map(|(path, method, node)| operation(tree, path, method, node))
@@ -122,7 +122,7 @@ fn operation(
                 let other = other.map_or_else(|| bucket.to_string(), str::to_owned);
                 return Err(Error::at(
                     &place.join("x-rate-bucket"),
-                    format!("`{other}` is none of read, write and balance"),
+                    format!("`{other}` is not one of read, write and balance"),
                 ));
             }
         },
@@ -140,7 +140,7 @@ fn operation(
             .to_owned(),
         summary: word("summary"),
         description: word("description"),
-        // An empty requirement among them makes a signature optional.
+        // An empty requirement makes the signature optional.
         auth: node
             .get("security")
             .and_then(Value::as_array)
@@ -168,7 +168,7 @@ fn operation(
     })
 }
 
-/// The schema of the success response of a normalised operation.
+/// Returns the schema of the success response of a normalised operation.
 pub fn success_schema(node: &Map<String, Value>) -> Option<&Value> {
     let answers = node.get("responses")?.as_object()?;
     let (_, answer) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
@@ -184,7 +184,7 @@ fn cost(node: &Map<String, Value>, key: &str, place: &JsonPath) -> Result<Option
         .transpose()
 }
 
-/// The parameter that changes the cost of its operation.
+/// Returns the parameter that changes the cost of its operation.
 fn cost_with(
     parameters: &[&Map<String, Value>],
     place: &JsonPath,
@@ -239,7 +239,7 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
     }
 }
 
-/// An operation is paginated if it takes a cursor and responds with one.
+/// Returns the pagination of an operation that takes a cursor and responds with one.
 fn paging(
     tree: &Value,
     node: &Map<String, Value>,
@@ -284,17 +284,17 @@ fn paging(
 }
 
 impl Operation {
-    /// The constant that names this operation: `GET_MARKETS`.
+    /// Returns the name of the operation's constant, such as `GET_MARKETS`.
     pub(crate) fn constant(&self) -> syn::Ident {
         format_ident!("{}", names::snake(&self.id).to_ascii_uppercase())
     }
 
-    /// The method and the path as inline code.
+    /// Returns the method and path as inline code.
     pub(crate) fn route(&self) -> String {
         docs::code(&format!("{} {}", self.method, self.path))
     }
 
-    /// The documentation of the client's method. `preferred` is what hand-written code offers instead.
+    /// Returns the documentation of the client's method. `preferred` is the hand-written alternative to recommend.
     pub(crate) fn doc(&self, preferred: Option<&str>) -> String {
         let (summary, description) = (
             docs::markdown(&self.summary),
@@ -314,12 +314,12 @@ impl Operation {
         }
         let access = if self.auth { "signed" } else { "public" };
         let cost = match self.token_cost_per_item {
-            Some(per_item) => format!("{per_item} tokens an item"),
+            Some(per_item) => format!("{per_item} tokens per item"),
             None if self.token_cost == 1 => "1 token".to_owned(),
             None => format!("{} tokens", self.token_cost),
         };
         doc.push_str(&format!(
-            "\n\n{}, operation `{}`: {access}, {cost} of the {} bucket",
+            "\n\n{}, operation `{}`: {access}, {cost} from the {} bucket",
             self.route(),
             self.id,
             self.bucket
@@ -350,7 +350,7 @@ impl Operation {
     }
 }
 
-/// The table of all operations, and a constant for each.
+/// Emits the table of all operations and a constant for each.
 pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     let rows = operations.iter().map(row);
     let constants = operations.iter().enumerate().map(|(index, operation)| {
@@ -360,14 +360,14 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     });
     let (count, sdk) = (operations.len(), runtime::root());
     quote! {
-        /// Every operation of the spec.
+        /// The operations of the spec.
         pub(crate) mod operations {
             use #sdk::operation::{Bucket, Operation, Paging};
-            /// Every operation of the spec, by path.
+            /// All operations of the spec, sorted by path.
             pub static ALL: [Operation; #count] = [#(#rows),*];
             #(#constants)*
 
-            /// The operation with this id, such as `GetMarkets`, or `None` if the spec has none.
+            /// Returns the operation with this id, such as `GetMarkets`, or `None` if the spec does not have it.
             #[must_use]
             pub fn find(id: &str) -> ::std::option::Option<&'static Operation> {
                 ALL.iter().find(|operation| operation.id == id)
@@ -376,7 +376,7 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     }
 }
 
-/// A row of the table. What is unset has the default of `Operation::new`.
+/// Emits a row of the table. Unset fields have the defaults of `Operation::new`.
 fn row(operation: &Operation) -> TokenStream {
     let Operation { id, path, tag, .. } = operation;
     let method = format_ident!("{}", operation.method);

@@ -153,7 +153,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         .map(|List { item, .. }| {
             let item = inside_types(types, item);
             quote! {
-                /// Collects at most `limit` items from all pages. Requests no more pages than needed.
+                /// Collects up to `limit` items from all pages and requests no more pages than needed.
                 /// [`Collected::is_complete`](::kalshi_core::pages::Collected::is_complete) returns
                 /// whether the list ended.
                 ///

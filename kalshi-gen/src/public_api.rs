@@ -1,4 +1,4 @@
-//! The public items of hand-written source, as plain text, a line each, so that a change is read in review as a diff.
+//! Lists the public items of hand-written source as plain text, one per line, so that reviews see changes of the API as a diff.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -6,8 +6,8 @@ use syn::{Fields, ImplItem, Item, ItemMacro, TraitItem, Visibility};
 
 use crate::error::Error;
 
-/// The public items of a file of Rust with their signatures, in the order of the source. An item that is public in a private module is
-/// among them. What a macro of the source makes is listed once, in terms of the macro's parameters, and so is each use of a macro.
+/// Returns the public items of a Rust source file with their signatures, in source order. Public items in private modules are
+/// included. The items that a macro defines are listed once, in terms of the macro's parameters, and so is each use of a macro.
 ///
 /// # Errors
 ///
@@ -117,7 +117,7 @@ pub(crate) fn collect_item(item: &Item, out: &mut Vec<String>) {
     }
 }
 
-/// What stands for `$` in a name, until the line is written.
+/// Placeholder for `$` in a name while a line is formatted.
 const DOLLAR: &str = "dollar_";
 
 fn collect_macro(item: &ItemMacro, out: &mut Vec<String>) {
@@ -125,7 +125,7 @@ fn collect_macro(item: &ItemMacro, out: &mut Vec<String>) {
     let Some(name) = &item.ident else {
         let (path, tokens) = (&item.mac.path, without_attributes(tokens));
         let line = format!("{}!({})", tidy(path.to_token_stream()), tidy(tokens));
-        // What has functions of its own is a macro of tests. Generated code has a list of its own.
+        // A macro that contains functions defines tests. Generated code has its own list.
         if !line.contains("fn ") && !path.is_ident("include") {
             out.push(line);
         }
@@ -146,7 +146,7 @@ fn collect_macro(item: &ItemMacro, out: &mut Vec<String>) {
     }
 }
 
-/// The tokens of a transcriber, with each repetition once and names in place of parameters.
+/// Returns the tokens of a transcriber, with each repetition once and with placeholder names for the parameters.
 fn flattened(tokens: TokenStream) -> TokenStream {
     let is = |token: &TokenTree, chars: &str| matches!(token, TokenTree::Punct(punct) if chars.contains(punct.as_char()));
     let mut out = TokenStream::new();
@@ -156,7 +156,7 @@ fn flattened(tokens: TokenStream) -> TokenStream {
             token if is(&token, "$") => match tokens.next() {
                 Some(TokenTree::Group(repeated)) => {
                     out.extend(flattened(repeated.stream()));
-                    // A separator, and the operator.
+                    // A separator and the operator.
                     if tokens.next().is_some_and(|token| !is(&token, "*+?")) {
                         tokens.next();
                     }
@@ -177,7 +177,7 @@ fn flattened(tokens: TokenStream) -> TokenStream {
     out
 }
 
-/// The tokens without attributes, documentation among them.
+/// Returns the tokens without attributes, which include doc comments.
 fn without_attributes(tokens: TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
     let mut tokens = tokens.into_iter();
@@ -203,7 +203,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.any(|attribute| attribute.to_token_stream().to_string().contains("(test"))
 }
 
-/// The fields of a variant, without their documentation.
+/// Returns the fields of a variant without their documentation.
 fn fields(fields: &Fields) -> proc_macro2::TokenStream {
     let types = fields.iter().map(|field| &field.ty);
     match fields {
@@ -216,7 +216,7 @@ fn fields(fields: &Fields) -> proc_macro2::TokenStream {
     }
 }
 
-/// The derived traits, and `non_exhaustive`.
+/// Returns the derived traits, and `non_exhaustive` if present.
 fn derives(attributes: &[syn::Attribute]) -> String {
     let mut out = String::new();
     for attribute in attributes {
@@ -230,7 +230,7 @@ fn derives(attributes: &[syn::Attribute]) -> String {
     out
 }
 
-/// Tokens with the spaces of a person.
+/// Formats tokens with the usual spaces.
 fn tidy(tokens: proc_macro2::TokenStream) -> String {
     let mut text = tokens.to_string();
     for (from, to) in [
@@ -264,7 +264,7 @@ mod tests {
     use super::public_items;
 
     #[test]
-    fn public_items_are_lines_with_their_signatures() {
+    fn public_items_are_listed_with_their_signatures() {
         let source = r#"
             pub use crate::a::{B, C};
             /// Documented.

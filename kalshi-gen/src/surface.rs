@@ -1,5 +1,5 @@
-//! The public surface that a spec yields, as plain text: operations, types, fields and values, a line each, so that a
-//! change of spec or generator is read in review as a diff.
+//! Lists the public API generated from a spec as plain text: operations, types, fields and values, one per line, so that reviews
+//! see a change of the spec or the generator as a diff.
 
 use quote::ToTokens;
 use syn::{Fields, Item};
@@ -17,7 +17,7 @@ use crate::{
     yaml,
 };
 
-/// The public surface of what [`generate`](crate::generate) makes of `spec`.
+/// Returns the public API of the code that [`generate`](crate::generate) returns for `spec`.
 ///
 /// # Errors
 ///
@@ -43,8 +43,8 @@ pub fn surface(spec: &str, options: &Options) -> Result<String, Error> {
     }
 }
 
-/// The fields of the generated types that have a value when the exchange omits them, as `Type.field: type`. An `Option` is not among
-/// them: it says that the field was omitted.
+/// Returns the fields of generated types that have a default if the exchange omits them, as `Type.field: type`. `Option` fields are
+/// excluded, because `None` shows that the field was omitted.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ fn collect_defaulted(items: &[Item], out: &mut Vec<String>) {
     }
 }
 
-/// The public surface of refined code.
+/// Returns the public API of refined code.
 pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error> {
     let mut out = String::new();
     for operation in operations::list(&normalized.tree)? {
@@ -159,7 +159,7 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
     Ok(out)
 }
 
-/// The structs and enums, with their fields and values.
+/// Returns the structs and enums with their fields and values.
 fn write_types(items: &[Item], out: &mut String) {
     for item in items {
         match item {
@@ -211,7 +211,7 @@ fn write_types(items: &[Item], out: &mut String) {
     }
 }
 
-/// The methods of the types and of their builders.
+/// Returns the methods of the types and of their builders.
 fn write_methods(items: &[Item], out: &mut String) {
     for item in items {
         let has_methods = match item {
@@ -240,7 +240,7 @@ fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
     attributes.any(|attribute| attribute.path().is_ident("deprecated"))
 }
 
-/// A type without the paths that everybody knows.
+/// Formats a type without well-known paths.
 fn plain(ty: &syn::Type) -> String {
     let text = ty.to_token_stream().to_string();
     let text = text.replace("impl ", "impl\0").replace(' ', "");
@@ -270,17 +270,17 @@ fn without_paths(text: &str) -> String {
 
 /// A setter of a request builder.
 pub(crate) struct Setter {
-    /// The parameter in Rust, or `body`.
+    /// The Rust name of the parameter, or `body`.
     pub(crate) parameter: String,
-    /// The setter that takes every value of the parameter.
+    /// The name of the setter that accepts all values of the parameter.
     pub(crate) name: String,
-    /// The type of the value, with paths of `kalshi_core` without the leading colons.
+    /// The type of the value. Paths of `kalshi_core` have no leading colons.
     pub(crate) value: String,
-    /// What the setter takes.
+    /// The argument type of the setter.
     takes: String,
 }
 
-/// The setters of an operation's builder.
+/// Returns the setters of an operation's builder.
 pub(crate) fn setters(refined: &syn::File, operation: &Operation) -> Vec<Setter> {
     let builder = names::builder(&operation.id);
     let module = refined.items.iter().find_map(|item| match item {
@@ -333,7 +333,7 @@ pub(crate) fn setters(refined: &syn::File, operation: &Operation) -> Vec<Setter>
         .collect()
 }
 
-/// The `T` of a builder's `Result<T, _>` or `Result<Option<T>, _>`, and the type that a builder of a body builds.
+/// Returns the `T` of a builder's `Result<T, _>` or `Result<Option<T>, _>`, or the type that the builder of a body builds.
 fn value_type(stored: &syn::Type) -> Option<String> {
     let (value, _) = syntax::stored(stored)?;
     let text = value.to_token_stream().to_string().replace(' ', "");

@@ -1,11 +1,11 @@
-//! A market maker on a local exchange: three markets, fills and orders by WebSocket, an order group as kill switch, and faults.
+//! A market maker for three markets of a local exchange that loses connections, frames and responses.
 //!
-//! It quotes both sides around the middle of each book and leans against what it holds. One connection delivers books, fills and
-//! orders. While that connection is lost, or fills may be missing, the order group is triggered, which cancels all quotes, and no new
-//! ones are sent. A `Backfill` reads the fills that were missed. An order whose outcome is unknown is looked up and never sent twice.
+//! It quotes both sides around the mid price of each book, skewed against its inventory. One connection delivers books, fills and
+//! orders. If the connection is lost or fills may be missing, the maker triggers its order group, which cancels all quotes, and sends no
+//! new ones. A `Backfill` reads the missed fills. An order whose outcome is unknown is looked up and never sent again.
 //!
-//! The exchange loses connections, frames and responses, as `--seed` says. At the end the inventory, counted from fills, is compared
-//! with the positions of the exchange; the exit code is 1 if they differ.
+//! `--seed` determines the faults. At the end, the inventory, which is counted from fills, is compared with the positions on the
+//! exchange. The exit code is 1 if they differ.
 //!
 //! `cargo run -p kalshi-mock --example market_maker -- [--steps N] [--seed N]`
 
@@ -23,8 +23,8 @@ mod maker;
 mod quotes;
 #[path = "market_maker/report.rs"]
 pub(crate) mod report;
-#[path = "market_maker/world.rs"]
-mod world;
+#[path = "market_maker/simulation.rs"]
+mod simulation;
 
 use std::{
     env,
@@ -43,34 +43,34 @@ use kalshi_sdk::{
 use display::{Lines, Screen, Show};
 use maker::Maker;
 use report::Report;
-use world::World;
+use simulation::Simulation;
 
 /// The markets that are quoted.
 const TICKERS: [&str; 3] = ["KXEXAMPLE-26-LOW", "KXEXAMPLE-26-MID", "KXEXAMPLE-26-HIGH"];
 
-/// Time between two decisions. Changes of the books in between are decided on together.
+/// Interval of decisions. Each considers all changes since the last one.
 const PACE: Duration = Duration::from_millis(150);
 
 /// An error that the maker cannot handle.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) struct Options {
-    /// Number of decisions, or `None` to go on until the user ends it.
+    /// Number of decisions, or `None` to run until it is stopped.
     pub(crate) steps: Option<u32>,
     pub(crate) seed: u64,
-    /// Time between two decisions.
+    /// Interval of decisions.
     pub(crate) pace: Duration,
 }
 
 const HELP: &str = "market_maker [--steps N] [--seed N]
 
 Quotes three markets on a local exchange that loses connections, frames and responses.
-Ctrl-C cancels the quotes and compares the inventory with the exchange's; in a terminal, q does too.
+Ctrl-C, or q in a terminal, cancels the quotes and compares the inventory with the exchange's.
 
-  --steps N  end after N decisions (60 unless standard output is a terminal)
-  --seed N   seed of the crowd and of the faults (1)
+  --steps N  stop after N decisions [default: 60, or no limit in a terminal]
+  --seed N   seed of the other traders and of the faults [default: 1]
 
-Exit code: 0, or 1 if the inventory differs from the exchange's or something failed.";
+Exit code: 0 success, 1 the inventory differs from the exchange's, or an error.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -112,10 +112,10 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Completes on ctrl-C.
+/// Waits for ctrl-C.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
-        // Without a handler the signal ends the process.
+        // Without a handler, the signal ends the process.
         std::future::pending::<()>().await;
     }
 }
@@ -145,7 +145,7 @@ fn options() -> Result<Option<Options>, String> {
     Ok(Some(options))
 }
 
-/// Quotes until the steps are done, the user has seen enough, or `stop` completes.
+/// Quotes until the steps are done, the user quits, or `stop` completes.
 pub(crate) async fn run(
     options: &Options,
     mut show: Box<dyn Show>,
@@ -156,14 +156,14 @@ pub(crate) async fn run(
         .seed(options.seed)
         .start()
         .await?;
-    let mut world = World::new(&exchange, options.seed);
+    let mut simulation = Simulation::new(&exchange, options.seed);
     let client = exchange
         .client_builder()?
         .rate_limits(Tier::Premier)
         .timeout(Duration::from_secs(2))
         .build()?;
 
-    // One connection for everything: books, fills and orders wait in the same queue.
+    // One connection for all channels, so books, fills and orders arrive in one queue.
     let mut books = client
         .websocket()
         .channel(Channel::OrderbookDelta)
@@ -182,7 +182,7 @@ pub(crate) async fn run(
     let quoting = async {
         loop {
             tokio::select! {
-                // Whatever has been received since the last call: a slow maker skips states of a book, and no fill.
+                // Returns everything since the last call. A slow maker skips states of a book, but no fill.
                 changes = books.changed() => match changes {
                     Some(changes) => maker.observe(changes?)?,
                     None => return Err("the connection has ended".into()),
@@ -190,10 +190,10 @@ pub(crate) async fn run(
                 Some(done) = maker.next_done() => maker.finish_request(done?)?,
                 _ = pace.tick() => {
                     step += 1;
-                    world.step(step);
+                    simulation.step(step);
                     maker.decide(&books)?;
-                    let has_seen_enough = show.show(&maker.view(step, &books))?;
-                    if has_seen_enough || options.steps.is_some_and(|steps| step >= steps) {
+                    let should_quit = show.show(&maker.view(step, &books))?;
+                    if should_quit || options.steps.is_some_and(|steps| step >= steps) {
                         return Ok(());
                     }
                 }
@@ -202,10 +202,10 @@ pub(crate) async fn run(
         }
     };
     let quoted: Result<(), Error> = quoting.await;
-    // A terminal is restored before the report is printed.
+    // Restores the terminal before the report is printed.
     drop(show);
     if let Err(error) = quoted {
-        // No quote may rest without a maker.
+        // No quote may rest after the maker has stopped.
         maker.cancel_all().await?;
         return Err(error);
     }

@@ -8,6 +8,7 @@ mod connection;
 mod error;
 mod exchange;
 mod fault;
+pub mod guide;
 mod handlers;
 mod keys;
 #[cfg(feature = "klear")]

@@ -1,6 +1,6 @@
 //! Trades perpetual futures on a local exchange: `cargo run -p kalshi-perps --example quickstart`.
 //!
-//! Reads markets and a book, places, amends and cancels an order, trades once, and prints position, margin and funding.
+//! Lists markets, reads an order book, places, amends and cancels an order, trades once, and prints position, margin and funding.
 
 use std::{error::Error, fmt::Display};
 
@@ -15,7 +15,7 @@ const TICKER: &str = "KXBTCPERP";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A local exchange with a few margin markets. On the demo exchange, a client is built with `Client::builder()` and credentials.
+    // A local exchange with a few margin markets. `Client::demo_from_env()` returns a client of the demo exchange instead.
     let exchange = MockExchange::start().await?;
     let client = exchange.perps_client()?;
 
@@ -31,9 +31,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let book = OrderBook::from(&response.send().await?.orderbook);
     let bid = book.best_bid().ok_or("no bids")?.price;
     let ask = book.best_ask().ok_or("no asks")?.price;
-    println!("\n{TICKER} is bid at {bid} and offered at {ask}");
+    println!("\n{TICKER}: best bid {bid}, best ask {ask}");
 
-    // An order below the best bid rests in the book.
+    // An order below the best bid rests.
     let tick = Dollars::from_micros(100);
     let order = NewOrder::buy(TICKER, bid - tick, 2).post_only();
     match client.orders().place(order).await? {
@@ -49,10 +49,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 println!("cancelled {} contracts", cancelled.reduced_by);
             }
         }
-        other => println!("not placed, or unknown: {other:?}"),
+        other => println!("rejected or unknown: {other:?}"),
     }
 
-    // An order at the best ask trades at once.
+    // An order at the best ask trades immediately.
     let order = NewOrder::buy(TICKER, ask, 1).immediate_or_cancel();
     if let OrderOutcome::Placed(bought) = client.orders().place(order).await? {
         println!(
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_account(&client).await
 }
 
-/// Returns the text of a value that the exchange may omit.
+/// Formats a value, or `-` if the exchange omits it.
 fn shown(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
@@ -95,7 +95,7 @@ async fn print_account(client: &Client) -> Result<(), Box<dyn Error>> {
     let estimate = client.get_margin_funding_rate_estimate().ticker(TICKER);
     let estimate = estimate.send().await?;
     println!(
-        "funding: estimated rate {}, paid at {}",
+        "funding: estimated rate {}, next payment at {}",
         shown(estimate.funding_rate),
         estimate.next_funding_time
     );

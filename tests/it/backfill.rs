@@ -1,4 +1,4 @@
-//! Fills and orders that a lost connection did not deliver: all of them are found, and none is counted twice.
+//! Backfill of fills and orders after a lost connection: nothing is missed, and no fill is counted twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,26 +37,26 @@ use crate::{
 
 const MARKET: &str = "KXTEST-26-A";
 
-/// Longer than anything takes here.
+/// Timeout that no step of these tests reaches.
 const LONG: Duration = Duration::from_secs(10);
 
-/// What the exchange has, for reads over REST.
+/// The account data that the REST side of the exchange returns.
 #[derive(Default)]
-struct Held {
+struct AccountData {
     fills: Vec<Value>,
     archived_fills: Vec<Value>,
     orders: Vec<Value>,
     archived_orders: Vec<Value>,
-    /// How far reads lag behind. `None` if they are up to date.
+    /// Lag of reads behind writes. `None` if reads are up to date.
     lag: Option<TimeDelta>,
     cutoff: DateTime<Utc>,
-    /// Rows of a page; 0 for all.
+    /// Rows per page. 0 returns all rows in one page.
     page: usize,
-    /// The operation that fails.
+    /// Path that returns a 503.
     failing: Option<&'static str>,
 }
 
-impl Held {
+impl AccountData {
     fn reply(&self, request: &Received) -> Reply {
         let path = request.path.strip_prefix("/trade-api/v2").unwrap();
         if self.failing == Some(path) {
@@ -88,7 +88,7 @@ impl Held {
         }
     }
 
-    /// A page, with the newest row first. Times filter by creation, as those of the exchange may.
+    /// Returns a page with the newest row first. Rows are filtered by creation time, as the exchange may do.
     fn list(&self, name: &str, rows: &[Value], request: &Received) -> Reply {
         let query = |name| request.query.get(name).map(String::as_str);
         let since: i64 = query("min_ts").map_or(0, |since| since.parse().unwrap());
@@ -130,7 +130,7 @@ fn merge(mut object: Value, fields: Value) -> Value {
     object
 }
 
-/// A row of a list of fills.
+/// Returns a fill as listed over REST.
 fn fill_row(trade_id: &str, order_id: &str, time: DateTime<Utc>) -> Value {
     json!({
         "fill_id": trade_id, "trade_id": trade_id, "order_id": order_id, "exchange_index": 0, "ticker": MARKET,
@@ -140,7 +140,7 @@ fn fill_row(trade_id: &str, order_id: &str, time: DateTime<Utc>) -> Value {
     })
 }
 
-/// The message of the same fill.
+/// Returns the WebSocket message of the same fill.
 fn fill_message(trade_id: &str, order_id: &str, time: DateTime<Utc>) -> Value {
     json!({"type": "fill", "sid": 1, "msg": {
         "trade_id": trade_id, "order_id": order_id, "market_ticker": MARKET, "exchange_index": 0, "is_taker": false,
@@ -150,7 +150,7 @@ fn fill_message(trade_id: &str, order_id: &str, time: DateTime<Utc>) -> Value {
     }})
 }
 
-/// What an order may be.
+/// The mutable fields of an order.
 #[derive(Clone, Copy)]
 struct State {
     status: &'static str,
@@ -192,9 +192,9 @@ fn order_message(order_id: &str, state: State) -> Value {
     }})
 }
 
-/// A connection to private channels, its other end, and the REST side of the same exchange.
+/// A connection to private channels, its server side, and the REST side of the same exchange.
 struct World {
-    held: Arc<Mutex<Held>>,
+    held: Arc<Mutex<AccountData>>,
     rest: Rest,
     server: Server,
     client: Client,
@@ -218,7 +218,7 @@ impl World {
         channels: &[Channel],
         set: impl FnOnce(kalshi_sdk::ClientBuilder) -> kalshi_sdk::ClientBuilder,
     ) -> Self {
-        let held = Arc::new(Mutex::new(Held::default()));
+        let held = Arc::new(Mutex::new(AccountData::default()));
         let rest = {
             let held = held.clone();
             Rest::start(move |request| held.lock().unwrap().reply(request)).await
@@ -266,13 +266,16 @@ impl World {
         }
     }
 
-    fn held(&self, change: impl FnOnce(&mut Held)) {
+    fn held(&self, change: impl FnOnce(&mut AccountData)) {
         change(&mut self.held.lock().unwrap());
     }
 
     async fn next(&mut self) -> Event {
         let event = tokio::time::timeout(LONG, self.connection.next()).await;
-        event.expect("an event").unwrap().unwrap()
+        event
+            .expect("no event within the timeout")
+            .unwrap()
+            .unwrap()
     }
 
     /// Sends a message and observes it.
@@ -283,7 +286,7 @@ impl World {
         self.backfill.observe(&event)
     }
 
-    /// Loses the connection.
+    /// Closes the connection from the server side.
     async fn lose(&mut self) {
         let lost = std::mem::replace(&mut self.peer, Peer::over(unconnected().await).await);
         drop(lost);
@@ -293,7 +296,7 @@ impl World {
         assert!(!self.backfill.is_due());
     }
 
-    /// Connects again; returns what each event was observed to be.
+    /// Reconnects and returns the observation of every event.
     async fn resubscribe(&mut self) -> Vec<Observation> {
         let channels = self.connection.subscriptions().len();
         let accepting = async {
@@ -335,7 +338,7 @@ impl World {
     }
 }
 
-/// A socket that replaces one that is dropped.
+/// Returns a socket that takes the place of a dropped one.
 async fn unconnected() -> tokio::net::TcpStream {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -351,7 +354,7 @@ fn ids(orders: &[Order]) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn hole_is_filled_and_no_fill_is_counted_twice() {
+async fn fetch_returns_missed_fills_once() {
     let mut world = World::new().await;
     let now = Utc::now();
     assert_eq!(
@@ -369,7 +372,7 @@ async fn hole_is_filled_and_no_fill_is_counted_twice() {
     let missed = world.backfill.fetch().await.unwrap();
     assert_eq!(trades(&missed.fills), ["b"]);
     assert!(!world.backfill.is_due());
-    // Messages of fills that a fetch returned, and fetches of fills that a message reported.
+    // Fetched fills are known when their message arrives, and delivered fills are not fetched again.
     assert_eq!(
         world.deliver(fill_message("b", "o", now)).await,
         Observation::Known
@@ -385,7 +388,7 @@ async fn hole_is_filled_and_no_fill_is_counted_twice() {
 }
 
 #[tokio::test]
-async fn fill_that_is_delivered_during_a_read_is_not_returned() {
+async fn fill_delivered_during_read_is_not_returned() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.held(|held| held.fills = vec![fill_row("a", "o", now), fill_row("b", "o", now)]);
@@ -396,14 +399,14 @@ async fn fill_that_is_delivered_during_a_read_is_not_returned() {
         Observation::New
     );
     let rows = reading.await.unwrap().unwrap();
-    // Nothing is marked before the rows are merged.
+    // The fetch stays due until the rows are merged.
     assert!(world.backfill.is_due());
     assert_eq!(trades(&world.backfill.merge(rows).fills), ["a"]);
     assert!(!world.backfill.is_due());
 }
 
 #[tokio::test]
-async fn hole_that_ends_during_a_read_stays_due() {
+async fn gap_that_ends_during_read_stays_due() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.reconnect().await;
@@ -419,7 +422,7 @@ async fn hole_that_ends_during_a_read_stays_due() {
 }
 
 #[tokio::test]
-async fn fetch_is_due_once_all_private_channels_are_back() {
+async fn fetch_is_due_when_all_private_channels_are_resubscribed() {
     let channels = [Channel::Fill, Channel::Trade, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client).await;
     world.lose().await;
@@ -432,31 +435,31 @@ async fn fetch_is_due_once_all_private_channels_are_back() {
             .all(|observed| *observed == Observation::Other)
     );
     _ = world.backfill.fetch().await.unwrap();
-    // Without names each of them may be the one.
+    // Without named subscriptions, any of them may be a private channel.
     world.backfill = Backfill::new(&world.client);
     world.lose().await;
     let observed = world.resubscribe().await;
     assert_eq!(observed[1..], [Observation::FetchDue; 3]);
 }
 
-/// The end of a subscription that is read elsewhere is not an event of the connection.
+/// The connection reports no event when a detached subscription ends.
 #[tokio::test]
-async fn ended_subscription_does_not_block_a_fetch() {
+async fn ended_subscription_does_not_block_fetch() {
     let mut world = World::new().await;
     let ended = world.connection.subscriptions()[1].id();
     assert_eq!(world.backfill.unsubscribed(ended), Observation::FetchDue);
     _ = world.backfill.fetch().await.unwrap();
-    // Noted twice: nothing is missed again.
+    // A repeated call has no effect.
     assert_eq!(world.backfill.unsubscribed(ended), Observation::Other);
     world.lose().await;
     let observed = world.resubscribe().await;
-    // The subscription that is left comes first, and nothing is waited for after it.
+    // The remaining subscription makes the fetch due. Nothing else is awaited.
     assert_eq!(
         observed[1..],
         [Observation::FetchDue, Observation::Other],
         "{observed:?}"
     );
-    // While others are awaited, the last one that ends lets a fetch be due.
+    // During a reconnect, the fetch becomes due when the last awaited subscription ends.
     let mut world = World::new().await;
     let subscriptions = world.connection.subscriptions().iter();
     let ids: Vec<_> = subscriptions.map(|one| one.id()).collect();
@@ -465,9 +468,9 @@ async fn ended_subscription_does_not_block_a_fetch() {
     assert_eq!(world.backfill.unsubscribed(ids[1]), Observation::FetchDue);
 }
 
-/// A subscription made later is unsubscribed without an event, and must not be awaited.
+/// Unsubscribing a subscription made later reports no event, so it must not be awaited.
 #[tokio::test]
-async fn unnamed_subscription_does_not_block_a_fetch_and_makes_one_due() {
+async fn later_subscription_does_not_block_fetch() {
     let mut world = World::new().await;
     let later = world.connection.subscribe(Channel::Fill);
     let (later, ()) = tokio::join!(later.send(), async {
@@ -507,13 +510,13 @@ async fn unnamed_subscription_does_not_block_a_fetch_and_makes_one_due() {
     };
     let (_peer, ()) = tokio::time::timeout(LONG, async { tokio::join!(accepting, reading) })
         .await
-        .expect("a fetch is due");
+        .expect("no fetch became due");
 }
 
-/// Messages are missing from the error on, not from the new subscription on.
+/// Messages may be missing from the error until the fetch, not only until the new subscription.
 #[tokio::test]
-async fn ended_subscription_blinds_until_what_it_missed_is_fetched() {
-    // With the subscription that ended, and without.
+async fn ended_subscription_is_blind_until_fetch() {
+    // The error names the subscription that ended, or none.
     for sid in [json!(1), Value::Null] {
         let mut world = World::new().await;
         assert!(!world.backfill.is_blind());
@@ -525,7 +528,7 @@ async fn ended_subscription_blinds_until_what_it_missed_is_fetched() {
         }
         assert_eq!(world.deliver(ended).await, Observation::Other);
         assert!(world.backfill.is_blind() && !world.backfill.is_due());
-        // A sign of other lost messages does not end the hole.
+        // Another sign of lost messages does not close the gap.
         let mut broken = order_message("o", resting("0.00", "10.00", Utc::now()));
         broken["msg"]["fill_count_fp"] = json!("many");
         if renewed == 1 {
@@ -550,7 +553,7 @@ async fn ended_subscription_blinds_until_what_it_missed_is_fetched() {
 }
 
 #[tokio::test]
-async fn error_of_another_channel_does_not_blind() {
+async fn error_of_public_channel_does_not_blind() {
     let mut world = World::with(&[Channel::Trade, Channel::Fill], |client| client).await;
     let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}});
     assert_eq!(world.deliver(ended).await, Observation::Other);
@@ -558,7 +561,7 @@ async fn error_of_another_channel_does_not_blind() {
 }
 
 #[tokio::test]
-async fn stale_reads_are_waited_for() {
+async fn fetch_waits_for_stale_reads() {
     let mut world = World::new().await;
     world.held(|held| held.lag = Some(TimeDelta::hours(1)));
     world.reconnect().await;
@@ -574,24 +577,24 @@ async fn stale_reads_are_waited_for() {
     let missed = world.backfill.fetch().await.unwrap();
     caught_up.await.unwrap();
     assert_eq!(trades(&missed.fills), ["a"]);
-    // The margin of a second, and the lag.
+    // Reads must be up to date past the gap, plus a margin of 1 s.
     assert!(
         began.elapsed() >= Duration::from_millis(1_400),
         "{:?}",
         began.elapsed()
     );
-    let asked = world.requests("/exchange/user_data_timestamp");
+    let freshness = world.requests("/exchange/user_data_timestamp");
     let read = world.requests("/portfolio/fills");
     assert!(
-        asked.len() >= 3 && read.len() == 1,
+        freshness.len() >= 3 && read.len() == 1,
         "{} {}",
-        asked.len(),
+        freshness.len(),
         read.len()
     );
-    assert!(read[0].number > asked.last().unwrap().number);
+    assert!(read[0].number > freshness.last().unwrap().number);
 }
 
-/// A clock that is ahead of the exchange's.
+/// A clock ahead of the exchange by a fixed duration.
 #[derive(Debug)]
 struct Ahead(Duration);
 
@@ -603,7 +606,7 @@ impl Clock for Ahead {
 }
 
 #[tokio::test]
-async fn reads_must_be_up_to_date_by_a_clock_that_is_ahead_too() {
+async fn fetch_waits_for_reads_by_clock_that_is_ahead() {
     let ahead = Arc::new(Ahead(Duration::from_secs(2)));
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(ahead)).await;
@@ -637,7 +640,7 @@ async fn fetch_without_fresh_reads_fails_and_can_be_repeated() {
     assert!(world.backfill.is_due() && world.backfill.remembered_fills() == 0);
     assert!(world.requests("/portfolio/fills").is_empty());
 
-    // Reads are up to date, and one of the lists fails after the other was read.
+    // Reads are up to date, but the list of orders fails after the fills were read.
     world.held(|held| {
         held.lag = None;
         held.failing = Some("/portfolio/orders");
@@ -671,7 +674,7 @@ async fn fetch_without_fresh_reads_fails_and_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn both_fills_of_a_trade_with_oneself_count() {
+async fn both_fills_of_self_trade_count() {
     let mut world = World::new().await;
     let now = Utc::now();
     assert_eq!(
@@ -714,12 +717,12 @@ async fn both_fills_of_a_trade_with_oneself_count() {
 }
 
 #[tokio::test]
-async fn all_pages_are_read_and_fills_are_in_order_of_time() {
+async fn all_pages_are_read_and_sorted_by_time() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.held(|held| {
         held.page = 400;
-        // More than a page of the largest size, the later ones listed first.
+        // More rows than fit into the largest page.
         for number in 0..1_500 {
             let time = now + TimeDelta::milliseconds(number / 3);
             held.fills.push(fill_row(&format!("t{number}"), "o", time));
@@ -728,7 +731,7 @@ async fn all_pages_are_read_and_fills_are_in_order_of_time() {
                 resting("0.00", "10.00", time),
             ));
         }
-        // The last row of a page moves to the next one while they are read.
+        // A row moves to the next page while the pages are read.
         let repeated = held.fills[700].clone();
         held.fills.insert(700, repeated);
     });
@@ -746,7 +749,7 @@ async fn all_pages_are_read_and_fills_are_in_order_of_time() {
 }
 
 #[tokio::test]
-async fn order_is_never_taken_back() {
+async fn order_never_reverts_to_older_state() {
     let mut world = World::new().await;
     let now = Utc::now();
     let (early, late) = (now, now + TimeDelta::milliseconds(200));
@@ -776,14 +779,14 @@ async fn order_is_never_taken_back() {
             order_row("older", resting("0.00", "10.00", early)),
             order_row("same", resting("5.00", "5.00", late)),
             order_row("newer", resting("0.00", "3.00", late)),
-            // Later by its time, and impossible.
+            // Later, but a finished order cannot rest again.
             order_row(
                 "ended",
                 resting("9.00", "1.00", late + TimeDelta::seconds(1)),
             ),
             order_row("filled", resting("5.00", "5.00", late)),
             order_row("unknown", canceled),
-            // Of one millisecond: a read counts more than what came before it, and less than what came after.
+            // With equal times, a read replaces earlier messages but not later ones.
             order_row("tied", resting("0.00", "6.00", late)),
             order_row("tied later", resting("0.00", "7.00", late)),
         ];
@@ -796,7 +799,7 @@ async fn order_is_never_taken_back() {
         ids(&missed.orders),
         BTreeSet::from(["newer", "tied", "unknown"])
     );
-    // Messages that come after the fetch, of before and of after it.
+    // Messages that arrive after the fetch, with older and newer states.
     for (order_id, state, expected) in [
         ("newer", resting("0.00", "10.00", early), Observation::Known),
         ("newer", resting("0.00", "3.00", late), Observation::Known),
@@ -821,7 +824,7 @@ async fn order_is_never_taken_back() {
 }
 
 #[tokio::test]
-async fn order_that_ended_in_the_hole_is_found_however_old_it_is() {
+async fn old_order_that_ended_in_gap_is_found() {
     let mut world = World::new().await;
     let now = Utc::now();
     let old = |state: State| State {
@@ -829,7 +832,7 @@ async fn order_that_ended_in_the_hole_is_found_however_old_it_is() {
         ..state
     };
     let unchanged = old(resting("0.00", "10.00", now - TimeDelta::days(2)));
-    // One that a message reports, and one that a fetch sees rest.
+    // One order is known from a message, the other from a fetch.
     assert_eq!(
         world.deliver(order_message("reported", unchanged)).await,
         Observation::New
@@ -855,7 +858,7 @@ async fn order_that_ended_in_the_hole_is_found_however_old_it_is() {
         held.orders = vec![
             order_row("reported", canceled),
             order_row("seen", canceled),
-            // Known by its fill alone.
+            // Known only from its fill.
             order_row("filled", executed),
         ];
         held.fills = vec![fill_row("a", "filled", now)];
@@ -872,7 +875,7 @@ async fn order_that_ended_in_the_hole_is_found_however_old_it_is() {
             .iter()
             .all(|order| order.status != OrderStatus::Resting)
     );
-    // They have ended: nothing is looked up again.
+    // Finished orders are not looked up again.
     let looked_up = |world: &World| world.requests("/portfolio/orders/reported").len();
     assert_eq!(looked_up(&world), 1);
     _ = world.backfill.fetch().await.unwrap();
@@ -880,7 +883,7 @@ async fn order_that_ended_in_the_hole_is_found_however_old_it_is() {
 }
 
 #[tokio::test]
-async fn order_that_the_exchange_no_longer_has_is_forgotten() {
+async fn order_missing_from_exchange_is_forgotten() {
     let mut world = World::new().await;
     let state = resting("0.00", "10.00", Utc::now());
     assert_eq!(
@@ -895,7 +898,7 @@ async fn order_that_the_exchange_no_longer_has_is_forgotten() {
 }
 
 #[tokio::test]
-async fn rows_read_before_a_later_merge_are_not_merged() {
+async fn rows_older_than_last_merge_are_ignored() {
     let clock = Arc::new(SetClock::default());
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
@@ -918,7 +921,7 @@ async fn rows_read_before_a_later_merge_are_not_merged() {
     world.held(|held| held.orders = vec![order_row("o", canceled)]);
     let late = world.backfill.read().await.unwrap();
     assert!(world.backfill.merge(late).orders.is_empty());
-    // A message of much later: the order is forgotten.
+    // A much later message makes the backfill forget the order.
     let later = now + TimeDelta::hours(1);
     clock.set(later);
     let last = order_message(
@@ -936,7 +939,7 @@ async fn rows_read_before_a_later_merge_are_not_merged() {
 }
 
 #[tokio::test]
-async fn archive_is_read_if_the_hole_may_reach_it() {
+async fn archive_is_read_if_gap_may_reach_it() {
     let mut world = World::new().await;
     let now = Utc::now();
     let state = resting("0.00", "10.00", now);
@@ -972,7 +975,7 @@ async fn archive_is_read_if_the_hole_may_reach_it() {
 }
 
 #[tokio::test]
-async fn fills_of_before_the_backfill_are_not_returned() {
+async fn fills_before_the_backfill_are_not_returned() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.held(|held| {
@@ -1000,7 +1003,7 @@ async fn fills_of_before_the_backfill_are_not_returned() {
     );
 }
 
-/// A clock that is behind the exchange's.
+/// A clock behind the exchange by a fixed duration.
 #[derive(Debug)]
 struct Behind(Duration);
 
@@ -1011,16 +1014,16 @@ impl Clock for Behind {
     }
 }
 
-/// Fills since the earliest time at which the backfill may have been made are returned, and only by the first fetch.
+/// With a slow clock, the first fetch also returns fills since the earliest time at which the backfill may have been created.
 #[tokio::test]
-async fn first_fetch_separates_fills_of_before_a_clock_that_is_behind() {
+async fn fetch_with_slow_clock_returns_each_fill_once() {
     let behind = Arc::new(Behind(Duration::from_secs(3_600)));
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(behind)).await;
     let now = Utc::now();
     let before = |minutes| now - TimeDelta::minutes(minutes);
     world.held(|held| {
-        // What the clock shows: anything later would be in its future.
+        // Reads are up to date by the local clock, which is an hour behind.
         held.lag = Some(TimeDelta::hours(1));
         held.fills = vec![
             fill_row("too old", "o", before(62)),
@@ -1029,7 +1032,7 @@ async fn first_fetch_separates_fills_of_before_a_clock_that_is_behind() {
     });
     let missed = world.backfill.fetch().await.unwrap();
     assert_eq!(trades(&missed.fills), ["before"]);
-    // The fill comes between the fetches, so positions read in between may contain it.
+    // Positions read between the two fetches may already contain this fill.
     world.held(|held| held.fills.push(fill_row("between", "o", now)));
     let missed = world.backfill.fetch().await.unwrap();
     assert_eq!(trades(&missed.fills), ["between"]);
@@ -1041,9 +1044,9 @@ async fn first_fetch_separates_fills_of_before_a_clock_that_is_behind() {
     assert!(missed.fills.is_empty(), "{missed:?}");
 }
 
-/// Messages may come after those of later fills.
+/// Messages may arrive out of order.
 #[tokio::test]
-async fn fill_of_before_the_last_message_is_found() {
+async fn fill_older_than_last_message_is_found() {
     let mut world = World::new().await;
     let before = Utc::now();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -1092,7 +1095,7 @@ async fn subaccount_and_markets_restrict_reads() {
 }
 
 #[tokio::test]
-async fn row_that_does_not_decode_is_reported_and_the_others_count() {
+async fn invalid_row_is_reported_and_others_are_returned() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.held(|held| {
@@ -1112,7 +1115,7 @@ async fn row_that_does_not_decode_is_reported_and_the_others_count() {
 }
 
 #[tokio::test]
-async fn errors_of_rows_are_bounded_and_counted() {
+async fn row_errors_are_bounded_and_counted() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.held(|held| {
@@ -1127,12 +1130,12 @@ async fn errors_of_rows_are_bounded_and_counted() {
     world.reconnect().await;
     let missed = world.backfill.fetch().await.unwrap();
     assert_eq!(trades(&missed.fills), ["a"]);
-    // The order is in two lists, and looked up.
+    // The order counts three times: it is in two lists and is looked up.
     assert_eq!((missed.skipped.len(), missed.skipped_count), (16, 103));
 }
 
 #[tokio::test]
-async fn more_rows_than_allowed_are_an_error() {
+async fn too_many_rows_are_an_error() {
     let mut world = World::new().await;
     let now = Utc::now();
     world.backfill = world.backfill.max_rows(3);
@@ -1149,7 +1152,7 @@ async fn more_rows_than_allowed_are_an_error() {
         matches!(error, BackfillError::TooManyRows { max_rows: 3 }),
         "{error:?}"
     );
-    // It is neither repeated nor read to the end.
+    // The fetch is not retried, and reading stops at the limit.
     assert!(began.elapsed() < LONG);
     assert_eq!(world.requests("/portfolio/fills").len(), 4);
     assert!(world.backfill.is_due() && world.backfill.remembered_fills() == 0);
@@ -1158,9 +1161,9 @@ async fn more_rows_than_allowed_are_an_error() {
     assert_eq!(missed.fills.len(), 3);
 }
 
-/// What was forgotten is neither counted twice nor lost without notice.
+/// Entries beyond the bound are counted as uncertain, neither returned twice nor lost silently.
 #[tokio::test]
-async fn memory_is_bounded_while_a_hole_is_not_fetched() {
+async fn memory_is_bounded_while_fetch_is_due() {
     let clock = Arc::new(SetClock::default());
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
@@ -1179,8 +1182,8 @@ async fn memory_is_bounded_while_a_hole_is_not_fetched() {
         assert_eq!(world.deliver(message).await, Observation::New);
         let message = order_message(&name, ended(number));
         assert_eq!(world.deliver(message).await, Observation::New);
-        let most = world.backfill.remembered_fills();
-        assert!(most <= 100 && world.backfill.remembered_orders() <= 100);
+        let max = world.backfill.remembered_fills();
+        assert!(max <= 100 && world.backfill.remembered_orders() <= 100);
     }
     let message = order_message("resting", resting("0.00", "10.00", at(0)));
     assert_eq!(world.deliver(message).await, Observation::New);
@@ -1191,7 +1194,7 @@ async fn memory_is_bounded_while_a_hole_is_not_fetched() {
             held.fills.push(fill_row(&name, "o", at(number)));
             held.orders.push(order_row(&name, ended(number)));
         }
-        // Missed, of a time that is forgotten and of one that is not.
+        // Missed entries, of which one is from a time already forgotten.
         held.fills.push(fill_row("early", "o", at(10)));
         held.fills.push(fill_row("late", "o", at(240)));
         held.orders.push(order_row("late", ended(240)));
@@ -1206,16 +1209,16 @@ async fn memory_is_bounded_while_a_hole_is_not_fetched() {
     let missed = world.backfill.fetch().await.unwrap();
     assert_eq!(trades(&missed.fills), ["late"]);
     assert_eq!(ids(&missed.orders), BTreeSet::from(["late", "o"]));
-    // All that is not remembered. The order that rests is.
+    // Everything that is not remembered. The resting order is.
     let (fills, orders) = (251 - remembered.0, 251 - remembered.1);
     assert_eq!(missed.uncertain, fills + orders, "{remembered:?}");
 }
 
 #[tokio::test]
-async fn messages_that_do_not_reach_the_reader_make_a_fetch_due() {
+async fn undelivered_messages_make_fetch_due() {
     let mut world = World::new().await;
     let now = Utc::now();
-    // One that does not decode.
+    // A message that fails to decode.
     let mut broken = fill_message("a", "o", now);
     broken["msg"]["count_fp"] = json!("many");
     assert_eq!(world.deliver(broken).await, Observation::FetchDue);
@@ -1224,7 +1227,7 @@ async fn messages_that_do_not_reach_the_reader_make_a_fetch_due() {
     let mut other = fill_message("b", "o", now);
     other["type"] = json!("trade");
     assert_eq!(world.deliver(other).await, Observation::Other);
-    // Ones that were dropped because they were not read in time.
+    // Messages dropped because they were not read in time.
     for number in 0..40 {
         let trade = format!("t{number}");
         world.held(|held| held.fills.push(fill_row(&trade, "o", now)));
@@ -1249,16 +1252,16 @@ async fn messages_that_do_not_reach_the_reader_make_a_fetch_due() {
         counted < 40 && counted + missed.fills.len() == 40,
         "{counted}"
     );
-    // Those that still wait were returned.
+    // The messages still in the queue were covered by the fetch.
     for _ in 0..4 {
         let event = world.next().await;
         assert_ne!(world.backfill.observe(&event), Observation::New);
     }
 }
 
-/// Were it made in parts, fills in the markets of later parts would be lost without an event.
+/// Splitting the subscription would lose fills in the later parts without an event.
 #[tokio::test]
-async fn private_channel_is_subscribed_to_as_a_whole_after_an_overflow() {
+async fn private_channel_is_resubscribed_in_one_command_after_overflow() {
     let server = Server::new().await;
     let markets = ["A", "B", "C", "D", "E", "F", "G", "H"].map(|name| format!("KXTEST-26-{name}"));
     let builder = server.client.websocket().channel(Channel::Fill);
@@ -1273,7 +1276,7 @@ async fn private_channel_is_subscribed_to_as_a_whole_after_an_overflow() {
         .await;
     let (params, _) = tokio::time::timeout(LONG, peer.acknowledge())
         .await
-        .expect("a subscription");
+        .expect("no subscription within the timeout");
     assert_eq!(params["market_tickers"], json!(markets));
     while !backfill.is_due() {
         let event = connection.next().await.unwrap().unwrap();
@@ -1281,9 +1284,9 @@ async fn private_channel_is_subscribed_to_as_a_whole_after_an_overflow() {
     }
 }
 
-/// The end of a hole that was not fetched does not count for a program that stops.
+/// After `disconnected`, a fetch covers everything up to its own call, not only the gap that was open before.
 #[tokio::test]
-async fn last_fetch_reads_everything_until_its_call() {
+async fn fetch_after_disconnect_covers_everything_until_its_call() {
     let mut world = World::new().await;
     world.reconnect().await;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -1296,7 +1299,7 @@ async fn last_fetch_reads_everything_until_its_call() {
         "{:?}",
         began.elapsed()
     );
-    // A message that is observed nevertheless counts.
+    // Messages observed after `disconnected` still count.
     world.backfill.disconnected();
     let late = fill_message("late", "o", Utc::now());
     assert_eq!(world.deliver(late).await, Observation::New);
@@ -1304,7 +1307,7 @@ async fn last_fetch_reads_everything_until_its_call() {
 }
 
 #[tokio::test]
-async fn other_connection_continues_the_count() {
+async fn replaced_connection_continues_the_count() {
     let mut world = World::new().await;
     let now = Utc::now();
     assert_eq!(
@@ -1327,7 +1330,7 @@ async fn other_connection_continues_the_count() {
     assert_eq!(trades(&missed.fills), ["b"]);
 }
 
-/// A clock that is set by hand, or the real one while it is at 0.
+/// A clock that is set by hand. At 0 it returns the system time.
 #[derive(Debug, Default)]
 struct SetClock(AtomicU64);
 
@@ -1347,9 +1350,9 @@ impl Clock for SetClock {
     }
 }
 
-/// Ten days with a fill and an order every few seconds.
+/// Simulates ten days with a fill and an order every 43 s.
 #[tokio::test]
-async fn memory_is_bounded_and_late_messages_are_still_known() {
+async fn memory_is_bounded_and_late_messages_are_known() {
     let clock = Arc::new(SetClock::default());
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
@@ -1379,16 +1382,16 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
         fills = fills.max(world.backfill.remembered_fills());
         orders = orders.max(world.backfill.remembered_orders());
     }
-    // What happened in the overlap and the minute before it, and a quarter more because it is dropped at intervals.
+    // Entries from the overlap and the minute before it, plus a quarter because old ones are dropped periodically.
     let kept = overlap.num_seconds() + 60;
-    let most = usize::try_from(kept * 5 / 4 / step.num_seconds()).unwrap() + 2;
-    assert!(fills <= most && orders <= most, "{fills} {orders} {most}");
+    let max = usize::try_from(kept * 5 / 4 / step.num_seconds()).unwrap() + 2;
+    assert!(fills <= max && orders <= max, "{fills} {orders} {max}");
     let late = 19_999 - overlap.num_seconds() / step.num_seconds() + 1;
     let time = begin + step * i32::try_from(late + 1).unwrap();
     let late = fill_message(&format!("t{late}"), &format!("o{late}"), time);
     assert_eq!(world.deliver(late).await, Observation::Known);
 
-    // A hole that is not fetched keeps what a fetch would return.
+    // Until the fetch, everything it could return is remembered.
     clock.0.store(0, Ordering::Relaxed);
     world.reconnect().await;
     clock.set(now);
@@ -1408,15 +1411,15 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
     assert_eq!(world.backfill.remembered_fills(), 0);
 }
 
-/// The row of a fill has another time than its message: it is accepted although the message is before the window.
+/// The row of a fill may be later than its message, so it is inside the window although the message was before it.
 #[tokio::test]
-async fn fill_at_the_edge_of_the_window_is_counted_once() {
+async fn fill_at_edge_of_window_is_counted_once() {
     let mut world = World::new().await;
     world.backfill = world.backfill.overlap(Duration::from_secs(1));
     let begin = Utc::now();
-    // Two that are delivered before the window, one by its message's time and one without a time of its own.
+    // Two fills delivered before the window: one has a row with a time, the other a row without.
     let first = begin + TimeDelta::milliseconds(50);
-    // One with a time that is far too early.
+    // A fill whose message has a time far in the past.
     let wrong = DateTime::UNIX_EPOCH;
     for (trade, time) in [("edge", first), ("second", first), ("wrong", wrong)] {
         let message = fill_message(trade, "o", time);
@@ -1442,9 +1445,9 @@ async fn fill_at_the_edge_of_the_window_is_counted_once() {
     }
 }
 
-/// A message of the future does not hide what happens before it.
+/// A message from the future does not hide earlier fills.
 #[tokio::test]
-async fn time_in_the_future_does_not_move_the_window() {
+async fn future_time_does_not_move_window() {
     let mut world = World::new().await;
     let now = Utc::now();
     let future = fill_message("future", "o", now + TimeDelta::days(1_000));
@@ -1456,12 +1459,12 @@ async fn time_in_the_future_does_not_move_the_window() {
     assert!(matches!(missed.fills.as_slice(), [fill] if fill.count_fp == Contracts::from(1)));
 }
 
-/// What a program knows of its account.
+/// The position and orders that a program derives from messages and fetches.
 #[derive(Debug, Default, PartialEq)]
 struct Account {
-    /// Hundredths of YES contracts.
+    /// Position in hundredths of a YES contract.
     position: i64,
-    /// Status, filled and remaining count.
+    /// Status, filled count and remaining count by order id.
     orders: BTreeMap<String, (String, Contracts, Contracts)>,
 }
 
@@ -1498,7 +1501,7 @@ impl Account {
         }
     }
 
-    /// The same as the exchange has it.
+    /// Reads the same data from the exchange.
     async fn read(client: &Client) -> Self {
         let mut account = Self::default();
         let positions = client.get_positions().ticker(MARKET).send().await.unwrap();
@@ -1510,7 +1513,7 @@ impl Account {
     }
 }
 
-/// Reads events until none comes for a while, and fetches when that is due. Returns the number of fills that were missed.
+/// Reads events until none arrives for 300 ms and fetches when due. Returns the number of missed fills.
 async fn follow(
     connection: &mut Connection,
     backfill: &mut Backfill,
@@ -1539,7 +1542,7 @@ async fn follow(
 }
 
 #[tokio::test]
-async fn account_is_the_exchanges_after_every_outage() {
+async fn account_matches_exchange_after_every_outage() {
     let seed = std::env::var("KALSHI_TEST_SEED")
         .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
     println!("KALSHI_TEST_SEED={seed}");
@@ -1593,9 +1596,9 @@ async fn account_is_the_exchanges_after_every_outage() {
             }
         }
         missed += follow(&mut connection, &mut backfill, &mut account).await;
-        // Reads hide what is new.
+        // Wait until the stale reads have caught up.
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(account, Account::read(&client).await);
     }
-    assert!(missed > 0, "nothing happened in the outages");
+    assert!(missed > 0, "no fill was missed during the outages");
 }

@@ -1,4 +1,4 @@
-//! What is reported of order books: log events of transitions, and events of books that several connections keep.
+//! Reports about order books: log events of transitions, and events of books kept by several connections.
 
 use std::sync::{Arc, Mutex};
 
@@ -55,9 +55,9 @@ impl<S: tracing::Subscriber> Layer<S> for Log {
 }
 
 #[test]
-fn each_transition_is_logged_with_its_numbers() {
-    // A subscriber is per thread, but its interest in an event is cached for the process.
-    if !is_alone("book_events::each_transition_is_logged_with_its_numbers") {
+fn transitions_are_logged_with_seq_and_clock() {
+    // The subscriber is per thread, but its interest in an event is cached for the whole process.
+    if !is_alone("book_events::transitions_are_logged_with_seq_and_clock") {
         return;
     }
     let log = Log::default();
@@ -91,7 +91,7 @@ fn each_transition_is_logged_with_its_numbers() {
             "message=order book stale sid=7 market={MARKET:?} reason=Gap {{ expected: 5, got: 6 }} expected=5 got=6 clock=52"
         ))
     );
-    // The reason that it stays stale.
+    // The book stays stale, for another reason.
     assert_eq!(
         logged(snapshot(7, 40, "0.5000")),
         debug(&format!(
@@ -117,13 +117,13 @@ fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> BookEvent
 }
 
 #[tokio::test(start_paused = true)]
-async fn book_that_one_connection_withholds_is_live_on_the_other() {
+async fn book_withheld_by_one_connection_is_live_on_another() {
     let mut books = RedundantBooks::with_mode(2, PriceMode::NoPrices);
     for connection in 0..2 {
         apply(&mut books, connection, &snapshot(1, 50, "0.5000"));
     }
     let crossing = delta(2, 51, "yes", "0.5500", "1.00");
-    // The other connection's book is older, and not crossed.
+    // The second connection's book is older, and not crossed.
     let events = apply(&mut books, 0, &crossing);
     assert!(
         matches!(events[..], [] | [BookEvent::Changed { .. }]),
@@ -144,7 +144,7 @@ async fn book_that_one_connection_withholds_is_live_on_the_other() {
         "{events:?}"
     );
     assert!(books.live(MARKET).is_none());
-    // The rest of the action.
+    // The second change of the action uncrosses the book.
     let rest = delta(3, 51, "yes", "0.5500", "-1.00");
     let events = apply(&mut books, 1, &rest);
     assert!(
@@ -155,7 +155,7 @@ async fn book_that_one_connection_withholds_is_live_on_the_other() {
         "{events:?}"
     );
     assert!(books.live(MARKET).is_some());
-    // It does not come on the first connection, whose book is stale after 50 ms; the other one stays live.
+    // The first connection does not receive it and its book is stale after 50 ms. The book of the second one stays live.
     let timeout = books.next_timeout().unwrap();
     assert!(timeout <= Instant::now() + Duration::from_millis(50));
     let events = books.poll_timeouts(timeout);
@@ -163,7 +163,7 @@ async fn book_that_one_connection_withholds_is_live_on_the_other() {
     assert!(books.live(MARKET).is_some());
     assert_eq!(books.drain_snapshot_requests(0)[0].market_tickers, [MARKET]);
     assert!(books.drain_snapshot_requests(1).is_empty());
-    // Without the other one it is stale.
+    // Without the second connection the book is stale.
     let events = books.disconnected(1);
     assert!(
         matches!(events[..], [BookEvent::Stale { .. }]),
@@ -172,7 +172,7 @@ async fn book_that_one_connection_withholds_is_live_on_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn snapshots_are_requested_on_the_connection_that_misses_them() {
+async fn snapshots_are_requested_on_the_connection_without_them() {
     let mut books = RedundantBooks::with_mode(2, PriceMode::NoPrices);
     for connection in 0..2 {
         books.register(connection, 7, [MARKET]);
@@ -202,7 +202,7 @@ async fn snapshots_are_requested_on_the_connection_that_misses_them() {
 }
 
 #[test]
-fn events_of_a_frame_are_a_slice_and_an_iterator() {
+fn events_can_be_sliced_and_iterated() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     let events = books.apply(&Frame::parse(r#"{"type":"ok","id":1,"msg":[]}"#));
     assert!(events.is_empty() && events.into_iter().next().is_none());

@@ -1,4 +1,4 @@
-//! Books of many markets: overflows of the exchange's queue, markets that come and go, and changes taken together.
+//! Recovery of books of many markets: queue overflows, markets that settle or are removed, and coalesced changes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,7 +19,7 @@ fn of(mut frame: Value, market_ticker: &str) -> Value {
     frame
 }
 
-/// A server whose queue overflows when it has to send more than a number of snapshots at once.
+/// A server whose queue overflows when it has to send more than `max_burst` snapshots at once.
 struct Server {
     peer: Peer,
     max_burst: usize,
@@ -28,9 +28,9 @@ struct Server {
     markets: BTreeSet<String>,
     overflows: usize,
     largest: usize,
-    /// Overflows are reported as the reply to the command, without a `sid`.
+    /// `true` to report overflows as the reply to the command, without a `sid`.
     replies_overflow: bool,
-    /// A market that cannot be added.
+    /// A market that the server refuses to add.
     rejected: Option<String>,
 }
 
@@ -137,7 +137,7 @@ impl Server {
     }
 }
 
-/// The books of markets, before their first snapshot.
+/// Subscribes to the books of `tickers`, before their first snapshots arrive.
 async fn connected(
     exchange: &Exchange,
     tickers: &[String],
@@ -153,7 +153,7 @@ async fn connected(
 }
 
 #[tokio::test(start_paused = true)]
-async fn subscription_that_overflows_is_made_again_in_chunks() {
+async fn overflowing_subscription_is_renewed_in_chunks() {
     let tickers: Vec<_> = (0..600).map(ticker).collect();
     for (max_burst, max_overflows) in [(600, 0), (599, 1), (100, 2), (7, 4)] {
         let exchange = Exchange::new().await;
@@ -183,7 +183,7 @@ async fn subscription_that_overflows_is_made_again_in_chunks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overflow_in_reply_to_an_addition_shrinks_the_chunks() {
+async fn overflow_in_reply_to_addition_shrinks_chunks() {
     let exchange = Exchange::new().await;
     let first: Vec<_> = (0..40).map(ticker).collect();
     let more: Vec<_> = (40..140).map(ticker).collect();
@@ -195,7 +195,7 @@ async fn overflow_in_reply_to_an_addition_shrinks_the_chunks() {
     let adding = async {
         let failed = handle.add_markets(subscription, more.clone()).await;
         assert!(failed.is_err(), "{failed:?}");
-        // The subscription is made again, and then takes the addition in parts.
+        // The subscription is renewed and then accepts the addition in parts.
         handle.add_markets(subscription, more.clone()).await
     };
     let added = tokio::select! {
@@ -215,9 +215,9 @@ async fn overflow_in_reply_to_an_addition_shrinks_the_chunks() {
     assert_eq!((server.overflows, server.largest), (1, 40));
 }
 
-/// The exchange rejects the subscription itself because of an overflow, and has no number for it.
+/// The exchange reports the overflow in reply to the subscription, without a `sid`.
 #[tokio::test(start_paused = true)]
-async fn overflow_in_reply_to_a_subscription_shrinks_the_chunks() {
+async fn overflow_in_reply_to_subscription_shrinks_chunks() {
     let exchange = Exchange::new().await;
     let tickers: Vec<_> = (0..40).map(ticker).collect();
     let (mut books, mut server) = connected(&exchange, &tickers, 40).await;
@@ -243,7 +243,7 @@ async fn overflow_in_reply_to_a_subscription_shrinks_the_chunks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn market_that_is_rejected_in_a_chunk_does_not_take_others_with_it() {
+async fn rejected_market_does_not_affect_its_chunk() {
     let exchange = Exchange::new().await;
     let tickers: Vec<_> = (10..50).map(ticker).collect();
     let (mut books, mut server) = connected(&exchange, &tickers, 39).await;
@@ -269,9 +269,9 @@ async fn market_that_is_rejected_in_a_chunk_does_not_take_others_with_it() {
     assert_eq!(server.overflows, 1);
 }
 
-/// A frame of a subscription that an error ended must not bring a book back to life.
+/// A frame of a subscription that ended with an error must not make a book live.
 #[tokio::test(start_paused = true)]
-async fn snapshot_after_the_end_of_a_subscription_makes_no_book_live() {
+async fn snapshot_after_end_of_subscription_makes_no_book_live() {
     let exchange = Exchange::new().await;
     let tickers = [ticker(1), ticker(2)];
     let (mut books, mut server) = connected(&exchange, &tickers, 2).await;
@@ -306,7 +306,7 @@ async fn market_removed_before_its_chunk_is_not_requested() {
     let (mut books, mut server) = connected(&exchange, &tickers, 9).await;
     let subscription = books.connection().subscriptions()[0].id();
     let handle = books.connection().handle();
-    // Made again with two markets of ten.
+    // The subscription is renewed with two of the ten markets.
     while server.sid < 2 {
         tokio::select! {
             () = server.step() => {}
@@ -357,9 +357,9 @@ async fn settled_market_leaves_books_and_subscription() {
     assert!(books.live(&tickers[1]).is_some());
 }
 
-/// Days of 20 markets each, which are all settled or removed the next day, and a lost connection a day.
+/// Every day has 20 new markets. Those of the day before settle or are removed, and the connection is lost on every fourth day.
 #[tokio::test(start_paused = true)]
-async fn nothing_grows_in_a_month_of_markets() {
+async fn memory_stays_bounded_over_a_month_of_markets() {
     const A_DAY: usize = 20;
     let exchange = Exchange::new().await;
     let today = |day: usize| {
@@ -373,7 +373,7 @@ async fn nothing_grows_in_a_month_of_markets() {
     server.serve_until_live(&mut books, &today(0)).await;
     for day in 1..=30 {
         let (old, new) = (today(day - 1), today(day));
-        // Half of yesterday's settle, and half are removed, every fourth day while the connection is down.
+        // Half of yesterday's markets settle, the others are removed.
         let (settled, removed) = old.split_at(A_DAY / 2);
         for ticker in settled {
             server.peer.send(lifecycle(ticker, "settled")).await;
@@ -421,7 +421,7 @@ async fn nothing_grows_in_a_month_of_markets() {
         }
         server.serve_until_live(&mut books, &new).await;
         assert_eq!(server.markets.len(), A_DAY, "day {day}");
-        // What the new connection does not have is forgotten after ten minutes.
+        // Markets that are missing from the new connection are removed after ten minutes.
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(610) {
             tokio::select! {
@@ -436,7 +436,7 @@ async fn nothing_grows_in_a_month_of_markets() {
 }
 
 #[tokio::test]
-async fn changes_of_one_market_are_taken_together_and_fills_are_kept() {
+async fn changed_coalesces_changes_and_keeps_fills() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().market(MARKET);
     let builder = builder
@@ -490,7 +490,7 @@ async fn changes_of_one_market_are_taken_together_and_fills_are_kept() {
     let best = book.without([own]).best_bid(OutcomeSide::Yes).unwrap();
     assert_eq!(best.price, "0.40".parse().unwrap());
 
-    // The change of an own order names it.
+    // A change of an own order carries its client order ID.
     let mut change = delta(1, 300, "0.41", "-298.00");
     change["msg"]["client_order_id"] = json!("mine");
     peer.send(change).await;
@@ -503,7 +503,7 @@ async fn changes_of_one_market_are_taken_together_and_fills_are_kept() {
     };
     assert_eq!(client_order_id.as_deref(), Some("mine"));
 
-    // The end of the connection is returned after the changes before it.
+    // Changes before the end of the connection are returned first.
     peer.send(delta(1, 301, "0.41", "1.00")).await;
     peer.close(1000).await;
     let changes = books.changed().await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What a stream that keeps books asks for, against an exchange that the test plays itself.
+//! Snapshot requests of a `BookStream`, against a scripted server.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const GOOD: &str = "KXTEST-26-A";
 const BAD: &str = "KXTEST-26-B";
 
-/// The books of two markets, and their exchange.
+/// Subscribes to the books of two markets. Returns the stream and its server side.
 async fn connected(exchange: &Exchange) -> (BookStream, Peer) {
     let (books, peer) = tokio::join!(
         exchange.client.websocket().market(GOOD).market(BAD).books(),
@@ -29,29 +29,29 @@ fn of(mut frame: Value, market_ticker: &str) -> Value {
     frame
 }
 
-/// Both books, and then a change behind one that is missing.
+/// Sends both snapshots, and a change after a lost one.
 async fn live_with_a_gap(peer: &mut Peer) {
     peer.send(of(snapshot(1, 1), GOOD)).await;
     peer.send(of(snapshot(1, 2), BAD)).await;
     peer.send(delta(1, 4, "0.40", "1.00")).await;
 }
 
-/// Plays the exchange while the books are read.
+/// Runs the server side while the books are read.
 async fn play(books: &mut BookStream, playing: impl Future<Output = ()>) {
     let reading = async { while books.next().await.is_some() {} };
     tokio::select! {
         () = playing => {}
-        () = reading => panic!("it goes on"),
+        () = reading => panic!("the book stream ended"),
     }
 }
 
-/// Refuses a request of more than one market, or of the bad one, and answers the others; gives the markets asked for.
-async fn answer(peer: &mut Peer, seq: &mut u64) -> Vec<String> {
+/// Replies to a snapshot request for the good market alone and rejects any other. Returns the requested markets.
+async fn reply(peer: &mut Peer, seq: &mut u64) -> Vec<String> {
     let command = peer.command().await;
     assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
-    let asked: Vec<String> =
+    let requested: Vec<String> =
         serde_json::from_value(command["params"]["market_tickers"].clone()).unwrap();
-    if asked == [GOOD] {
+    if requested == [GOOD] {
         *seq += 1;
         let mut frame = snapshot(1, *seq);
         frame["id"] = command["id"].clone();
@@ -60,26 +60,26 @@ async fn answer(peer: &mut Peer, seq: &mut u64) -> Vec<String> {
         peer.send(json!({"id": command["id"], "type": "error", "msg": {"code": 14, "msg": "no"}}))
             .await;
     }
-    asked
+    requested
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
+async fn market_without_snapshot_does_not_block_others() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
         live_with_a_gap(&mut peer).await;
         let mut seq = 4;
-        assert_eq!(answer(&mut peer, &mut seq).await, [GOOD, BAD]);
-        assert_eq!(answer(&mut peer, &mut seq).await, [GOOD]);
-        assert_eq!(answer(&mut peer, &mut seq).await, [BAD]);
-        // From here on the bad one alone, ever more seldom, and in the end once in about a minute.
+        assert_eq!(reply(&mut peer, &mut seq).await, [GOOD, BAD]);
+        assert_eq!(reply(&mut peer, &mut seq).await, [GOOD]);
+        assert_eq!(reply(&mut peer, &mut seq).await, [BAD]);
+        // From here on only the bad market is requested, at growing intervals of up to about a minute.
         for expected in [1, 2, 4, 8, 16, 32, 64, 64] {
             let began = Instant::now();
             loop {
                 tokio::select! {
-                    asked = answer(&mut peer, &mut seq) => {
-                        assert_eq!(asked, [BAD]);
+                    requested = reply(&mut peer, &mut seq) => {
+                        assert_eq!(requested, [BAD]);
                         break;
                     }
                     () = tokio::time::sleep(Duration::from_secs(20)) => peer.ping().await,
@@ -105,7 +105,7 @@ async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_passes_is_asked_for_again_together() {
+async fn rate_limited_snapshot_request_is_repeated_for_all_markets() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
@@ -124,12 +124,12 @@ async fn what_passes_is_asked_for_again_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_that_cannot_be_read_is_asked_for_ever_more_seldom() {
+async fn malformed_snapshot_is_requested_with_backoff() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
         live_with_a_gap(&mut peer).await;
-        let unreadable = |command: &Value, seq: u64| {
+        let malformed = |command: &Value, seq: u64| {
             let mut frame = of(snapshot(1, seq), BAD);
             frame["id"] = command["id"].clone();
             frame["msg"]["yes_dollars_fp"] = json!([["much", "1.00"]]);
@@ -140,14 +140,14 @@ async fn a_snapshot_that_cannot_be_read_is_asked_for_ever_more_seldom() {
         let mut good = of(snapshot(1, 5), GOOD);
         good["id"] = command["id"].clone();
         peer.send(good).await;
-        peer.send(unreadable(&command, 6)).await;
-        // The other is live, and the bad one asked for alone.
+        peer.send(malformed(&command, 6)).await;
+        // The good market is live, and the bad one is requested alone.
         for (seconds, seq) in [(1, 7), (2, 8), (4, 9), (8, 10)] {
             let began = Instant::now();
             let command = peer.command().await;
             assert_eq!(began.elapsed().as_secs(), seconds);
             assert_eq!(command["params"]["market_tickers"], json!([BAD]));
-            peer.send(unreadable(&command, seq)).await;
+            peer.send(malformed(&command, seq)).await;
         }
     };
     play(&mut books, playing).await;
@@ -155,15 +155,15 @@ async fn a_snapshot_that_cannot_be_read_is_asked_for_ever_more_seldom() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_snapshot_that_gets_lost_is_asked_for() {
+async fn lost_first_snapshot_is_requested() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
-        // That of the bad one was the first.
+        // The lost frame 1 was the snapshot of the bad market.
         peer.send(of(snapshot(1, 2), GOOD)).await;
         let command = peer.command().await;
         assert_eq!(command["params"]["market_tickers"], json!([BAD]));
-        // And over the next connection.
+        // The same happens after a reconnect.
         drop(peer);
         let mut peer = exchange.accept().await;
         peer.acknowledge().await;
@@ -175,14 +175,14 @@ async fn a_first_snapshot_that_gets_lost_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told_to_whoever_keeps_books() {
+async fn unparsable_frame_is_delivered_and_makes_books_stale() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     peer.send(of(snapshot(1, 1), GOOD)).await;
     while books.live(GOOD).is_none() {
         books.next().await.unwrap().unwrap();
     }
-    // It may as well have been a fill.
+    // A frame that cannot be parsed may have been a change of the book.
     peer.send_text(r#"{"type":"fill","sid":"#.to_owned()).await;
     loop {
         let update = books.next().await.unwrap().unwrap();
@@ -191,11 +191,11 @@ async fn what_cannot_be_read_is_told_to_whoever_keeps_books() {
             break;
         }
     }
-    assert_eq!(books.live(GOOD), None, "or a change");
+    assert_eq!(books.live(GOOD), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn books_are_subscribed_to_with_yes_prices() {
+async fn books_subscribe_with_yes_prices() {
     let exchange = Exchange::new().await;
     let (books, (params, mut peer)) =
         tokio::join!(exchange.client.websocket().market(GOOD).books(), async {
@@ -217,11 +217,11 @@ async fn books_are_subscribed_to_with_yes_prices() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn snapshots_that_do_not_come_are_requested_again() {
+async fn missing_snapshots_are_requested_again() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
-        // The first snapshot of the other market never comes, and nor does the second.
+        // Neither the first snapshot of the bad market arrives nor the requested one.
         peer.send(of(snapshot(1, 1), GOOD)).await;
         for seconds in [5, 5, 10] {
             let began = Instant::now();
@@ -274,7 +274,7 @@ async fn book_that_stays_crossed_is_stale_without_another_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn change_of_another_subscription_does_not_take_a_book_away() {
+async fn change_of_another_subscription_leaves_book_live() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     peer.send(of(snapshot(1, 1), GOOD)).await;
@@ -292,7 +292,7 @@ async fn change_of_another_subscription_does_not_take_a_book_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quiet_books_are_live_again_after_an_acknowledgement_without_a_list() {
+async fn quiet_books_recover_after_acknowledgement_without_list() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
@@ -300,7 +300,7 @@ async fn quiet_books_are_live_again_after_an_acknowledgement_without_a_list() {
         peer.send(of(snapshot(1, 2), BAD)).await;
         peer.send(json!({"type": "ok", "sid": 1, "seq": 3, "msg": {}}))
             .await;
-        // Neither of them changes.
+        // Neither market changes.
         let command = peer.command().await;
         assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
         assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
@@ -322,7 +322,7 @@ async fn quiet_books_are_live_again_after_an_acknowledgement_without_a_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn malformed_message_before_an_acknowledgement_makes_earlier_snapshots_stale() {
+async fn malformed_message_before_acknowledgement_makes_snapshots_stale() {
     let exchange = Exchange::new().await;
     let (books, mut peer) = tokio::join!(exchange.client.websocket().market(GOOD).books(), async {
         let mut peer = exchange.accept().await;

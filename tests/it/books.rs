@@ -1,8 +1,7 @@
-//! Books through a storm: frames are lost, doubled, swapped and broken, connections and subscriptions end. Whatever is called live is
-//! what the exchange has.
+//! Order books fed with lost, duplicated, reordered and corrupt frames. Every book reported as live must equal the exchange's.
 //!
-//! A quick run has 50 markets and 20,000 changes. `KALSHI_STORM=1000000` makes it long, with 1,000 markets; the seed is printed, and
-//! `KALSHI_TEST_SEED` repeats one.
+//! By default there are 50 markets and 20,000 changes. `KALSHI_STORM` sets the number of changes (above 100,000 there are
+//! 1,000 markets), `KALSHI_TEST_SEED` the seed, which is printed.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,7 +13,7 @@ use kalshi_sdk::{
     ws::{BookEvent, Books, Frame, Message, OrderBook, PriceMode, SnapshotRequest, StaleReason},
 };
 
-/// The exchange: its books, and the frames of one subscription.
+/// A simulated exchange: its books, and the sequence of one subscription.
 struct Exchange {
     random: fastrand::Rng,
     sid: u64,
@@ -25,12 +24,12 @@ struct Exchange {
 struct Market {
     ticker: String,
     book: OrderBook,
-    /// What it was, by the place in the sequence that made it so; the newest last.
+    /// Past states by the `seq` that produced them, the newest last.
     history: VecDeque<(u64, OrderBook)>,
 }
 
 impl Market {
-    /// The book after the frame `seq`.
+    /// Returns the book as of frame `seq`.
     fn at(&self, seq: u64) -> &OrderBook {
         &self
             .history
@@ -57,7 +56,7 @@ impl Exchange {
         }
     }
 
-    /// Another subscription: a snapshot of every market.
+    /// Starts a new subscription with a snapshot of every market.
     fn subscribe(&mut self) -> Vec<String> {
         self.sid += 1;
         self.seq = 0;
@@ -90,7 +89,7 @@ impl Exchange {
         )
     }
 
-    /// A change of a random market: never one that crosses.
+    /// Changes a random market without crossing its book.
     fn change(&mut self) -> String {
         let index = self.random.usize(..self.markets.len());
         let outcome = if self.random.bool() {
@@ -127,7 +126,7 @@ impl Exchange {
         )
     }
 
-    /// An acknowledgement, which counts too.
+    /// Returns an acknowledgement, which takes a sequence number too.
     fn acknowledgement(&mut self) -> String {
         self.seq += 1;
         let tickers = self
@@ -142,7 +141,7 @@ impl Exchange {
         )
     }
 
-    fn answer(&mut self, request: &SnapshotRequest) -> Vec<String> {
+    fn snapshot_reply(&mut self, request: &SnapshotRequest) -> Vec<String> {
         if request.sid != self.sid {
             return Vec::new();
         }
@@ -157,16 +156,16 @@ impl Exchange {
     }
 }
 
-/// What was seen.
+/// Statistics of a run.
 #[derive(Debug, Default)]
-struct Seen {
+struct Statistics {
     checked: usize,
     live: usize,
     reasons: BTreeMap<String, usize>,
 }
 
 #[test]
-fn a_book_that_is_live_is_the_exchanges() {
+fn live_books_match_the_exchange_under_random_faults() {
     let changes: usize = env::var("KALSHI_STORM")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -180,11 +179,11 @@ fn a_book_that_is_live_is_the_exchanges() {
     let mut random = fastrand::Rng::with_seed(seed ^ 1);
     let mut books = Books::with_mode(PriceMode::NoPrices);
     let mut wire: VecDeque<String> = exchange.subscribe().into();
-    let (mut seen, mut last) = (Seen::default(), 0);
+    let (mut seen, mut last) = (Statistics::default(), 0);
     for _ in 0..changes {
         wire.push_back(exchange.change());
         match random.u32(0..1_000) {
-            // Lost, doubled, swapped, broken.
+            // Lose, duplicate, reorder or corrupt a frame.
             0..4 => _ = wire.pop_back(),
             4..8 => wire.extend(wire.back().cloned()),
             8..12 if wire.len() > 1 => {
@@ -197,7 +196,7 @@ fn a_book_that_is_live_is_the_exchanges() {
                 .for_each(|frame| *frame = frame.replace("delta_fp", "delta")),
             14..20 => wire.push_back(exchange.acknowledgement()),
             20 => wire.push_back(r#"{"type":"weather","sid":77,"seq":5,"msg":{}}"#.to_owned()),
-            // The subscription ends, or the connection with what was under way on it.
+            // End the subscription, or the connection including the frames in flight.
             21 => {
                 let code = if random.bool() { 10 } else { 25 };
                 wire.push_back(format!(
@@ -229,7 +228,7 @@ fn a_book_that_is_live_is_the_exchanges() {
             }
             _ => {}
         }
-        // The wire is read in bursts.
+        // Read the frames in bursts.
         if random.bool() {
             continue;
         }
@@ -251,18 +250,18 @@ fn a_book_that_is_live_is_the_exchanges() {
                 &mut seen,
             );
             for request in books.drain_snapshot_requests() {
-                wire.extend(exchange.answer(&request));
+                wire.extend(exchange.snapshot_reply(&request));
             }
         }
     }
     println!("{seen:?}");
-    assert!(seen.live > changes / 10, "books are mostly live: {seen:?}");
+    assert!(seen.live > changes / 10, "too few live books: {seen:?}");
     for reason in ["Gap", "Malformed", "SubscriptionEnded"] {
         assert!(seen.reasons.contains_key(reason), "{reason} in {seen:?}");
     }
-    // In calm weather all are live, and the same to the end.
+    // Without further faults, all books become live and correct.
     for request in books.drain_snapshot_requests() {
-        wire.extend(exchange.answer(&request));
+        wire.extend(exchange.snapshot_reply(&request));
     }
     wire.extend(exchange.subscribe());
     for text in wire {
@@ -285,7 +284,7 @@ fn check(
     last: u64,
     is_current: bool,
     random: &mut fastrand::Rng,
-    seen: &mut Seen,
+    seen: &mut Statistics,
 ) {
     for event in events {
         match event {
@@ -308,7 +307,7 @@ fn check(
             _ => {}
         }
     }
-    // Books of a subscription that is over are compared no more: the exchange has gone on.
+    // Books of an ended subscription cannot be compared: the exchange has moved on.
     if !is_current {
         return;
     }
@@ -327,7 +326,7 @@ fn check(
     }
 }
 
-/// Snapshot and changes of one market, by hand.
+/// Frames of one market.
 fn delta(seq: u64, count: &str) -> Frame {
     Frame::parse(&format!(
         r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"{count}","side":"yes"}}}}"#
@@ -358,7 +357,7 @@ fn held(books: &Books) -> Option<String> {
 }
 
 #[test]
-fn after_a_gap_a_book_goes_on_from_its_snapshot() {
+fn book_resumes_from_snapshot_after_gap() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     assert!(matches!(
         books.apply(&snapshot(1, "10"))[..],
@@ -382,21 +381,24 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
     assert_eq!(books.live("A"), None);
     let requests = books.drain_snapshot_requests();
     let [request] = &requests[..] else {
-        panic!("one request")
+        panic!("expected one request: {requests:?}")
     };
     assert_eq!(
         (request.sid, &request.market_tickers[..]),
         (1, &["A".to_owned()][..])
     );
-    assert!(books.drain_snapshot_requests().is_empty(), "asked once");
+    assert!(
+        books.drain_snapshot_requests().is_empty(),
+        "requested twice"
+    );
     books.request_again(request);
     assert_eq!(books.drain_snapshot_requests().len(), 1);
 
-    // A reply from before the gap does not heal the book, and leaves the count unchanged.
+    // A reply from before the gap neither restores the book nor resets the sequence.
     assert!(books.apply(&reply(2, "99")).is_empty());
     assert!(books.apply(&delta(4, "2")).is_empty());
     assert_eq!(held(&books), None);
-    // Numbered at the last change but one: that one is in it, and the last one is not.
+    // The snapshot is as of frame 3, so it includes the first buffered change but not the second.
     assert!(matches!(
         books.apply(&reply(3, "50"))[..],
         [BookEvent::Live { .. }]
@@ -407,12 +409,12 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
     assert_eq!(
         held(&books).unwrap(),
         "53.00",
-        "a repeated frame counts once"
+        "a repeated frame was applied twice"
     );
 }
 
 #[test]
-fn a_book_that_cannot_be_right_is_a_gap_too() {
+fn impossible_book_is_stale() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     let events = books.apply(&delta(2, "-11"));
@@ -450,7 +452,7 @@ fn a_book_that_cannot_be_right_is_a_gap_too() {
 }
 
 #[test]
-fn a_change_without_a_snapshot_is_asked_for() {
+fn change_without_snapshot_requests_one() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     let other = r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
@@ -466,11 +468,11 @@ fn a_change_without_a_snapshot_is_asked_for() {
         "{events:?}"
     );
     assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["B"]);
-    assert_eq!(held(&books).unwrap(), "10.00", "the other is live");
+    assert_eq!(held(&books).unwrap(), "10.00", "the other book is not live");
 }
 
 #[test]
-fn a_subscription_that_has_ended_is_not_asked() {
+fn ended_subscription_gets_no_snapshot_requests() {
     let over = r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"over"}}"#;
     let unsubscribed = r#"{"type":"unsubscribed","id":4,"sid":1,"seq":2}"#;
     for (end, expected, kept) in [
@@ -486,15 +488,15 @@ fn a_subscription_that_has_ended_is_not_asked() {
         );
         assert!(books.drain_snapshot_requests().is_empty());
         assert_eq!(held(&books), None);
-        // What nobody wants any more takes no room.
+        // A book that was unsubscribed is removed.
         assert_eq!(books.market_tickers().count(), kept);
         books.apply(&delta(3, "1"));
-        assert_eq!(held(&books), None, "nothing more comes of it");
+        assert_eq!(held(&books), None, "a later change revived the book");
     }
 }
 
 #[test]
-fn an_acknowledgement_without_a_list_is_an_empty_one() {
+fn acknowledgement_without_list_makes_books_stale() {
     for ok in [
         r#"{"type":"ok","id":7,"sid":1,"seq":2}"#,
         r#"{"type":"ok","id":7,"sid":1}"#,
@@ -515,53 +517,56 @@ fn an_acknowledgement_without_a_list_is_an_empty_one() {
         );
         assert!(
             books.drain_snapshot_requests().is_empty(),
-            "nothing would change it"
+            "a snapshot was requested although it could not help"
         );
     }
 }
 
 #[test]
-fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
-    let asked = |books: &mut Books| -> Vec<String> {
+fn lost_first_snapshots_are_requested() {
+    let requested = |books: &mut Books| -> Vec<String> {
         let requests = books.drain_snapshot_requests().into_iter();
         requests
             .flat_map(|request| request.market_tickers)
             .collect()
     };
-    // The first frame that comes is not the first there was.
+    // The first frame received is not the first one sent.
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
-    assert!(asked(&mut books).is_empty(), "they are on the way");
+    assert!(
+        requested(&mut books).is_empty(),
+        "requested snapshots that are in flight"
+    );
     books.apply(&snapshot(2, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
-    assert_eq!(asked(&mut books), ["B"]);
-    // One in between is lost.
+    assert_eq!(requested(&mut books), ["B"]);
+    // A frame in between is lost.
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
     books.apply(&snapshot(1, "10"));
-    assert!(asked(&mut books).is_empty());
+    assert!(requested(&mut books).is_empty());
     books.apply(&delta(3, "1"));
-    assert_eq!(asked(&mut books), ["A", "B"]);
-    // Over the next connection they are expected again.
+    assert_eq!(requested(&mut books), ["A", "B"]);
+    // After a reconnect, the snapshots are expected again.
     books.disconnected();
     books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
-    assert!(asked(&mut books).is_empty());
+    assert!(requested(&mut books).is_empty());
     books.apply(&snapshot(1, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     books.apply(&delta(3, "1"));
-    assert_eq!(asked(&mut books), ["A", "B"]);
-    // An acknowledgement has told of one whose snapshot then gets lost.
+    assert_eq!(requested(&mut books), ["A", "B"]);
+    // An acknowledgement lists a market whose snapshot is lost.
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     books.apply(&Frame::parse(
         r#"{"type":"ok","sid":1,"seq":2,"msg":{"market_tickers":["A","B"]}}"#,
     ));
     books.apply(&delta(4, "1"));
-    assert_eq!(asked(&mut books), ["A", "B"]);
+    assert_eq!(requested(&mut books), ["A", "B"]);
 }
 
 #[test]
-fn the_next_connection_counts_from_the_beginning() {
+fn sequence_restarts_with_next_connection() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     let snapshot = |seq| {
         Frame::parse(&format!(
@@ -579,7 +584,7 @@ fn the_next_connection_counts_from_the_beginning() {
 }
 
 #[test]
-fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
+fn removed_market_is_not_live() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     let read = |seq: u64, kind: &str, body: &str| {
         Frame::parse(&format!(
@@ -597,30 +602,30 @@ fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
     ));
     assert!(books.live("A").is_none() && books.live("B").is_some());
     assert!(books.drain_snapshot_requests().is_empty());
-    // Nor is it revived by the answer to a command: nothing would change it.
-    let answer = r#"{"type":"orderbook_snapshot","id":4,"sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m"}}"#;
-    assert!(books.apply(&Frame::parse(answer)).is_empty() && books.live("A").is_none());
-    // A list that is empty may mean that all are gone; what is not is asked for with its next change.
+    // A reply to a snapshot command does not revive it, because no changes would follow.
+    let snapshot_reply = r#"{"type":"orderbook_snapshot","id":4,"sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m"}}"#;
+    assert!(books.apply(&Frame::parse(snapshot_reply)).is_empty() && books.live("A").is_none());
+    // An empty list may mean that no market is left. A market that still changes is requested again.
     books.apply(&read(5, "ok", r#"{"market_tickers":[]}"#));
     assert!(books.live("B").is_none() && books.drain_snapshot_requests().is_empty());
     let change = r#"{"market_ticker":"B","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}"#;
     books.apply(&read(6, "orderbook_delta", change));
     assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["B"]);
-    let answer = answer
+    let snapshot_reply = snapshot_reply
         .replace(r#""A""#, r#""B""#)
         .replace(r#""seq":4"#, r#""seq":7"#);
-    books.apply(&Frame::parse(&answer));
+    books.apply(&Frame::parse(&snapshot_reply));
     assert!(books.live("B").is_some());
-    // What is not known may be a change.
+    // An unknown message may be a change.
     books.apply(&read(8, "orderbook_delta_of_tomorrow", "{}"));
     assert!(books.live("B").is_none());
-    // Numbers without an end do not overflow.
+    // The largest sequence number does not overflow.
     books.apply(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
     books.apply(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
 }
 
 #[test]
-fn a_number_that_cannot_be_does_not_stop_a_subscription() {
+fn impossible_sequence_number_does_not_stop_subscription() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     let events = books.apply(&delta(u64::MAX, "1"));
@@ -629,7 +634,7 @@ fn a_number_that_cannot_be_does_not_stop_a_subscription() {
         "{events:?}"
     );
     assert_eq!(books.drain_snapshot_requests().len(), 1);
-    // The numbers go on as they were: what came in between is not known.
+    // The sequence continues as before. What came in between is unknown.
     books.apply(&delta(3, "1"));
     assert_eq!(books.live("A"), None);
     assert_eq!(books.drain_snapshot_requests().len(), 1);
@@ -639,7 +644,7 @@ fn a_number_that_cannot_be_does_not_stop_a_subscription() {
 }
 
 #[test]
-fn a_first_snapshot_that_cannot_be_read_is_asked_for() {
+fn malformed_first_snapshot_is_requested_again() {
     let mut books = Books::with_mode(PriceMode::NoPrices);
     for (seq, broken) in [
         r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"a","yes_dollars_fp":[["much","1.00"]]}}"#,
@@ -654,29 +659,29 @@ fn a_first_snapshot_that_cannot_be_read_is_asked_for() {
     }
     books.apply(&snapshot(3, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
-    // The answer to a command of the user's own is of no subscription.
-    let answer = r#"{"type":"orderbook_snapshot","id":7,"sid":1,"seq":4,"msg":{"market_ticker":"C","market_id":"c","yes_dollars_fp":[["much","1.00"]]}}"#;
-    books.apply(&Frame::parse(answer));
-    let asked: Vec<_> = books
+    // A reply to a command of the user's own belongs to no subscription.
+    let snapshot_reply = r#"{"type":"orderbook_snapshot","id":7,"sid":1,"seq":4,"msg":{"market_ticker":"C","market_id":"c","yes_dollars_fp":[["much","1.00"]]}}"#;
+    books.apply(&Frame::parse(snapshot_reply));
+    let requested: Vec<_> = books
         .drain_snapshot_requests()
         .into_iter()
         .flat_map(|request| request.market_tickers)
         .collect();
-    assert!(!asked.contains(&"C".to_owned()), "{asked:?}");
+    assert!(!requested.contains(&"C".to_owned()), "{requested:?}");
 }
 
 #[test]
-fn what_has_no_place_makes_books_stale() {
+fn unattributable_frames_make_books_stale() {
     let snapshot = Frame::parse(
         r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"m"}}"#,
     );
     for broken in [
-        // Half a frame; one without a number; and one that is no change, and over.
+        // A truncated frame, frames without `seq`, and the end of the subscription.
         r#"{"type":"orderbook_delta","sid":1,"se"#,
         r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
         r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A"}}"#,
         r#"{"type":"unsubscribed","id":3,"sid":1}"#,
-        // And some without the number of their subscription.
+        // Frames without `sid`.
         r#"{"type":"orderbook_delta","seq":2,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
         r#"{"type":"error","msg":{"code":25,"msg":"overflow"}}"#,
     ] {

@@ -1,9 +1,10 @@
 //! Live books against a model of the exchange, frame by frame.
 //!
-//! The model sends hostile frames: lost ones, restarts of the count, repeats, clocks that fall, snapshots that are late, lost or invalid,
-//! buffers that overflow, and actions that cross in between. A live book must be the model's book at that frame.
+//! The model sends faulty sequences: lost and repeated frames, restarts of the sequence, clocks that fall, snapshots that are late,
+//! lost or invalid, buffer overflows, and actions that cross the book temporarily. After every frame, each live book must equal
+//! the model's.
 //!
-//! 500 seeds by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
+//! 500 seeds run by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
 
 use std::{collections::VecDeque, env, ops::Range};
 
@@ -16,7 +17,7 @@ use crate::ws_target::{
 const MARKETS: usize = 3;
 const STEPS: usize = 250;
 
-/// A frame, and the books of all markets when it was made.
+/// A frame, and the books of all markets at the time it was sent.
 struct Sent {
     text: String,
     truth: Vec<OrderBook>,
@@ -27,15 +28,15 @@ struct Exchange {
     style: Style,
     has_clock: bool,
     seq: u64,
-    /// Number of the frame that the client received last.
+    /// Number of the last frame that the client received.
     delivered: u64,
     books: Vec<OrderBook>,
     clocks: Vec<i64>,
     wire: VecDeque<Sent>,
-    /// Replies that are made and not sent yet.
+    /// Replies that have not been sent yet.
     late: VecDeque<String>,
     last_id: u64,
-    /// Frames were lost, and none came since that shows it.
+    /// `true` if frames were lost and no later frame reveals it.
     has_hidden_loss: bool,
 }
 
@@ -71,7 +72,7 @@ impl Exchange {
         }
     }
 
-    /// One action: some changes with one clock, which cross at most in between.
+    /// Performs one action: changes with a shared clock, which may cross the book until the last of them.
     fn act(&mut self, market: usize) {
         self.clocks[market] += self.random.i64(1..4);
         for _ in 0..self.random.usize(1..4) {
@@ -89,7 +90,7 @@ impl Exchange {
             };
             self.change(market, side, price, count);
         }
-        // What crosses is taken out by the same action.
+        // The same action removes the levels that cross.
         while self.books[market].is_crossed() {
             let best = levels(&self.books[market], SIDES[0])[0];
             let count = -best.count.hundredths();
@@ -126,7 +127,7 @@ impl Exchange {
         )
     }
 
-    /// An unrequested snapshot of every market.
+    /// Sends an unrequested snapshot of every market.
     fn subscribe(&mut self) {
         for market in 0..MARKETS {
             self.seq += 1;
@@ -135,18 +136,18 @@ impl Exchange {
         }
     }
 
-    fn answer(&mut self, ticker: &str, is_calm: bool) {
+    fn reply(&mut self, ticker: &str, is_calm: bool) {
         let market: usize = ticker[1..].parse().unwrap();
         if self.has_hidden_loss {
-            // A reply may have an earlier number, so it shows no loss.
+            // A reply may carry an earlier number, so it does not reveal the loss.
             self.act(market);
         }
         self.last_id += 1;
         let id = self.last_id;
         match self.random.u8(..10) {
-            // Lost.
+            // The reply is lost.
             0 if !is_calm => {}
-            // Numbered as the last frame, now or later.
+            // The reply has the number of the last frame, and is sent now or later.
             1..4 if !is_calm => {
                 let envelope = format!(r#""id":{id},"sid":1,"seq":{}"#, self.seq);
                 let text = self.snapshot(market, &envelope, false);
@@ -166,16 +167,16 @@ impl Exchange {
 
     fn disturb(&mut self) {
         match self.random.u16(..160) {
-            // Lost.
+            // A frame is lost.
             0..4 => self.has_hidden_loss |= self.wire.pop_back().is_some(),
-            // Repeated.
+            // A frame is repeated.
             4..8 if !self.has_hidden_loss => {
                 if let Some(last) = self.wire.back() {
                     let text = last.text.clone();
                     self.send(text);
                 }
             }
-            // The count restarts, which loses what was on its way. The first frame must not look like the next one.
+            // The sequence restarts, which loses the frames in flight. The first frame must not look like the expected one.
             8..10 => {
                 self.wire.clear();
                 self.late.clear();
@@ -183,7 +184,7 @@ impl Exchange {
                 self.seq = restart + u64::from(restart == self.delivered);
                 self.has_hidden_loss = true;
             }
-            // Maintenance. A clock that falls to between the buffered changes of a book shows in the next change only.
+            // Maintenance resets the clocks. A clock that falls between the buffered changes of a book shows only in the next change.
             10 if self.random.bool() => self.clocks.fill(1),
             10 => {
                 for market in 0..MARKETS {
@@ -201,7 +202,7 @@ impl Exchange {
     }
 }
 
-/// Applies what is on the wire, and compares after every frame. Returns the number of live books seen.
+/// Applies the frames in flight and compares the books after each. Returns the number of live books compared.
 fn deliver(exchange: &mut Exchange, books: &mut Books, seed: u64) -> usize {
     let mut live = 0;
     while let Some(Sent { text, truth }) = exchange.wire.pop_front() {
@@ -233,7 +234,7 @@ fn run(seed: u64) -> (usize, usize) {
         exchange.act(market);
         exchange.disturb();
         if seed % 100 == 7 && step == STEPS / 2 {
-            // More than a stale book buffers, while nothing is answered.
+            // More changes than a stale book buffers, while no request gets a reply.
             exchange.seq += 1;
             for _ in 0..6_000 {
                 exchange.act(0);
@@ -243,7 +244,7 @@ fn run(seed: u64) -> (usize, usize) {
             live += deliver(&mut exchange, &mut books, seed);
             for request in books.drain_snapshot_requests() {
                 for ticker in request.market_tickers {
-                    exchange.answer(&ticker, false);
+                    exchange.reply(&ticker, false);
                 }
             }
         }
@@ -253,7 +254,7 @@ fn run(seed: u64) -> (usize, usize) {
             books.poll_timeouts(at);
         }
     }
-    // Without faults all books are live again. The first frame shows what was lost.
+    // Without further faults, all books become live. The first frame reveals what was lost.
     exchange.act(0);
     for _ in 0..60 {
         live += deliver(&mut exchange, &mut books, seed);
@@ -262,7 +263,7 @@ fn run(seed: u64) -> (usize, usize) {
         }
         for request in books.drain_snapshot_requests() {
             for ticker in request.market_tickers {
-                exchange.answer(&ticker, true);
+                exchange.reply(&ticker, true);
             }
         }
     }
@@ -287,5 +288,5 @@ fn live_books_equal_the_exchanges_at_every_frame() {
         steps += of;
     }
     println!("{live} comparisons of live books in {steps} steps");
-    assert!(live > steps, "books are mostly live: {live} of {steps}");
+    assert!(live > steps, "too few live books: {live} in {steps} steps");
 }

@@ -1,4 +1,4 @@
-//! The rules by which a book is live, one by one: see the tables of `kalshi_core::ws::sequence`.
+//! The rules that decide if a book is live, in the order of the tables of `kalshi_core::ws::sequence`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use kalshi_sdk::{
 };
 use tokio::time::Instant;
 
-/// A frame of subscription 1.
+/// Returns a frame about market A.
 fn frame(envelope: &str, body: &str) -> Frame {
     Frame::parse(&format!(
         r#"{{{envelope},"msg":{{"market_ticker":"A","market_id":"m"{body}}}}}"#
@@ -27,7 +27,7 @@ fn change(seq: u64, clock: impl Into<Option<i64>>, side: &str, price: &str, coun
     )
 }
 
-/// A change of the YES bids at 0.40.
+/// Returns a change of the YES bids at 0.40.
 fn delta(seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
     change(seq, clock, "yes", "0.40", count)
 }
@@ -40,7 +40,7 @@ fn levels(envelope: &str, clock: Option<i64>, yes: &str, no: &str) -> Frame {
     )
 }
 
-/// A snapshot with YES bids at 0.40 only.
+/// Returns a snapshot with YES bids at 0.40 only.
 fn snapshot(seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
     let envelope = format!(r#""sid":1,"seq":{seq}"#);
     levels(
@@ -51,7 +51,7 @@ fn snapshot(seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
     )
 }
 
-/// The same in reply to a command.
+/// Returns the same snapshot as the reply to a command.
 fn reply(id: u64, seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
     let envelope = format!(r#""id":{id},"sid":1,"seq":{seq}"#);
     levels(
@@ -88,7 +88,7 @@ fn requested(books: &mut Books) -> bool {
 }
 
 #[test]
-fn changes_after_a_restart_of_the_count_are_not_ignored() {
+fn restart_of_sequence_is_a_gap() {
     let mut books = books();
     books.apply(&snapshot(100, None, "10"));
     let gap = StaleReason::Gap {
@@ -105,7 +105,7 @@ fn changes_after_a_restart_of_the_count_are_not_ignored() {
 }
 
 #[test]
-fn other_frame_with_the_last_number_is_a_gap() {
+fn different_frame_with_last_number_is_a_gap() {
     let mut books = books();
     books.apply(&snapshot(1, None, "10"));
     books.apply(&delta(2, None, "1"));
@@ -119,7 +119,7 @@ fn other_frame_with_the_last_number_is_a_gap() {
 }
 
 #[test]
-fn reply_with_an_earlier_number_leaves_count_and_live_book_unchanged() {
+fn reply_with_earlier_number_leaves_live_book_unchanged() {
     let mut books = books();
     books.apply(&snapshot(1, None, "10"));
     books.apply(&delta(2, None, "1"));
@@ -127,7 +127,7 @@ fn reply_with_an_earlier_number_leaves_count_and_live_book_unchanged() {
     assert!(books.apply(&reply(7, 2, None, "11")).is_empty());
     books.apply(&delta(4, None, "1"));
     assert_eq!(held(&books).unwrap(), "13.00");
-    // A book that became stale after that place is not healed.
+    // A snapshot from before the gap does not restore the book.
     books.apply(&delta(9, None, "1"));
     books.apply(&delta(10, None, "1"));
     assert!(books.apply(&reply(8, 8, None, "99")).is_empty());
@@ -136,17 +136,17 @@ fn reply_with_an_earlier_number_leaves_count_and_live_book_unchanged() {
 }
 
 #[test]
-fn changes_buffered_before_a_snapshot_are_ordered_by_its_clock() {
+fn buffered_changes_are_applied_by_clock_of_snapshot() {
     let mut books = books();
     books.apply(&snapshot(1, 10, "10"));
     books.apply(&delta(3, 12, "1"));
     books.apply(&delta(4, 13, "2"));
     books.apply(&delta(5, 14, "4"));
     books.apply(&delta(6, 15, "8"));
-    // Numbered behind all of them, it has the first two.
+    // The snapshot follows all of them, but by its clock it includes only the first two.
     books.apply(&snapshot(7, 13, "100"));
     assert_eq!(held(&books).unwrap(), "112.00");
-    // Without clocks the number decides.
+    // Without clocks the sequence number decides.
     let mut books = self::books();
     books.apply(&snapshot(1, None, "10"));
     books.apply(&delta(3, None, "1"));
@@ -156,7 +156,7 @@ fn changes_buffered_before_a_snapshot_are_ordered_by_its_clock() {
 }
 
 #[test]
-fn change_at_or_below_the_clock_of_the_snapshot_makes_the_book_stale() {
+fn change_at_or_below_clock_of_snapshot_makes_book_stale() {
     for got in [9, 10] {
         let mut books = books();
         books.apply(&snapshot(1, 10, "10"));
@@ -178,23 +178,23 @@ fn changes_of_one_action_share_a_clock() {
 }
 
 #[test]
-fn snapshot_with_a_lower_clock_needs_a_second_one() {
+fn snapshot_with_lower_clock_needs_confirmation() {
     let mut books = books();
     books.apply(&snapshot(1, 1_000, "10"));
-    // Maintenance: the clock falls.
+    // During maintenance the clock falls.
     stale(&mut books, &delta(2, 5, "1"));
     assert!(requested(&mut books));
     books.apply(&reply(1, 3, 5, "11"));
     assert_eq!(held(&books), None);
-    // One that was not requested afterwards confirms nothing.
+    // An unrequested snapshot is no confirmation.
     books.apply(&snapshot(4, 5, "11"));
     assert_eq!(held(&books), None);
     books.apply(&delta(5, 6, "3"));
     assert!(requested(&mut books));
-    // The second one is not the first one and the change in between.
+    // The second snapshot does not equal the first one plus the change in between.
     books.apply(&reply(2, 6, 6, "11"));
     assert_eq!(held(&books), None);
-    assert!(!requested(&mut books), "with back-off");
+    assert!(!requested(&mut books), "requested without backoff");
     books.poll_timeouts(books.next_timeout().unwrap());
     assert!(requested(&mut books));
     books.apply(&delta(7, 7, "3"));
@@ -205,7 +205,7 @@ fn snapshot_with_a_lower_clock_needs_a_second_one() {
 }
 
 #[test]
-fn live_book_with_a_snapshot_of_a_lower_clock_is_stale() {
+fn snapshot_with_lower_clock_makes_live_book_stale() {
     let mut books = books();
     books.apply(&snapshot(1, 10, "10"));
     let earlier = StaleReason::EarlierSnapshot {
@@ -219,7 +219,7 @@ fn live_book_with_a_snapshot_of_a_lower_clock_is_stale() {
 }
 
 #[test]
-fn snapshot_from_before_an_overflow_heals_no_book() {
+fn snapshot_from_before_overflow_restores_no_book() {
     let mut books = books();
     books.apply(&snapshot(1, None, "10"));
     books.apply(&delta(3, None, "1"));
@@ -227,7 +227,7 @@ fn snapshot_from_before_an_overflow_heals_no_book() {
     for seq in 4..=10_050 {
         books.apply(&delta(seq, None, "1"));
     }
-    assert!(requested(&mut books), "once more");
+    assert!(requested(&mut books), "not requested again");
     for seq in [3, 5_000, 10_002] {
         books.apply(&reply(seq, seq, None, "11"));
         assert_eq!(held(&books), None, "{seq}");
@@ -237,7 +237,7 @@ fn snapshot_from_before_an_overflow_heals_no_book() {
 }
 
 #[test]
-fn invalid_snapshot_is_not_applied_and_requested_with_back_off() {
+fn invalid_snapshot_is_requested_again_with_backoff() {
     let price = |price: &str| price.parse::<Dollars>().unwrap();
     for (yes, no, error) in [
         (
@@ -288,7 +288,7 @@ fn invalid_snapshot_is_not_applied_and_requested_with_back_off() {
         let mut pauses = Vec::new();
         for seq in 3..6 {
             books.apply(&invalid(seq));
-            assert!(!requested(&mut books), "not immediately");
+            assert!(!requested(&mut books), "requested without backoff");
             let at = books.next_timeout().unwrap();
             pauses.push((at - Instant::now()).as_secs_f32().round());
             books.poll_timeouts(at);
@@ -301,7 +301,7 @@ fn invalid_snapshot_is_not_applied_and_requested_with_back_off() {
 }
 
 #[test]
-fn change_outside_the_prices_of_a_contract_makes_the_book_stale() {
+fn price_out_of_range_makes_book_stale() {
     for price in ["0.00", "1.00", "1.01"] {
         let mut books = books();
         books.apply(&snapshot(1, 10, "10"));
@@ -313,7 +313,7 @@ fn change_outside_the_prices_of_a_contract_makes_the_book_stale() {
 }
 
 #[test]
-fn book_that_crosses_within_an_action_is_withheld() {
+fn book_crossed_within_an_action_is_withheld() {
     let mut books = books();
     books.apply(&snapshot(1, 10, "10"));
     // One action moves through the bid at 0.40.
@@ -333,7 +333,7 @@ fn book_that_crosses_within_an_action_is_withheld() {
 }
 
 #[test]
-fn book_that_is_crossed_when_the_clock_moves_is_stale() {
+fn book_still_crossed_when_clock_moves_is_stale() {
     let mut books = books();
     books.apply(&snapshot(1, 10, "10"));
     books.apply(&change(2, 11, "no", "0.60", "5"));
@@ -345,7 +345,7 @@ fn book_that_is_crossed_when_the_clock_moves_is_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn book_that_is_crossed_for_50_ms_is_stale() {
+async fn book_crossed_for_50_ms_is_stale() {
     let mut books = books();
     books.apply(&snapshot(1, None, "10"));
     books.apply(&change(2, None, "no", "0.60", "5"));
@@ -363,7 +363,7 @@ async fn book_that_is_crossed_for_50_ms_is_stale() {
         ),
         "{events:?}"
     );
-    // Without a poll, the next change judges it.
+    // Without a poll, the next change triggers the check.
     books.apply(&snapshot(3, None, "10"));
     books.apply(&change(4, None, "no", "0.60", "5"));
     tokio::time::advance(Duration::from_millis(50)).await;
@@ -397,17 +397,20 @@ fn no_levels_at_yes_prices_are_converted() {
 }
 
 #[test]
-fn frames_of_an_unknown_price_mode_are_not_applied() {
+fn frames_with_unknown_price_mode_are_not_applied() {
     let mut books = Books::new();
     let reason = stale(&mut books, &snapshot(1, 10, "10"));
     assert_eq!(reason, StaleReason::UnknownPriceMode);
     assert!(books.apply(&delta(2, 11, "1")).is_empty());
-    assert!(!requested(&mut books), "a snapshot would not help");
+    assert!(
+        !requested(&mut books),
+        "requested although a snapshot would not help"
+    );
     books.register_with_mode(1, PriceMode::NoPrices, ["A"]);
     assert!(requested(&mut books));
     books.apply(&reply(1, 3, 11, "11"));
     assert_eq!(held(&books).unwrap(), "11.00");
-    // A second mode on the same connection.
+    // A second mode on the same connection makes the mode of its frames unknown.
     books.register_with_mode(2, PriceMode::YesPrices, ["B"]);
     let reason = stale(&mut books, &delta(4, 12, "1"));
     assert_eq!(reason, StaleReason::UnknownPriceMode);
@@ -418,7 +421,7 @@ fn frames_of_an_unknown_price_mode_are_not_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn snapshot_that_does_not_come_is_requested_with_back_off() {
+async fn missing_snapshot_is_requested_with_backoff() {
     let mut books = Books::new();
     books.register_with_mode(1, PriceMode::NoPrices, ["A"]);
     let (mut waits, mut overdue) = (Vec::new(), Vec::new());
@@ -452,7 +455,7 @@ async fn merged_subscription_without_snapshots_requests_them() {
 }
 
 #[test]
-fn each_cause_has_its_reason() {
+fn each_cause_has_its_stale_reason() {
     for (text, expected) in [
         (
             r#"{"type":"orderbook_delta","seq":2,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
@@ -498,7 +501,7 @@ fn each_cause_has_its_reason() {
 }
 
 #[test]
-fn late_frame_of_an_ended_subscription_makes_no_book_live() {
+fn late_frame_of_ended_subscription_makes_no_book_live() {
     for end in [
         r#"{"type":"error","sid":1,"seq":3,"msg":{"code":25,"msg":"overflow"}}"#,
         r#"{"type":"unsubscribed","id":4,"sid":1,"seq":3}"#,
@@ -515,7 +518,7 @@ fn late_frame_of_an_ended_subscription_makes_no_book_live() {
             assert_eq!(books.apply(&late)[..], []);
             assert!(books.live("A").is_none(), "{end}");
         }
-        // A new subscription with the same number counts from 1.
+        // A new subscription with the same sid starts its sequence at 1.
         books.apply(&snapshot(1, 60, "7.00"));
         assert!(books.live("A").is_some(), "{end}");
     }

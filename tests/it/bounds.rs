@@ -1,4 +1,4 @@
-//! What a hostile or broken server cannot make a client do: fill the memory, or spin.
+//! Bounds on the memory and time that a hostile or broken server can cost the client.
 
 use std::{
     sync::Arc,
@@ -50,13 +50,13 @@ async fn endless_body_is_an_error_that_names_the_limit() {
         text.contains("33554432 bytes") && text.contains("max_body_bytes"),
         "{text}"
     );
-    // A read is not repeated either: the next body would be as long.
+    // Reads are not retried either, because the next body would be as long.
     assert_eq!((exchange.count(), error.attempts()), (1, 1));
     exchange.all_closed().await;
 }
 
 #[tokio::test]
-async fn limit_is_the_longest_body_that_is_read() {
+async fn body_is_read_up_to_the_limit() {
     for length in [BALANCE.len(), 3 * MIB + 17] {
         let exchange =
             Exchange::start(move |_| Reply::Answer(200, Vec::new(), padded(BALANCE, length))).await;
@@ -76,7 +76,7 @@ async fn limit_is_the_longest_body_that_is_read() {
 }
 
 #[tokio::test]
-async fn write_with_a_body_over_the_limit_has_an_unknown_outcome() {
+async fn write_with_body_over_the_limit_is_unknown() {
     let exchange = Exchange::start(|_| Reply::Endless(201, b"{".to_vec())).await;
     let client = builder(&exchange).max_body_bytes(1_000).build().unwrap();
     let order = types::CreateOrderV2Request::builder()
@@ -89,7 +89,7 @@ async fn write_with_a_body_over_the_limit_has_an_unknown_outcome() {
         .client_order_id("mine");
     let order = types::CreateOrderV2Request::try_from(order).unwrap();
     let OrderOutcome::Unknown(unknown) = client.orders().place(order).await.unwrap() else {
-        panic!("the exchange may have placed it")
+        panic!("expected an unknown outcome, because the exchange may have placed the order")
     };
     let text = unknown.error().to_string();
     assert!(text.contains("the exchange may have acted on it"), "{text}");
@@ -97,7 +97,7 @@ async fn write_with_a_body_over_the_limit_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn rejection_is_read_up_to_its_limit() {
+async fn error_body_is_read_up_to_its_limit() {
     let rejection = r#"{"error":{"code":"insufficient_balance","message":"no"}}"#;
     let exchange = Exchange::start(move |request| match request.number {
         0 => Reply::Endless(400, rejection.as_bytes().to_vec()),
@@ -105,7 +105,7 @@ async fn rejection_is_read_up_to_its_limit() {
         _ => Reply::Answer(400, Vec::new(), padded(rejection, 64 * 1024)),
     })
     .await;
-    // Rejections have a limit of their own.
+    // The limit of error responses is independent of `max_body_bytes`.
     let client = builder(&exchange).max_body_bytes(1).build().unwrap();
     for code in [None, None, Some("insufficient_balance")] {
         let error = client.get_balance().send().await.unwrap_err();
@@ -113,7 +113,7 @@ async fn rejection_is_read_up_to_its_limit() {
         assert_eq!((api.status().as_u16(), api.code()), (400, code));
         assert!(api.message().unwrap().chars().count() <= 200);
         if exchange.count() == 1 {
-            // A connection with the rest of a body on it is not used again.
+            // A connection with unread body bytes is not reused.
             exchange.all_closed().await;
         }
     }
@@ -138,8 +138,8 @@ async fn announced_length_allocates_nothing() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_end_take_bounded_memory() {
-    if !crate::common::is_alone("bounds::bodies_that_never_end_take_bounded_memory") {
+async fn endless_bodies_take_bounded_memory() {
+    if !crate::common::is_alone("bounds::endless_bodies_take_bounded_memory") {
         return;
     }
     let exchange = Exchange::start(|request| match request.number % 2 {
@@ -157,19 +157,19 @@ async fn bodies_that_never_end_take_bounded_memory() {
         client.get_balance().send().await.unwrap_err();
     }
     let Some((before, after)) = before.zip(peak_memory()) else {
-        println!("this system does not report the memory of a process: skipped");
+        println!("skipped: this system does not report the memory of a process");
         return;
     };
     println!("{} MiB in {:?}", (after - before) / MIB, started.elapsed());
     assert!(after - before < 128 * MIB, "{} MiB", (after - before) / MIB);
 }
 
-/// A gzip member that becomes 258 bytes for 13 bits, and does not end.
+/// Returns an unterminated gzip stream that expands 13 bits to 258 bytes.
 #[cfg(feature = "gzip")]
 fn gzip_bomb(length: usize) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     let (mut bits, mut count) = (0_u64, 0);
-    // Not the last block, fixed codes; a space; then again and again: length 258, distance 1.
+    // A non-final block with fixed codes: a space, then repeatedly length 258 at distance 1.
     let symbols = std::iter::once((0b010, 3))
         .chain(std::iter::once((0b0000_1010, 8)))
         .chain(std::iter::repeat((0b0_0000_1010_0011, 13)));
@@ -190,8 +190,8 @@ fn gzip_bomb(length: usize) -> Vec<u8> {
 
 #[cfg(feature = "gzip")]
 #[tokio::test]
-async fn limit_counts_after_decompression() {
-    if !crate::common::is_alone("bounds::limit_counts_after_decompression") {
+async fn body_limit_applies_after_decompression() {
+    if !crate::common::is_alone("bounds::body_limit_applies_after_decompression") {
         return;
     }
     let bomb = gzip_bomb(2_000_000);
@@ -218,7 +218,7 @@ async fn limit_counts_after_decompression() {
     }
 }
 
-/// serde_json skips any depth under an unknown field, so only the search for the path meets it.
+/// serde_json skips unknown fields of any depth, so only the search for the path sees the nesting.
 #[tokio::test]
 async fn deep_nesting_is_an_error_in_linear_time() {
     let exchange = Exchange::start(|_| {
@@ -234,7 +234,7 @@ async fn deep_nesting_is_an_error_in_linear_time() {
     assert!(path.chars().count() <= 256);
     assert_eq!(error.body().unwrap().len(), 4_000_011);
     assert!(error.to_string().len() < 1_000 && format!("{error:?}").len() < 1_500);
-    // A search in quadratic time takes an hour.
+    // A quadratic search would take an hour.
     assert!(
         started.elapsed() < Duration::from_secs(60),
         "{:?}",
@@ -243,7 +243,7 @@ async fn deep_nesting_is_an_error_in_linear_time() {
 }
 
 #[tokio::test]
-async fn undecodable_body_is_kept_and_not_printed() {
+async fn undecodable_body_is_kept_but_not_printed() {
     let long = json!({ "balance": "x", "secret": "s".repeat(5_000) }).to_string();
     let sent = long.clone();
     let exchange = Exchange::start(move |request: &Received| match request.method.as_str() {
@@ -259,7 +259,7 @@ async fn undecodable_body_is_kept_and_not_printed() {
     assert_eq!(error.body().unwrap(), long.as_bytes());
     assert!(!error.is_row() && error.decode_path() == Some("$.balance"));
     assert!(!format!("{error} {error:?}").contains(&"s".repeat(200)));
-    // The operation returns a key, even if this one does not look like one.
+    // The response of this operation contains a private key, so no part of the body is printed.
     let request = client.generate_api_key();
     let body = types::GenerateApiKeyRequest::builder().name("n");
     let error = request.body(body).send().await.unwrap_err();
@@ -271,7 +271,7 @@ async fn undecodable_body_is_kept_and_not_printed() {
 }
 
 #[tokio::test]
-async fn retry_after_date_is_read_by_the_clock_of_the_exchange() {
+async fn retry_after_date_is_relative_to_clock_of_exchange() {
     let hour = Duration::from_secs(3_600);
     let exchange = Exchange::start(move |request| {
         let now = SystemTime::now() + hour;
@@ -284,7 +284,7 @@ async fn retry_after_date_is_read_by_the_clock_of_the_exchange() {
         }
     })
     .await;
-    // Ours is an hour behind.
+    // The local clock is an hour behind.
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap();
@@ -294,7 +294,7 @@ async fn retry_after_date_is_read_by_the_clock_of_the_exchange() {
         .retry(RetryPolicy::none())
         .build()
         .unwrap();
-    // By the date of the response, and then by the skew learnt from it.
+    // First by the date of the response, then by the skew estimated from earlier dates.
     for _ in 0..4 {
         let error = client.get_balance().send().await.unwrap_err();
         let wait = error.api().unwrap().retry_after().unwrap().as_secs();
@@ -310,7 +310,7 @@ mod websocket {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
-    fn frame_of_any_depth_is_malformed_in_linear_time() {
+    fn deeply_nested_frame_is_malformed_in_linear_time() {
         let lists = "[".repeat(2_000_000);
         let started = Instant::now();
         for text in [
@@ -321,12 +321,12 @@ mod websocket {
             lists.clone(),
         ] {
             let Message::Malformed(malformed) = Frame::parse(&text).message else {
-                panic!("a frame that is not whole")
+                panic!("expected a malformed message")
             };
             assert!(malformed.path.chars().count() <= 256 + "$.msg".len());
             assert!(malformed.reason.chars().count() <= 200);
         }
-        // A search in quadratic time takes half an hour.
+        // A quadratic search would take half an hour.
         assert!(
             started.elapsed() < Duration::from_secs(120),
             "{:?}",
@@ -335,7 +335,7 @@ mod websocket {
     }
 
     #[tokio::test]
-    async fn endless_rejection_of_a_handshake_is_cut() {
+    async fn endless_handshake_rejection_is_truncated() {
         let exchange = scripted_server::Exchange::new().await;
         let reject = async {
             let mut tcp = exchange.accept_tcp().await;
@@ -345,7 +345,7 @@ mod websocket {
             }
             let head = b"HTTP/1.1 403 No\r\n\r\n{\"error\":{\"code\":\"x\"}}";
             tcp.write_all(head).await.unwrap();
-            // Until the client has read enough.
+            // Send until the client closes the connection.
             while tcp.write_all(&[b' '; 10_000]).await.is_ok() {}
         };
         let (connection, ()) = tokio::join!(exchange.client.websocket().connect(), reject);
@@ -358,7 +358,7 @@ mod websocket {
     }
 
     #[tokio::test]
-    async fn message_over_the_limit_ends_the_connection() {
+    async fn message_over_the_limit_closes_the_connection() {
         let exchange = scripted_server::Exchange::new().await;
         let connecting = exchange.client.websocket().max_message_bytes(10_000);
         let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
@@ -385,7 +385,7 @@ mod websocket {
             .iter()
             .filter(|event| matches!(event, Event::Message(_)));
         assert_eq!(messages.count(), 1);
-        // The exchange reads why.
+        // The close frame gives the reason.
         match peer.control().await {
             Some(tokio_tungstenite::tungstenite::Message::Close(Some(frame))) => {
                 assert_eq!(u16::from(frame.code), 1009);
@@ -395,12 +395,12 @@ mod websocket {
     }
 
     #[tokio::test]
-    async fn message_over_16_mib_ends_the_connection() {
+    async fn message_over_16_mib_closes_the_connection() {
         let exchange = scripted_server::Exchange::new().await;
         let (connection, mut peer) =
             tokio::join!(exchange.client.websocket().connect(), exchange.accept());
         let mut connection = connection.unwrap();
-        // The header announces the length, which is enough.
+        // The length in the header is enough.
         let mut header = vec![0x81, 127];
         header.extend((16_u64 * 1_024 * 1_024 + 1).to_be_bytes());
         let tcp = peer.socket.get_mut();

@@ -1,4 +1,4 @@
-//! Which changes take tokens ahead of the other writes that wait.
+//! Changes that take rate limit tokens ahead of other waiting writes.
 
 use kalshi_sdk::{
     Client, Credentials, Dollars, OutcomeSide,
@@ -13,7 +13,7 @@ use crate::common::{
     key,
 };
 
-/// It is a cancel, and orders that open more must not delay it.
+/// A decrease to zero is a cancel, so orders that add exposure must not delay it.
 #[tokio::test]
 async fn decrease_to_zero_goes_ahead_of_other_writes() {
     let rejection = json!({ "error": { "code": "invalid_order", "message": "no" } });
@@ -35,7 +35,7 @@ async fn decrease_to_zero_goes_ahead_of_other_writes() {
         let request = orders.decrease(OrderRef::new("o1"), Decrease::To(count.into()));
         request.into_future()
     };
-    // Takes all tokens; the others wait in the order in which they are polled.
+    // The first order takes all tokens. The others queue in the order in which they are polled.
     _ = place("first").await.unwrap();
     let (second, to_one, to_zero) = tokio::join!(place("second"), decrease(1), decrease(0));
     _ = (second.unwrap(), to_one.unwrap(), to_zero.unwrap());

@@ -1,4 +1,4 @@
-//! The client between a call and its answer: credentials, timeouts, refusals in every wording, decode errors, redirects.
+//! Client behaviour between a request and its result: credentials, timeouts, error responses, decode errors and redirects.
 
 use std::{
     error::Error as _,
@@ -16,7 +16,7 @@ use kalshi_sdk::{
 use serde_json::json;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-/// A server of one connection, answered by `serve`.
+/// Starts a server that accepts one connection, reads the request head and runs `serve`.
 fn raw_server(serve: impl FnOnce(&mut std::net::TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -33,7 +33,7 @@ fn raw_server(serve: impl FnOnce(&mut std::net::TcpStream) + Send + 'static) -> 
     base
 }
 
-fn client_of(base: &str) -> kalshi_sdk::ClientBuilder {
+fn builder_for(base: &str) -> kalshi_sdk::ClientBuilder {
     Client::builder()
         .retry(RetryPolicy::none())
         .environment(environment(base))
@@ -43,7 +43,7 @@ fn client_of(base: &str) -> kalshi_sdk::ClientBuilder {
 }
 
 #[tokio::test]
-async fn public_operations_work_without_credentials_and_private_ones_say_so() {
+async fn private_operations_need_credentials_and_public_ones_do_not() {
     let server = Server::start().await;
     server.answer(
         200,
@@ -75,12 +75,12 @@ async fn public_operations_work_without_credentials_and_private_ones_say_so() {
 }
 
 #[tokio::test]
-async fn no_answer_in_time_is_a_timeout_that_may_have_acted() {
+async fn timed_out_request_may_have_reached_exchange() {
     let base = raw_server(|stream| {
-        // Answers nothing until the client has gone.
+        // Sends nothing until the client closes the connection.
         let _ = stream.read(&mut [0; 16]);
     });
-    let client = client_of(&base)
+    let client = builder_for(&base)
         .timeout(Duration::from_millis(50))
         .build()
         .unwrap();
@@ -99,13 +99,13 @@ async fn no_answer_in_time_is_a_timeout_that_may_have_acted() {
 }
 
 #[tokio::test]
-async fn an_answer_that_stops_halfway_may_have_acted() {
+async fn truncated_response_may_have_reached_exchange() {
     let base = raw_server(|stream| {
         stream
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"bal")
             .unwrap()
     });
-    let error = client_of(&base)
+    let error = builder_for(&base)
         .build()
         .unwrap()
         .get_balance()
@@ -119,9 +119,9 @@ async fn an_answer_that_stops_halfway_may_have_acted() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_may_have_acted() {
+async fn closed_connection_may_have_reached_exchange() {
     let base = raw_server(|_| {});
-    let error = client_of(&base)
+    let error = builder_for(&base)
         .build()
         .unwrap()
         .get_balance()
@@ -135,11 +135,11 @@ async fn a_connection_that_is_reset_may_have_acted() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_sent_nothing() {
+async fn refused_connection_did_not_reach_exchange() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let client = client_of(&base).build().unwrap();
+    let client = builder_for(&base).build().unwrap();
     let error = client
         .get_fills()
         .ticker("KXPRIVATE")
@@ -154,7 +154,7 @@ async fn a_refused_connection_sent_nothing() {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_its_status_in_every_wording() {
+async fn error_response_keeps_status_for_every_body() {
     let server = Server::start().await;
     for (status, body, code, message) in [
         (
@@ -201,7 +201,7 @@ async fn a_refusal_keeps_its_status_in_every_wording() {
 }
 
 #[tokio::test]
-async fn rejection_by_a_proxy_is_no_matter_of_keys() {
+async fn forbidden_response_of_proxy_is_not_an_auth_error() {
     let server = Server::start().await;
     for (body, is_auth) in [
         (r#"{"error":{"code":"permission_denied"}}"#, true),
@@ -217,14 +217,14 @@ async fn rejection_by_a_proxy_is_no_matter_of_keys() {
 }
 
 #[tokio::test]
-async fn a_refusal_inside_a_success_is_an_error() {
+async fn error_in_success_response_is_an_error() {
     let server = Server::start().await;
     for body in [
         r#"{"error":{"code":"deprecated_v1_order_endpoint","message":"gone"}}"#,
         r#"{"error":"gone"}"#,
     ] {
         server.answer_raw(200, body.as_bytes(), "application/json");
-        // Without the check, both answers would decode: an empty object, and an empty page.
+        // Without the check, both bodies would decode: as an empty object and as an empty page.
         let error = server
             .client
             .reset_order_group()
@@ -241,7 +241,7 @@ async fn a_refusal_inside_a_success_is_an_error() {
 }
 
 #[tokio::test]
-async fn decode_errors_show_a_short_piece_of_the_body() {
+async fn decode_errors_show_short_excerpt_of_body() {
     let server = Server::start().await;
     for body in [
         "\u{20ac}".repeat(5_000),
@@ -259,7 +259,7 @@ async fn decode_errors_show_a_short_piece_of_the_body() {
         let shown = text.split_once("; body: ").unwrap().1;
         assert!(shown.chars().count() <= 200, "{}", shown.chars().count());
         assert!(text.chars().count() <= 600, "{text}");
-        // The text says it all.
+        // The message is complete, so there is no source.
         assert!(error.source().is_none());
     }
     server.answer_raw(200, b"\xff\xfe\xfd", "application/json");
@@ -275,7 +275,7 @@ async fn decode_errors_show_a_short_piece_of_the_body() {
 }
 
 #[tokio::test]
-async fn a_new_private_key_is_never_shown() {
+async fn generated_private_key_is_never_printed() {
     let server = Server::start().await;
     let pem =
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKeepThisOut\n-----END PRIVATE KEY-----";
@@ -286,14 +286,14 @@ async fn a_new_private_key_is_never_shown() {
             .body_map(|body| body.name("bot"))
     };
     server.answer(201, Some(json!({ "api_key_id": "id", "private_key": pem })));
-    let answer = call().send().await.unwrap();
-    assert_eq!(answer.private_key.expose(), pem);
-    assert!(!format!("{answer:?}").contains("KeepThisOut"));
+    let response = call().send().await.unwrap();
+    assert_eq!(response.private_key.expose(), pem);
+    assert!(!format!("{response:?}").contains("KeepThisOut"));
     server.answer(201, Some(json!({ "api_key_id": 7, "private_key": pem })));
     let error = call().send().await.unwrap_err();
     assert!(error.is_decode());
     assert!(!format!("{error} {error:?}").contains("KeepThisOut"));
-    // Also where it is the very text that does not decode.
+    // Not even if the key is in the field that fails to decode.
     server.answer(
         201,
         Some(json!({ "api_key_id": [pem], "private_key": pem })),
@@ -321,7 +321,7 @@ async fn redirects_are_not_followed() {
     assert!(other.server.received_requests().await.unwrap().is_empty());
 }
 
-/// Puts a line on record for each request, and sends it twice.
+/// Records the operation of each request and sends the request twice.
 struct Twice(Arc<Mutex<Vec<String>>>);
 
 impl reqwest_middleware::Middleware for Twice {
@@ -355,7 +355,7 @@ impl reqwest_middleware::Middleware for Twice {
 }
 
 #[tokio::test]
-async fn middleware_of_ones_own_wraps_the_signing_and_knows_the_operation() {
+async fn custom_middleware_wraps_signing_and_sees_operation() {
     let server = Server::start().await;
     server.answer(200, Some(json!({})));
     let seen = Arc::default();
@@ -376,13 +376,13 @@ async fn middleware_of_ones_own_wraps_the_signing_and_knows_the_operation() {
 }
 
 #[tokio::test]
-async fn an_attempt_before_the_last_counts_as_sent() {
-    // The first attempt is answered; for the second there is nobody to connect to.
+async fn earlier_attempt_may_have_reached_exchange() {
+    // The first attempt gets a response. The second finds no listener.
     let base = raw_server(|stream| {
-        let answer = b"HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        stream.write_all(answer).unwrap();
+        let response = b"HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(response).unwrap();
     });
-    let client = client_of(&base)
+    let client = builder_for(&base)
         .middleware(Twice(Arc::default()))
         .build()
         .unwrap();
@@ -393,7 +393,7 @@ async fn an_attempt_before_the_last_counts_as_sent() {
     );
 }
 
-/// Gives up on a first attempt after a moment, and makes another.
+/// Drops the first attempt after 100 ms and makes a second one.
 struct Impatient;
 
 #[async_trait::async_trait]
@@ -412,13 +412,13 @@ impl reqwest_middleware::Middleware for Impatient {
 }
 
 #[tokio::test]
-async fn an_attempt_that_was_given_up_may_have_arrived() {
+async fn dropped_attempt_may_have_reached_exchange() {
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
     let base = raw_server(move |_| {
-        // Holds the one connection until the test is over; by then the listener is gone.
+        // Keeps the connection open until the test ends. The listener is already closed.
         let _ = receiver.recv();
     });
-    let client = client_of(&base).middleware(Impatient).build().unwrap();
+    let client = builder_for(&base).middleware(Impatient).build().unwrap();
     let error = client.get_balance().send().await.unwrap_err();
     drop(sender);
     assert!(
@@ -428,7 +428,7 @@ async fn an_attempt_that_was_given_up_may_have_arrived() {
 }
 
 #[tokio::test]
-async fn a_full_bucket_was_not_processed_and_a_failure_may_have_been() {
+async fn rate_limited_request_was_not_processed() {
     let server = Server::start().await;
     for (status, not_processed) in [(429, true), (500, false), (404, false)] {
         server.answer(status, Some(json!({ "error": "no" })));
@@ -441,7 +441,7 @@ async fn a_full_bucket_was_not_processed_and_a_failure_may_have_been() {
 }
 
 #[tokio::test]
-async fn a_signer_that_hangs_does_not_outlast_the_call() {
+async fn hanging_signer_times_out() {
     struct Hanging;
 
     impl kalshi_sdk::auth::Signer for Hanging {
@@ -468,7 +468,7 @@ async fn a_signer_that_hangs_does_not_outlast_the_call() {
 }
 
 #[tokio::test]
-async fn a_client_of_ones_own_that_follows_redirects_is_found_out() {
+async fn redirect_followed_by_custom_http_client_is_an_error() {
     let server = MockServer::start().await;
     let elsewhere = ResponseTemplate::new(307).insert_header("location", "/trade-api/v2/elsewhere");
     Mock::given(wiremock::matchers::path("/trade-api/v2/portfolio/balance"))
@@ -495,11 +495,11 @@ async fn a_client_of_ones_own_that_follows_redirects_is_found_out() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_kind_is_no_success() {
+async fn unexpected_body_is_not_success() {
     let server = Server::start().await;
     server.answer_raw(200, b"[]", "application/json");
     let error = server.client.get_markets().send().await.unwrap_err();
-    assert!(error.is_decode(), "a list is no last page: {error}");
+    assert!(error.is_decode(), "a list decoded as a page: {error}");
     assert!(
         server
             .client
@@ -526,7 +526,7 @@ async fn an_answer_of_another_kind_is_no_success() {
 }
 
 #[tokio::test]
-async fn the_refusal_of_one_order_does_not_lose_the_others() {
+async fn rejected_batch_item_does_not_hide_others() {
     let server = Server::start().await;
     for error in [
         json!({ "code": "x", "details": { "id": 7 } }),
@@ -538,24 +538,24 @@ async fn the_refusal_of_one_order_does_not_lose_the_others() {
         let orders =
             json!({ "orders": [order("first", json!(null)), order("second", error.clone())] });
         server.answer(201, Some(orders));
-        let answer = server
+        let response = server
             .client
             .batch_create_orders_v2()
             .body_map(|body| body.orders(Vec::<CreateOrderV2Request>::new()))
             .send()
             .await
             .unwrap();
-        assert_eq!(answer.orders[0].order_id.as_deref(), Some("first"));
-        let refusal = answer.orders[1].error.clone().unwrap();
+        assert_eq!(response.orders[0].order_id.as_deref(), Some("first"));
+        let rejection = response.orders[1].error.clone().unwrap();
         assert!(
-            refusal.code.is_some() || refusal.message.is_some(),
+            rejection.code.is_some() || rejection.message.is_some(),
             "{error}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_proxy_is_used() {
+async fn proxy_is_used() {
     let proxy = Server::start().await;
     proxy.answer(
         200,
@@ -574,7 +574,7 @@ async fn a_proxy_is_used() {
 }
 
 #[tokio::test]
-async fn an_http_client_of_ones_own_is_used_and_excludes_what_it_decides() {
+async fn custom_http_client_conflicts_with_its_own_settings() {
     let server = Server::start().await;
     server.answer(
         200,
@@ -602,7 +602,7 @@ async fn an_http_client_of_ones_own_is_used_and_excludes_what_it_decides() {
 }
 
 #[test]
-fn the_default_is_the_demo_exchange_and_nothing_shows_a_key() {
+fn default_environment_is_demo_and_debug_hides_key_id() {
     let builder = Client::builder().credentials(
         kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap(),
     );

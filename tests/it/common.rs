@@ -1,4 +1,4 @@
-//! What the tests share: a server with faults, requests that were received, processes of their own.
+//! Helpers shared by the tests: a faulty server, received requests, and tests in separate processes.
 
 pub(crate) mod exchange;
 
@@ -18,8 +18,8 @@ pub async fn only_request(server: &MockServer) -> Request {
     requests.remove(0)
 }
 
-/// Runs a test in a process of its own, because it measures the whole process or sets what is global to it. Returns `true` in that
-/// process, where the test goes on; `name` is its path in this binary.
+/// Runs the test `name`, its path in this binary, in a separate process, because it measures memory or changes global state.
+/// Returns `true` in that process, where the test continues.
 pub fn is_alone(name: &str) -> bool {
     const ALONE: &str = "KALSHI_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
@@ -36,7 +36,7 @@ pub fn is_alone(name: &str) -> bool {
     false
 }
 
-/// Bytes of memory that this process has held at most.
+/// Returns the peak memory of this process in bytes, or `None` if the system does not report it.
 pub fn peak_memory() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! Reading a connection: silence, memory, raw text and changes of subscriptions.
+//! Reading a connection: idle timeout, bounded memory, raw text and changes of subscriptions.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 #[tokio::test(flavor = "current_thread")]
-async fn frames_that_wait_count_before_silence() {
+async fn buffered_frames_count_before_idle_timeout() {
     let exchange = Exchange::new().await;
     let connecting = exchange
         .client
@@ -29,7 +29,7 @@ async fn frames_that_wait_count_before_silence() {
     for seq in 1..=5 {
         peer.send(delta(1, seq, "0.40", "1.00")).await;
     }
-    // The whole runtime is blocked past the timeout.
+    // Blocks the whole runtime beyond the timeout.
     std::thread::sleep(Duration::from_millis(1_700));
     for seq in 1..=5 {
         match event(&mut connection).await {
@@ -40,7 +40,7 @@ async fn frames_that_wait_count_before_silence() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn runtime_that_was_blocked_waits_for_frames_once_more() {
+async fn blocked_runtime_waits_for_frames_again_before_idle_timeout() {
     let exchange = Exchange::new().await;
     let connecting = exchange
         .client
@@ -50,11 +50,11 @@ async fn runtime_that_was_blocked_waits_for_frames_once_more() {
     let mut connection = connection.unwrap();
     assert!(matches!(event(&mut connection).await, Event::Connected));
     std::thread::sleep(Duration::from_millis(2_500));
-    // What was sent while the machine slept arrives a little later.
+    // Frames sent while the machine slept arrive a little later.
     sleep(Duration::from_millis(300)).await;
     peer.send(delta(1, 1, "0.40", "1.00")).await;
     assert!(matches!(event(&mut connection).await, Event::Message(_)));
-    // Real silence still ends it.
+    // A silent connection is still closed.
     let reason = failure(&mut connection).await;
     assert!(matches!(&*reason, ConnectionError::Idle(_)), "{reason:?}");
 }
@@ -71,7 +71,7 @@ async fn messages_without_pings_keep_a_connection_alive() {
 }
 
 #[tokio::test]
-async fn subscription_changes_while_the_connection_is_read() {
+async fn subscription_can_change_while_connection_is_read() {
     let exchange = Exchange::new().await;
     let connecting = exchange
         .client
@@ -121,7 +121,7 @@ async fn subscription_changes_while_the_connection_is_read() {
 }
 
 #[tokio::test]
-async fn raw_text_is_kept_if_asked_and_shared_by_readers() {
+async fn raw_text_is_kept_if_enabled_and_shared_by_readers() {
     let exchange = Exchange::new().await;
     let text = delta(1, 1, "0.40", "1.00").to_string();
     for keep in [true, false] {
@@ -189,13 +189,13 @@ async fn unread_messages_are_bounded_in_bytes() {
         }
         peer
     });
-    // Until what was sent stays the same: the connection is not read.
+    // Wait until no more can be sent, because the connection is not read.
     let mut before = usize::MAX;
     while sent.load(Ordering::Relaxed) != before {
         before = sent.load(Ordering::Relaxed);
         sleep(Duration::from_millis(300)).await;
     }
-    // The buffers of the system hold some as well.
+    // The socket buffers of the system hold some frames as well.
     assert!((1..40).contains(&before), "{before}");
     assert!(matches!(event(&mut connection).await, Event::Connected));
     for seq in 1..=100 {
@@ -208,7 +208,7 @@ async fn unread_messages_are_bounded_in_bytes() {
 }
 
 #[tokio::test]
-async fn books_are_stale_after_an_overflow_that_answers_an_addition() {
+async fn books_are_stale_after_overflow_in_reply_to_addition() {
     let exchange = Exchange::new().await;
     let market = "KXTEST-26-A";
     let books = exchange.client.websocket().market(market);

@@ -36,7 +36,7 @@ fn perk() -> Reply {
     Reply::json(200, &json!({ "name": "early" }))
 }
 
-/// Answers the first `times` requests with `first`, and those after them with a perk.
+/// Starts an exchange that replies to the first `times` requests with `first` and to later ones with a perk.
 async fn failing(times: usize, first: Make) -> Exchange {
     Exchange::start(move |request: &Received| {
         if request.number < times {
@@ -203,17 +203,17 @@ async fn request_to_an_operation_takes_its_cost_from_its_bucket() {
             delete("/portfolio/events/orders/batched").json(&three),
             [0, 6, 0, 0],
         ),
-        // A public operation, signed and not.
+        // A public operation, signed and unsigned.
         (get("/markets/a"), [10, 0, 0, 0]),
         (get("/markets/a").unsigned(), [0, 0, 0, 10]),
-        // No operations.
+        // Paths that are not operations.
         (get("/portfolio/balance/a"), [10, 0, 0, 0]),
         (delete("/portfolio/balance"), [0, 10, 0, 0]),
     ] {
         let (shown, before) = (format!("{request:?}"), left());
         request.send::<Perk>().await.unwrap();
         for ((before, after), cost) in before.into_iter().zip(left()).zip(expected) {
-            // A token may have come since.
+            // A token may have been refilled since.
             assert!(
                 (0..=1).contains(&(after + cost - before)),
                 "{shown}: {before} {after}"

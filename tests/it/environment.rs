@@ -3,7 +3,7 @@
 use kalshi_sdk::Environment;
 
 #[test]
-fn plaintext_is_for_loopback_only() {
+fn plaintext_is_allowed_for_loopback_only() {
     for host in ["127.0.0.1:8080", "localhost", "[::1]:99", "127.9.9.9"] {
         Environment::custom(
             &format!("http://{host}/trade-api/v2"),
@@ -38,17 +38,17 @@ fn every_server_of_the_spec_is_an_environment() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- url: "))
         .collect();
-    let ours = [
+    let environments = [
         Environment::Production,
         Environment::ProductionShared,
         Environment::Demo,
         Environment::DemoShared,
     ];
-    assert_eq!(servers, ours.each_ref().map(Environment::rest_url));
+    assert_eq!(servers, environments.each_ref().map(Environment::rest_url));
 }
 
 #[test]
-fn base_url_without_the_path_is_rejected_with_the_right_one() {
+fn base_url_without_path_is_rejected_with_a_suggestion() {
     let websocket = "wss://example.com/trade-api/ws/v2";
     for path in [
         "",

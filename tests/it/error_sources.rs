@@ -1,4 +1,4 @@
-//! Chains of errors: what an error says does not repeat its sources.
+//! Error chains: no message repeats the message of a source.
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use kalshi_sdk::{
     orders::{InvalidOrder, PriceGrid},
 };
 
-/// Checks that no error of a chain contains the text of one below it.
+/// Checks that no error of a chain contains the message of one of its sources.
 fn assert_no_repetition(error: &dyn StdError) {
     let text = error.to_string();
     let mut next = error.source();
@@ -71,7 +71,7 @@ async fn errors_of_transport_do_not_repeat_their_sources() {
     let exchange = Exchange::start(|_| Reply::status(200)).await;
     let client = builder(&exchange).max_body_bytes(0).build().unwrap();
     assert_no_repetition(&client.get_balance().send().await.unwrap_err());
-    // Nobody listens there.
+    // An address without a listener.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = gone.local_addr().unwrap();
     drop(gone);

@@ -4,8 +4,8 @@ use kalshi_sdk::{Contracts, Decimal, Dollars, fees::*};
 use serde_json::json;
 
 #[test]
-fn fees_are_those_of_recorded_fills() {
-    // Price of the side bought, count, multiplier, fee: figures that the exchange has charged.
+fn taker_fees_match_recorded_fills() {
+    // Price of the side bought, count, multiplier, and the fee that the exchange charged.
     for (price, count, multiplier, charged) in [
         ("0.4800", "1.00", "1", "0.017500"),
         ("0.0010", "227.27", "1", "0.015930"),
@@ -30,7 +30,7 @@ fn fees_are_those_of_recorded_fills() {
 }
 
 #[test]
-fn makers_pay_a_part() {
+fn maker_fees_are_a_fraction_of_taker_fees() {
     let (price, count) = ("0.5000".parse().unwrap(), "100".parse().unwrap());
     assert_eq!(
         taker(price, count, Multiplier::ONE),
@@ -51,7 +51,7 @@ fn makers_pay_a_part() {
 }
 
 #[test]
-fn what_cannot_be_is_nothing() {
+fn invalid_input_has_no_fee() {
     let one = Multiplier::ONE;
     assert_eq!(taker("1.0001".parse().unwrap(), 1.into(), one), None);
     assert_eq!(taker("-0.01".parse().unwrap(), 1.into(), one), None);
@@ -95,7 +95,7 @@ fn schedule(
 }
 
 #[test]
-fn schedule_is_that_of_the_series_unless_the_event_overrides_it() {
+fn event_overrides_fee_schedule_of_series() {
     let (price, count) = ("0.5000".parse().unwrap(), "100".parse().unwrap());
     let none = (None, None);
     for (series, event, taker, maker) in [
@@ -124,7 +124,7 @@ fn schedule_is_that_of_the_series_unless_the_event_overrides_it() {
             "{series:?} {event:?}"
         );
     }
-    // No maker fee is zero also where the price of all has more digits.
+    // A maker fee of zero is also zero where the exact cost has more digits.
     let fees = schedule(("quadratic", 1.0), none).unwrap();
     let fee = fees.maker("0.0010".parse().unwrap(), "0.27".parse().unwrap());
     assert_eq!(fee, Some(Dollars::ZERO));
@@ -132,7 +132,7 @@ fn schedule_is_that_of_the_series_unless_the_event_overrides_it() {
 }
 
 #[test]
-fn fees_of_other_types_are_an_error() {
+fn unsupported_fee_types_are_an_error() {
     let none = (None, None);
     assert_eq!(schedule(("flat", 1.0), none), Err(FeeError::Flat));
     assert_eq!(

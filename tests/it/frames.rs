@@ -1,4 +1,4 @@
-//! Frames of the streams become their own messages: those recorded, and every sample of the contract.
+//! Decoding of WebSocket frames: every sample of the spec, recorded frames, and malformed ones.
 
 use std::{fs, sync::LazyLock};
 
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::recorded_frames;
 
-fn contract() -> String {
+fn spec() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/asyncapi.yaml")).unwrap()
 }
 
-/// The name of the variant.
+/// Returns the name of the variant.
 fn variant(message: &Message) -> String {
     let shown = format!("{message:?}");
     shown
@@ -28,8 +28,8 @@ fn variant(message: &Message) -> String {
 }
 
 #[test]
-fn every_sample_of_every_message_is_read() {
-    let frames = Samples::frames(&contract()).unwrap();
+fn every_sample_decodes_as_its_message() {
+    let frames = Samples::frames(&spec()).unwrap();
     let mut messages: Vec<&String> = frames.iter().map(|(message, _)| message).collect();
     messages.dedup();
     assert_eq!(messages.len(), 38, "{messages:?}");
@@ -41,7 +41,7 @@ fn every_sample_of_every_message_is_read() {
         );
         assert_eq!(frame.sending_ts_ms, Some(1_790_000_000_000));
         let name = variant(&frame.message);
-        // Acknowledgements of one type differ by what they list; with nothing in the list they are the same.
+        // `ok` replies of different kinds look the same if their lists are empty.
         let is_ok = message.ends_with("Reply") && frame.message.kind() == "ok";
         assert!(
             name == *message || is_ok,
@@ -53,8 +53,8 @@ fn every_sample_of_every_message_is_read() {
 }
 
 #[test]
-fn status_of_an_order_is_that_of_the_rest_api() {
-    let samples = Samples::frames(&contract()).unwrap();
+fn order_status_is_the_type_of_the_rest_api() {
+    let samples = Samples::frames(&spec()).unwrap();
     let mut sample = samples
         .into_iter()
         .find(|(message, _)| message == "UserOrder");
@@ -73,7 +73,7 @@ fn status_of_an_order_is_that_of_the_rest_api() {
 }
 
 #[test]
-fn the_type_may_come_behind_the_body() {
+fn type_may_follow_the_body() {
     let msg = r#""msg":{"market_ticker":"KXTEST-26-A","market_id":"m","price_dollars":"0.96","delta_fp":"-54.00","side":"yes"}"#;
     let first = Frame::parse(&format!(
         r#"{{"type":"orderbook_delta","sid":2,"seq":3,{msg}}}"#
@@ -96,7 +96,7 @@ fn the_type_may_come_behind_the_body() {
 }
 
 #[test]
-fn acknowledgements_are_told_apart() {
+fn acknowledgements_are_distinguished_by_content() {
     let read = |msg: Value| {
         variant(
             &Frame::parse(
@@ -133,9 +133,9 @@ fn acknowledgements_are_told_apart() {
 }
 
 #[test]
-fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
-    let news = r#"{"type":"weather","sid":3,"seq":4,"msg":{"rain":true}}"#;
-    let frame = Frame::parse(news);
+fn unknown_message_is_kept_and_malformed_one_has_a_path() {
+    let frame_text = r#"{"type":"weather","sid":3,"seq":4,"msg":{"rain":true}}"#;
+    let frame = Frame::parse(frame_text);
     let Message::Unknown(unknown) = &frame.message else {
         panic!("{frame:?}")
     };
@@ -146,7 +146,7 @@ fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
             frame.sid,
             frame.seq
         ),
-        ("weather", news, Some(3), Some(4))
+        ("weather", frame_text, Some(3), Some(4))
     );
 
     for (text, path, sid) in [
@@ -176,7 +176,7 @@ fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
 }
 
 #[test]
-fn books_hold_exact_levels() {
+fn snapshot_levels_are_exact() {
     let text = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"m","yes_dollars_fp":[["0.0800","300.00"],["0.2200","333.25"]]}}"#;
     let Message::OrderbookSnapshot(book) = Frame::parse(text).message else {
         panic!()
@@ -189,12 +189,12 @@ fn books_hold_exact_levels() {
         book.yes_dollars_fp[1].count,
         Contracts::from_hundredths(33_325)
     );
-    assert!(book.no_dollars_fp.is_empty(), "an empty side is left out");
+    assert!(book.no_dollars_fp.is_empty(), "the side was absent");
 }
 
-/// What the real exchange sent, where somebody put it.
+/// Every frame that the real exchange sent is a known message.
 #[test]
-fn recorded_frames_are_their_own_messages() {
+fn recorded_frames_decode() {
     let folders = [
         "ws",
         "ws/streams",
@@ -211,7 +211,7 @@ fn recorded_frames_are_their_own_messages() {
 }
 
 #[test]
-fn a_message_is_hardly_larger_than_one_that_comes_often() {
+fn message_is_hardly_larger_than_a_ticker() {
     let (message, ticker) = (
         size_of::<Message>(),
         size_of::<kalshi_sdk::ws::messages::Ticker>(),
@@ -221,9 +221,9 @@ fn a_message_is_hardly_larger_than_one_that_comes_often() {
 }
 
 proptest! {
-    /// Whatever comes, it is read as something, and what is broken is kept.
+    /// Inserts random characters into a frame, or truncates it. A malformed message keeps the whole frame.
     #[test]
-    fn nothing_that_is_sent_panics(at in any::<prop::sample::Index>(), cut in any::<prop::sample::Index>(), junk in ".{0,6}") {
+    fn corrupt_frame_does_not_panic(at in any::<prop::sample::Index>(), cut in any::<prop::sample::Index>(), junk in ".{0,6}") {
         let frames = samples();
         let mut text = frames[at.index(frames.len())].clone();
         let mut from = cut.index(text.len());
@@ -240,10 +240,10 @@ proptest! {
     }
 }
 
-/// All sample frames, made once.
+/// Returns all sample frames.
 fn samples() -> &'static [String] {
     static SAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| {
-        Samples::frames(&contract())
+        Samples::frames(&spec())
             .unwrap()
             .into_iter()
             .map(|(_, sample)| sample.body.to_string())
@@ -253,7 +253,7 @@ fn samples() -> &'static [String] {
 }
 
 #[test]
-fn every_error_of_the_spec_has_a_meaning() {
+fn every_error_code_of_the_spec_has_a_meaning() {
     let spec = include_str!("../../asyncapi.yaml");
     let mut seen = 0;
     for line in spec.lines() {
@@ -267,10 +267,9 @@ fn every_error_of_the_spec_has_a_meaning() {
     assert_eq!(seen, 25);
 }
 
-/// A space in the body, which the exchange does not write, is all that the frames differ by: one body is decoded by the fast reader and
-/// the other one by serde_json.
+/// Adds a space to the body, which the exchange never sends. Without it the fast reader decodes the body, with it serde_json.
 #[test]
-fn frames_mean_the_same_with_and_without_spaces() {
+fn frames_decode_the_same_with_and_without_spaces() {
     const PIECES: [&str; 20] = [
         "",
         "{",
@@ -297,7 +296,7 @@ fn frames_mean_the_same_with_and_without_spaces() {
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut known, mut broken) = (0, 0);
-    for (name, sample) in Samples::frames(&contract()).unwrap() {
+    for (name, sample) in Samples::frames(&spec()).unwrap() {
         let (kind, body) = (&sample.body["type"], sample.body["msg"].to_string());
         for round in 0..40 {
             let mut body = body.clone();

@@ -1,4 +1,4 @@
-//! The outcomes of orders and changes on a server that fails, lags and mixes up responses, checked against the orders that it has.
+//! Outcomes of orders and changes on a server that fails, lags and mixes up responses, compared with the orders it really has.
 
 mod case;
 mod changes;

@@ -1,13 +1,13 @@
 //! Live books against an exchange behind a hostile server, over real connections.
 //!
-//! Each seed has an exchange of its own, whose server breaks handshakes, connections, frames and replies in the ways of [`Kind`]. Every
-//! live book is compared with the exchange's, and every book has to be live again within [`BOUND`](oracle::BOUND) after the last fault.
-//! Time is virtual, so that timeouts cost nothing.
+//! Each seed has its own exchange, whose server injects faults of every [`Kind`] into handshakes, connections, frames and replies.
+//! Every live book is compared with the exchange's, and every book must be live again within [`BOUND`](oracle::BOUND) after the last
+//! fault. Time is virtual, so that timeouts cost nothing.
 //!
-//! Faults that nothing in a frame shows are not part of it: a lost frame whose number is used again, a reply as the first frame after a
-//! restart of the count, and clocks that fall without a change of the market.
+//! Faults that no frame can reveal are left out: a lost frame whose number is reused, a reply as the first frame after a restart of
+//! the sequence, and clocks that fall without a change of the market.
 //!
-//! 500 seeds by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
+//! 500 seeds run by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
 
 #[path = "hostile_ws/commands.rs"]
 mod commands;
@@ -50,15 +50,15 @@ use self::{
 };
 use crate::ws_target::{HAS_CLOCK, TOO_HIGH};
 
-/// Shortest and longest step of the clock while nothing happens.
+/// Minimum and maximum step of the clock while nothing happens.
 const TICKS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(128)];
 
-/// Faults of a seed.
+/// Number of random faults per seed.
 const FAULTS: Range<usize> = 3..8;
 
 type Tally = BTreeMap<Kind, u64>;
 
-/// The kinds of faults that the API can have.
+/// Returns the kinds of faults that are possible with this API.
 fn kinds() -> Vec<Kind> {
     let kinds = Kind::ALL.iter().copied();
     let kinds = kinds.filter(|kind| match kind {
@@ -69,20 +69,20 @@ fn kinds() -> Vec<Kind> {
     kinds.collect()
 }
 
-/// The faults of a seed, the first one last. Each kind begins the plan of some seed.
+/// Returns the faults of a seed, the first one last. Each kind is the first fault of some seed.
 fn plan(seed: u64, random: &mut fastrand::Rng) -> Vec<Kind> {
     let kinds = kinds();
     let first = usize::try_from(seed).unwrap() % kinds.len();
     let mut plan: Vec<_> = (0..random.usize(FAULTS))
         .filter_map(|_| random.choice(&kinds).copied())
-        // Ten thousand changes take as long as a hundred seeds without them.
+        // Ten thousand changes take as long as a hundred other seeds.
         .filter(|kind| *kind != Kind::BufferOverflow)
         .collect();
     plan.push(kinds[first]);
     plan
 }
 
-/// Lets time pass in small steps while bytes are on their way, as the paused clock does not wait for them.
+/// Advances time in small steps while bytes are in flight, because the paused clock does not wait for them.
 async fn tick(shared: Rc<Shared>) {
     let mut pause = TICKS[0];
     loop {
@@ -95,7 +95,7 @@ async fn tick(shared: Rc<Shared>) {
 }
 
 async fn run(seed: u64) -> Result<(Seen, Tally), String> {
-    // Pauses between connections are random, too.
+    // Pauses between connections use the global generator.
     fastrand::seed(seed);
     let mut random = fastrand::Rng::with_seed(seed);
     let plan = plan(seed, &mut random);
@@ -108,10 +108,10 @@ async fn run(seed: u64) -> Result<(Seen, Tally), String> {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = oracle::client(listener.local_addr().unwrap());
-    let (wishes, wished) = mpsc::unbounded_channel();
-    let server = Server::new(listener, shared.clone(), plan, wishes);
+    let (instructions, received) = mpsc::unbounded_channel();
+    let server = Server::new(listener, shared.clone(), plan, instructions);
     let result = tokio::select! {
-        result = oracle::read(client, shared.clone(), wished) => result,
+        result = oracle::read(client, shared.clone(), received) => result,
         () = server.run() => Err("the server ended".to_owned()),
         () = tick(shared.clone()) => Err("the clock ended".to_owned()),
     };
@@ -120,7 +120,7 @@ async fn run(seed: u64) -> Result<(Seen, Tally), String> {
 }
 
 #[test]
-fn live_books_equal_those_of_a_hostile_exchange() {
+fn live_books_match_hostile_exchange() {
     let seeds = seeds::chosen();
     let results = seeds::run_all(&seeds, run);
     let mut tally: Tally = kinds().into_iter().map(|kind| (kind, 0)).collect();
@@ -151,7 +151,10 @@ fn live_books_equal_those_of_a_hostile_exchange() {
     );
     if seeds::are_all(&seeds) {
         let missing: Vec<_> = tally.iter().filter(|(_, count)| **count == 0).collect();
-        assert!(missing.is_empty(), "these did not happen: {missing:?}");
+        assert!(
+            missing.is_empty(),
+            "faults that were never injected: {missing:?}"
+        );
         assert!(total.at_marks > 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Orders and amendments in terms of an outcome, and references to orders.
+//! Orders and amendments by outcome, and references to orders.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +30,7 @@ fn request(order: NewOrder) -> CreateOrderV2Request {
     order.try_into().unwrap()
 }
 
-/// An exchange that places every order and carries out every change.
+/// Starts an exchange that accepts every order and every change.
 async fn exchange() -> (Exchange, Client) {
     let exchange = Exchange::start(|request| {
         let body = request.json();
@@ -73,7 +73,7 @@ async fn exchange() -> (Exchange, Client) {
 }
 
 #[test]
-fn outcome_and_price_become_side_and_price_of_yes() {
+fn outcome_and_price_are_converted_to_book_side_and_yes_price() {
     use OutcomeSide::{No, Yes};
     for (order, side, price) in [
         (
@@ -123,7 +123,7 @@ fn outcome_and_price_become_side_and_price_of_yes() {
 }
 
 #[test]
-fn setters_change_the_defaults() {
+fn setters_override_defaults() {
     let plain = NewOrder::buy(TICKER, OutcomeSide::Yes, dollars("0.40"), 10);
     let json = serde_json::to_value(request(plain.clone())).unwrap();
     assert_eq!(
@@ -169,9 +169,9 @@ fn setters_change_the_defaults() {
 }
 
 #[tokio::test]
-async fn grid_is_checked_after_the_conversion() {
+async fn grid_is_checked_against_the_yes_price() {
     let (exchange, client) = exchange().await;
-    // Tenths of a cent below 10 cents only.
+    // Steps of a tenth of a cent below 10 cents, of a cent above.
     let ranges = [("0", "0.1", "0.001"), ("0.1", "1", "0.01")];
     let grid = PriceGrid::new(ranges.map(|(a, b, c)| (dollars(a), dollars(b), dollars(c))));
     let rules = OrderRules::new().with_grid(grid);
@@ -192,7 +192,7 @@ async fn grid_is_checked_after_the_conversion() {
 }
 
 #[tokio::test]
-async fn place_takes_new_orders_requests_and_builders() {
+async fn place_accepts_new_orders_requests_and_builders() {
     let (exchange, client) = exchange().await;
     let orders = client.orders();
     let order = NewOrder::sell(TICKER, OutcomeSide::No, dollars("0.44"), 2).client_order_id("a");
@@ -242,7 +242,7 @@ async fn place_takes_new_orders_requests_and_builders() {
 }
 
 #[tokio::test]
-async fn amendment_has_the_price_of_its_outcome_and_the_market_of_its_order() {
+async fn amendment_uses_yes_price_and_market_of_its_order() {
     let (exchange, client) = exchange().await;
     let orders = client.orders();
     let order = OrderRef::new("o1")
@@ -274,7 +274,7 @@ async fn amendment_has_the_price_of_its_outcome_and_the_market_of_its_order() {
 }
 
 #[tokio::test]
-async fn expiry_is_checked_and_never_removed_by_accident() {
+async fn invalid_expiry_is_rejected_and_not_sent_as_zero() {
     let (exchange, client) = exchange().await;
     let orders = client.orders();
     let order = OrderRef::new("o1").with_market(TICKER);
@@ -339,7 +339,7 @@ async fn amendment_is_checked_against_the_grid() {
 }
 
 #[tokio::test]
-async fn empty_market_of_an_order_is_not_sent() {
+async fn empty_market_of_order_reference_is_not_sent() {
     let (exchange, client) = exchange().await;
     let order = OrderRef::new("o1").with_market("");
     assert_eq!(order.market_ticker(), None);
@@ -372,7 +372,7 @@ async fn empty_market_of_an_order_is_not_sent() {
 }
 
 #[tokio::test]
-async fn decrease_names_the_market_and_the_shard_of_its_order() {
+async fn decrease_sends_market_and_shard_of_its_order() {
     let (exchange, client) = exchange().await;
     let order = OrderRef::new("o1")
         .with_market(TICKER)
@@ -391,7 +391,7 @@ async fn decrease_names_the_market_and_the_shard_of_its_order() {
     }
 }
 
-/// With the feature `testing`, which the tests of the workspace enable.
+/// Needs the feature `testing`, which the workspace's tests enable.
 #[cfg(feature = "testing")]
 #[tokio::test]
 async fn constructed_unknown_outcome_can_be_resent() {

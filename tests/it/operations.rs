@@ -1,4 +1,4 @@
-//! The size of the operation table, and answers that are not whole.
+//! The size of the operation table, and incomplete responses.
 
 use crate::common::calls::{Server, samples};
 use kalshi_sdk::{JsonObject, operation};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 fn the_table_has_every_operation() {
     let samples = samples();
     assert_eq!(operation::ALL.len(), 128);
-    let answered = operation::ALL
+    let with_body = operation::ALL
         .iter()
         .filter(|operation| !samples.answers(operation.id).is_empty());
-    assert!(answered.count() > 100);
+    assert!(with_body.count() > 100);
     assert_eq!(
         operation::ALL
             .iter()
@@ -35,7 +35,7 @@ fn the_table_has_every_operation() {
 }
 
 #[tokio::test]
-async fn a_missing_amount_is_an_error_with_its_path() {
+async fn missing_amount_is_an_error_with_its_path() {
     let (samples, server) = (samples(), Server::start().await);
     let mut full = samples.answers("GetMarkets").remove(0).body;
     full["markets"][0]
@@ -50,7 +50,7 @@ async fn a_missing_amount_is_an_error_with_its_path() {
 }
 
 #[tokio::test]
-async fn a_malformed_amount_is_an_error_with_its_path() {
+async fn malformed_amount_is_an_error_with_its_path() {
     let (samples, server) = (samples(), Server::start().await);
     for bad in [
         json!("abc"),
@@ -72,9 +72,9 @@ async fn a_malformed_amount_is_an_error_with_its_path() {
     }
 }
 
-/// The runtime knows no spec: no operation or path of one is named in its source.
+/// The runtime must not contain operation IDs or paths of a spec.
 #[test]
-fn runtime_names_no_operation_and_no_path() {
+fn runtime_contains_no_operation_or_path() {
     fn visit(folder: &std::path::Path, check: &mut impl FnMut(&str, &str)) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! A single order book.
+//! A single order book: sweeps, rejected changes, crossing, and a comparison with a map.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use kalshi_sdk::{
 use proptest::prelude::*;
 
 #[test]
-fn the_rest_of_a_sweep_is_not_there() {
+fn sweep_of_thin_book_is_partial() {
     let mut book = OrderBook::new();
     assert_eq!(
         book.sweep(OutcomeSide::Yes, Contracts::from(5)),
@@ -39,7 +39,7 @@ fn the_rest_of_a_sweep_is_not_there() {
 }
 
 #[test]
-fn what_does_not_fit_changes_nothing() {
+fn rejected_change_leaves_book_unchanged() {
     let mut book = OrderBook::new();
     let price = "0.30".parse().unwrap();
     book.add(OutcomeSide::Yes, price, Contracts::from(5))
@@ -60,7 +60,7 @@ fn what_does_not_fit_changes_nothing() {
 }
 
 #[test]
-fn bids_that_meet_are_crossed() {
+fn book_with_meeting_bids_is_crossed() {
     let mut book = OrderBook::new();
     book.add(
         OutcomeSide::Yes,
@@ -80,7 +80,7 @@ fn bids_that_meet_are_crossed() {
 
 proptest! {
     #[test]
-    fn it_is_what_a_map_of_levels_is(changes in prop::collection::vec((any::<bool>(), 1..200_i64, -50..100_i64), 0..400)) {
+    fn book_equals_map_of_levels(changes in prop::collection::vec((any::<bool>(), 1..200_i64, -50..100_i64), 0..400)) {
         let mut book = OrderBook::new();
         let mut model: BTreeMap<(bool, i64), i64> = BTreeMap::new();
         for (yes, tick, count) in changes {

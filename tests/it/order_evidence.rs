@@ -1,4 +1,4 @@
-//! What proves the outcome of an order or a change, and what does not.
+//! Evidence for the outcome of an order or a change: which responses prove it and which do not.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ fn order(fields: Value) -> CreateOrderV2Request {
     serde_json::from_value(order).unwrap()
 }
 
-/// An order as the exchange lists it.
+/// Returns an order as the exchange lists it.
 fn row(fields: Value) -> Value {
     let mut row = json!({
         "order_id": "o1", "client_order_id": "mine", "ticker": TICKER, "user_id": "u", "status": "resting", "type": "limit",
@@ -70,7 +70,7 @@ fn not_found() -> Reply {
     Reply::json(404, &json!({ "error": { "code": "not_found" } }))
 }
 
-/// An exchange whose writes get `write`, whose lists get `list`, and whose reads are up to date.
+/// Starts an exchange that replies to writes with `write` and to lists with `list`, and whose reads are up to date.
 async fn exchange(
     write: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     list: impl Fn(&Received) -> Reply + Send + Sync + 'static,
@@ -133,7 +133,7 @@ async fn incomplete_or_cached_page_does_not_prove_absence() {
 }
 
 #[tokio::test]
-async fn order_of_before_with_the_same_fields_is_a_candidate_only() {
+async fn earlier_order_with_same_fields_is_only_a_candidate() {
     let before = Utc::now() - chrono::TimeDelta::minutes(10);
     let exchange = exchange(
         |_| Reply::Drop,
@@ -149,7 +149,7 @@ async fn order_of_before_with_the_same_fields_is_a_candidate_only() {
 }
 
 #[tokio::test]
-async fn order_that_differs_in_any_field_is_not_as_sent() {
+async fn order_that_differs_in_any_field_is_only_a_candidate() {
     for (sent, listed) in [
         (json!({ "expiration_time": 1_900_000_000 }), json!({})),
         (
@@ -186,7 +186,7 @@ async fn order_that_differs_in_any_field_is_not_as_sent() {
 }
 
 #[tokio::test]
-async fn another_order_under_the_id_is_shown_with_the_rejection() {
+async fn rejection_includes_existing_order_with_same_client_id() {
     for listed in [
         json!({ "ticker": "KXOTHER-26" }),
         json!({ "book_side": "ask", "outcome_side": "no" }),
@@ -238,7 +238,7 @@ fn amend(fields: Value) -> AmendOrderV2Request {
     serde_json::from_value(amend).unwrap()
 }
 
-/// An exchange that drops writes, whose reads of the order show `early` until they are up to date and `late` then.
+/// Starts an exchange that drops writes. Reads of the order return `early` until they are up to date, then `late`.
 async fn lagging(early: Value, late: Value) -> Exchange {
     let reads = AtomicUsize::new(0);
     Exchange::start(move |request| match request.path.rsplit('/').next() {
@@ -261,7 +261,7 @@ async fn lagging(early: Value, late: Value) -> Exchange {
 }
 
 #[tokio::test]
-async fn wanted_state_in_a_lagging_read_is_not_done() {
+async fn wanted_state_in_a_stale_read_does_not_prove_the_change() {
     let as_wanted = row(json!({}));
     let exchange = lagging(as_wanted, row(json!({ "yes_price_dollars": "0.6000" }))).await;
     let client = builder(&exchange).build().unwrap();
@@ -278,7 +278,7 @@ async fn wanted_state_in_a_lagging_read_is_not_done() {
 }
 
 #[tokio::test]
-async fn amend_that_renames_is_done_under_the_new_id_only() {
+async fn amendment_of_client_id_is_done_only_under_the_new_id() {
     for (id, is_done) in [("new", true), ("mine", false)] {
         let shown = row(json!({ "client_order_id": id }));
         let exchange = lagging(shown.clone(), shown).await;
@@ -298,7 +298,7 @@ async fn amend_that_renames_is_done_under_the_new_id_only() {
 }
 
 #[tokio::test]
-async fn batch_items_that_contradict_themselves_are_unknown() {
+async fn contradictory_batch_items_are_unknown() {
     let bodies = [
         json!({ "orders": [{ "order_id": "o1", "reduced_by": "0.00", "error": { "code": 404 } }] }),
         json!({ "orders": [{ "order_id": "o1", "reduced_by": "0.00", "error": { "reason": "x" } }] }),
@@ -320,7 +320,7 @@ async fn batch_items_that_contradict_themselves_are_unknown() {
             "{body} {outcome:?}"
         );
     }
-    // A response about another order makes an item that names none as doubtful.
+    // If the response contains a foreign order, an item without an order ID is not trusted either.
     let body = json!({ "orders": [
         { "order_id": "other", "reduced_by": "10.00" },
         { "order_id": "", "reduced_by": "0.00", "error": { "code": "permission_denied" } },
@@ -356,9 +356,9 @@ async fn two_items_with_one_order_id_are_unknown() {
     }
 }
 
-/// One order of a batch that cannot be read does not hide what became of the others.
+/// An unreadable order in a batch does not affect the outcomes of the others.
 #[tokio::test]
-async fn proof_of_a_batch_is_kept_order_by_order() {
+async fn batch_cancel_is_confirmed_per_order() {
     let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
         _ if request.method != "GET" => {
             let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
@@ -385,7 +385,7 @@ async fn proof_of_a_batch_is_kept_order_by_order() {
     );
 }
 
-/// A middleware that sends requests without their extensions.
+/// A middleware that drops the request's extensions.
 struct Forgetful;
 
 #[async_trait::async_trait]
@@ -413,7 +413,7 @@ async fn request_whose_attempts_cannot_be_counted_is_not_sent() {
     assert_eq!(exchange.count(), 0);
 }
 
-/// A middleware that loses a response and then answers itself.
+/// A middleware that discards the response and returns a 429 of its own.
 struct Governor;
 
 #[async_trait::async_trait]
@@ -435,7 +435,7 @@ impl Middleware for Governor {
 }
 
 #[tokio::test]
-async fn a_429_by_a_middleware_does_not_speak_for_what_it_sent() {
+async fn write_with_429_made_by_middleware_is_unknown() {
     let exchange = exchange(|_| Reply::Drop, |_| page(&[])).await;
     let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(1));
     let client = builder(&exchange)
@@ -448,7 +448,7 @@ async fn a_429_by_a_middleware_does_not_speak_for_what_it_sent() {
     assert_eq!(exchange.count(), 1);
 }
 
-/// The first request arrives and is redirected to a port that nobody listens on.
+/// The exchange receives the request and redirects it to an address without a listener.
 #[tokio::test]
 async fn write_redirected_to_nowhere_is_unknown() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -470,7 +470,7 @@ async fn write_redirected_to_nowhere_is_unknown() {
 }
 
 #[tokio::test]
-async fn http_client_of_ones_own_has_the_default_timeout_too() {
+async fn custom_http_client_has_the_request_timeout() {
     let exchange = exchange(|_| Reply::Hang, |_| page(&[])).await;
     let client = builder(&exchange)
         .http_client(kalshi_sdk::reqwest::Client::new())

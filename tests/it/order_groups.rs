@@ -1,4 +1,4 @@
-//! The operation this project began with, to the letter: `DELETE /portfolio/order_groups/{order_group_id}`.
+//! `DELETE /portfolio/order_groups/{order_group_id}` in detail, as an example of every operation.
 
 use crate::common::{KEY_ID, NOW_MS, assert_signed, client, only_request, public_key};
 use kalshi_sdk::{Error, operation, types};
@@ -10,7 +10,7 @@ use wiremock::{
 
 const ID: &str = "8b3f2f0e-5d0c-4f0e-9a53-7f6f3f9d1c11";
 
-async fn answering(template: ResponseTemplate) -> MockServer {
+async fn server_replying(template: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("DELETE"))
         .and(path(format!("/trade-api/v2/portfolio/order_groups/{ID}")))
@@ -21,9 +21,9 @@ async fn answering(template: ResponseTemplate) -> MockServer {
     server
 }
 
-async fn refused(status: u16, code: &str) -> Error {
-    let body = json!({ "code": code, "message": "told", "details": "in detail", "service": "order-groups" });
-    let server = answering(ResponseTemplate::new(status).set_body_json(body)).await;
+async fn rejection(status: u16, code: &str) -> Error {
+    let body = json!({ "code": code, "message": "message", "details": "in detail", "service": "order-groups" });
+    let server = server_replying(ResponseTemplate::new(status).set_body_json(body)).await;
     client(&server)
         .delete_order_group()
         .order_group_id(ID)
@@ -33,16 +33,16 @@ async fn refused(status: u16, code: &str) -> Error {
 }
 
 #[tokio::test]
-async fn a_group_is_deleted_by_a_signed_request() {
-    let server = answering(ResponseTemplate::new(200).set_body_json(json!({}))).await;
-    let answer = client(&server)
+async fn delete_is_signed_and_has_no_body() {
+    let server = server_replying(ResponseTemplate::new(200).set_body_json(json!({}))).await;
+    let response = client(&server)
         .delete_order_group()
         .order_group_id(ID)
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
-    let _: types::EmptyResponse = answer.into_inner();
+    assert_eq!(response.status(), 200);
+    let _: types::EmptyResponse = response.into_inner();
 
     let request = only_request(&server).await;
     assert_eq!(
@@ -58,7 +58,7 @@ async fn a_group_is_deleted_by_a_signed_request() {
     );
     assert_signed(&request);
 
-    // The same by hand: the text is timestamp, method and path.
+    // Independent check: the signed string is timestamp, method and path.
     use base64::Engine;
     let signature = request.headers["kalshi-access-signature"].to_str().unwrap();
     let signature = base64::engine::general_purpose::STANDARD
@@ -69,8 +69,8 @@ async fn a_group_is_deleted_by_a_signed_request() {
 }
 
 #[tokio::test]
-async fn the_query_is_sent_and_not_signed() {
-    let server = answering(ResponseTemplate::new(200).set_body_json(json!({}))).await;
+async fn query_is_sent_and_not_signed() {
+    let server = server_replying(ResponseTemplate::new(200).set_body_json(json!({}))).await;
     client(&server)
         .delete_order_group()
         .order_group_id(ID)
@@ -91,16 +91,16 @@ async fn the_query_is_sent_and_not_signed() {
 }
 
 #[tokio::test]
-async fn refusals_say_all_that_the_exchange_said() {
+async fn error_has_every_field_of_the_response() {
     for (status, code) in [
         (401, "unauthorized"),
         (404, "not_found"),
         (500, "internal_server_error"),
     ] {
-        let error = refused(status, code).await;
+        let error = rejection(status, code).await;
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(error.code(), Some(code));
-        assert_eq!(error.message(), Some("told"));
+        assert_eq!(error.message(), Some("message"));
         assert_eq!(error.details(), Some("in detail"));
         assert_eq!(error.service(), Some("order-groups"));
         assert_eq!(error.operation(), operation::DELETE_ORDER_GROUP);
@@ -117,7 +117,7 @@ async fn refusals_say_all_that_the_exchange_said() {
 }
 
 #[tokio::test]
-async fn the_id_is_needed_before_anything_is_sent() {
+async fn missing_id_is_rejected_before_sending() {
     let server = MockServer::start().await;
     let error = client(&server)
         .delete_order_group()

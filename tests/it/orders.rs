@@ -1,4 +1,4 @@
-//! The outcomes of orders and changes, and thousands of orders through an exchange that fails in every way.
+//! Placing, changing and reconciling orders against an exchange that injects every kind of transport fault.
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 
 const TICKER: &str = "KXTEST-26-T73.5";
 
-/// How long reads of the exchange here lag behind its writes.
+/// Delay after which a write becomes visible to reads of the test exchange.
 const LAG: Duration = Duration::from_millis(60);
 
 fn builder(exchange: &Exchange) -> ClientBuilder {
@@ -62,7 +62,7 @@ fn order() -> CreateOrderV2Request {
         .unwrap()
 }
 
-/// What the exchange has of an order.
+/// An order as stored by the test exchange.
 #[derive(Clone)]
 struct Held {
     id: String,
@@ -75,7 +75,7 @@ struct Held {
     shard: i64,
     at: Instant,
     created: chrono::DateTime<chrono::Utc>,
-    /// How often a request for it was carried out.
+    /// Number of create requests executed for this order.
     times: usize,
 }
 
@@ -96,14 +96,14 @@ impl Held {
     }
 }
 
-/// The orders of an exchange by their client order id.
+/// Orders by client order id.
 type Orders = Arc<Mutex<BTreeMap<String, Held>>>;
 
 fn held(orders: &Orders, id: &str) -> Option<Held> {
     orders.lock().unwrap().get(id).cloned()
 }
 
-/// Carries out one order: as one item of a batch, or by itself.
+/// Executes one order, either a single request or an item of a batch.
 fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
     let client_id = order["client_order_id"].as_str().unwrap().to_owned();
     let mut orders = orders.lock().unwrap();
@@ -125,34 +125,34 @@ fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
         created: chrono::Utc::now(),
         times: 1,
     };
-    let answer = json!({ "order_id": held.id, "client_order_id": client_id, "fill_count": "0.00", "remaining_count": format!("{:.2}", held.count), "ts_ms": 1 });
+    let reply = json!({ "order_id": held.id, "client_order_id": client_id, "fill_count": "0.00", "remaining_count": format!("{:.2}", held.count), "ts_ms": 1 });
     orders.insert(client_id, held);
-    Ok(answer)
+    Ok(reply)
 }
 
-/// Does what a request asks, as the real exchange would.
-fn carry_out(orders: &Orders, request: &Received) -> Reply {
+/// Executes a request as the real exchange would.
+fn execute(orders: &Orders, request: &Received) -> Reply {
     let path = request.path.strip_prefix("/trade-api/v2").unwrap();
     let parts: Vec<_> = path.split('/').skip(1).collect();
     let visible = |held: &Held| held.at.elapsed() >= LAG;
     match (request.method.as_str(), parts.as_slice()) {
         ("POST", ["portfolio", "events", "orders"]) => match create(orders, &request.json()) {
-            Ok(answer) => Reply::json(201, &answer),
-            Err(refusal) => Reply::json(409, &json!({ "error": refusal })),
+            Ok(reply) => Reply::json(201, &reply),
+            Err(rejection) => Reply::json(409, &json!({ "error": rejection })),
         },
         ("POST", ["portfolio", "events", "orders", "batched"]) => {
             let items: Vec<_> = request.json()["orders"]
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|order| create(orders, order).unwrap_or_else(|refusal| json!({ "error": refusal, "client_order_id": null, "order_id": null })))
+                .map(|order| create(orders, order).unwrap_or_else(|rejection| json!({ "error": rejection, "client_order_id": null, "order_id": null })))
                 .collect();
             Reply::json(201, &json!({ "orders": items }))
         }
         ("GET", ["portfolio", "orders"]) => {
             let ticker = request.query.get("ticker");
             let orders = orders.lock().unwrap();
-            // In pages from one id to the next, with an empty one after each.
+            // Every full page is followed by an empty page that carries the cursor on.
             let cursor = request.query.get("cursor").map_or("", String::as_str);
             if let Some(cursor) = cursor.strip_prefix("empty ") {
                 return Reply::json(200, &json!({ "orders": [], "cursor": cursor }));
@@ -248,12 +248,12 @@ fn carry_out(orders: &Orders, request: &Received) -> Reply {
     }
 }
 
-/// What goes wrong with a request.
+/// A fault, before or after the request is executed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
-    /// Before it is carried out.
+    /// The request is not executed.
     Before(Break),
-    /// After that.
+    /// The request is executed, but its response is broken.
     After(Break),
 }
 
@@ -310,25 +310,25 @@ fn broken(fault: Break, reply: Reply) -> Reply {
     }
 }
 
-/// An exchange that breaks as `fault` says of each request.
+/// Starts an exchange that injects the fault that `fault` returns for each request.
 async fn exchange(
     orders: &Orders,
     fault: impl Fn(&Received) -> Option<Fault> + Send + Sync + 'static,
 ) -> Exchange {
     let orders = orders.clone();
-    Exchange::start(move |request| answered(&orders, request, fault(request))).await
+    Exchange::start(move |request| reply_to(&orders, request, fault(request))).await
 }
 
-fn answered(orders: &Orders, request: &Received, fault: Option<Fault>) -> Reply {
+fn reply_to(orders: &Orders, request: &Received, fault: Option<Fault>) -> Reply {
     match fault {
-        None => carry_out(orders, request),
+        None => execute(orders, request),
         Some(Fault::Before(fault)) => broken(fault, Reply::json(500, &json!({ "a": "b" }))),
-        Some(Fault::After(fault)) => broken(fault, carry_out(orders, request)),
+        Some(Fault::After(fault)) => broken(fault, execute(orders, request)),
     }
 }
 
-/// How long a call may take where a fault is to be waited for, and where it is not.
-fn patience(fault: Fault) -> Duration {
+/// Request timeout for a test of `fault`: short where the fault itself is a timeout.
+fn timeout_for(fault: Fault) -> Duration {
     let (Fault::Before(fault) | Fault::After(fault)) = fault;
     match fault {
         Break::Hang | Break::Slow => Duration::from_millis(300),
@@ -336,7 +336,7 @@ fn patience(fault: Fault) -> Duration {
     }
 }
 
-/// A fault of writes only.
+/// Injects `fault` into writes only.
 fn of_writes(fault: Fault) -> impl Fn(&Received) -> Option<Fault> + Send + Sync + 'static {
     move |request| (request.method != "GET").then_some(fault)
 }
@@ -351,7 +351,7 @@ fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
 const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
+async fn order_is_placed_with_generated_or_given_client_id() {
     let orders = Orders::default();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
@@ -374,7 +374,7 @@ async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
         panic!()
     };
     assert_eq!(placed.client_order_id, "mine");
-    // The id is taken, by the same order.
+    // The same request again conflicts with the order just placed.
     let OrderOutcome::AlreadyExists(existing) = client.orders().place(mine).await.unwrap() else {
         panic!()
     };
@@ -382,12 +382,12 @@ async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_unknown_and_found_out() {
+async fn executed_order_with_broken_response_is_unknown_then_reconciled() {
     for fault in AFTER {
         let orders = Orders::default();
         let exchange = exchange(&orders, of_writes(Fault::After(fault))).await;
         let client = builder(&exchange)
-            .timeout(patience(Fault::After(fault)))
+            .timeout(timeout_for(Fault::After(fault)))
             .build()
             .unwrap();
         let unknown = unknown(client.orders().place(order()).await.unwrap());
@@ -416,12 +416,15 @@ async fn what_may_have_been_done_is_unknown_and_found_out() {
     }
 }
 
-async fn absence_is_found_out(fault: Fault) {
+async fn check_reconciles_to_not_found(fault: Fault) {
     let orders = Orders::default();
     let exchange = exchange(&orders, of_writes(fault)).await;
-    let client = builder(&exchange).timeout(patience(fault)).build().unwrap();
+    let client = builder(&exchange)
+        .timeout(timeout_for(fault))
+        .build()
+        .unwrap();
     let unknown = unknown(client.orders().place(order()).await.unwrap());
-    // Reads are not up to date yet.
+    // The reads do not cover the order yet.
     let early = unknown.reconcile(Duration::from_millis(50)).await;
     assert!(
         matches!(early, Reconciliation::Unknown(_)),
@@ -436,10 +439,10 @@ async fn absence_is_found_out(fault: Fault) {
 }
 
 #[tokio::test]
-async fn what_was_not_done_is_found_out_too() {
+async fn unexecuted_order_is_reconciled_to_not_found() {
     let mut cases = tokio::task::JoinSet::new();
     for fault in AFTER {
-        cases.spawn(absence_is_found_out(Fault::Before(fault)));
+        cases.spawn(check_reconciles_to_not_found(Fault::Before(fault)));
     }
     cases.join_all().await;
 }
@@ -457,7 +460,7 @@ async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
         assert!(matches!(early, OrderOutcome::Unknown(_)), "{early:?}");
         let outcome = outcome.reconciled(LONG).await;
         match (fault, outcome) {
-            // A found order shows where it is.
+            // Reconciliation fills in the subaccount, exchange index and side of the order.
             (Fault::After(_), OrderOutcome::Placed(placed)) => assert_eq!(
                 (placed.subaccount, placed.exchange_index, placed.side),
                 (Some(3.into()), Some(0), BookSide::Bid)
@@ -466,7 +469,7 @@ async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
             (_, outcome) => panic!("{fault:?} {outcome:?}"),
         }
     }
-    // Any other outcome is returned as it is.
+    // Known outcomes are returned unchanged, without a request.
     let orders = Orders::default();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
@@ -478,7 +481,7 @@ async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
+async fn outcome_stays_unknown_while_reads_fail() {
     let orders = Orders::default();
     let down = Arc::new(AtomicBool::new(true));
     let is_down = down.clone();
@@ -496,7 +499,7 @@ async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
         panic!()
     };
     assert_eq!(unresolved.error().unwrap().status().unwrap(), 503);
-    // It can be asked again.
+    // A later attempt succeeds.
     down.store(false, Relaxed);
     assert!(matches!(
         unknown.reconcile(LONG).await,
@@ -505,7 +508,7 @@ async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
+async fn api_errors_are_rejections_and_unprocessed_requests_are_errors() {
     for (fault, code) in [
         (Break::Status(400), "failed"),
         (Break::Status(403), "failed"),
@@ -513,7 +516,7 @@ async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
     ] {
         let orders = Orders::default();
         let exchange = exchange(&orders, of_writes(Fault::Before(fault))).await;
-        let OrderOutcome::Rejected(refusal) = builder(&exchange)
+        let OrderOutcome::Rejected(rejection) = builder(&exchange)
             .build()
             .unwrap()
             .orders()
@@ -523,9 +526,9 @@ async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
         else {
             panic!("{fault:?}")
         };
-        assert_eq!(refusal.code(), Some(code));
+        assert_eq!(rejection.code(), Some(code));
     }
-    // The exchange may have begun with it.
+    // After a 408 the exchange may have started to process the order.
     let orders = Orders::default();
     let busy = exchange(&orders, of_writes(Fault::Before(Break::Status(408)))).await;
     unknown(
@@ -552,20 +555,20 @@ async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
         .iter()
         .map(|request| request.json()["client_order_id"].to_string())
         .collect();
-    assert_eq!(ids.len(), 1, "the id is the same in all attempts");
+    assert_eq!(ids.len(), 1, "the client order id changed between attempts");
 }
 
-/// Something between us and the exchange sent the request twice: the id is taken, by this very order.
+/// An intermediary duplicates the request, so the response is a conflict with the order it just placed.
 #[tokio::test]
-async fn a_conflict_with_our_own_order_is_resolved() {
+async fn conflict_with_own_order_is_placed() {
     let orders = Orders::default();
     let exchange = {
         let orders = orders.clone();
         Exchange::start(move |request| {
             if request.method == "POST" && request.number == 0 {
-                carry_out(&orders, request);
+                execute(&orders, request);
             }
-            carry_out(&orders, request)
+            execute(&orders, request)
         })
         .await
     };
@@ -581,7 +584,7 @@ async fn a_conflict_with_our_own_order_is_resolved() {
 }
 
 #[tokio::test]
-async fn a_batch_is_told_item_by_item() {
+async fn batch_placement_returns_one_outcome_per_item() {
     let orders = Orders::default();
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
@@ -632,7 +635,7 @@ async fn a_batch_is_told_item_by_item() {
             }
         );
     }
-    // Nothing that can be seen to be wrong is sent.
+    // Invalid batches are rejected locally.
     let before = calm.count();
     let mut twice = order();
     twice.client_order_id = Some("twice".into());
@@ -659,7 +662,7 @@ async fn a_batch_is_told_item_by_item() {
     assert_eq!(calm.count(), before);
 }
 
-/// An order that rests, and the exchange it rests on, which breaks as told once that is set.
+/// Places an order on an exchange that injects `fault` into every later write.
 async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderRef) {
     let orders = Orders::default();
     let breaks = Arc::new(AtomicBool::new(false));
@@ -668,7 +671,10 @@ async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderRef) {
         (broken.load(Relaxed) && request.method != "GET").then_some(fault)
     })
     .await;
-    let client = builder(&exchange).timeout(patience(fault)).build().unwrap();
+    let client = builder(&exchange)
+        .timeout(timeout_for(fault))
+        .build()
+        .unwrap();
     let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
@@ -689,7 +695,9 @@ fn amend() -> AmendOrderV2Request {
         .unwrap()
 }
 
-fn unsure<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> kalshi_sdk::orders::UnknownChange {
+fn unknown_change<T: std::fmt::Debug>(
+    outcome: ChangeOutcome<T>,
+) -> kalshi_sdk::orders::UnknownChange {
     match outcome {
         ChangeOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),
@@ -697,7 +705,7 @@ fn unsure<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> kalshi_sdk::orders::
 }
 
 #[tokio::test]
-async fn a_cancel_of_what_is_gone_is_as_good() {
+async fn cancel_of_gone_order_is_already_gone() {
     let orders = Orders::default();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
@@ -750,7 +758,7 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
 }
 
 #[tokio::test]
-async fn cancels_of_a_batch_are_told_item_by_item() {
+async fn batch_cancel_returns_one_outcome_per_item() {
     let (orders, _exchange, client, key) = resting(Fault::After(Break::Drop)).await;
     let unknown = client
         .orders()
@@ -759,7 +767,7 @@ async fn cancels_of_a_batch_are_told_item_by_item() {
         .unwrap();
     let mut found = Vec::new();
     for outcome in unknown {
-        found.push(unsure(outcome).reconcile(LONG).await);
+        found.push(unknown_change(outcome).reconcile(LONG).await);
     }
     assert!(
         matches!(
@@ -814,9 +822,9 @@ async fn cancels_of_a_batch_are_told_item_by_item() {
     );
 }
 
-/// A middleware that sends a request a second time: what the second try was refused for says nothing of the first.
+/// A middleware repeats the request. The rejection of the second attempt does not prove that the first had no effect.
 #[tokio::test]
-async fn a_refusal_does_not_speak_for_an_attempt_before_it() {
+async fn rejection_of_repeated_attempt_leaves_outcome_unknown() {
     struct Twice;
     #[async_trait::async_trait]
     impl Middleware for Twice {
@@ -851,8 +859,8 @@ async fn a_refusal_does_not_speak_for_an_attempt_before_it() {
     ));
 }
 
-/// A fault after which a change was done, or was not.
-async fn change_is_found_out(fault: Fault, done: bool) {
+/// Checks reconciliation of every kind of change after `fault`; `done` says if the change was executed.
+async fn check_change_is_reconciled(fault: Fault, done: bool) {
     let (orders, _exchange, client, key) = resting(fault).await;
     let is = |found: &ChangeReconciliation| {
         matches!(
@@ -860,11 +868,11 @@ async fn change_is_found_out(fault: Fault, done: bool) {
             (ChangeReconciliation::Done(_), true) | (ChangeReconciliation::NotDone(_), false)
         )
     };
-    let found = unsure(client.orders().amend(key.clone(), amend()).await.unwrap())
+    let found = unknown_change(client.orders().amend(key.clone(), amend()).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(is(&found), "amend {fault:?} {found:?}");
-    let found = unsure(
+    let found = unknown_change(
         client
             .orders()
             .decrease(key.clone(), Decrease::To(3.into()))
@@ -874,7 +882,7 @@ async fn change_is_found_out(fault: Fault, done: bool) {
     .reconcile(LONG)
     .await;
     assert!(is(&found), "decrease {fault:?} {found:?}");
-    let found = unsure(
+    let found = unknown_change(
         client
             .orders()
             .decrease(key.clone(), Decrease::By(1.into()))
@@ -887,7 +895,7 @@ async fn change_is_found_out(fault: Fault, done: bool) {
         matches!(found, ChangeReconciliation::Unclear(_)),
         "decrease by {fault:?} {found:?}"
     );
-    let found = unsure(client.orders().cancel(key.clone()).await.unwrap())
+    let found = unknown_change(client.orders().cancel(key.clone()).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(is(&found), "cancel {fault:?} {found:?}");
@@ -896,15 +904,15 @@ async fn change_is_found_out(fault: Fault, done: bool) {
 }
 
 #[tokio::test]
-async fn changes_that_may_have_been_done_are_found_out() {
+async fn unknown_changes_are_reconciled() {
     let mut cases = tokio::task::JoinSet::new();
     for fault in AFTER {
-        cases.spawn(change_is_found_out(Fault::After(fault), true));
-        cases.spawn(change_is_found_out(Fault::Before(fault), false));
+        cases.spawn(check_change_is_reconciled(Fault::After(fault), true));
+        cases.spawn(check_change_is_reconciled(Fault::Before(fault), false));
     }
     cases.join_all().await;
     let (_orders, exchange, client, _) = resting(Fault::Before(Break::Drop)).await;
-    let found = unsure(client.orders().cancel("never was").await.unwrap())
+    let found = unknown_change(client.orders().cancel("never was").await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(matches!(found, ChangeReconciliation::NotFound), "{found:?}");
@@ -912,7 +920,7 @@ async fn changes_that_may_have_been_done_are_found_out() {
 }
 
 #[tokio::test]
-async fn what_can_be_seen_to_be_wrong_is_not_sent() {
+async fn invalid_order_is_not_sent() {
     let orders = Orders::default();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
@@ -1061,10 +1069,10 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
     );
 }
 
-/// Every order through an exchange that fails in every way is there once, or known not to be there. `KALSHI_ORDERS` sets another
-/// number of orders than the few of a quick run, `KALSHI_TEST_SEED` another seed than a new one.
+/// Sends orders through an exchange with random faults. Every order must exist exactly once or be known not to exist.
+/// `KALSHI_ORDERS` sets the number of orders, `KALSHI_TEST_SEED` the seed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
+async fn no_order_is_lost_or_duplicated_under_random_faults() {
     let number = |name: &str, unless: u64| {
         std::env::var(name)
             .ok()
@@ -1098,7 +1106,7 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
                     _ => None,
                 }
             };
-            answered(&orders, request, fault)
+            reply_to(&orders, request, fault)
         })
         .await
     };
@@ -1138,7 +1146,7 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
             order.client_order_id = Some(id.as_str().into());
             order.ticker = format!("KXTEST-26-T{}", number % 100);
             match client.orders().place(order).await {
-                // Certainly not there.
+                // The order was certainly not placed.
                 Err(error) => {
                     assert!(error.was_not_processed(), "{error}");
                     Err(id)
@@ -1152,7 +1160,7 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
                         Ok((placed.client_order_id.to_string(), true, true))
                     }
                     Reconciliation::NotFound => Ok((id, false, true)),
-                    other => panic!("{id} is not known after all: {other:?}"),
+                    other => panic!("{id} could not be reconciled: {other:?}"),
                 },
             }
         });
@@ -1160,9 +1168,7 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
     while let Some(outcome) = tasks.join_next().await {
         check(outcome.unwrap());
     }
-    println!(
-        "{placed} placed, {absent} known not to be there, {unsent} not sent; {found} of these found out afterwards"
-    );
+    println!("{placed} placed, {absent} absent, {unsent} not sent; {found} of them reconciled");
     let on_exchange = orders.lock().unwrap();
     assert_eq!(on_exchange.len(), placed);
     assert!(on_exchange.values().all(|held| held.times == 1));
@@ -1170,12 +1176,12 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
     assert!(placed > 0 && absent > 0 && found > 0);
 }
 
-/// An exchange that answers every write alike.
-async fn answering(status: u16, body: Value) -> (Orders, Exchange, Client) {
+/// Starts an exchange that sends the same response to every write.
+async fn exchange_replying(status: u16, body: Value) -> (Orders, Exchange, Client) {
     let orders = Orders::default();
     let held = orders.clone();
     let exchange = Exchange::start(move |request| match request.method.as_str() {
-        "GET" => carry_out(&held, request),
+        "GET" => execute(&held, request),
         _ => Reply::json(status, &body),
     })
     .await;
@@ -1183,9 +1189,9 @@ async fn answering(status: u16, body: Value) -> (Orders, Exchange, Client) {
     (orders, exchange, client)
 }
 
-/// What Go writes for an error that is not set is none, and what tells of both is not known.
+/// An empty error object counts as no error. An item with both an order and an error is an unknown outcome.
 #[tokio::test]
-async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
+async fn order_with_error_is_unknown_and_empty_error_is_ignored() {
     let item = |error: Value| json!({ "orders": [{ "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1, "error": error }] });
     for unset in [
         json!(null),
@@ -1193,7 +1199,7 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
         json!({}),
         json!({ "code": "", "message": "" }),
     ] {
-        let (_, _exchange, client) = answering(201, item(unset.clone())).await;
+        let (_, _exchange, client) = exchange_replying(201, item(unset.clone())).await;
         let outcome = client
             .orders()
             .place_batch(vec![order()])
@@ -1205,18 +1211,18 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
             "{unset} {outcome:?}"
         );
     }
-    let refused = json!({ "code": "insufficient_balance" });
+    let rejected = json!({ "code": "insufficient_balance" });
     let other = json!({ "orders": [{ "order_id": "o", "client_order_id": "another", "fill_count": "0.00", "remaining_count": "1.00" }] });
     let fault = json!({ "orders": [{ "error": { "code": "internal_server_error" } }] });
     for body in [
-        item(refused.clone()),
+        item(rejected.clone()),
         other,
         fault,
         json!({ "orders": [{}] }),
         json!({ "orders": [{}, {}] }),
-        json!({ "orders": [], "error": refused }),
+        json!({ "orders": [], "error": rejected }),
     ] {
-        let (_, _exchange, client) = answering(201, body.clone()).await;
+        let (_, _exchange, client) = exchange_replying(201, body.clone()).await;
         let unknown = unknown(
             client
                 .orders()
@@ -1225,16 +1231,17 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
                 .unwrap()
                 .remove(0),
         );
-        // Nobody may take it for something that can be sent again.
+        // The caller must not conclude that the order can be sent again.
         assert!(
             unknown.error().may_have_reached_exchange() && !unknown.error().was_not_processed(),
             "{body}"
         );
     }
-    let (_, _exchange, client) = answering(201, json!({ "order_id": "o", "error": refused })).await;
+    let (_, _exchange, client) =
+        exchange_replying(201, json!({ "order_id": "o", "error": rejected })).await;
     unknown(client.orders().place(order()).await.unwrap());
-    let (_, _exchange, client) = answering(200, json!({ "orders": [{ "order_id": "o", "reduced_by": "0.00", "error": { "code": "gateway_timeout" } }] })).await;
-    unsure(
+    let (_, _exchange, client) = exchange_replying(200, json!({ "orders": [{ "order_id": "o", "reduced_by": "0.00", "error": { "code": "gateway_timeout" } }] })).await;
+    unknown_change(
         client
             .orders()
             .cancel_batch(&[OrderRef::new("o")])
@@ -1244,18 +1251,18 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
     );
 }
 
-/// An id alone does not tell the shard. What is not found by it may rest elsewhere.
+/// An order id does not identify the shard, so a 404 without the market does not prove that the order is gone.
 #[tokio::test]
-async fn an_order_that_rests_is_not_called_gone() {
+async fn resting_order_on_another_shard_is_not_reported_gone() {
     let orders = Orders::default();
     let exchange = {
         let orders = orders.clone();
         Exchange::start(move |request| {
-            // On another shard than the first, and so not found without its market.
+            // Simulates an order on another shard: it is not found unless the market is given.
             if request.method == "DELETE" && !request.query.contains_key("market_ticker") {
                 return Reply::json(404, &json!({ "error": { "code": "not_found" } }));
             }
-            carry_out(&orders, request)
+            execute(&orders, request)
         })
         .await
     };
@@ -1309,9 +1316,9 @@ async fn an_order_that_rests_is_not_called_gone() {
         ),
         (TICKER, "3", "2")
     );
-    // No such order, by reads that are up to date.
+    // The order does not exist according to reads that are up to date.
     let (_, _exchange, client) =
-        answering(404, json!({ "error": { "code": "user_not_found" } })).await;
+        exchange_replying(404, json!({ "error": { "code": "user_not_found" } })).await;
     assert!(matches!(
         client.orders().cancel(&placed).confirm(LONG).await.unwrap(),
         ChangeOutcome::Rejected(_)
@@ -1326,9 +1333,9 @@ async fn an_order_that_rests_is_not_called_gone() {
     }
 }
 
-/// A local clock far ahead must not look for the order in the exchange's future.
+/// A local clock that runs ahead must not make the lookup start in the exchange's future.
 #[tokio::test]
-async fn an_order_is_found_whatever_our_clock_says() {
+async fn order_is_reconciled_despite_wrong_local_clock() {
     let orders = Orders::default();
     let exchange = {
         let orders = orders.clone();
@@ -1345,14 +1352,14 @@ async fn an_order_is_found_whatever_our_clock_says() {
                 }
             }
             match request.method.as_str() {
-                "POST" => broken(Break::Status(500), carry_out(&orders, request)),
-                _ => carry_out(&orders, request),
+                "POST" => broken(Break::Status(500), execute(&orders, request)),
+                _ => execute(&orders, request),
             }
             .with_header("date", httpdate::fmt_http_date(theirs))
         })
         .await
     };
-    // The system's clock is a day ahead; then one of our own is right, and the system's is not asked.
+    // First the system clock, which is a day ahead; then a custom clock that agrees with the exchange.
     let right = SystemTime::now() - Duration::from_secs(86_400);
     let right = right
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -1372,9 +1379,9 @@ async fn an_order_is_found_whatever_our_clock_says() {
     }
 }
 
-/// An id that was given to another order before: that one is not taken for this.
+/// A client order id may already belong to an earlier order. That order is not mistaken for the new one.
 #[tokio::test]
-async fn an_order_of_before_with_the_same_id_is_not_this_one() {
+async fn earlier_order_with_same_client_id_is_not_mistaken() {
     let orders = Orders::default();
     let calm = exchange(&orders, |_| None).await;
     let mut mine = order();
@@ -1383,7 +1390,7 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
     let OrderOutcome::Placed(placed) = client.orders().place(mine.clone()).await.unwrap() else {
         panic!()
     };
-    // The order that has the id differs in its price: it may be ours, amended since.
+    // The existing order differs only in price, so it may be this order, amended since.
     let mut other = mine.clone();
     other.price = "0.1000".parse().unwrap();
     let outcome = client.orders().place(other).await.unwrap();
@@ -1391,7 +1398,7 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
         matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.candidates().len() == 1),
         "{outcome:?}"
     );
-    // It differs in its side: the id belongs to another order.
+    // The side differs, so the id belongs to another order.
     let mut other = mine.clone();
     other.side = BookSide::Ask;
     let outcome = client.orders().place(other).await.unwrap();
@@ -1399,7 +1406,7 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
         matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.existing().is_some_and(|order| order.order_id == placed.order_id)),
         "{outcome:?}"
     );
-    // It is the same: a program that restarted may have placed it.
+    // Every field matches, as after a restart of the program that placed it.
     let outcome = client.orders().place(mine).await.unwrap();
     assert!(
         matches!(&outcome, OrderOutcome::AlreadyExists(existing) if existing.order_id == placed.order_id),
@@ -1407,15 +1414,15 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
     );
 }
 
-/// An amend of the expiry alone, and orders that ended meanwhile.
+/// Covers an amendment of the expiry alone, and orders that ended before reconciliation.
 #[tokio::test]
-async fn what_a_change_wanted_is_compared_in_full() {
+async fn reconciliation_compares_every_changed_field() {
     let (orders, _exchange, client, key) = resting(Fault::Before(Break::Drop)).await;
     let expiry: AmendOrderV2Request = serde_json::from_value(json!({
         "ticker": TICKER, "side": "bid", "price": "0.5600", "count": "10.00", "expiration_time": 1_900_000_000,
     }))
     .unwrap();
-    let found = unsure(client.orders().amend(key.clone(), expiry).await.unwrap())
+    let found = unknown_change(client.orders().amend(key.clone(), expiry).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(
@@ -1431,43 +1438,43 @@ async fn what_a_change_wanted_is_compared_in_full() {
         .unwrap()
         .values_mut()
         .for_each(|held| held.status = "executed");
-    let found = unsure(amended).reconcile(LONG).await;
+    let found = unknown_change(amended).reconcile(LONG).await;
     assert!(
         matches!(found, ChangeReconciliation::Unclear(_)),
         "{found:?}"
     );
-    let found = unsure(cancelled).reconcile(LONG).await;
+    let found = unknown_change(cancelled).reconcile(LONG).await;
     assert!(
         matches!(&found, ChangeReconciliation::NotDone(order) if order.status.as_str() == "executed"),
         "{found:?}"
     );
 }
 
-/// A status that the contract did not list tells neither way.
+/// A status that is missing from the spec proves nothing about the change.
 #[tokio::test]
-async fn a_status_of_tomorrow_tells_nothing() {
+async fn unlisted_order_status_leaves_cancel_unclear() {
     let (orders, _exchange, client, key) = resting(Fault::Before(Break::Drop)).await;
     orders
         .lock()
         .unwrap()
         .values_mut()
         .for_each(|held| held.status = "pending");
-    let found = unsure(client.orders().cancel(key.clone()).await.unwrap())
+    let found = unknown_change(client.orders().cancel(key.clone()).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(
         matches!(found, ChangeReconciliation::Unclear(_)),
         "{found:?}"
     );
-    // Nor is it gone because a cancel by its id alone does not find it.
+    // A 404 to a cancel by id alone does not prove that the order is gone either.
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
     let cancel = client.orders().cancel(key.order_id()).confirm(LONG);
-    unsure(cancel.await.unwrap());
+    unknown_change(cancel.await.unwrap());
 }
 
 #[tokio::test]
-async fn no_time_is_too_long() {
+async fn reconcile_accepts_extreme_timeouts() {
     let orders = Orders::default();
     let exchange = exchange(&orders, of_writes(Fault::After(Break::Drop))).await;
     let client = builder(&exchange).build().unwrap();
@@ -1476,7 +1483,7 @@ async fn no_time_is_too_long() {
         unknown.reconcile(Duration::MAX).await,
         Reconciliation::Placed(_)
     ));
-    // Nor too short: at most it tells nothing.
+    // A timeout of zero is not taken for proof of absence.
     let found = unknown.reconcile(Duration::ZERO).await;
     assert!(!matches!(found, Reconciliation::NotFound), "{found:?}");
 }

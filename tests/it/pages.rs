@@ -1,4 +1,4 @@
-//! Lists page by page: to the end, in circles, through faults, ahead of the reader, and in little memory.
+//! Pagination: walking lists to the end, repeated cursors, errors, prefetch and bounded memory.
 
 use std::{
     sync::{Arc, Mutex},
@@ -30,7 +30,7 @@ fn trade(number: usize) -> Value {
     })
 }
 
-/// Pages of trades by their cursor: `""` is the first. What it holds, and the cursor after it.
+/// Starts an exchange with pages of trades: the cursor of each page (`""` for the first), its trades, and the next cursor.
 async fn trades(pages: &[(&'static str, &'static [usize], &'static str)]) -> Exchange {
     let pages = pages.to_vec();
     Exchange::start(move |request| {
@@ -54,7 +54,7 @@ fn cursors(exchange: &Exchange) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_list_is_walked_to_its_end_over_empty_pages() {
+async fn list_is_walked_to_its_end_across_empty_pages() {
     let exchange = trades(&[
         ("", &[1, 2], "a"),
         ("a", &[], "b&/=ü"),
@@ -74,7 +74,7 @@ async fn a_list_is_walked_to_its_end_over_empty_pages() {
     let sizes: Vec<_> = pages.iter().map(|page| page.trades.len()).collect();
     assert_eq!(sizes, [2, 0, 1, 0]);
     assert_eq!(cursors(&exchange), ["", "a", "b&/=ü", "c"]);
-    // Everything else is asked as before.
+    // Other parameters are repeated with every page.
     for request in exchange.received() {
         assert_eq!(
             (
@@ -92,7 +92,7 @@ async fn a_list_is_walked_to_its_end_over_empty_pages() {
         .await
         .unwrap();
     assert_eq!(ids, ["t1", "t2", "t3"]);
-    // From the middle on.
+    // A cursor starts the walk in the middle.
     let rest = client
         .get_trades()
         .cursor("a")
@@ -103,7 +103,7 @@ async fn a_list_is_walked_to_its_end_over_empty_pages() {
 }
 
 #[tokio::test]
-async fn no_page_is_fetched_that_is_not_needed() {
+async fn only_needed_pages_are_fetched() {
     let exchange = trades(&[("", &[1, 2], "a"), ("a", &[3, 4], "b")]).await;
     let client = client(&exchange);
     assert_eq!(client.get_trades().collect_all(0).await.unwrap().len(), 0);
@@ -112,13 +112,13 @@ async fn no_page_is_fetched_that_is_not_needed() {
     assert_eq!(exchange.count(), 1);
     assert_eq!(client.get_trades().collect_all(3).await.unwrap().len(), 3);
     assert_eq!(exchange.count(), 3);
-    // A stream that nobody polls asks nothing.
+    // A stream that is not polled sends nothing.
     drop(client.get_trades().by_page());
     assert_eq!(exchange.count(), 3);
 }
 
 #[tokio::test]
-async fn collected_items_say_if_the_list_was_cut() {
+async fn collected_items_report_if_the_list_is_complete() {
     let exchange = trades(&[("", &[1, 2], "a"), ("a", &[3], "")]).await;
     let client = client(&exchange);
     for (limit, count, is_complete) in [
@@ -139,7 +139,7 @@ async fn collected_items_say_if_the_list_was_cut() {
         assert_eq!(all.clone().into_iter().count(), count);
         assert_eq!(all.into_vec().len(), count);
     }
-    // Rows that are left on a page of which some do not decode.
+    // The limit is reached while a row that does not decode remains on the page.
     let exchange = Exchange::start(|_| {
         let mut bad = trade(2);
         bad["yes_price_dollars"] = json!("much");
@@ -151,7 +151,7 @@ async fn collected_items_say_if_the_list_was_cut() {
 }
 
 #[tokio::test]
-async fn lists_of_one_page_are_streams_of_their_own() {
+async fn each_list_of_a_page_has_its_own_stream() {
     let exchange = Exchange::start(|request| {
         let next = if request.query.contains_key("cursor") { "" } else { "a" };
         let milestone = |id: &str| json!({
@@ -159,7 +159,7 @@ async fn lists_of_one_page_are_streams_of_their_own() {
             "notification_message": "N", "details": {}, "primary_event_tickers": [], "related_event_tickers": [],
             "last_updated_ts": "2026-01-02T03:04:05Z",
         });
-        // The events do not decode, and nobody asks for them.
+        // The events do not decode, which does not matter because they are not read.
         let body = json!({
             "events": [7], "milestones": [milestone(&format!("m{next}")), { "id": 7 }], "cursor": next,
         });
@@ -190,11 +190,11 @@ async fn lists_of_one_page_are_streams_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_comes_back_is_an_error_and_the_end() {
+async fn repeated_cursor_ends_the_stream_with_an_error() {
     for (pages, whole) in [
         (&[("", &[1][..], "a"), ("a", &[2], "a")][..], 2),
         (&[("", &[1], "a"), ("a", &[2], "b"), ("b", &[3], "a")], 3),
-        // The first page again, whatever was asked.
+        // The same page under different cursors.
         (
             &[
                 ("", &[1], "a"),
@@ -225,9 +225,9 @@ async fn a_cursor_that_comes_back_is_an_error_and_the_end() {
     }
 }
 
-/// A cursor that is new each time and pages without items: the list is given up, and can be resumed.
+/// Empty pages with ever new cursors end the stream with an error. It can be resumed.
 #[tokio::test]
-async fn list_of_empty_pages_ends_with_an_error() {
+async fn endless_empty_pages_are_an_error() {
     for prefetch in [false, true] {
         let exchange = Exchange::start(|request| {
             let next = format!("c{}", request.number);
@@ -241,7 +241,10 @@ async fn list_of_empty_pages_ends_with_an_error() {
         for round in 1..=2 {
             let error = trades.next().await.unwrap().unwrap_err();
             assert!(error.is_endless_list(), "{error}");
-            assert!(error.to_string().contains("101 pages in a row"), "{error}");
+            assert!(
+                error.to_string().contains("101 consecutive pages"),
+                "{error}"
+            );
             assert_eq!(exchange.count(), 101 * round);
             assert!(trades.next().await.is_none());
             let last = format!("c{}", exchange.count() - 1);
@@ -249,7 +252,7 @@ async fn list_of_empty_pages_ends_with_an_error() {
             trades.resume();
         }
     }
-    // What the exchange does, and as much as it may.
+    // The longest run of empty pages that is accepted.
     let exchange = Exchange::start(|request| {
         let list: Vec<_> = (request.number % 101 == 100)
             .then(|| trade(1))
@@ -267,7 +270,7 @@ async fn list_of_empty_pages_ends_with_an_error() {
 }
 
 #[tokio::test]
-async fn row_that_does_not_decode_is_an_error_and_the_walk_continues() {
+async fn invalid_row_is_an_error_and_the_walk_continues() {
     let mut bad = trade(2);
     bad["yes_price_dollars"] = json!("much");
     let mut incomplete = trade(4);
@@ -322,7 +325,7 @@ async fn row_that_does_not_decode_is_an_error_and_the_walk_continues() {
             "{error}"
         );
     }
-    // Everything else fails as a whole.
+    // Other ways to read the list fail as a whole.
     let error = client.get_trades().send().await.unwrap_err();
     assert!(error.is_decode() && !error.is_row() && error.body().unwrap().len() > raw.len());
     let error = client
@@ -339,7 +342,7 @@ async fn row_that_does_not_decode_is_an_error_and_the_walk_continues() {
 }
 
 #[tokio::test]
-async fn page_that_fails_outside_its_rows_is_an_error_of_the_page() {
+async fn page_invalid_outside_its_rows_is_a_page_error() {
     let exchange = Exchange::start(|request| {
         let mut bad = trade(2);
         bad["yes_price_dollars"] = json!(7);
@@ -358,7 +361,7 @@ async fn page_that_fails_outside_its_rows_is_an_error_of_the_page() {
 }
 
 #[tokio::test]
-async fn a_fault_is_told_once_and_the_stream_goes_on_from_its_cursor() {
+async fn failed_stream_resumes_from_its_cursor() {
     let failing = Arc::new(Mutex::new(true));
     let fails = failing.clone();
     let exchange = Exchange::start(move |request: &Received| {
@@ -383,7 +386,7 @@ async fn a_fault_is_told_once_and_the_stream_goes_on_from_its_cursor() {
     assert!(pages.next().await.is_none() && items.next().await.is_none());
     assert_eq!((pages.cursor(), items.cursor()), (Some("a"), Some("a")));
     *failing.lock().unwrap() = false;
-    // Here, and elsewhere by the cursor.
+    // The stream can be resumed, and another one can start from the cursor.
     pages.resume();
     items.resume();
     assert_eq!(
@@ -405,7 +408,7 @@ async fn a_fault_is_told_once_and_the_stream_goes_on_from_its_cursor() {
 }
 
 #[tokio::test]
-async fn a_call_that_cannot_be_made_is_an_error_of_the_stream() {
+async fn invalid_request_is_an_error_of_the_stream() {
     let exchange = trades(&[]).await;
     let results: Vec<_> = client(&exchange)
         .get_fcm_orders()
@@ -417,16 +420,16 @@ async fn a_call_that_cannot_be_made_is_an_error_of_the_stream() {
     assert!(results[0].as_ref().unwrap_err().is_invalid_request());
 }
 
-/// The next page is asked for before anybody wants it, and only when that was wished.
+/// With prefetch, the next page is requested before it is read.
 #[tokio::test]
-async fn the_next_page_may_be_fetched_while_this_one_is_read() {
+async fn prefetch_requests_next_page_early() {
     for ahead in [true, false] {
-        let asked = Arc::new(tokio::sync::Notify::new());
-        let tells = asked.clone();
+        let requested = Arc::new(tokio::sync::Notify::new());
+        let notify = requested.clone();
         let exchange = Exchange::start(move |request| {
             let cursor = request.query.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
             if cursor == 1 {
-                tells.notify_one();
+                notify.notify_one();
             }
             Reply::json(200, &json!({ "trades": [trade(cursor)], "cursor": if cursor < 2 { (cursor + 1).to_string() } else { String::new() } }))
         })
@@ -438,11 +441,11 @@ async fn the_next_page_may_be_fetched_while_this_one_is_read() {
         }
         trades.next().await.unwrap().unwrap();
         if ahead {
-            asked.notified().await;
+            requested.notified().await;
             assert_eq!(exchange.count(), 2);
         } else {
-            // Nothing is under way that could ask.
-            tokio::time::timeout(Duration::from_millis(100), asked.notified())
+            // No request is in flight.
+            tokio::time::timeout(Duration::from_millis(100), requested.notified())
                 .await
                 .unwrap_err();
             assert_eq!(exchange.count(), 1);
@@ -457,9 +460,9 @@ async fn the_next_page_may_be_fetched_while_this_one_is_read() {
     }
 }
 
-/// Every paged operation of the table, by its own names.
+/// The table has the names of the cursor parameter and field of each paginated operation.
 #[tokio::test]
-async fn every_paged_operation_is_walked_by_its_own_names() {
+async fn every_paginated_operation_is_walked() {
     let samples = samples();
     let mut walked = 0;
     for paged in operation::ALL
@@ -497,10 +500,10 @@ async fn every_paged_operation_is_walked_by_its_own_names() {
     assert_eq!(walked, 29);
 }
 
-/// Forty thousand markets take the memory of a page, not of the list.
+/// Walking 40,000 markets takes the memory of a few pages, not of the whole list.
 #[tokio::test]
-async fn a_long_walk_holds_one_page() {
-    if !crate::common::is_alone("pages::a_long_walk_holds_one_page") {
+async fn long_walk_takes_memory_of_a_few_pages() {
+    if !crate::common::is_alone("pages::long_walk_takes_memory_of_a_few_pages") {
         return;
     }
     let market = samples().answers("GetMarkets").remove(0).body["markets"][0].clone();
@@ -521,24 +524,24 @@ async fn a_long_walk_holds_one_page() {
     .await;
     let client = client(&exchange);
     let Some(before) = resident() else {
-        println!("this system does not tell how much memory is used: not tried");
+        println!("skipped: this system does not report the memory of a process");
         return;
     };
-    let (mut markets, mut most) = (0, 0);
+    let (mut markets, mut max) = (0, 0);
     let mut stream = client.get_markets().by_item();
     while let Some(market) = stream.next().await {
         market.unwrap();
         markets += 1;
         if markets % 1000 == 0 {
-            most = most.max(resident().unwrap().saturating_sub(before));
+            max = max.max(resident().unwrap().saturating_sub(before));
         }
     }
     assert_eq!(markets, 40_000);
-    // The list is forty pages and more as values; a page as text, as it arrives and as values is less than a dozen.
-    assert!(most < 16 * size, "{most} bytes more, a page has {size}");
+    // The whole list would take more than 40 pages. One page as received, as text and as values takes less than a dozen.
+    assert!(max < 16 * size, "{max} bytes more, a page has {size}");
 }
 
-/// Bytes of memory that this process holds.
+/// Returns the resident memory of this process in bytes, or `None` if the system does not report it.
 fn resident() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

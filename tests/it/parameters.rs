@@ -1,4 +1,4 @@
-//! What setters take: times of several types, lists of anything iterable, and known words.
+//! Argument types of setters: times, lists and enums.
 
 use std::time::{Duration, SystemTime};
 
@@ -49,7 +49,7 @@ fn sent(exchange: &Exchange, name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn times_are_integers_chrono_and_system_times() {
+async fn times_may_be_integers_chrono_or_system_times() {
     let (exchange, client) = exchange().await;
     let zone = FixedOffset::west_opt(5 * 3600).unwrap();
     let trades = || client.get_trades();
@@ -63,27 +63,27 @@ async fn times_are_integers_chrono_and_system_times() {
         request.send().await.unwrap();
         assert_eq!(sent(&exchange, "min_ts").as_deref(), Some("1790086400"));
     }
-    // A literal needs no suffix.
+    // An integer literal needs no suffix.
     trades().max_ts(0).send().await.unwrap();
     assert_eq!(sent(&exchange, "max_ts").as_deref(), Some("0"));
 }
 
 #[tokio::test]
-async fn milliseconds_are_sent_where_the_exchange_takes_them() {
+async fn times_in_milliseconds_are_sent_as_milliseconds() {
     let (exchange, client) = exchange().await;
     for request in [
         client.get_weather_index().from(MILLIS),
         client.get_weather_index().from(utc()),
         client.get_weather_index().from(system()),
     ] {
-        // The response is of no interest.
+        // The response does not decode, which does not matter here.
         let _ = request.city("miami").send().await;
         assert_eq!(sent(&exchange, "from").as_deref(), Some("1790086400999"));
     }
 }
 
 #[test]
-fn times_of_bodies_are_those_of_parameters() {
+fn times_in_bodies_accept_the_same_types() {
     let order = || {
         types::CreateOrderV2Request::builder()
             .ticker("KX")
@@ -106,7 +106,7 @@ fn times_of_bodies_are_those_of_parameters() {
 }
 
 #[tokio::test]
-async fn times_that_cannot_be_are_errors_before_sending() {
+async fn impossible_times_are_rejected_before_sending() {
     let (exchange, client) = exchange().await;
     for (request, expected) in [
         (
@@ -134,9 +134,9 @@ async fn times_that_cannot_be_are_errors_before_sending() {
 #[tokio::test]
 #[allow(
     clippy::needless_borrows_for_generic_args,
-    reason = "references are taken too"
+    reason = "references are accepted too"
 )]
-async fn lists_are_anything_iterable() {
+async fn lists_accept_any_iterator() {
     let (exchange, client) = exchange().await;
     let texts = vec!["A".to_owned(), "B".to_owned()];
     let markets = || client.get_markets();
@@ -160,7 +160,7 @@ async fn lists_are_anything_iterable() {
 }
 
 #[tokio::test]
-async fn lists_of_bodies_are_anything_iterable() {
+async fn lists_in_bodies_accept_any_iterator() {
     let (exchange, client) = exchange().await;
     let order = |ticker: &str| {
         types::CreateOrderV2Request::builder()
@@ -187,7 +187,7 @@ async fn lists_of_bodies_are_anything_iterable() {
     }
     let key = client.generate_api_key();
     let key = key.body_map(|body| body.name("bot").scopes(["read", "write::trade"]));
-    // The response is of no interest.
+    // The response does not decode, which does not matter here.
     let _ = key.send().await;
     let sent = exchange.received().pop().unwrap().json();
     assert_eq!(sent["scopes"], json!(["read", "write::trade"]));
@@ -206,7 +206,7 @@ async fn lists_of_bodies_are_anything_iterable() {
 }
 
 #[tokio::test]
-async fn parameters_named_in_the_singular_take_one_or_several() {
+async fn singular_parameters_accept_one_or_several_values() {
     let (exchange, client) = exchange().await;
     client.get_fills().ticker("A").send().await.unwrap();
     assert_eq!(sent(&exchange, "ticker").as_deref(), Some("A"));
@@ -218,7 +218,7 @@ async fn parameters_named_in_the_singular_take_one_or_several() {
 }
 
 #[tokio::test]
-async fn empty_lists_and_commas_in_items_are_errors_before_sending() {
+async fn empty_lists_and_items_with_commas_are_rejected_before_sending() {
     let (exchange, client) = exchange().await;
     let none: [&str; 0] = [];
     let invalid = |error: Error, expected: &str| {
@@ -232,13 +232,13 @@ async fn empty_lists_and_commas_in_items_are_errors_before_sending() {
     let joined = client.get_fills().ticker("A,B").send().await;
     invalid(
         joined.unwrap_err(),
-        "`ticker` has the item `A,B` with a comma",
+        "`ticker` contains the item `A,B`, which has a comma",
     );
     assert_eq!(exchange.count(), 0);
 }
 
 #[tokio::test]
-async fn known_words_are_enums_and_unknown_ones_are_sent() {
+async fn known_values_are_enums_and_unknown_ones_are_sent() {
     let (exchange, client) = exchange().await;
     for (request, expected) in [
         (client.get_orders().status(OrderStatus::Resting), "resting"),

@@ -1,4 +1,4 @@
-//! The price grid of a market.
+//! Price grids: rounding and rejected prices.
 
 use kalshi_sdk::{Dollars, orders::*};
 
@@ -6,7 +6,7 @@ fn dollars(text: &str) -> Dollars {
     text.parse().unwrap()
 }
 
-/// A cent in the middle, a tenth of one at the edges.
+/// Returns a grid with steps of a cent in the middle and a tenth of a cent at the edges.
 fn tapered() -> PriceGrid {
     PriceGrid::new(
         [
@@ -19,7 +19,7 @@ fn tapered() -> PriceGrid {
 }
 
 #[test]
-fn prices_are_on_the_grid_or_between_two_that_are() {
+fn prices_round_to_neighbours_on_the_grid() {
     let grid = tapered();
     for (price, below, above) in [
         ("0.0010", Some("0.0010"), Some("0.0010")),
@@ -54,7 +54,7 @@ fn prices_are_on_the_grid_or_between_two_that_are() {
 }
 
 #[test]
-fn odd_grids_have_no_prices() {
+fn invalid_ranges_contain_no_prices() {
     for ranges in [
         vec![],
         vec![("0.5", "0.4", "0.01")],

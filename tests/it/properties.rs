@@ -1,4 +1,4 @@
-//! What holds for any input: money survives print and parse, and no bytes make an answer panic.
+//! Property tests: amounts survive formatting and parsing, and no response makes the client panic.
 
 use std::{
     cell::RefCell,
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 proptest! {
     #[test]
-    fn dollars_survive_print_and_parse(units in any::<i64>()) {
+    fn dollars_survive_formatting_and_parsing(units in any::<i64>()) {
         let amount = Dollars::from_micros(units);
         let text = amount.to_string();
         prop_assert_eq!(text.parse::<Dollars>(), Ok(amount));
@@ -26,13 +26,13 @@ proptest! {
     }
 
     #[test]
-    fn contracts_survive_print_and_parse(units in any::<i64>()) {
+    fn contracts_survive_formatting_and_parsing(units in any::<i64>()) {
         let count = Contracts::from_hundredths(units);
         prop_assert_eq!(count.to_string().parse::<Contracts>(), Ok(count));
     }
 
     #[test]
-    fn decimal_texts_mean_what_they_say(negative in any::<bool>(), whole in 0_i64..1_000_000_000_000, digits in "[0-9]{1,6}") {
+    fn decimal_strings_are_parsed_exactly(negative in any::<bool>(), whole in 0_i64..1_000_000_000_000, digits in "[0-9]{1,6}") {
         let sign = if negative { "-" } else { "" };
         let micros = whole * 1_000_000 + format!("{digits:0<6}").parse::<i64>().unwrap();
         let expected = Dollars::from_micros(if negative { -micros } else { micros });
@@ -40,13 +40,13 @@ proptest! {
     }
 
     #[test]
-    fn more_digits_than_fit_are_refused(text in "-?[0-9]{1,9}\\.[0-9]{7,12}") {
+    fn too_many_digits_are_rejected(text in "-?[0-9]{1,9}\\.[0-9]{7,12}") {
         prop_assert_eq!(text.parse::<Dollars>(), Err(MoneyError::TooPrecise { decimals: 6 }));
         prop_assert_eq!(text.parse::<Contracts>(), Err(MoneyError::TooPrecise { decimals: 2 }));
     }
 
     #[test]
-    fn what_is_no_decimal_is_refused(text in "\\PC*") {
+    fn non_decimal_strings_are_rejected(text in "\\PC*") {
         let plain = text.strip_prefix('-').unwrap_or(&text);
         let (whole, fraction) = plain.split_once('.').unwrap_or((plain, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -54,22 +54,22 @@ proptest! {
     }
 }
 
-/// Every place in a value, as JSON pointers.
-fn places(value: &Value, at: String, found: &mut Vec<String>) {
+/// Collects the JSON pointers of every value.
+fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
     found.push(at.clone());
     match value {
         Value::Object(members) => members
             .iter()
-            .for_each(|(key, value)| places(value, format!("{at}/{key}"), found)),
+            .for_each(|(key, value)| pointers(value, format!("{at}/{key}"), found)),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .for_each(|(index, item)| places(item, format!("{at}/{index}"), found)),
+            .for_each(|(index, item)| pointers(item, format!("{at}/{index}"), found)),
         _ => {}
     }
 }
 
-/// What `KALSHI_TEST_SEED` says, or else another number each time.
+/// Returns the seed from `KALSHI_TEST_SEED`, or a random one.
 fn seed() -> u64 {
     match std::env::var("KALSHI_TEST_SEED") {
         Ok(seed) => seed.parse().unwrap(),
@@ -77,16 +77,16 @@ fn seed() -> u64 {
     }
 }
 
-/// Answers of any operation, bent in one place or cut anywhere, decode or are an error; they never panic.
+/// Responses with one corrupt value, or truncated anywhere, decode or are an error.
 #[test]
-fn no_answer_makes_the_client_panic() {
+fn corrupt_response_does_not_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let samples = samples();
     let server = runtime.block_on(Server::start());
-    let bent = prop_oneof![
+    let corrupt = prop_oneof![
         Just("null".to_owned()),
         Just("[]".to_owned()),
         Just("{}".to_owned()),
@@ -100,7 +100,7 @@ fn no_answer_makes_the_client_panic() {
     let input = (
         any::<prop::sample::Index>(),
         any::<prop::sample::Index>(),
-        bent,
+        corrupt,
         any::<Option<prop::sample::Index>>(),
         prop::collection::vec(any::<u8>(), 0..4),
     );
@@ -117,17 +117,17 @@ fn no_answer_makes_the_client_panic() {
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     runner
-        .run(&input, |(which, place, bent, cut, tail)| {
+        .run(&input, |(which, place, corrupt, cut, tail)| {
             let operation = which.get(&operation::ALL);
             let Some(full) = samples.answers(operation.id).into_iter().next() else {
                 return Ok(());
             };
             let mut body = full.body;
             let mut all = Vec::new();
-            places(&body, String::new(), &mut all);
+            pointers(&body, String::new(), &mut all);
             if let (Some(target), Ok(value)) = (
                 body.pointer_mut(&all[place.index(all.len())]),
-                serde_json::from_str(&bent),
+                serde_json::from_str(&corrupt),
             ) {
                 *target = value;
             }
@@ -157,16 +157,16 @@ fn no_answer_makes_the_client_panic() {
             Ok(())
         })
         .unwrap();
-    let (decoded, refused) = *decoded.borrow();
+    let (decoded, rejected) = *decoded.borrow();
     assert!(
-        decoded > 20 && refused > 20,
-        "the inputs are one-sided: {decoded} decoded, {refused} refused"
+        decoded > 20 && rejected > 20,
+        "the inputs are one-sided: {decoded} decoded, {rejected} rejected"
     );
 }
 
-/// Arbitrary bytes, and JSON of any shape, for every operation.
+/// Sends random fragments of JSON and other bytes as responses of every operation.
 #[test]
-fn no_bytes_make_the_client_panic() {
+fn arbitrary_bytes_do_not_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -177,7 +177,7 @@ fn no_bytes_make_the_client_panic() {
     eprintln!("seed: KALSHI_TEST_SEED={seed}");
     let mut state = seed;
     let mut random = move || {
-        // Weyl sequence and mix: plain, and the same for the same seed.
+        // A Weyl sequence with a mixing step, to be reproducible from the seed.
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed ^ (mixed >> 27)

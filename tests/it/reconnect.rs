@@ -1,4 +1,4 @@
-//! Reconnecting: what is retried, how often, and what a handshake must be.
+//! Reconnecting: which failures are retried, how often, and which handshakes are valid.
 
 use std::{
     collections::VecDeque,
@@ -21,14 +21,14 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// A policy with exact pauses.
+/// Returns a policy without jitter.
 pub(crate) fn exact(first: Duration) -> ReconnectPolicy {
     ReconnectPolicy::default()
         .with_initial_backoff(first)
         .with_jitter(0.0)
 }
 
-/// An open connection without subscriptions, and its other end.
+/// Connects without subscriptions. Returns the connection and its server side.
 pub(crate) async fn connected(exchange: &Exchange, policy: ReconnectPolicy) -> (Connection, Peer) {
     let connecting = exchange.client.websocket().reconnect(policy).connect();
     let (connection, peer) = tokio::join!(connecting, exchange.accept());
@@ -41,7 +41,7 @@ pub(crate) async fn event(connection: &mut Connection) -> Event {
     connection.next().await.unwrap().unwrap()
 }
 
-/// The cause of the next event, which must report a failure.
+/// Returns the cause of the next event, which must be a disconnection.
 pub(crate) async fn failure(connection: &mut Connection) -> Arc<ConnectionError> {
     match event(connection).await {
         Event::Disconnected { reason } => reason,
@@ -49,7 +49,7 @@ pub(crate) async fn failure(connection: &mut Connection) -> Arc<ConnectionError>
     }
 }
 
-/// Reads the next handshake and sends a response as it is. Returns the request.
+/// Reads the next handshake and sends a raw response. Returns the request.
 async fn respond(exchange: &Exchange, response: &str) -> String {
     let mut tcp = exchange.accept_tcp().await;
     let mut request = Vec::new();
@@ -91,10 +91,10 @@ async fn every_close_code_is_retried() {
 }
 
 #[tokio::test]
-async fn close_code_that_is_not_allowed_is_unknown() {
+async fn invalid_close_code_is_reported_as_unknown() {
     let exchange = Exchange::new().await;
     let (mut connection, peer) = connected(&exchange, ReconnectPolicy::default()).await;
-    // 1006, which no close frame may have.
+    // A close frame must not have code 1006.
     let mut tcp = peer.into_tcp();
     tcp.write_all(&[0x88, 2, 0x03, 0xee]).await.unwrap();
     let reason = failure(&mut connection).await;
@@ -147,11 +147,11 @@ async fn every_rejected_handshake_is_retried_and_reported() {
 }
 
 #[tokio::test]
-async fn expired_timestamp_is_signed_again_by_the_date_of_that_response() {
+async fn expired_timestamp_is_corrected_by_date_of_the_response() {
     let clock = Arc::new(FixedClock(1_700_000_000_000));
     let exchange = Exchange::with(|builder| builder.clock(clock)).await;
     let date = |ms: u64| httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_millis(ms));
-    // Three responses agree that the clock is right.
+    // Three responses confirm that the clock is right.
     for _ in 0..3 {
         let unavailable = response("503 No", Some(&date(1_700_000_000_000)), "");
         let connecting = exchange.client.websocket().connect();
@@ -175,7 +175,7 @@ async fn expired_timestamp_is_signed_again_by_the_date_of_that_response() {
     );
 }
 
-/// A signer outside the process that can be throttled.
+/// A remote signer that can fail once.
 struct Throttled {
     key: PrivateKey,
     fails: Arc<AtomicBool>,
@@ -191,7 +191,7 @@ impl Signer for Throttled {
 }
 
 #[tokio::test(start_paused = true)]
-async fn signer_that_fails_once_is_retried() {
+async fn failed_signer_is_retried() {
     let fails = Arc::new(AtomicBool::new(false));
     let signer = Throttled {
         key: PrivateKey::generate_ed25519().unwrap(),
@@ -213,12 +213,12 @@ async fn signer_that_fails_once_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_that_worked_is_retried_without_a_long_pause() {
+async fn working_connection_is_replaced_without_long_pause() {
     let exchange = Exchange::new().await;
     let second = Duration::from_secs(1);
     let (mut connection, mut peer) = connected(&exchange, exact(second)).await;
     let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
-    // Lost every four seconds, after one ping.
+    // The connection is lost every four seconds, after one ping.
     for _ in 0..12 {
         peer.ping().await;
         sleep(4 * second).await;
@@ -232,7 +232,7 @@ async fn connection_that_worked_is_retried_without_a_long_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_that_received_nothing_does_not_reset_the_pauses() {
+async fn connection_without_messages_does_not_reset_backoff() {
     let exchange = Exchange::new().await;
     let (mut connection, peer) = connected(&exchange, exact(Duration::from_secs(1))).await;
     let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
@@ -248,7 +248,7 @@ async fn connection_that_received_nothing_does_not_reset_the_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_twenty_connects_a_minute() {
+async fn connects_are_limited_to_twenty_a_minute() {
     let exchange = Exchange::new().await;
     let (mut connection, mut peer) = connected(&exchange, exact(Duration::ZERO)).await;
     let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
@@ -264,14 +264,14 @@ async fn at_most_twenty_connects_a_minute() {
         let took = window[20] - window[0];
         assert!(took >= Duration::from_secs(59), "{took:?}");
     }
-    // No slower than that either.
+    // It is not slower than the limit either.
     let all = connects[60] - connects[0];
     assert!(all <= Duration::from_secs(190), "{all:?}");
     reading.abort();
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_ends_with_the_last_error_after_the_limit_in_time() {
+async fn connection_ends_with_last_error_after_max_elapsed() {
     let exchange = Exchange::new().await;
     let policy = ReconnectPolicy::default().with_max_elapsed(Some(Duration::from_secs(30)));
     let (mut connection, peer) = connected(&exchange, policy).await;
@@ -280,7 +280,7 @@ async fn connection_ends_with_the_last_error_after_the_limit_in_time() {
     failure(&mut connection).await;
     respond(&exchange, &response("503 No", None, "")).await;
     failure(&mut connection).await;
-    // Nobody accepts any more.
+    // Nothing accepts connections from here on.
     let error = loop {
         match connection.next().await.unwrap() {
             Ok(Event::Disconnected { .. }) => {}
@@ -303,7 +303,7 @@ async fn connection_ends_with_the_last_error_after_the_limit_in_time() {
 }
 
 #[tokio::test]
-async fn policy_never_ends_with_the_first_loss() {
+async fn policy_never_ends_at_first_disconnection() {
     let exchange = Exchange::new().await;
     let (mut connection, mut peer) = connected(&exchange, ReconnectPolicy::never()).await;
     peer.close(1001).await;
@@ -323,7 +323,7 @@ async fn policy_never_ends_with_the_first_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_connection_is_retried_if_asked() {
+async fn first_connection_is_retried_if_enabled() {
     let exchange = Exchange::new().await;
     let unavailable = response("503 No", None, "");
     let connecting = exchange.client.websocket().connect();
@@ -339,7 +339,7 @@ async fn first_connection_is_retried_if_asked() {
         exchange.accept().await
     });
     let _connection = result.unwrap();
-    // A key that is not accepted stays one.
+    // An unknown key is not retried.
     let unknown_key = response("401 No", None, UNKNOWN_KEY);
     let connecting = exchange.client.websocket().reconnect(policy).connect();
     let (result, _) = tokio::join!(connecting, respond(&exchange, &unknown_key));
@@ -355,7 +355,7 @@ async fn first_connection_is_retried_if_asked() {
 }
 
 #[tokio::test]
-async fn redirected_handshake_is_refused() {
+async fn redirected_handshake_is_rejected() {
     let following = reqwest::Client::new();
     let exchange = Exchange::with(|builder| builder.http_client(following)).await;
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -372,7 +372,7 @@ async fn redirected_handshake_is_refused() {
     let error = result.unwrap_err();
     assert!(matches!(error, ConnectionError::Redirected), "{error:?}");
     serving.await.unwrap().unwrap();
-    // The client's own HTTP client does not follow.
+    // The default HTTP client does not follow redirects.
     let exchange = Exchange::new().await;
     let connecting = exchange.client.websocket().connect();
     let (result, _) = tokio::join!(connecting, respond(&exchange, &found));
@@ -383,14 +383,14 @@ async fn redirected_handshake_is_refused() {
 }
 
 #[tokio::test]
-async fn plaintext_does_not_go_through_a_proxy_of_the_environment() {
+async fn plaintext_bypasses_proxy_of_the_environment() {
     const ALONE: &str = "KALSHI_TEST_PROXIED";
     if std::env::var_os(ALONE).is_none() {
-        let name = "reconnect::plaintext_does_not_go_through_a_proxy_of_the_environment";
+        let name = "reconnect::plaintext_bypasses_proxy_of_the_environment";
         let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
             .env(ALONE, "1")
-            // Nothing listens there.
+            // An address without a listener.
             .env("http_proxy", "http://127.0.0.1:9")
             .env("all_proxy", "http://127.0.0.1:9")
             .env_remove("no_proxy")
@@ -405,7 +405,7 @@ async fn plaintext_does_not_go_through_a_proxy_of_the_environment() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (credentials, _) = credentials();
-    // REST is not plaintext, and so may go through a proxy.
+    // The REST URL uses TLS, so it may go through a proxy.
     let environment = Environment::custom(
         "https://example.com/trade-api/v2",
         &format!("ws://{address}/trade-api/ws/v2"),
@@ -427,7 +427,7 @@ async fn plaintext_does_not_go_through_a_proxy_of_the_environment() {
 async fn failures_are_logged_at_warn() {
     use tracing_subscriber::{Layer, layer::SubscriberExt};
 
-    // A subscriber is per thread, but its interest in an event is cached for the process.
+    // The subscriber is per thread, but its interest in an event is cached for the whole process.
     if !crate::common::is_alone("reconnect::failures_are_logged_at_warn") {
         return;
     }

@@ -1,4 +1,4 @@
-//! Recorded answers of the Trade API: the older ones, and what their amounts say. The rest is in `shared/recorded.rs`.
+//! Recorded responses of the Trade API: old formats, and checks of amounts. `shared/recorded.rs` decodes the others.
 
 use kalshi_sdk::{
     Dollars,
@@ -10,48 +10,45 @@ use serde_json::Value;
 
 use crate::{
     common::calls::{Server, samples},
-    every_api::recorded::{answers, folder, recorded, replay},
+    every_api::recorded::{folder, recorded, replay, responses},
 };
 
-/// Before the fixed-point migration of March 2026 amounts had other names. Those bodies decode where the shape still applies,
-/// and elsewhere miss nothing but amounts, which are never made up.
+/// Amounts had other names before the fixed-point migration of March 2026. Those bodies decode, or fail only because of a
+/// missing amount.
 #[tokio::test]
-async fn bodies_from_before_the_migration_miss_amounts_only() {
+async fn bodies_before_the_migration_lack_only_amounts() {
     let Some(folder) = folder() else { return };
     let (samples, server) = (samples(), Server::start().await);
     for recorded in recorded(&folder.join("pre")) {
-        for answer in answers(samples, &recorded) {
-            if let Err(error) = replay(&server, samples, &recorded, answer).await {
+        for response in responses(samples, &recorded) {
+            if let Err(error) = replay(&server, samples, &recorded, response).await {
                 let path = error
                     .decode_path()
                     .unwrap_or_else(|| panic!("{}: {error}", recorded.file))
                     .to_owned();
                 let amount = path.ends_with("_dollars") || path.ends_with("_fp");
                 assert!(amount, "{}: {error}", recorded.file);
-                eprintln!(
-                    "not decodable today: {}: {path} did not exist",
-                    recorded.file
-                );
+                eprintln!("no longer decodes: {}: {path} did not exist", recorded.file);
             }
         }
     }
 }
 
-/// Refusals that were put together from a log.
+/// Error responses that were reconstructed from a log.
 #[tokio::test]
-async fn reconstructed_refusals_are_understood() {
+async fn reconstructed_errors_are_parsed() {
     let Some(folder) = folder() else { return };
     let (samples, server) = (samples(), Server::start().await);
     for recorded in recorded(&folder.join("reconstructed"))
         .into_iter()
-        .filter(|recorded| recorded.refusal.is_some())
+        .filter(|recorded| recorded.error_status.is_some())
     {
         let error = replay(&server, samples, &recorded, recorded.body.clone())
             .await
             .unwrap_err();
         assert_eq!(
             error.status().map(|status| status.as_u16()),
-            recorded.refusal,
+            recorded.error_status,
             "{}",
             recorded.file
         );
@@ -64,8 +61,8 @@ async fn reconstructed_refusals_are_understood() {
     }
 }
 
-/// The rows of recorded lists, each decoded by itself.
-fn rows<T: serde::de::DeserializeOwned>(operation: &str, member: &str) -> Vec<T> {
+/// Returns the rows of recorded lists. Rows that do not decode are left out.
+fn rows<T: serde::de::DeserializeOwned>(operation: &str, field: &str) -> Vec<T> {
     let Some(folder) = folder() else {
         return Vec::new();
     };
@@ -74,12 +71,12 @@ fn rows<T: serde::de::DeserializeOwned>(operation: &str, member: &str) -> Vec<T>
         .into_iter()
         .chain(recorded(&folder.join("fragments")))
     {
-        if file.operation != operation || file.refusal.is_some() {
+        if file.operation != operation || file.error_status.is_some() {
             continue;
         }
-        let list = match &file.member {
-            None => file.body[member].clone(),
-            Some(own) if own == member => file.body.clone(),
+        let list = match &file.field {
+            None => file.body[field].clone(),
+            Some(own) if own == field => file.body.clone(),
             Some(_) => continue,
         };
         let list = match list {
@@ -94,9 +91,9 @@ fn rows<T: serde::de::DeserializeOwned>(operation: &str, member: &str) -> Vec<T>
     rows
 }
 
-/// What the exchange charged is what `fees` computes: the general fee, or half of it in some series; makers paid nothing.
+/// The recorded fees match the general fee, or half of it in some series. Makers may have paid nothing.
 #[test]
-fn recorded_fees_are_those_computed() {
+fn recorded_fees_match_computed_fees() {
     let fills: Vec<types::Fill> = rows("GetFills", "fills");
     for fill in &fills {
         let price = match fill.outcome_side {
@@ -123,7 +120,7 @@ fn recorded_fees_are_those_computed() {
     eprintln!("{} recorded fills", fills.len());
 }
 
-/// The prices that markets quote are on their own grids.
+/// Quoted prices are on the grid of their market.
 #[test]
 fn recorded_quotes_are_on_their_grids() {
     let markets: Vec<types::Market> = rows("GetMarkets", "markets");
@@ -131,7 +128,7 @@ fn recorded_quotes_are_on_their_grids() {
     for market in &markets {
         let grid = PriceGrid::from(market);
         for price in [market.yes_bid_dollars, market.yes_ask_dollars] {
-            // Nothing and a dollar are what an empty side quotes.
+            // An empty side quotes zero or one dollar.
             if price > Dollars::ZERO && price < Dollars::ONE && !market.price_ranges.is_empty() {
                 assert_eq!(grid.check(price), Ok(price), "{}", market.ticker);
                 quotes += 1;

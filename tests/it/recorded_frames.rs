@@ -1,13 +1,13 @@
-//! Frames of the real exchange, from the folder that `KALSHI_RECORDED` names.
+//! Recorded WebSocket frames of the real exchange, from the folder that `KALSHI_RECORDED` names.
 
 use std::{env, fs, path::Path};
 
 use serde_json::Value;
 
-/// The name of a file, and a frame in it.
+/// Returns each recorded frame with the name of its file.
 pub fn of(folders: &[&str]) -> Vec<(String, Value)> {
     let Some(root) = env::var_os("KALSHI_RECORDED").filter(|root| !root.is_empty()) else {
-        println!("KALSHI_RECORDED is not set: no recorded frames are read");
+        println!("skipped: KALSHI_RECORDED is not set");
         return Vec::new();
     };
     let mut frames = Vec::new();
@@ -27,7 +27,7 @@ pub fn of(folders: &[&str]) -> Vec<(String, Value)> {
                 _ => continue,
             };
             for line in lines {
-                // A recorder may have put a frame into a wrapper of its own.
+                // A recorder may have wrapped the frame in an object.
                 let value: Value = serde_json::from_str(&line).unwrap();
                 let frame = [&value, &value["frame"], &value["raw"]]
                     .into_iter()

@@ -1,4 +1,5 @@
-//! The life of a request between the call and its answer: tokens, tries, time. What the table in `src/guide/errors_and_retries.md` says, row by row.
+//! Requests from call to result: rate limits, retries, timeouts and clock correction, as listed in the table of
+//! `src/guide/errors_and_retries.md`.
 
 use std::{
     sync::Arc,
@@ -17,7 +18,7 @@ use kalshi_sdk::{
 };
 use serde_json::{Value, json};
 
-/// Tries in quick succession.
+/// The default policy with a backoff of 2 ms.
 fn quick() -> RetryPolicy {
     RetryPolicy::default().with_initial_backoff(Duration::from_millis(2))
 }
@@ -38,7 +39,7 @@ fn created() -> Value {
     json!({ "order_group_id": "g", "subaccount": 0 })
 }
 
-/// The calls of a read and of a write.
+/// Sends a signed read.
 async fn read(client: &Client) -> Result<i64, Error> {
     Ok(client.get_balance().send().await?.balance)
 }
@@ -54,7 +55,7 @@ async fn write(client: &Client) -> Result<OrderGroupId, Error> {
         .clone())
 }
 
-/// An exchange that does `first` to the first requests, and answers those after them.
+/// Starts an exchange that sends `first` to the first `times` requests and succeeds afterwards.
 async fn failing(times: usize, first: impl Fn() -> Reply + Send + Sync + 'static) -> Exchange {
     Exchange::start(move |request: &Received| {
         if request.number < times {
@@ -70,16 +71,16 @@ async fn failing(times: usize, first: impl Fn() -> Reply + Send + Sync + 'static
 
 type Make = fn() -> Reply;
 
-/// What breaks on the way, or is refused for a moment, is tried again for reads; writes are not repeated on a guess.
+/// Transport faults and server errors are retried for reads only.
 #[tokio::test]
-async fn reads_are_tried_again_and_writes_are_not_repeated_on_a_guess() {
+async fn reads_are_retried_and_writes_that_may_have_been_processed_are_not() {
     let faults: [(&str, Make); 10] = [
         ("dropped", || Reply::Drop),
         ("reset", || Reply::Reset),
-        ("half an answer", || {
+        ("half a response", || {
             Reply::Half(200, balance().to_string().into_bytes())
         }),
-        ("less than told", || {
+        ("short body", || {
             Reply::Short(200, balance().to_string().into_bytes())
         }),
         ("500", || Reply::status(500)),
@@ -92,8 +93,8 @@ async fn reads_are_tried_again_and_writes_are_not_repeated_on_a_guess() {
         }),
         ("503", || Reply::status(503)),
         ("504", || Reply::status(504)),
-        ("no answer", || Reply::Hang),
-        ("a slow body", || {
+        ("no response", || Reply::Hang),
+        ("slow body", || {
             Reply::Slow(
                 Duration::from_secs(30),
                 200,
@@ -115,13 +116,16 @@ async fn reads_are_tried_again_and_writes_are_not_repeated_on_a_guess() {
             100
         );
         assert_eq!(exchange.count(), 3, "{name}");
-        // Each try is signed afresh.
-        let stamps: Vec<_> = exchange
+        // Every attempt has its own signature.
+        let signatures: Vec<_> = exchange
             .received()
             .iter()
             .map(|request| request.headers["kalshi-access-signature"].clone())
             .collect();
-        assert!(stamps[0] != stamps[1] && stamps[1] != stamps[2], "{name}");
+        assert!(
+            signatures[0] != signatures[1] && signatures[1] != signatures[2],
+            "{name}"
+        );
 
         let exchange = failing(1, fault).await;
         let client = builder(&exchange)
@@ -143,7 +147,7 @@ async fn reads_are_tried_again_and_writes_are_not_repeated_on_a_guess() {
 }
 
 #[tokio::test]
-async fn what_was_refused_before_it_was_processed_is_sent_again_whatever_it_is() {
+async fn rate_limited_write_is_retried() {
     let exchange = failing(2, || {
         Reply::json(429, &json!({ "error": { "code": "too_many_requests" } }))
     })
@@ -151,7 +155,7 @@ async fn what_was_refused_before_it_was_processed_is_sent_again_whatever_it_is()
     let client = builder(&exchange).build().unwrap();
     assert_eq!(write(&client).await.unwrap(), "g");
     assert_eq!(exchange.count(), 3);
-    // Until it is enough.
+    // Attempts are limited.
     let exchange = failing(usize::MAX, Reply::rate_limited).await;
     let client = builder(&exchange).build().unwrap();
     let error = write(&client).await.unwrap_err();
@@ -165,8 +169,8 @@ async fn what_was_refused_before_it_was_processed_is_sent_again_whatever_it_is()
 }
 
 #[tokio::test]
-async fn what_was_never_connected_is_tried_again_whatever_it_is() {
-    // A port that nobody listens on.
+async fn failed_connection_is_retried_for_writes() {
+    // A port without a listener.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
@@ -195,20 +199,20 @@ async fn what_was_never_connected_is_tried_again_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn other_answers_are_final() {
+async fn other_responses_are_not_retried() {
     let faults: [(&str, Make); 6] = [
         ("400", || Reply::status(400)),
         ("401", || Reply::status(401)),
         ("404", || Reply::status(404)),
         ("409", || Reply::status(409)),
-        ("a page", || {
+        ("HTML in a success", || {
             Reply::Answer(
                 200,
                 vec![("content-type", "text/html".to_owned())],
                 b"<html></html>".to_vec(),
             )
         }),
-        ("a refusal inside a success", || {
+        ("an error in a success", || {
             Reply::json(200, &json!({ "error": { "code": "x" } }))
         }),
     ];
@@ -221,7 +225,7 @@ async fn other_answers_are_final() {
 }
 
 #[tokio::test]
-async fn the_exchanges_own_pause_is_kept_to() {
+async fn retry_after_in_seconds_is_honoured() {
     let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 1)).await;
     let client = builder(&exchange).build().unwrap();
     let start = Instant::now();
@@ -231,14 +235,14 @@ async fn the_exchanges_own_pause_is_kept_to() {
         "{:?}",
         start.elapsed()
     );
-    // Unless there is no time for it.
+    // A pause longer than the timeout ends the request.
     let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 3600)).await;
     let client = builder(&exchange).build().unwrap();
     assert_eq!(write(&client).await.unwrap_err().attempts(), 1);
 }
 
 #[tokio::test]
-async fn the_time_for_the_call_ends_all_tries() {
+async fn request_timeout_covers_all_attempts() {
     let exchange = failing(usize::MAX, || Reply::Hang).await;
     let client = builder(&exchange)
         .retry(
@@ -256,12 +260,12 @@ async fn the_time_for_the_call_ends_all_tries() {
     );
 }
 
-/// Writes that hardly come back while a test runs.
+/// Returns limits whose write bucket hardly refills during a test.
 fn slow(capacity: u32) -> AccountLimits {
     AccountLimits::from_tier(Tier::Basic).with_write(BucketLimit::new(1, capacity))
 }
 
-/// A tier, small enough to run dry.
+/// Returns limits that a few requests exhaust.
 fn small() -> AccountLimits {
     AccountLimits::from_tier(Tier::Basic)
         .with_write(BucketLimit::new(10, 20))
@@ -269,7 +273,7 @@ fn small() -> AccountLimits {
 }
 
 #[tokio::test]
-async fn calls_wait_for_their_tokens_or_are_told_how_long() {
+async fn requests_wait_for_tokens_up_to_max_wait() {
     let exchange = failing(0, || Reply::Drop).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(small()))
@@ -278,7 +282,7 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
     for _ in 0..2 {
         write(&client).await.unwrap();
     }
-    // Clones share the buckets, and reads have their own.
+    // Clones share the buckets. Reads have a separate one.
     let clone = client.clone();
     let error = write(&clone.with_max_wait(Duration::from_millis(500)))
         .await
@@ -330,9 +334,9 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
     assert!(snapshot.write.tokens < 10);
 }
 
-/// A cancel does not wait behind the orders that open more.
+/// Cancels overtake other writes in the limiter's queue.
 #[tokio::test]
-async fn cancels_go_before_what_waits() {
+async fn cancels_overtake_waiting_writes() {
     let exchange = Exchange::start(|request| match request.method.as_str() {
         "DELETE" => Reply::json(200, &json!({})),
         _ => Reply::json(201, &created()),
@@ -371,9 +375,9 @@ async fn cancels_go_before_what_waits() {
     }
 }
 
-/// A stamp that is not stale: the wait comes before the signature.
+/// The timestamp is taken after the wait for tokens.
 #[tokio::test]
-async fn what_waited_is_stamped_when_it_goes() {
+async fn delayed_request_is_signed_when_sent() {
     let exchange = failing(0, || Reply::Drop).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(small()))
@@ -382,16 +386,16 @@ async fn what_waited_is_stamped_when_it_goes() {
     for _ in 0..3 {
         write(&client).await.unwrap();
     }
-    let stamps: Vec<_> = exchange
+    let timestamps: Vec<_> = exchange
         .received()
         .iter()
         .map(Received::timestamp)
         .collect();
-    assert!(stamps[2] - stamps[1] >= 500, "{stamps:?}");
+    assert!(timestamps[2] - timestamps[1] >= 500, "{timestamps:?}");
 }
 
 #[tokio::test]
-async fn a_batch_costs_as_much_as_its_items() {
+async fn batch_costs_sum_of_its_items() {
     let exchange = Exchange::start(|_| Reply::json(200, &json!({ "orders": [] }))).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(slow(100)))
@@ -411,7 +415,7 @@ async fn a_batch_costs_as_much_as_its_items() {
         .await
         .unwrap();
     assert_eq!(client.rate_limiter().snapshot().write.tokens / 10, 4);
-    // More than the bucket ever holds.
+    // More than the capacity of the bucket.
     let error = client
         .batch_cancel_orders_v2()
         .body(batch(51))
@@ -435,7 +439,7 @@ async fn a_batch_costs_as_much_as_its_items() {
 }
 
 #[tokio::test]
-async fn a_refusal_empties_our_view_of_that_bucket_alone() {
+async fn rate_limit_response_empties_only_its_bucket() {
     let exchange = failing(1, Reply::rate_limited).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(slow(100)))
@@ -452,7 +456,7 @@ async fn a_refusal_empties_our_view_of_that_bucket_alone() {
 }
 
 #[tokio::test]
-async fn a_limiter_is_shared_by_the_clients_of_one_account() {
+async fn limiter_is_shared_between_clients() {
     let exchange = failing(0, || Reply::Drop).await;
     let limiter = Arc::new(RateLimiter::new(RateLimits::Account(slow(600))));
     let (one, other) = (
@@ -472,7 +476,7 @@ async fn a_limiter_is_shared_by_the_clients_of_one_account() {
     assert!(format!("{limiter:?}").contains("tokens"));
 }
 
-/// An exchange that names its limits.
+/// Starts an exchange that reports account limits and endpoint costs.
 async fn with_limits() -> Exchange {
     Exchange::start(|request| match request.path.as_str() {
         "/trade-api/v2/account/limits" => Reply::json(
@@ -490,7 +494,7 @@ async fn with_limits() -> Exchange {
 }
 
 #[tokio::test]
-async fn limits_and_costs_are_discovered_when_asked_and_before_the_first_signed_call() {
+async fn limits_and_costs_are_discovered_on_request_or_before_first_signed_request() {
     let exchange = with_limits().await;
     let client = builder(&exchange).rate_limits(Tier::Basic).build().unwrap();
     let limits = client.discover_limits().await.unwrap();
@@ -536,7 +540,7 @@ async fn limits_and_costs_are_discovered_when_asked_and_before_the_first_signed_
 }
 
 #[tokio::test]
-async fn limits_that_cannot_be_discovered_stop_nothing() {
+async fn failed_discovery_does_not_fail_requests() {
     let exchange = failing(1, || Reply::status(403)).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Discovered)
@@ -555,7 +559,7 @@ async fn limits_that_cannot_be_discovered_stop_nothing() {
 
 #[tokio::test]
 async fn unusable_discovered_limits_fall_back_to_those_of_the_tier() {
-    // Zero; never refilled; less than the 30 tokens of the dearest write.
+    // No limit at all, no refill, and a capacity below the 30 tokens of the most expensive write.
     for (rate, capacity) in [(0, 0), (0, 800), (500, 29)] {
         let bucket = json!({ "refill_rate": rate, "bucket_capacity": capacity });
         let exchange = Exchange::start(move |request| match request.path.as_str() {
@@ -589,7 +593,7 @@ async fn unusable_discovered_limits_fall_back_to_those_of_the_tier() {
     }
 }
 
-/// An exchange whose clock is ahead of ours, and that refuses stamps more than 5 s off.
+/// Starts an exchange whose clock is ahead by `seconds` and that rejects timestamps off by more than 5 s.
 async fn ahead(seconds: i64) -> Exchange {
     Exchange::start(move |request| {
         let now = SystemTime::now()
@@ -648,11 +652,11 @@ async fn expired_timestamp_is_corrected_once_as_configured() {
             }
         }
     }
-    // It is the default.
+    // Correction is enabled by default.
     let exchange = ahead(30).await;
     let client = builder(&exchange).build().unwrap();
     write(&client).await.unwrap();
-    // Two dates decide nothing, the third does.
+    // Three dates are needed to estimate the skew.
     assert_eq!(client.clock_skew(), None);
     write(&client).await.unwrap();
     let skew = client.clock_skew().unwrap().num_milliseconds();
@@ -660,7 +664,7 @@ async fn expired_timestamp_is_corrected_once_as_configured() {
 }
 
 #[tokio::test]
-async fn wrong_date_of_a_401_costs_one_attempt_more() {
+async fn wrong_date_of_401_costs_one_extra_attempt() {
     let exchange = Exchange::start(|_| {
         let wrong = SystemTime::now() + Duration::from_secs(7_200);
         Reply::json(
@@ -675,7 +679,7 @@ async fn wrong_date_of_a_401_costs_one_attempt_more() {
     assert_eq!((exchange.count(), error.attempts()), (2, 2), "{error}");
 }
 
-/// A clock that jumps by an hour after its first readings, as it does while a laptop sleeps.
+/// A clock that jumps ahead by an hour after its first readings, as the system clock does when a laptop wakes up.
 #[derive(Debug)]
 struct Jumping(std::sync::atomic::AtomicU64);
 
@@ -687,7 +691,7 @@ impl kalshi_sdk::auth::Clock for Jumping {
 }
 
 #[tokio::test]
-async fn write_from_before_a_sleep_is_not_sent_after_it() {
+async fn write_is_not_retried_after_clock_jump() {
     for (method_is_write, sent) in [(true, 1), (false, 2)] {
         let exchange = failing(1, Reply::rate_limited).await;
         let client = builder(&exchange)
@@ -705,7 +709,7 @@ async fn write_from_before_a_sleep_is_not_sent_after_it() {
 }
 
 #[tokio::test]
-async fn write_is_not_repeated_for_a_429_of_a_proxy() {
+async fn write_is_not_retried_after_429_of_proxy() {
     let proxies: [Make; 4] = [
         || Reply::status(429),
         || Reply::json(429, &json!({ "message": "Too Many Requests" })),
@@ -727,7 +731,7 @@ async fn write_is_not_repeated_for_a_429_of_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_401_with_a_right_clock_is_final() {
+async fn unauthorized_response_with_correct_clock_is_not_retried() {
     let exchange = Exchange::start(|_| {
         Reply::status(401).with_header("date", httpdate::fmt_http_date(SystemTime::now()))
     })
@@ -749,9 +753,9 @@ async fn a_401_with_a_right_clock_is_final() {
     );
 }
 
-/// Calls given up at random points, seeded: none keeps a place in the limiter's queue, and no connection stays behind.
+/// Drops requests at random points. No place in the limiter's queue and no connection may leak.
 #[tokio::test]
-async fn calls_given_up_at_any_point_leak_nothing() {
+async fn dropped_requests_leak_nothing() {
     let seed = std::env::var("KALSHI_TEST_SEED")
         .ok()
         .map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
@@ -774,17 +778,17 @@ async fn calls_given_up_at_any_point_leak_nothing() {
         .retry(quick())
         .build()
         .unwrap();
-    let mut given_up = 0;
+    let mut dropped = 0;
     for _ in 0..300 {
         let calls = (0..random.usize(1..6)).map(|_| read(&client));
         let all = futures_util::future::join_all(calls);
-        let patience = Duration::from_micros(random.u64(0..8_000));
-        given_up += usize::from(tokio::time::timeout(patience, all).await.is_err());
+        let limit = Duration::from_micros(random.u64(0..8_000));
+        dropped += usize::from(tokio::time::timeout(limit, all).await.is_err());
     }
-    assert!(given_up > 50, "{given_up}");
+    assert!(dropped > 50, "{dropped}");
     let snapshot = client.rate_limiter().snapshot();
     assert_eq!(snapshot.balance.waiting, 0);
-    // It works as before, also for all that fits into the bucket.
+    // The client still works. More attempts cover the faults that the exchange injects.
     client
         .with_retry(quick().with_max_attempts(20))
         .get_balance()
@@ -792,15 +796,15 @@ async fn calls_given_up_at_any_point_leak_nothing() {
         .await
         .unwrap();
     drop(client);
-    // With the client its connections end.
+    // Dropping the client closes its connections.
     tokio::time::timeout(Duration::from_secs(10), exchange.all_closed())
         .await
-        .expect("a connection is left");
+        .expect("the client left a connection open");
 }
 
-/// What the exchange said counts for more than that there are no tokens to ask again.
+/// The 429 is returned, not the local rate limit that prevents a retry.
 #[tokio::test]
-async fn a_refusal_is_not_hidden_by_an_empty_bucket() {
+async fn rate_limit_response_is_not_masked_by_local_rate_limit() {
     let exchange = failing(usize::MAX, Reply::rate_limited).await;
     let client = builder(&exchange)
         .rate_limits(Tier::Basic)
@@ -815,9 +819,9 @@ async fn a_refusal_is_not_hidden_by_an_empty_bucket() {
     assert_eq!(exchange.count(), 1);
 }
 
-/// The last try of a read may take as long as the call may.
+/// The last attempt of a read has no attempt timeout, only the timeout of the request.
 #[tokio::test]
-async fn the_last_try_is_not_cut_short() {
+async fn last_attempt_has_no_attempt_timeout() {
     let exchange = failing(usize::MAX, || {
         Reply::Slow(
             Duration::from_millis(300),
@@ -836,9 +840,9 @@ async fn the_last_try_is_not_cut_short() {
     assert_eq!(exchange.count(), 3);
 }
 
-/// A pause that is asked for as a date.
+/// `Retry-After` may be a date.
 #[tokio::test]
-async fn a_pause_until_a_date_is_kept_to() {
+async fn retry_after_as_date_is_honoured() {
     let until = SystemTime::now() + Duration::from_secs(2);
     let exchange = failing(1, move || {
         Reply::rate_limited().with_header("retry-after", httpdate::fmt_http_date(until))
@@ -846,13 +850,13 @@ async fn a_pause_until_a_date_is_kept_to() {
     .await;
     let client = builder(&exchange).build().unwrap();
     write(&client).await.unwrap();
-    // The date has whole seconds.
+    // The date has a resolution of one second.
     assert!(SystemTime::now() + Duration::from_secs(1) >= until);
 }
 
-/// Limits that are not told in time stop nothing, and a call given up meanwhile leaves the question to the next.
+/// Requests proceed if discovery times out. If the first request is dropped during discovery, the next one repeats it.
 #[tokio::test]
-async fn a_discovery_that_hangs_is_given_up() {
+async fn hanging_discovery_is_abandoned() {
     let exchange = Exchange::start(|request| match request.path.as_str() {
         "/trade-api/v2/account/limits" => Reply::Hang,
         _ => Reply::json(201, &created()),
@@ -867,19 +871,19 @@ async fn a_discovery_that_hangs_is_given_up() {
         .unwrap_err();
     assert_eq!(exchange.count(), 1);
     write(&client).await.unwrap();
-    let asked = exchange
+    let discoveries = exchange
         .received()
         .iter()
         .filter(|request| request.path.ends_with("/account/limits"))
         .count();
-    assert_eq!((asked, exchange.count()), (2, 3));
+    assert_eq!((discoveries, exchange.count()), (2, 3));
     write(&client).await.unwrap();
     assert_eq!(exchange.count(), 4);
 }
 
-/// A middleware that sends a request twice: what became of the first is not known, so that it is not sent a third time.
+/// A middleware repeats the request. The first attempt may have been processed, so the write is not retried after the 429.
 #[tokio::test]
-async fn a_write_that_may_have_been_done_is_not_repeated_for_a_later_429() {
+async fn write_is_not_retried_after_429_to_repeated_attempt() {
     struct Twice;
     #[async_trait::async_trait]
     impl kalshi_sdk::reqwest_middleware::Middleware for Twice {
@@ -913,12 +917,12 @@ async fn a_write_that_may_have_been_done_is_not_repeated_for_a_later_429() {
     assert_eq!(exchange.count(), 2);
 }
 
-/// A middleware that answers by itself sends nothing, however often it is asked.
+/// A middleware that responds without sending the request does not count as an attempt that reached the exchange.
 #[tokio::test]
-async fn an_answer_that_never_was_sent_for_counts_as_nothing() {
-    struct Refuses;
+async fn response_made_by_middleware_is_not_processed_by_exchange() {
+    struct Unauthorized;
     #[async_trait::async_trait]
-    impl kalshi_sdk::reqwest_middleware::Middleware for Refuses {
+    impl kalshi_sdk::reqwest_middleware::Middleware for Unauthorized {
         async fn handle(
             &self,
             _: kalshi_sdk::reqwest::Request,
@@ -926,15 +930,15 @@ async fn an_answer_that_never_was_sent_for_counts_as_nothing() {
             _: kalshi_sdk::reqwest_middleware::Next<'_>,
         ) -> kalshi_sdk::reqwest_middleware::Result<kalshi_sdk::reqwest::Response> {
             let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30));
-            let answer = http::Response::builder().status(401).header("date", date);
+            let response = http::Response::builder().status(401).header("date", date);
             let body = r#"{"error":{"code":"header_timestamp_expired"}}"#;
-            Ok(answer.body(body).unwrap().into())
+            Ok(response.body(body).unwrap().into())
         }
     }
     let exchange = failing(0, || Reply::Drop).await;
     let client = builder(&exchange)
         .clock_correction(ClockCorrection::All)
-        .middleware(Refuses)
+        .middleware(Unauthorized)
         .build()
         .unwrap();
     let error = write(&client).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The other end of a stream, played by the test itself, step by step.
+//! The server side of a WebSocket connection, scripted by the test.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -21,14 +21,14 @@ use crate::ws_target::{
 };
 pub(crate) use crate::ws_target::{delta, snapshot};
 
-/// The key of all clients here.
+/// Returns new credentials and their public key.
 pub(crate) fn credentials() -> (Credentials, PublicKey) {
     let key = PrivateKey::generate_ed25519().unwrap();
     let public = key.public_key();
     (Credentials::new("key-1", key).unwrap(), public)
 }
 
-/// Waits for connections.
+/// A listener, and a client whose requests go to it.
 pub(crate) struct Exchange {
     listener: TcpListener,
     pub(crate) public_key: PublicKey,
@@ -59,19 +59,19 @@ impl Exchange {
         }
     }
 
-    /// A bare connection.
+    /// Accepts a TCP connection without a handshake.
     pub(crate) async fn accept_tcp(&self) -> TcpStream {
         let (tcp, _) = self.listener.accept().await.unwrap();
         tcp.set_nodelay(true).unwrap();
         tcp
     }
 
-    /// The next connection that shakes hands.
+    /// Accepts the next WebSocket connection.
     pub(crate) async fn accept(&self) -> Peer {
         self.accept_or_refuse(None).await.unwrap()
     }
 
-    /// Answers the next handshake with a status and a body, and no socket.
+    /// Rejects the next handshake with `status` and returns its request headers.
     pub(crate) async fn refuse(&self, status: u16, date: Option<&str>) -> HeaderMap {
         let refused = self.accept_or_refuse(Some((status, date))).await;
         refused.err().unwrap()
@@ -114,16 +114,16 @@ impl Exchange {
     }
 }
 
-/// One connection, seen from the exchange.
+/// The server side of one connection.
 pub(crate) struct Peer {
     pub(crate) socket: WebSocketStream<TcpStream>,
-    /// Those of the handshake.
+    /// Request headers of the handshake.
     pub(crate) headers: HeaderMap,
     next_sid: u64,
 }
 
 impl Peer {
-    /// The exchange's end of a socket whose handshake is long over.
+    /// Wraps a socket whose handshake is already complete.
     pub(crate) async fn over(tcp: TcpStream) -> Self {
         Self {
             socket: WebSocketStream::from_raw_socket(tcp, Role::Server, None).await,
@@ -132,7 +132,7 @@ impl Peer {
         }
     }
 
-    /// The next command.
+    /// Returns the next command.
     pub(crate) async fn command(&mut self) -> Value {
         loop {
             match self.socket.next().await.unwrap().unwrap() {
@@ -143,7 +143,7 @@ impl Peer {
         }
     }
 
-    /// A command that has come, if one has.
+    /// Returns a command that has already arrived, or `None`.
     pub(crate) async fn command_at_hand(&mut self) -> Option<Value> {
         loop {
             let next = std::future::poll_fn(|context| {
@@ -168,7 +168,7 @@ impl Peer {
         self.socket.send(Message::Ping("heartbeat".into())).await
     }
 
-    /// The next frame that is no text.
+    /// Returns the next non-text frame, or `None` if the connection is closed.
     pub(crate) async fn control(&mut self) -> Option<Message> {
         match self.socket.next().await? {
             Ok(Message::Text(text)) => panic!("{text}"),
@@ -203,7 +203,7 @@ impl Peer {
         self.socket.close(Some(frame)).await.unwrap();
     }
 
-    /// Takes a `subscribe` and acknowledges it; gives its parameters and the new `sid`.
+    /// Receives a `subscribe` command and acknowledges it. Returns its parameters and the new `sid`.
     pub(crate) async fn acknowledge(&mut self) -> (Value, u64) {
         let command = self.command().await;
         assert_eq!(command["cmd"], "subscribe", "{command}");
@@ -215,15 +215,15 @@ impl Peer {
         (command["params"].clone(), sid)
     }
 
-    /// The socket without its protocol, to break it.
+    /// Returns the raw socket, to break the protocol.
     pub(crate) fn into_tcp(self) -> TcpStream {
         self.socket.into_inner()
     }
 }
 
-/// Cuts a connection off with a reset in place of a goodbye.
+/// Resets a connection, with half a frame instead of a closing handshake.
 pub(crate) async fn reset(mut tcp: TcpStream, half_a_frame: &[u8]) {
     tcp.write_all(half_a_frame).await.unwrap();
-    #[allow(deprecated, reason = "a linger of nothing does not block")]
+    #[allow(deprecated, reason = "a zero linger does not block")]
     tcp.set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }

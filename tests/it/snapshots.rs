@@ -1,6 +1,6 @@
-//! What is made from the specs and the source and committed is current; the rest is in `shared/snapshots.rs`.
+//! Snapshots of the WebSocket surface, the public API and the guide. `shared/snapshots.rs` has those that every API crate has.
 //!
-//! `UPDATE=1 cargo test --test it snapshots` brings all up to date.
+//! `UPDATE=1 cargo test --test it snapshots` updates all of them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
 const WEBSOCKET: &str = include_str!("../../asyncapi.yaml");
 
 #[test]
-fn committed_surface_of_messages_is_that_of_the_spec() {
+fn committed_message_surface_matches_the_spec() {
     let options = target::options_for("MarketSide").enum_type(
         "UserOrderStatus",
         &["resting", "canceled", "executed", "unknown"],
@@ -26,18 +26,18 @@ fn committed_surface_of_messages_is_that_of_the_spec() {
     );
 }
 
-/// The hand-written public items of this crate and of kalshi-core, without the interface between the two.
+/// Covers the hand-written public items of this crate and of kalshi-core, without the interface between the two.
 #[test]
-fn committed_public_items_are_those_of_the_source() {
+fn committed_public_items_match_the_source() {
     public_items_are_current(&["src", "kalshi-core/src"], &["kalshi-core/src/rt"]);
 }
 
 #[test]
-fn defaulted_fields_decide_nothing_and_are_committed() {
+fn committed_defaulted_fields_match_the_specs() {
     defaulted_fields_are_current(&[target::SPEC, WEBSOCKET]);
 }
 
-/// The page of the guide that lists the operations. Topics and summaries come from the spec.
+/// The guide's page of operations is generated. Topics and summaries come from the spec.
 #[test]
 fn guide_lists_every_operation() {
     let methods = method_names();
@@ -79,13 +79,13 @@ fn guide_lists_every_operation() {
             page += &row(operation, methods[operation.id], summaries[operation.id]);
         }
     }
-    assert_eq!(listed, ALL.len(), "every operation has a topic of the spec");
+    assert_eq!(listed, ALL.len(), "an operation has no topic in the spec");
     current("src/guide/operations.md", &page);
 }
 
-/// Numbers and versions in prose.
+/// The README and the guide state the version of the spec and the numbers of operations.
 #[test]
-fn documents_name_the_version_of_the_spec_and_the_numbers_of_operations() {
+fn documents_state_spec_version_and_numbers_of_operations() {
     let version = target::SPEC.split_once("\n  version: ").unwrap().1;
     let version = version.lines().next().unwrap().trim_matches(['\'', '"']);
     let public = ALL.iter().filter(|operation| !operation.auth).count();
@@ -132,7 +132,7 @@ fn row(operation: &Operation, method: &str, summary: &str) -> String {
     )
 }
 
-/// The id and the method of each operation, from the generated dispatch of the tests.
+/// Returns the method name of each operation ID, from the generated dispatch of the tests.
 fn method_names() -> BTreeMap<&'static str, &'static str> {
     include_str!("../generated/calls.rs")
         .split("=> {\n            let response = client\n")

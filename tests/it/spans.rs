@@ -1,4 +1,4 @@
-//! The fields of the span of a request.
+//! Fields of the tracing span of a request.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,11 +6,11 @@ use crate::common::calls::Server;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_span_tells_operation_method_path_status_and_duration() {
+async fn span_has_operation_method_path_status_and_duration() {
     use tracing_subscriber::{Layer, layer::SubscriberExt};
 
-    // A subscriber is per thread, but its interest in a span is cached for the process.
-    if !crate::common::is_alone("spans::a_span_tells_operation_method_path_status_and_duration") {
+    // The subscriber is per thread, but its interest in a span is cached for the whole process.
+    if !crate::common::is_alone("spans::span_has_operation_method_path_status_and_duration") {
         return;
     }
 

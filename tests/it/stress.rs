@@ -1,7 +1,7 @@
-//! Order books through a storm: an exchange whose frames are lost, doubled, swapped and broken, whose subscriptions and
-//! connections end. Each book must be the exchange's at every moment it calls itself live.
+//! Order books on an exchange that loses, duplicates, reorders and corrupts frames and ends subscriptions and connections. Every
+//! book reported as live must equal the exchange's.
 //!
-//! A few thousand changes in every run; `KALSHI_STORM=1000000` makes it a million, `KALSHI_TEST_SEED` repeats one.
+//! By default there are 20,000 changes. `KALSHI_STORM` sets their number, `KALSHI_TEST_SEED` the seed.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,10 +16,10 @@ use kalshi_sdk::{
 
 const MARKETS: usize = 1_000;
 
-/// How many versions of each book are remembered.
+/// Number of versions kept of each book.
 const VERSIONS: usize = 200;
 
-/// What the exchange's books were, by their clocks.
+/// Past books of the exchange by their clocks.
 #[derive(Default)]
 pub(crate) struct History(HashMap<String, VecDeque<(i64, OrderBook)>>);
 
@@ -36,7 +36,7 @@ impl History {
     }
 }
 
-/// The exchange's book, and its clock.
+/// Returns the exchange's book and its clock.
 pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
     let book = market.order_book();
     let no = book.asks.iter().map(|level| {
@@ -49,7 +49,7 @@ pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
     (clock, OrderBook::from_bids(&book.bids, &no))
 }
 
-/// What was seen.
+/// Statistics of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) compared: u64,
@@ -58,7 +58,7 @@ pub(crate) struct Seen {
     gaps: u64,
     disconnected: u64,
     resubscribed: u64,
-    /// Live books as they were last told.
+    /// Live books with their clocks, as of the last update.
     books: HashMap<String, (i64, OrderBook)>,
 }
 
@@ -82,14 +82,14 @@ pub(crate) fn take(update: &BookUpdate, books: &BookStream, history: &History, s
         BookEvent::Live { .. } => seen.live += 1,
         _ => {}
     }
-    // One frame may tell of several books, of which the last word counts.
+    // A frame may cause several updates of a book, of which the last one counts.
     let Some(book) = books.live(ticker) else {
         seen.books.remove(ticker);
         return;
     };
     let clock = books.books().clock(ticker).unwrap();
     let before = seen.books.insert(ticker.to_owned(), (clock, book.clone()));
-    // Several changes may have one clock: with the next, those of the one before have all come.
+    // Several changes may share a clock. They are complete once the clock changes.
     let Some((before, book)) = before.filter(|(before, _)| *before != clock) else {
         return;
     };
@@ -101,7 +101,7 @@ pub(crate) fn take(update: &BookUpdate, books: &BookStream, history: &History, s
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_live_book_is_the_exchanges() {
+async fn live_books_match_the_exchange_under_random_faults() {
     let changes: u64 = std::env::var("KALSHI_STORM").map_or(20_000, |text| text.parse().unwrap());
     let seed = std::env::var("KALSHI_TEST_SEED")
         .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
@@ -125,7 +125,7 @@ async fn every_live_book_is_the_exchanges() {
     let mut made = 0;
     while made < changes {
         for _ in 0..random.usize(1..60) {
-            // A few markets are busy.
+            // Half of the changes are in ten busy markets.
             let number = match random.bool() {
                 true => random.usize(0..10),
                 false => random.usize(0..MARKETS),
@@ -151,14 +151,14 @@ async fn every_live_book_is_the_exchanges() {
             29 => streams.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
             _ => {}
         }
-        // As far as it has come by now, and a little.
+        // Reads some of the updates that have arrived.
         for _ in 0..random.usize(1..200) {
             let update = tokio::time::timeout(Duration::from_millis(50), books.next()).await;
             let Ok(update) = update else { break };
             take(&update.unwrap().unwrap(), &books, &history, &mut seen);
         }
     }
-    // After the storm all are live, and the exchange's as it is.
+    // Without further faults, all books become live and correct.
     let is_true = |books: &BookStream, market: &Market| {
         let (_, expected) = truth(market);
         books
@@ -167,7 +167,8 @@ async fn every_live_book_is_the_exchanges() {
     };
     while !markets.iter().all(|market| is_true(&books, market)) {
         let update = tokio::time::timeout(Duration::from_secs(600), books.next()).await;
-        let update = update.unwrap_or_else(|_| panic!("quiet, and not all are live: {seen:?}"));
+        let update = update
+            .unwrap_or_else(|_| panic!("no more updates, but not every book is live: {seen:?}"));
         take(&update.unwrap().unwrap(), &books, &history, &mut seen);
     }
     seen.books.clear();

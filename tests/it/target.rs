@@ -1,4 +1,4 @@
-//! What the tests of every API crate need to know of this one.
+//! The parts of this API that the tests shared by every API crate depend on.
 
 use kalshi_gen::{FixupMode, Options};
 use kalshi_sdk::{BookSide, OutcomeSide};
@@ -25,7 +25,7 @@ pub fn options() -> Options {
     options_for("OutcomeSide")
 }
 
-/// The options of the build script that change types. `outcome_side` is the spec's name for it.
+/// Returns the build script's options that change types. `outcome_side` is the spec's name of that type.
 pub fn options_for(outcome_side: &str) -> Options {
     Options::new()
         .fixups(FixupMode::Strict)

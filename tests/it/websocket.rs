@@ -1,4 +1,4 @@
-//! A stream against an exchange that the test plays itself: each promise of the connection, one by one.
+//! WebSocket connections against a scripted server, one property per test.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use kalshi_sdk::{
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Data;
 
-/// A stream of one channel that stands, its other end, and its subscription.
+/// Connects and subscribes to one channel. Returns the connection, its server side, and the subscription.
 async fn subscribed(exchange: &Exchange) -> (Connection, Peer, SubscriptionId) {
-    let (stream, peer) = tokio::join!(
+    let (connection, peer) = tokio::join!(
         exchange
             .client
             .websocket()
@@ -32,36 +32,36 @@ async fn subscribed(exchange: &Exchange) -> (Connection, Peer, SubscriptionId) {
             peer
         }
     );
-    let mut stream = stream.unwrap();
-    assert!(matches!(event(&mut stream).await, Event::Connected));
-    let id = stream.subscriptions()[0].id();
-    (stream, peer, id)
+    let mut connection = connection.unwrap();
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    let id = connection.subscriptions()[0].id();
+    (connection, peer, id)
 }
 
-async fn event(stream: &mut Connection) -> Event {
-    stream.next().await.unwrap().unwrap()
+async fn event(connection: &mut Connection) -> Event {
+    connection.next().await.unwrap().unwrap()
 }
 
-/// The `seq` of the next event, which must be a message.
-async fn seq(stream: &mut Connection) -> u64 {
-    match event(stream).await {
+/// Returns the `seq` of the next event, which must be a message.
+async fn seq(connection: &mut Connection) -> u64 {
+    match event(connection).await {
         Event::Message(received) => received.frame.seq.unwrap(),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn the_handshake_is_signed_and_messages_come_in_order() {
+async fn handshake_is_signed_and_messages_arrive_in_order() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, id) = subscribed(&exchange).await;
-    let now = u64::try_from(chrono_now()).unwrap();
+    let (mut connection, mut peer, id) = subscribed(&exchange).await;
+    let now = u64::try_from(now_ms()).unwrap();
     Verifier::new("key-1", exchange.public_key.clone())
         .verify(&peer.headers, "GET", "/trade-api/ws/v2", now)
         .unwrap();
     peer.send(snapshot(1, 1)).await;
     peer.send(delta(1, 2, "0.4100", "1.00")).await;
     for expected in 1..=2 {
-        let Event::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut connection).await else {
             panic!()
         };
         assert_eq!(received.subscription, Some(id));
@@ -69,7 +69,7 @@ async fn the_handshake_is_signed_and_messages_come_in_order() {
     }
 }
 
-fn chrono_now() -> u128 {
+fn now_ms() -> u128 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
@@ -77,38 +77,38 @@ fn chrono_now() -> u128 {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_corrected_for_the_handshake() {
+async fn handshake_is_retried_with_corrected_clock() {
     let fixed = std::sync::Arc::new(kalshi_sdk::auth::FixedClock(1_700_000_000_000));
     let exchange = Exchange::with(|builder| builder.clock(fixed)).await;
     let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_060));
-    let (stream, headers) = tokio::join!(exchange.client.websocket().connect(), async {
+    let (connection, headers) = tokio::join!(exchange.client.websocket().connect(), async {
         let first = exchange.refuse(401, Some(&date)).await;
         let second = exchange.accept().await;
         [first, second.headers]
     });
-    let _stream = stream.unwrap();
-    let stamps = headers.map(|headers| {
+    let _connection = connection.unwrap();
+    let timestamps = headers.map(|headers| {
         headers["kalshi-access-timestamp"]
             .to_str()
             .unwrap()
             .parse::<u64>()
             .unwrap()
     });
-    assert_eq!(stamps[0], 1_700_000_000_000);
+    assert_eq!(timestamps[0], 1_700_000_000_000);
     assert!(
-        (59_000..61_000).contains(&(stamps[1] - stamps[0])),
-        "{stamps:?}"
+        (59_000..61_000).contains(&(timestamps[1] - timestamps[0])),
+        "{timestamps:?}"
     );
 }
 
 #[tokio::test]
-async fn a_refused_handshake_is_told_with_what_the_exchange_said() {
+async fn rejected_handshake_reports_the_error_of_the_exchange() {
     let exchange = Exchange::new().await;
-    let (stream, _) = tokio::join!(
+    let (connection, _) = tokio::join!(
         exchange.client.websocket().connect(),
         exchange.refuse(401, None)
     );
-    let error = stream.unwrap_err();
+    let error = connection.unwrap_err();
     assert!(error.is_auth() && error.is_permanent(), "{error:?}");
     assert!(error.to_string().contains("NOT_FOUND"), "{error}");
     let without = kalshi_sdk::Client::builder().build().unwrap();
@@ -117,16 +117,16 @@ async fn a_refused_handshake_is_told_with_what_the_exchange_said() {
 }
 
 #[tokio::test]
-async fn answers_are_matched_by_id_in_whatever_order_they_come() {
+async fn replies_are_matched_by_id_in_any_order() {
     let exchange = Exchange::new().await;
-    let (stream, mut peer, _) = subscribed(&exchange).await;
-    let subscription = &stream.subscriptions()[0];
-    let (handle, nothing) = (stream.handle(), json!({}));
+    let (connection, mut peer, _) = subscribed(&exchange).await;
+    let subscription = &connection.subscriptions()[0];
+    let (handle, no_params) = (connection.handle(), json!({}));
     let (added, removed, list, bad, ()) = tokio::join!(
         subscription.add_markets(["KXTEST-26-B"]),
         subscription.remove_markets(["KXTEST-26-C"]),
         handle.list_subscriptions(),
-        handle.command("nonsense", &nothing),
+        handle.command("nonsense", &no_params),
         async {
             let mut commands = Vec::new();
             for _ in 0..4 {
@@ -160,11 +160,11 @@ async fn answers_are_matched_by_id_in_whatever_order_they_come() {
 }
 
 #[tokio::test]
-async fn a_second_subscription_to_an_open_channel_joins_the_first() {
+async fn second_subscription_to_channel_is_merged() {
     let exchange = Exchange::new().await;
-    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (connection, mut peer, _) = subscribed(&exchange).await;
     let (second, ()) = tokio::join!(
-        stream
+        connection
             .subscribe(Channel::OrderbookDelta)
             .market("KXTEST-26-B")
             .open(Backpressure::default()),
@@ -176,15 +176,15 @@ async fn a_second_subscription_to_an_open_channel_joins_the_first() {
         }
     );
     let mut second = second.unwrap();
-    let mut stream = stream;
+    let mut connection = connection;
     for expected in 1..=2 {
-        assert_eq!(seq(&mut stream).await, expected);
+        assert_eq!(seq(&mut connection).await, expected);
         let Some(Ok(Event::Message(received))) = second.next().await else {
             panic!()
         };
         assert_eq!(received.frame.seq, Some(expected));
     }
-    // What only the second wanted goes with it.
+    // Dropping the second subscription removes only the market that the first does not want.
     drop(second);
     let command = peer.command().await;
     assert_eq!(
@@ -194,11 +194,11 @@ async fn a_second_subscription_to_an_open_channel_joins_the_first() {
 }
 
 #[tokio::test]
-async fn messages_before_the_acknowledgement_are_not_lost() {
+async fn messages_before_acknowledgement_are_delivered() {
     let exchange = Exchange::new().await;
-    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (connection, mut peer, _) = subscribed(&exchange).await;
     let (trades, ()) = tokio::join!(
-        stream
+        connection
             .subscribe(Channel::Trade)
             .open(Backpressure::default()),
         async {
@@ -219,11 +219,11 @@ async fn messages_before_the_acknowledgement_are_not_lost() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_made_again_with_everything_on_it() {
+async fn reconnect_restores_all_subscriptions() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    let (mut connection, mut peer, id) = subscribed(&exchange).await;
     let (added, ()) = tokio::join!(
-        stream.subscriptions()[0].add_markets(["KXTEST-26-B"]),
+        connection.subscriptions()[0].add_markets(["KXTEST-26-B"]),
         async {
             let command = peer.command().await;
             peer.send(json!({"id": command["id"], "sid": 1, "seq": 1, "type": "ok", "msg": {"market_tickers": []}}))
@@ -231,12 +231,12 @@ async fn a_lost_connection_is_made_again_with_everything_on_it() {
         }
     );
     added.unwrap();
-    assert_eq!(seq(&mut stream).await, 1);
+    assert_eq!(seq(&mut connection).await, 1);
     let before = peer.headers["kalshi-access-signature"].clone();
     drop(peer);
     let mut peer = exchange.accept().await;
     assert_ne!(peer.headers["kalshi-access-signature"], before);
-    // Another channel is subscribed to before, so that the number is another.
+    // The new subscription has another sid.
     let command = peer.command().await;
     assert_eq!(
         command["params"]["market_tickers"],
@@ -246,11 +246,11 @@ async fn a_lost_connection_is_made_again_with_everything_on_it() {
         .await;
     peer.send(snapshot(7, 1)).await;
     assert!(matches!(
-        event(&mut stream).await,
+        event(&mut connection).await,
         Event::Disconnected { .. }
     ));
-    assert!(matches!(event(&mut stream).await, Event::Connected));
-    match event(&mut stream).await {
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    match event(&mut connection).await {
         Event::Resubscribed {
             subscription,
             sid,
@@ -261,7 +261,7 @@ async fn a_lost_connection_is_made_again_with_everything_on_it() {
         }
         other => panic!("{other:?}"),
     }
-    let Event::Message(received) = event(&mut stream).await else {
+    let Event::Message(received) = event(&mut connection).await else {
         panic!()
     };
     assert_eq!(
@@ -271,14 +271,17 @@ async fn a_lost_connection_is_made_again_with_everything_on_it() {
 }
 
 #[tokio::test]
-async fn missing_messages_are_told() {
+async fn sequence_gaps_are_reported() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    let (mut connection, mut peer, id) = subscribed(&exchange).await;
     for seq in [1, 2, 5, 5, 4, 6] {
         peer.send(delta(1, seq, "0.40", "1.00")).await;
     }
-    assert_eq!((seq(&mut stream).await, seq(&mut stream).await), (1, 2));
-    let gap = async |stream: &mut Connection| match event(stream).await {
+    assert_eq!(
+        (seq(&mut connection).await, seq(&mut connection).await),
+        (1, 2)
+    );
+    let gap = async |connection: &mut Connection| match event(connection).await {
         Event::Gap {
             subscription,
             expected,
@@ -286,22 +289,25 @@ async fn missing_messages_are_told() {
         } => (subscription, expected, got),
         other => panic!("{other:?}"),
     };
-    assert_eq!(gap(&mut stream).await, (Some(id), 3, 5));
-    // The second one is the same, byte for byte.
-    assert_eq!((seq(&mut stream).await, seq(&mut stream).await), (5, 5));
-    // Nothing is late over TCP, so a lower number is a gap as well.
-    assert_eq!(gap(&mut stream).await, (Some(id), 6, 4));
-    assert_eq!(seq(&mut stream).await, 4);
-    assert_eq!(gap(&mut stream).await, (Some(id), 5, 6));
-    assert_eq!(seq(&mut stream).await, 6);
+    assert_eq!(gap(&mut connection).await, (Some(id), 3, 5));
+    // The second frame with 5 is an exact duplicate.
+    assert_eq!(
+        (seq(&mut connection).await, seq(&mut connection).await),
+        (5, 5)
+    );
+    // TCP does not reorder frames, so a lower number is a gap as well.
+    assert_eq!(gap(&mut connection).await, (Some(id), 6, 4));
+    assert_eq!(seq(&mut connection).await, 4);
+    assert_eq!(gap(&mut connection).await, (Some(id), 5, 6));
+    assert_eq!(seq(&mut connection).await, 6);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_connection_is_dead_after_25_seconds() {
+async fn silent_connection_is_closed_after_25_seconds() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (mut connection, mut peer, _) = subscribed(&exchange).await;
     let began = tokio::time::Instant::now();
-    // Pings are enough to be alive.
+    // Pings keep the connection alive.
     for _ in 0..6 {
         tokio::time::sleep(Duration::from_secs(20)).await;
         peer.ping().await;
@@ -309,7 +315,7 @@ async fn a_silent_connection_is_dead_after_25_seconds() {
             matches!(peer.control().await, Some(Data::Pong(body)) if &body[..] == b"heartbeat")
         );
     }
-    match event(&mut stream).await {
+    match event(&mut connection).await {
         Event::Disconnected { reason } => {
             assert!(matches!(*reason, ConnectionError::Idle(_)), "{reason:?}");
         }
@@ -320,9 +326,9 @@ async fn a_silent_connection_is_dead_after_25_seconds() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_the_exchange_ended_is_made_again() {
+async fn subscription_ended_by_exchange_is_renewed() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    let (mut connection, mut peer, id) = subscribed(&exchange).await;
     for (code, sid) in [(25, 1), (10, 2)] {
         peer.send(
             json!({"type": "error", "sid": sid, "seq": 1, "msg": {"code": code, "msg": "over"}}),
@@ -330,11 +336,11 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
         .await;
         let (params, sid) = peer.acknowledge().await;
         assert_eq!(params["market_tickers"], json!(["KXTEST-26-A"]));
-        let Event::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut connection).await else {
             panic!()
         };
         assert!(matches!(received.frame.message, Message::ErrorReply(_)));
-        match event(&mut stream).await {
+        match event(&mut connection).await {
             Event::Resubscribed {
                 subscription,
                 sid: new,
@@ -345,7 +351,7 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
             other => panic!("{other:?}"),
         }
     }
-    // One that it will not have again is over, and the stream goes on.
+    // A subscription that is rejected when renewed ends. The connection continues.
     peer.send(json!({"type": "error", "sid": 3, "msg": {"code": 10, "msg": "over"}}))
         .await;
     let command = peer.command().await;
@@ -353,8 +359,8 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
         json!({"id": command["id"], "type": "error", "msg": {"code": 8, "msg": "no such channel"}}),
     )
     .await;
-    event(&mut stream).await;
-    match event(&mut stream).await {
+    event(&mut connection).await;
+    match event(&mut connection).await {
         Event::Unsubscribed {
             subscription,
             error,
@@ -368,49 +374,49 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
 }
 
 #[tokio::test]
-async fn snapshots_are_answers_and_messages() {
+async fn snapshot_reply_is_also_a_message() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, id) = subscribed(&exchange).await;
-    let handle = stream.handle();
+    let (mut connection, mut peer, id) = subscribed(&exchange).await;
+    let handle = connection.handle();
     let (snapshots, ()) = tokio::join!(handle.get_snapshots(id, ["KXTEST-26-A"]), async {
         let command = peer.command().await;
         assert_eq!(command["params"]["action"], "get_snapshot");
-        let mut answer = snapshot(1, 1);
-        answer["id"] = command["id"].clone();
-        peer.send(answer).await;
+        let mut reply = snapshot(1, 1);
+        reply["id"] = command["id"].clone();
+        peer.send(reply).await;
     });
     assert_eq!(snapshots.unwrap()[0].yes_dollars_fp.len(), 1);
-    assert_eq!(seq(&mut stream).await, 1);
+    assert_eq!(seq(&mut connection).await, 1);
 }
 
 #[tokio::test]
-async fn commands_that_are_not_answered_fail_in_time() {
+async fn pending_command_fails_when_connection_is_lost() {
     let exchange = Exchange::new().await;
-    let (stream, peer, _) = subscribed(&exchange).await;
-    let handle = stream.handle();
-    let (answer, ()) = tokio::join!(handle.list_subscriptions(), async {
+    let (connection, peer, _) = subscribed(&exchange).await;
+    let handle = connection.handle();
+    let (reply, ()) = tokio::join!(handle.list_subscriptions(), async {
         let mut peer = peer;
         peer.command().await;
-        // The connection goes in place of an answer.
+        // The connection closes before the reply.
     });
-    let error = answer.unwrap_err();
+    let error = reply.unwrap_err();
     assert!(matches!(error, ConnectionError::Disconnected), "{error:?}");
 }
 
 #[tokio::test]
-async fn an_error_without_an_id_is_the_answer_to_the_only_command_it_can_be() {
+async fn error_without_id_is_attributed_to_the_only_possible_command() {
     let exchange = Exchange::new().await;
-    let (stream, mut peer, id) = subscribed(&exchange).await;
-    let handle = stream.handle();
-    let asking = handle.get_snapshots(id, ["KXTEST-26-B"]);
-    let (answer, _) = tokio::join!(asking, async {
+    let (connection, mut peer, id) = subscribed(&exchange).await;
+    let handle = connection.handle();
+    let pending = handle.get_snapshots(id, ["KXTEST-26-B"]);
+    let (reply, _) = tokio::join!(pending, async {
         peer.command().await;
         peer.send(json!({"type": "error", "sid": 1, "seq": 1, "msg": {"code": 14, "msg": "no"}}))
             .await;
     });
-    assert!(matches!(answer, Err(ConnectionError::Command(error)) if error.code == 14));
-    // Of two it is not known which it answers.
-    let (one, two) = (stream.handle(), stream.handle());
+    assert!(matches!(reply, Err(ConnectionError::Command(error)) if error.code == 14));
+    // With two pending commands, an error without an id cannot be attributed.
+    let (one, two) = (connection.handle(), connection.handle());
     let (one, two, _) = tokio::join!(
         one.get_snapshots(id, ["KXTEST-26-A"]),
         two.get_snapshots(id, ["KXTEST-26-B"]),
@@ -431,13 +437,13 @@ async fn an_error_without_an_id_is_the_answer_to_the_only_command_it_can_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_that_stay_without_an_answer_time_out() {
+async fn unanswered_command_times_out() {
     let exchange = Exchange::new().await;
-    let (stream, _peer, _) = subscribed(&exchange).await;
+    let (connection, _peer, _) = subscribed(&exchange).await;
     let params = UpdateSubscriptionParams::try_from(
         UpdateSubscriptionParams::builder().action("add_markets".to_owned()),
     );
-    let error = stream
+    let error = connection
         .handle()
         .command("update_subscription", &params.unwrap())
         .await;
@@ -445,11 +451,11 @@ async fn commands_that_stay_without_an_answer_time_out() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_loses_the_oldest_and_hears_of_it_while_others_go_on() {
+async fn drop_oldest_reports_lag_and_leaves_other_queues_alone() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (mut connection, mut peer, _) = subscribed(&exchange).await;
     let (trades, _) = tokio::join!(
-        stream
+        connection
             .subscribe(Channel::Trade)
             .open(Backpressure::DropOldest { capacity: 10 }),
         peer.acknowledge()
@@ -460,7 +466,7 @@ async fn a_slow_reader_loses_the_oldest_and_hears_of_it_while_others_go_on() {
         peer.send(delta(1, seq, "0.40", "1.00")).await;
     }
     for expected in 1..=1_000 {
-        assert_eq!(seq(&mut stream).await, expected);
+        assert_eq!(seq(&mut connection).await, expected);
     }
     let (mut read, mut lagged) = (Vec::new(), 0);
     while read.last() != Some(&1_000) {
@@ -472,7 +478,7 @@ async fn a_slow_reader_loses_the_oldest_and_hears_of_it_while_others_go_on() {
     }
     assert_eq!(read.len() as u64 + lagged, 1_000);
     assert!(read.len() <= 11 && read.is_sorted(), "{read:?}");
-    // Ended at the exchange, too, when it is dropped.
+    // Dropping it unsubscribes at the exchange.
     drop(trades);
     let command = peer.command().await;
     assert_eq!(
@@ -482,11 +488,11 @@ async fn a_slow_reader_loses_the_oldest_and_hears_of_it_while_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_blocks_loses_nothing_and_the_connection_stays() {
+async fn blocked_reader_loses_nothing_and_stays_connected() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (mut connection, mut peer, _) = subscribed(&exchange).await;
     let (trades, _) = tokio::join!(
-        stream
+        connection
             .subscribe(Channel::Trade)
             .open(Backpressure::Block { capacity: 4 }),
         peer.acknowledge()
@@ -496,14 +502,14 @@ async fn a_reader_that_blocks_loses_nothing_and_the_connection_stays() {
         peer.send(delta(2, seq, "0.40", "1.00")).await;
     }
     peer.send(delta(1, 1, "0.40", "1.00")).await;
-    // It is not read, is not taken for dead either, and shows signs of life.
+    // An unread connection is not declared dead, and it still sends pongs.
     let began = tokio::time::Instant::now();
     for _ in 0..10 {
         assert!(matches!(peer.control().await, Some(Data::Pong(_))));
     }
     assert!(began.elapsed() >= Duration::from_secs(99));
-    // Commands go out all the while.
-    let handle = stream.handle();
+    // Commands are still sent.
+    let handle = connection.handle();
     let waiting = tokio::spawn(async move { handle.list_subscriptions().await });
     let command = peer.command().await;
     peer.send(json!({"id": command["id"], "type": "ok", "msg": []}))
@@ -514,26 +520,26 @@ async fn a_reader_that_blocks_loses_nothing_and_the_connection_stays() {
         };
         assert_eq!(received.frame.seq, Some(expected));
     }
-    assert_eq!(seq(&mut stream).await, 1);
+    assert_eq!(seq(&mut connection).await, 1);
     assert!(waiting.await.unwrap().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn shutdown_says_goodbye_and_drop_leaves_nothing_behind() {
+async fn shutdown_and_drop_close_the_connection() {
     let exchange = Exchange::new().await;
-    let (stream, mut peer, _) = subscribed(&exchange).await;
-    let (other, ()) = tokio::join!(stream.shutdown(), async {
+    let (connection, mut peer, _) = subscribed(&exchange).await;
+    let (other, ()) = tokio::join!(connection.shutdown(), async {
         assert!(matches!(peer.control().await, Some(Data::Close(_))));
         assert!(peer.control().await.is_none());
     });
     let () = other;
-    let (stream, mut peer, _) = subscribed(&exchange).await;
-    let handle = stream.handle();
+    let (connection, mut peer, _) = subscribed(&exchange).await;
+    let handle = connection.handle();
     let metrics = tokio::runtime::Handle::current().metrics();
-    drop(stream);
+    drop(connection);
     assert!(matches!(peer.control().await, Some(Data::Close(_))));
     assert!(peer.control().await.is_none());
-    // Its end of the task's channel is gone, so the task is.
+    // The connection's task has ended.
     while metrics.num_alive_tasks() > 0 {
         tokio::task::yield_now().await;
     }
@@ -544,9 +550,9 @@ async fn shutdown_says_goodbye_and_drop_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn malformed_and_unknown_messages_are_items() {
+async fn malformed_and_unknown_messages_are_delivered() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (mut connection, mut peer, _) = subscribed(&exchange).await;
     peer.send_text("{".to_owned()).await;
     peer.send(json!({"type": "weather", "sid": 1, "seq": 1, "msg": {"is": "fine"}}))
         .await;
@@ -555,7 +561,7 @@ async fn malformed_and_unknown_messages_are_items() {
     peer.socket_binary(b"\xff\xfe").await;
     let mut kinds = Vec::new();
     for _ in 0..4 {
-        let Event::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut connection).await else {
             panic!()
         };
         kinds.push(match received.frame.message {
@@ -568,15 +574,15 @@ async fn malformed_and_unknown_messages_are_items() {
 }
 
 #[tokio::test]
-async fn commands_given_while_the_connection_is_lost_wait_for_the_next() {
+async fn commands_wait_for_reconnect() {
     let exchange = Exchange::new().await;
-    let (mut stream, peer, id) = subscribed(&exchange).await;
+    let (mut connection, peer, id) = subscribed(&exchange).await;
     drop(peer);
     assert!(matches!(
-        event(&mut stream).await,
+        event(&mut connection).await,
         Event::Disconnected { .. }
     ));
-    let handle = stream.handle();
+    let handle = connection.handle();
     let (snapshots, mut peer) = tokio::join!(handle.get_snapshots(id, ["KXTEST-26-A"]), async {
         let mut peer = exchange.accept().await;
         let command = peer.command().await;
@@ -585,17 +591,17 @@ async fn commands_given_while_the_connection_is_lost_wait_for_the_next() {
             .await;
         let command = peer.command().await;
         assert_eq!(command["params"]["sids"], json!([7]));
-        let mut answer = snapshot(7, 1);
-        answer["id"] = command["id"].clone();
-        peer.send(answer).await;
+        let mut reply = snapshot(7, 1);
+        reply["id"] = command["id"].clone();
+        peer.send(reply).await;
         peer
     });
     assert_eq!(snapshots.unwrap().len(), 1);
-    // Whoever gives up on a subscription does not have it.
-    let giving_up = tokio::spawn(stream.subscribe(Channel::Trade).send());
+    // A subscription whose future is dropped is unsubscribed.
+    let subscribing = tokio::spawn(connection.subscribe(Channel::Trade).send());
     let command = peer.command().await;
-    giving_up.abort();
-    assert!(giving_up.await.unwrap_err().is_cancelled());
+    subscribing.abort();
+    assert!(subscribing.await.unwrap_err().is_cancelled());
     peer.send(
         json!({"id": command["id"], "type": "subscribed", "msg": {"channel": "trade", "sid": 8}}),
     )
@@ -608,11 +614,11 @@ async fn commands_given_while_the_connection_is_lost_wait_for_the_next() {
 }
 
 #[tokio::test]
-async fn an_answer_to_another_handshake_is_none() {
+async fn wrong_accept_key_fails_handshake() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let exchange = Exchange::new().await;
-    let (stream, _tcp) = tokio::join!(exchange.client.websocket().connect(), async {
+    let (connection, _tcp) = tokio::join!(exchange.client.websocket().connect(), async {
         let mut tcp = exchange.accept_tcp().await;
         let mut request = [0; 2_048];
         _ = tcp.read(&mut request).await.unwrap();
@@ -621,22 +627,22 @@ async fn an_answer_to_another_handshake_is_none() {
             .unwrap();
         tcp
     });
-    let error = stream.unwrap_err();
+    let error = connection.unwrap_err();
     assert!(matches!(error, ConnectionError::Handshake(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn what_does_not_fit_at_once_comes_as_soon_as_there_is_room() {
+async fn waiting_messages_are_delivered_without_another_event() {
     let exchange = Exchange::new().await;
-    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (connection, mut peer, _) = subscribed(&exchange).await;
     let (trades, _) = tokio::join!(
-        stream
+        connection
             .subscribe(Channel::Trade)
             .open(Backpressure::DropOldest { capacity: 100 }),
         peer.acknowledge()
     );
     let mut trades = trades.unwrap();
-    // One write, so that all of it is there at once; half of them fit, the others wait.
+    // One flush, so that all messages arrive together. Half of the capacity is ready at once, the other messages wait.
     for seq in 1..=60 {
         let text = delta(2, seq, "0.40", "1.00").to_string();
         futures_util::SinkExt::feed(&mut peer.socket, Data::text(text))
@@ -654,14 +660,14 @@ async fn what_does_not_fit_at_once_comes_as_soon_as_there_is_room() {
             assert_eq!(received.frame.seq, Some(expected));
         }
     };
-    // Nothing else comes that could wake anybody.
+    // No other event arrives that could wake the reader.
     tokio::time::timeout(Duration::from_secs(5), all)
         .await
         .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
+async fn snapshots_do_not_block_next_acknowledgement() {
     let exchange = Exchange::new().await;
     for backpressure in [
         Backpressure::Block { capacity: 2 },
@@ -675,7 +681,7 @@ async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
             .market("KXTEST-26-A")
             .backpressure(backpressure)
             .connect();
-        let (stream, _peer) = tokio::join!(connecting, async {
+        let (connection, _peer) = tokio::join!(connecting, async {
             let mut peer = exchange.accept().await;
             peer.acknowledge().await;
             for seq in 1..=50 {
@@ -684,29 +690,29 @@ async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
             peer.acknowledge().await;
             peer
         });
-        let mut stream = stream.unwrap();
-        assert!(matches!(event(&mut stream).await, Event::Connected));
+        let mut connection = connection.unwrap();
+        assert!(matches!(event(&mut connection).await, Event::Connected));
         let first = match backpressure {
-            // Not all need have come before the second acknowledgement was there.
+            // The other snapshots may arrive only after the second acknowledgement.
             Backpressure::DropOldest { .. } => 1..=1,
             _ => 1..=50,
         };
         for expected in first {
-            assert_eq!(seq(&mut stream).await, expected);
+            assert_eq!(seq(&mut connection).await, expected);
         }
     }
 }
 
 #[tokio::test]
-async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
+async fn books_are_stale_after_unsubscribe() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (mut connection, mut peer, _) = subscribed(&exchange).await;
     let mut books = kalshi_sdk::ws::Books::with_mode(kalshi_sdk::ws::PriceMode::NoPrices);
     peer.send(snapshot(1, 1)).await;
-    books.apply_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut connection).await);
     assert!(books.live("KXTEST-26-A").is_some());
     let (other, _) = tokio::join!(
-        stream
+        connection
             .subscribe(Channel::OrderbookDelta)
             .market("KXTEST-26-B")
             .send(),
@@ -716,8 +722,8 @@ async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
                 .await;
         }
     );
-    books.apply_event(&event(&mut stream).await);
-    // What another subscription wants as well is not taken from it.
+    books.apply_event(&event(&mut connection).await);
+    // A market that another subscription still wants stays subscribed.
     let (added, _) = tokio::join!(
         other.as_ref().unwrap().add_markets(["KXTEST-26-A"]),
         async {
@@ -733,15 +739,15 @@ async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
         .remove_markets(["KXTEST-26-A"])
         .await
         .unwrap();
-    books.apply_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut connection).await);
     assert!(books.live("KXTEST-26-A").is_some());
-    let (handle, sids) = (stream.handle(), json!({"sids": [1]}));
+    let (handle, sids) = (connection.handle(), json!({"sids": [1]}));
     let (removed, _) = tokio::join!(handle.command("unsubscribe", &sids), async {
         let command = peer.command().await;
         peer.send(json!({"id": command["id"], "sid": 1, "seq": 4, "type": "unsubscribed"}))
             .await;
     });
     removed.unwrap();
-    books.apply_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut connection).await);
     assert!(books.live("KXTEST-26-A").is_none());
 }

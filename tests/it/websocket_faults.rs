@@ -1,4 +1,4 @@
-//! Streams on a bad network, and over a day.
+//! WebSocket connections on an unreliable network, including a simulated day.
 
 use std::{
     collections::BTreeMap,
@@ -26,25 +26,28 @@ use tokio::{
 const MARKET: &str = "KXTEST-26-A";
 
 async fn connect(exchange: &Exchange) -> (Connection, Peer) {
-    let stream = exchange
+    let connection = exchange
         .client
         .websocket()
         .channel(Channel::OrderbookDelta)
         .market(MARKET);
-    let (stream, peer) = tokio::join!(stream.connect(), async {
+    let (connection, peer) = tokio::join!(connection.connect(), async {
         let mut peer = exchange.accept().await;
         peer.acknowledge().await;
         peer
     });
-    let mut stream = stream.unwrap();
-    assert!(matches!(stream.next().await, Some(Ok(Event::Connected))));
-    (stream, peer)
+    let mut connection = connection.unwrap();
+    assert!(matches!(
+        connection.next().await,
+        Some(Ok(Event::Connected))
+    ));
+    (connection, peer)
 }
 
-/// The reason for which the connection was lost.
-async fn lost(stream: &mut Connection) -> Arc<ConnectionError> {
+/// Reads until the connection is lost and returns the reason.
+async fn disconnect_reason(connection: &mut Connection) -> Arc<ConnectionError> {
     loop {
-        match stream.next().await.unwrap().unwrap() {
+        match connection.next().await.unwrap().unwrap() {
             Event::Disconnected { reason } => return reason,
             Event::Message(_) => {}
             other => panic!("{other:?}"),
@@ -53,31 +56,34 @@ async fn lost(stream: &mut Connection) -> Arc<ConnectionError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_half_open_connection_is_given_up_whatever_is_written_to_it() {
+async fn half_open_connection_is_closed_while_commands_are_written() {
     let exchange = Exchange::new().await;
-    let (mut stream, peer) = connect(&exchange).await;
-    // It is open, and nobody is there: not even what is written is read.
+    let (mut connection, peer) = connect(&exchange).await;
+    // The socket stays open, but the server no longer reads from it.
     let _tcp = peer.into_tcp();
-    let handle = stream.handle();
+    let handle = connection.handle();
     let filling = tokio::spawn(async move {
         let much = json!({"channels": ["x".repeat(1 << 20)]});
         let commands = (0..32).map(|_| handle.command("nonsense", &much));
         futures_util::future::join_all(commands).await
     });
     let began = Instant::now();
-    let reason = lost(&mut stream).await;
+    let reason = disconnect_reason(&mut connection).await;
     assert!(matches!(*reason, ConnectionError::Idle(_)), "{reason:?}");
     assert!((24..=26).contains(&began.elapsed().as_secs()));
     assert!(filling.await.unwrap().iter().all(Result::is_err));
     exchange.accept().await.acknowledge().await;
-    assert!(matches!(stream.next().await, Some(Ok(Event::Connected))));
+    assert!(matches!(
+        connection.next().await,
+        Some(Ok(Event::Connected))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_lasted_is_made_again_at_once() {
+async fn lasting_connection_is_replaced_without_backoff() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer) = connect(&exchange).await;
-    let reading = tokio::spawn(async move { while let Some(Ok(_)) = stream.next().await {} });
+    let (mut connection, mut peer) = connect(&exchange).await;
+    let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
     for _ in 0..12 {
         for _ in 0..4 {
             sleep(Duration::from_secs(16)).await;
@@ -86,7 +92,7 @@ async fn a_connection_that_lasted_is_made_again_at_once() {
         drop(peer);
         let began = Instant::now();
         peer = exchange.accept().await;
-        // Pauses that grew would be of a minute by now.
+        // A growing backoff would have reached a minute by now.
         assert!(began.elapsed() <= Duration::from_secs(1));
         peer.acknowledge().await;
     }
@@ -94,12 +100,12 @@ async fn a_connection_that_lasted_is_made_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stall_of_ten_seconds_is_waited_out() {
+async fn stall_of_ten_seconds_is_survived() {
     let exchange = Exchange::new().await;
-    let (mut stream, mut peer) = connect(&exchange).await;
+    let (mut connection, mut peer) = connect(&exchange).await;
     peer.send(snapshot(1, 1)).await;
-    stream.next().await.unwrap().unwrap();
-    // Ten seconds before it, and ten in the middle of it.
+    connection.next().await.unwrap().unwrap();
+    // A stall before a frame, and one in the middle of it.
     sleep(Duration::from_secs(10)).await;
     let text = delta(1, 2, "0.41", "1.00").to_string();
     let mut frame = vec![0x81, 126];
@@ -109,20 +115,20 @@ async fn a_stall_of_ten_seconds_is_waited_out() {
     tcp.write_all(&frame[..100]).await.unwrap();
     sleep(Duration::from_secs(10)).await;
     tcp.write_all(&frame[100..]).await.unwrap();
-    let Event::Message(received) = stream.next().await.unwrap().unwrap() else {
+    let Event::Message(received) = connection.next().await.unwrap().unwrap() else {
         panic!()
     };
     assert_eq!(received.frame.seq, Some(2));
     assert_eq!(received.age(), None);
-    // What the exchange stamps has an age, by its clock.
+    // A message with timestamps of the exchange has an age.
     let mut peer = Peer::over(tcp).await;
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
     let now = i64::try_from(now).unwrap();
-    let mut stamped = delta(1, 3, "0.41", "1.00");
-    stamped["sending_ts_ms"] = json!(now - 2_000);
-    stamped["msg"]["ts_ms"] = json!(now - 3_000);
-    peer.send(stamped).await;
-    let Event::Message(received) = stream.next().await.unwrap().unwrap() else {
+    let mut timestamped = delta(1, 3, "0.41", "1.00");
+    timestamped["sending_ts_ms"] = json!(now - 2_000);
+    timestamped["msg"]["ts_ms"] = json!(now - 3_000);
+    peer.send(timestamped).await;
+    let Event::Message(received) = connection.next().await.unwrap().unwrap() else {
         panic!()
     };
     let ages = [received.age(), received.event_age()].map(|age| age.unwrap().num_milliseconds());
@@ -133,7 +139,7 @@ async fn a_stall_of_ten_seconds_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
+async fn book_recovers_after_reset_within_a_frame() {
     let exchange = Exchange::new().await;
     let books = exchange.client.websocket().market(MARKET);
     let (books, mut peer) = tokio::join!(books.books(), async {
@@ -143,43 +149,43 @@ async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
         peer
     });
     let mut books = books.unwrap();
-    let mut told = Vec::new();
-    let mut healed = false;
-    while told.len() < 5 {
+    let mut events = Vec::new();
+    let mut recovered = false;
+    while events.len() < 5 {
         if let Ok(update) = tokio::time::timeout(Duration::from_secs(20), books.next()).await {
             match update.unwrap().unwrap() {
-                BookUpdate::Book(BookEvent::Live { .. }) if told.is_empty() => {
-                    told.push("live");
+                BookUpdate::Book(BookEvent::Live { .. }) if events.is_empty() => {
+                    events.push("live");
                     crate::scripted_server::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
                     peer = exchange.accept().await;
-                    // A snapshot is there as soon as it is subscribed.
+                    // The snapshot follows the subscription immediately.
                     peer.acknowledge().await;
                     peer.send(snapshot(1, 1)).await;
                 }
                 BookUpdate::Book(BookEvent::Live { .. }) => {
-                    told.push("live");
-                    healed = true;
+                    events.push("live");
+                    recovered = true;
                 }
                 BookUpdate::Book(BookEvent::Stale { reason, .. }) => {
                     assert_eq!(reason, StaleReason::Disconnected);
                     assert!(books.live(MARKET).is_none());
-                    told.push("stale");
+                    events.push("stale");
                 }
                 BookUpdate::Connection(Event::Disconnected { reason }) => {
                     assert!(matches!(*reason, ConnectionError::Broken(_)), "{reason:?}");
-                    told.push("disconnected");
+                    events.push("disconnected");
                 }
-                BookUpdate::Connection(Event::Resubscribed { .. }) => told.push("again"),
+                BookUpdate::Connection(Event::Resubscribed { .. }) => events.push("again"),
                 _ => {}
             }
         }
     }
-    assert_eq!(told, ["live", "disconnected", "stale", "again", "live"]);
-    assert!(healed && books.live(MARKET).is_some());
+    assert_eq!(events, ["live", "disconnected", "stale", "again", "live"]);
+    assert!(recovered && books.live(MARKET).is_some());
 }
 
 #[tokio::test]
-async fn a_gap_is_healed_by_a_snapshot_and_a_refused_one_is_asked_for_again() {
+async fn rejected_snapshot_request_after_gap_is_repeated() {
     let exchange = Exchange::new().await;
     let books = exchange.client.websocket().market(MARKET);
     let (books, mut peer) = tokio::join!(books.books(), async {
@@ -191,18 +197,18 @@ async fn a_gap_is_healed_by_a_snapshot_and_a_refused_one_is_asked_for_again() {
     });
     let mut books = books.unwrap();
     let exchange = tokio::spawn(async move {
-        let refused = peer.command().await;
-        assert_eq!(refused["params"]["action"], "get_snapshot");
+        let rejected = peer.command().await;
+        assert_eq!(rejected["params"]["action"], "get_snapshot");
         peer.send(
-            json!({"type": "error", "id": refused["id"], "msg": {"code": 18, "msg": "timeout"}}),
+            json!({"type": "error", "id": rejected["id"], "msg": {"code": 18, "msg": "timeout"}}),
         )
         .await;
         let again = peer.command().await;
-        // What comes before the snapshot is kept, and applied after it.
+        // This change arrives before the snapshot, which includes it.
         peer.send(delta(1, 4, "0.41", "2.00")).await;
-        let mut answer = snapshot(1, 5);
-        answer["id"] = again["id"].clone();
-        peer.send(answer).await;
+        let mut reply = snapshot(1, 5);
+        reply["id"] = again["id"].clone();
+        peer.send(reply).await;
         peer.send(delta(1, 6, "0.41", "7.00")).await;
         peer
     });
@@ -239,7 +245,7 @@ fn level(price: i64, count: i64) -> PriceLevel {
 }
 
 #[tokio::test]
-async fn what_one_of_two_connections_loses_is_not_seen() {
+async fn redundant_books_hide_losses_of_one_connection() {
     let exchange = Exchange::new().await;
     let (mut one, mut to_one) = connect(&exchange).await;
     let (mut other, mut to_other) = connect(&exchange).await;
@@ -248,8 +254,8 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
         frame
     };
     let mut books = RedundantBooks::with_mode(2, PriceMode::NoPrices);
-    let mut told = Vec::new();
-    // The same changes, of which the first connection loses the second, and the other one the connection.
+    let mut events = Vec::new();
+    // Both connections get the same changes. The first one loses the second change, the second one is later disconnected.
     for (seq, clock) in [(1, 70), (2, 71), (3, 72)] {
         let frame = |seq| match seq {
             1 => at(snapshot(1, 1), clock),
@@ -260,13 +266,13 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
             let gaps = u64::from(seq == 3);
             for _ in 0..=gaps {
                 let event = one.next().await.unwrap().unwrap();
-                told.extend(books.apply_event(0, &event));
+                events.extend(books.apply_event(0, &event));
             }
         }
         to_other.send(frame(seq)).await;
         let event = other.next().await.unwrap().unwrap();
-        told.extend(books.apply_event(1, &event));
-        // The one that has most is given out, also while the other one does not know yet that it is behind.
+        events.extend(books.apply_event(1, &event));
+        // The most recent book is returned, even while the other connection does not know that it is behind.
         let best = books
             .live(MARKET)
             .unwrap()
@@ -282,7 +288,7 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
             }
         );
     }
-    let kinds: Vec<_> = told
+    let kinds: Vec<_> = events
         .iter()
         .map(|event| match event {
             BookEvent::Live { .. } => "live",
@@ -294,7 +300,7 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
     let expected = OrderBook::from_bids(&[level(400_000, 1_000), level(410_000, 200)], &[]);
     assert_eq!(books.live(MARKET), Some(&expected));
     assert!(!books.has_no_clock(MARKET));
-    // Only when none is left is the book stale.
+    // The book is stale only if no connection has a live one.
     drop(to_other);
     let event = other.next().await.unwrap().unwrap();
     assert!(matches!(
@@ -302,10 +308,10 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
         [BookEvent::Stale { .. }]
     ));
     assert!(books.live(MARKET).is_none());
-    // The gap of the first is asked for on the first.
+    // The snapshot after the gap is requested on the first connection.
     assert!(books.drain_snapshot_requests(1).is_empty());
     assert_eq!(books.drain_snapshot_requests(0)[0].market_tickers, [MARKET]);
-    // Frames without a clock are told.
+    // Frames without a clock are reported.
     to_one.send(snapshot(1, 4)).await;
     let event = one.next().await.unwrap().unwrap();
     assert!(matches!(
@@ -315,7 +321,7 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
     assert!(books.has_no_clock(MARKET));
 }
 
-/// The exchange's book, and what became of the day.
+/// The exchange's book, and counts of the day's events.
 #[derive(Default)]
 struct Day {
     bids: BTreeMap<i64, i64>,
@@ -323,8 +329,8 @@ struct Day {
     resets: u32,
 }
 
-/// One connection of the day: subscribes, then changes, pings, and a random end.
-async fn part_of_the_day(
+/// Serves one connection: a subscription, then changes and pings until a random failure or `until`.
+async fn serve_connection(
     mut peer: Peer,
     day: &mut Day,
     random: &mut fastrand::Rng,
@@ -355,7 +361,7 @@ async fn part_of_the_day(
         day.bids.insert(cents, held + count);
         day.bids.retain(|_, count| *count > 0);
         seq += 1;
-        // One in a thousand is lost on the way.
+        // One frame in a thousand is lost.
         if random.u32(0..1_000) != 0 {
             let price = format!("0.{cents:02}");
             if peer
@@ -384,7 +390,7 @@ async fn part_of_the_day(
             }
             1 => {
                 day.resets += 1;
-                // Open, and silent for ever.
+                // The socket stays open but silent.
                 let tcp = peer.into_tcp();
                 tokio::spawn(async move {
                     sleep(Duration::from_secs(60)).await;
@@ -398,9 +404,9 @@ async fn part_of_the_day(
     peer.close(1001).await;
 }
 
-/// 24 hours in which the exchange pauses from the third to the fifth, on a network that breaks now and then.
+/// Simulates 24 hours on an unreliable network, with the exchange closed between the third and the fifth hour.
 #[tokio::test(start_paused = true)]
-async fn a_day_with_a_pause() {
+async fn books_survive_a_day_with_a_closure() {
     let seed = std::env::var("KALSHI_TEST_SEED")
         .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("KALSHI_TEST_SEED={seed}");
@@ -408,8 +414,8 @@ async fn a_day_with_a_pause() {
     let exchange = Exchange::new().await;
     let client = exchange.client.clone();
     let began = Instant::now();
-    let refused = Arc::new(AtomicU32::new(0));
-    let refusals = Arc::clone(&refused);
+    let rejected = Arc::new(AtomicU32::new(0));
+    let rejections = Arc::clone(&rejected);
     let playing = tokio::spawn(async move {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut day = Day::default();
@@ -419,13 +425,13 @@ async fn a_day_with_a_pause() {
                 let until = began + if now < hours(3) { hours(3) } else { hours(24) };
                 let peer = exchange.accept().await;
                 day.connections += 1;
-                part_of_the_day(peer, &mut day, &mut random, until).await;
+                serve_connection(peer, &mut day, &mut random, until).await;
                 if began.elapsed() >= hours(24) {
                     return day;
                 }
             } else {
                 exchange.refuse(503, None).await;
-                refusals.fetch_add(1, Ordering::Relaxed);
+                rejections.fetch_add(1, Ordering::Relaxed);
             }
         }
     });
@@ -452,13 +458,13 @@ async fn a_day_with_a_pause() {
         }
     }
     let day = playing.await.unwrap();
-    let refused = refused.load(Ordering::Relaxed);
+    let rejected = rejected.load(Ordering::Relaxed);
     println!(
-        "{} connections, {} broken, {refused} refused, {disconnected} times lost; live {live} times, stale {stale}",
+        "{} connections, {} broken, {rejected} handshakes rejected, {disconnected} disconnections; {live} times live, {stale} times stale",
         day.connections, day.resets
     );
-    // Half a minute between attempts, on average: neither a storm nor a long sleep.
-    assert!((150..=400).contains(&refused), "{refused}");
+    // About two attempts a minute: frequent enough, but no flood.
+    assert!((150..=400).contains(&rejected), "{rejected}");
     assert!(began.elapsed() >= hours(24));
     assert!(live > day.resets && stale >= day.resets);
     let bids: Vec<_> = day
@@ -472,10 +478,10 @@ async fn a_day_with_a_pause() {
 }
 
 #[tokio::test]
-async fn books_are_not_kept_with_no_prices() {
+async fn books_require_yes_prices() {
     let exchange = Exchange::new().await;
-    let stream = exchange.client.websocket().market(MARKET);
-    let stream = stream.params(|params| params.use_yes_price(false));
-    let error = stream.books().await.unwrap_err();
+    let connection = exchange.client.websocket().market(MARKET);
+    let connection = connection.params(|params| params.use_yes_price(false));
+    let error = connection.books().await.unwrap_err();
     assert!(matches!(error, ConnectionError::Invalid(_)), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! What the tests of WebSockets and order books, which every API crate has, need to know of this one.
+//! The parts of this API that the shared tests of WebSockets and order books depend on.
 
 pub use kalshi_sdk::{
     Client, ClientBuilder, Contracts, Credentials, Dollars, Environment, PrivateKey, auth, ws,
@@ -11,34 +11,34 @@ use serde_json::{Value, json};
 
 pub const WEBSOCKET_PATH: &str = "/trade-api/ws/v2";
 
-/// Messages about books may have clocks.
+/// `true` if messages about books may have clocks.
 pub const HAS_CLOCK: bool = true;
 
 pub type Side = OutcomeSide;
 pub const SIDES: [Side; 2] = [OutcomeSide::Yes, OutcomeSide::No];
 
-/// How the exchange writes levels, and how it does for a `BookStream`.
+/// Notation of levels. `STREAM_STYLE` is the one a `BookStream` requests.
 pub type Style = PriceMode;
 pub const STYLES: [Style; 2] = [PriceMode::YesPrices, PriceMode::NoPrices];
 pub const STREAM_STYLE: Style = PriceMode::YesPrices;
 
-/// Fields of a change.
+/// Field names of a change.
 pub const PRICE_FIELD: &str = "price_dollars";
 pub const COUNT_FIELD: &str = "delta_fp";
 
-/// The field of a snapshot with the levels of the first side.
+/// Name of the snapshot field with the levels of the first side.
 pub const LEVELS_FIELD: &str = "yes_dollars_fp";
 
-/// A price that is too high, and another one that no book has.
+/// A price that is too high, and one that is out of range for any book.
 pub const TOO_HIGH: Option<Dollars> = Some(Dollars::ONE);
 pub const OUT_OF_RANGE: Dollars = Dollars::from_micros(1_120_000);
 
-/// A price of a side, from 1, the worst. Those of both sides that add up to 100 or more cross.
+/// Returns the price at `tick`, where 1 is the worst. Prices of the two sides whose ticks add up to 100 or more cross.
 pub fn price(_: Side, tick: i64) -> Dollars {
     Dollars::from_micros(tick * 10_000)
 }
 
-/// The levels of a side, best first.
+/// Returns the levels of a side, best first.
 pub fn levels(book: &OrderBook, side: Side) -> Vec<PriceLevel> {
     book.bids(side).collect()
 }
@@ -56,7 +56,7 @@ fn quoted(style: Style, side: Side, price: Dollars) -> Dollars {
     }
 }
 
-/// Fields of a change apart from the market.
+/// Returns the JSON fields of a change apart from the market.
 pub fn change_fields(style: Style, side: Side, price: Dollars, count: Contracts) -> String {
     let price = quoted(style, side, price);
     format!(
@@ -65,7 +65,7 @@ pub fn change_fields(style: Style, side: Side, price: Dollars, count: Contracts)
     )
 }
 
-/// Fields of a snapshot apart from the market. The levels are best first.
+/// Returns the JSON fields of a snapshot apart from the market. The levels are best first.
 pub fn level_fields(style: Style, levels: [Vec<(Dollars, Contracts)>; 2]) -> String {
     let [yes, no] = [0, 1].map(|index| {
         let levels = levels[index].iter().map(|(price, count)| {
@@ -77,18 +77,18 @@ pub fn level_fields(style: Style, levels: [Vec<(Dollars, Contracts)>; 2]) -> Str
     format!(r#""market_id":"m","yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]"#)
 }
 
-/// Checks the parameters of a subscription of a `BookStream`.
+/// Checks the parameters with which a `BookStream` subscribes.
 pub fn check_subscription(params: &Value) {
     assert_eq!(params["use_yes_price"], true, "{params}");
 }
 
-/// A change of a book.
+/// Returns a change of a book.
 pub fn delta(sid: u64, seq: u64, price: &str, count: &str) -> Value {
     json!({"type": "orderbook_delta", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
         "market_id": "0190e1ac-5b68-4f9f-9f02-9a2d1b8ac1a1", "price_dollars": price, "delta_fp": count, "side": "yes"}})
 }
 
-/// A whole book.
+/// Returns a snapshot with one level.
 pub fn snapshot(sid: u64, seq: u64) -> Value {
     json!({"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
         "market_id": "0190e1ac-5b68-4f9f-9f02-9a2d1b8ac1a1", "yes_dollars_fp": [["0.4000", "10.00"]]}})

@@ -32,7 +32,7 @@ impl Key {
                     .ok()?;
                 Some(signature)
             }
-            // Borrowed, because a signature has room for the longest of any algorithm.
+            // Borrowed, because the buffer of a signature has the maximum length of any algorithm.
             Self::Ed25519(key) => match &key.try_sign(text) {
                 Ok(signature) => Some(signature.as_ref().to_vec()),
                 Err(_) => None,

@@ -148,9 +148,9 @@ fn variables_that_are_not_utf8_are_named() {
     }
 }
 
-/// It only reads the process's own environment.
+/// This test only reads the environment of the process.
 #[test]
-fn environments_have_variables_of_their_own() {
+fn each_environment_has_its_own_variables() {
     for (read, variable) in [
         (
             BearerCredentials::from_env as fn() -> _,

@@ -35,7 +35,7 @@ fn signed_text() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_way_of_giving_the_key_in_the_environment_works() {
+async fn key_is_read_from_every_environment_variable() {
     let escaped = text("ed25519.pem").replace('\n', "\\n");
     let file = path("rsa2048.pem");
     let encrypted = path("rsa2048.aes.pem");
@@ -77,7 +77,7 @@ async fn every_way_of_giving_the_key_in_the_environment_works() {
     }
 }
 
-/// Some readers of env files keep the quotes.
+/// Some readers of env files keep quotes.
 #[tokio::test]
 async fn quotes_of_env_files_are_removed() {
     let file = path("ed25519.pem");
@@ -115,7 +115,7 @@ async fn quotes_of_env_files_are_removed() {
 }
 
 #[test]
-fn demo_variables_are_apart() {
+fn demo_variables_are_separate() {
     let pem = text("ed25519.pem");
     let demo = [
         ("KALSHI_DEMO_API_KEY_ID", KEY_ID),
@@ -128,9 +128,9 @@ fn demo_variables_are_apart() {
     ));
 }
 
-/// The only test of this file that looks at the process's own environment, and it only reads.
+/// This test reads the environment of the process. No test changes it.
 #[test]
-fn the_process_environment_is_read_under_the_documented_names() {
+fn process_environment_is_read_under_documented_names() {
     for (read, id_variable) in [
         (Credentials::from_env as fn() -> _, "KALSHI_API_KEY_ID"),
         (Credentials::demo_from_env, "KALSHI_DEMO_API_KEY_ID"),
@@ -143,7 +143,7 @@ fn the_process_environment_is_read_under_the_documented_names() {
 }
 
 #[test]
-fn missing_and_doubled_variables_are_named() {
+fn missing_and_conflicting_variables_are_named() {
     let pem = text("ed25519.pem");
     let said = |variables: &[(&str, &str)]| chain(&lookup("KALSHI_", variables).unwrap_err());
 
@@ -176,7 +176,7 @@ fn missing_and_doubled_variables_are_named() {
 }
 
 #[test]
-fn unusable_keys_name_the_variable_and_the_trouble() {
+fn unusable_key_error_names_variable_and_cause() {
     let with_key = |name, value: &str| {
         lookup("KALSHI_", &[("KALSHI_API_KEY_ID", KEY_ID), (name, value)]).unwrap_err()
     };
@@ -254,7 +254,7 @@ fn variables_that_are_not_utf8_are_named() {
 }
 
 #[test]
-fn key_ids_that_cannot_be_sent_are_refused() {
+fn invalid_key_ids_are_rejected() {
     let new = |id: &str| Credentials::new(id, private("ed25519.pem")).unwrap_err();
     assert!(matches!(new(""), CredentialsError::EmptyKeyId));
     assert!(new("").to_string().contains("give the API key's id"));
@@ -265,7 +265,7 @@ fn key_ids_that_cannot_be_sent_are_refused() {
 }
 
 #[tokio::test]
-async fn headers_are_the_three_and_sensitive() {
+async fn headers_replace_existing_ones_and_are_sensitive() {
     let credentials = Credentials::new(KEY_ID, private("rsa2048.pem")).unwrap();
     let headers = credentials
         .headers(NOW, "get", "/trade-api/v2/portfolio/balance")
@@ -296,7 +296,7 @@ impl Signer for Custom {
 }
 
 #[tokio::test]
-async fn a_custom_signer_signs_and_its_error_is_kept() {
+async fn custom_signer_signs_and_its_error_is_the_source() {
     let credentials =
         Credentials::with_signer(KEY_ID, Custom(Ok(Signature::new(b"signed".to_vec())))).unwrap();
     assert_eq!(signature_of(&credentials.clone()).await, b"signed");

@@ -5,7 +5,7 @@ use kalshi_auth::{KeyError, PrivateKey, PublicKey};
 
 use crate::common::{self, PASSPHRASE, bytes, der, pem, private, public, text};
 
-fn refused(text: &str) -> KeyError {
+fn rejected(text: &str) -> KeyError {
     PrivateKey::from_pem(text).map(drop).unwrap_err()
 }
 
@@ -73,7 +73,7 @@ fn keys_in_base64_are_read() {
             .chain(&base64_forms(&der(&pem)))
         {
             assert_eq!(PublicKey::from_pem(form).unwrap(), public(name), "{name}");
-            assert!(matches!(refused(form), KeyError::PublicKeyGiven), "{name}");
+            assert!(matches!(rejected(form), KeyError::PublicKeyGiven), "{name}");
         }
     }
 }
@@ -97,7 +97,7 @@ fn base64_of_other_content_is_not_pem() {
         BASE64_STANDARD.encode([7; 64]),
         BASE64_STANDARD.encode("the quick brown fox jumps over the lazy dog"),
     ] {
-        let error = refused(&other);
+        let error = rejected(&other);
         assert!(matches!(error, KeyError::NotPem), "{error:?}");
     }
 }
@@ -134,7 +134,7 @@ fn content_takes_precedence_over_the_label() {
 #[test]
 fn other_structures_with_a_key_label_are_named() {
     use KeyError::*;
-    let named = |name: &str| refused(&pem("PRIVATE KEY", &der(&text(name))));
+    let named = |name: &str| rejected(&pem("PRIVATE KEY", &der(&text(name))));
     assert!(matches!(named("rsa2048.pub.pem"), PublicKeyGiven));
     assert!(matches!(named("rsa2048.pkcs1.pub.pem"), PublicKeyGiven));
     assert!(matches!(named("certificate.pem"), CertificateGiven));
@@ -142,11 +142,11 @@ fn other_structures_with_a_key_label_are_named() {
     let sec1 = text("ec.sec1.pem");
     let sec1 = &sec1[sec1.find("-----BEGIN EC PRIVATE KEY").unwrap()..];
     assert!(matches!(
-        refused(&pem("PRIVATE KEY", &der(sec1))),
+        rejected(&pem("PRIVATE KEY", &der(sec1))),
         EllipticCurve
     ));
     let p12 = pem("PRIVATE KEY", &bytes("rsa2048.p12"));
-    assert!(matches!(refused(&p12), Pkcs12));
+    assert!(matches!(rejected(&p12), Pkcs12));
 
     let named =
         |name: &str| PublicKey::from_pem(&pem("PUBLIC KEY", &der(&text(name)))).unwrap_err();
@@ -176,9 +176,9 @@ fn utf16_is_named() {
     for (little, mark) in [(true, true), (true, false), (false, true), (false, false)] {
         let encoded = utf16(&text("ed25519.pem"), little, mark);
         check(from_file(&encoded));
-        check(refused(&BASE64_STANDARD.encode(&encoded)));
+        check(rejected(&BASE64_STANDARD.encode(&encoded)));
         if let Ok(text) = String::from_utf8(encoded) {
-            check(refused(&text));
+            check(rejected(&text));
             check(PublicKey::from_pem(&text).unwrap_err());
         }
     }
@@ -196,9 +196,9 @@ fn pkcs12_is_named() {
     };
     let container = bytes("rsa2048.p12");
     check(from_file(&container));
-    check(refused(&pem("PKCS12", &container)));
+    check(rejected(&pem("PKCS12", &container)));
     for form in base64_forms(&container) {
-        check(refused(&form));
+        check(rejected(&form));
         check(from_file(form.as_bytes()));
         check(PublicKey::from_pem(&form).unwrap_err());
     }
@@ -214,7 +214,7 @@ fn openssh_is_detected_in_every_form() {
         BASE64_STANDARD.encode(&pem),
         BASE64_STANDARD.encode(der(&pem)),
     ] {
-        let error = refused(&form);
+        let error = rejected(&form);
         assert!(matches!(error, KeyError::OpenSsh), "{error:?}");
         assert!(error.to_string().contains("ssh-keygen -p -m PKCS8"));
     }
@@ -229,8 +229,8 @@ fn jwk_is_named() {
         format!("'{key}'"),
     ] {
         for error in [
-            refused(&jwk),
-            refused(&BASE64_STANDARD.encode(&jwk)),
+            rejected(&jwk),
+            rejected(&BASE64_STANDARD.encode(&jwk)),
             from_file(format!("\n{jwk}\n").as_bytes()),
             PublicKey::from_pem(&jwk).unwrap_err(),
         ] {
@@ -243,7 +243,7 @@ fn jwk_is_named() {
             assert!(!said.contains("nWGxne"), "{said}");
         }
     }
-    assert!(matches!(refused("{\"api_key\": \"x\"}"), KeyError::NotPem));
+    assert!(matches!(rejected("{\"api_key\": \"x\"}"), KeyError::NotPem));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn input_is_limited_to_64_kib() {
     let longest = padded(64 * 1024);
     let key = PrivateKey::from_pem(&longest).unwrap();
     assert_eq!(key.public_key(), private("ed25519.pem").public_key());
-    let error = refused(&padded(64 * 1024 + 1));
+    let error = rejected(&padded(64 * 1024 + 1));
     assert!(matches!(error, KeyError::TextTooLarge), "{error:?}");
     assert!(error.to_string().contains("64 KiB"));
     let error = PublicKey::from_pem(&padded(64 * 1024 + 1)).unwrap_err();

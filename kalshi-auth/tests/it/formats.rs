@@ -89,11 +89,11 @@ fn pem_is_read_with_altered_white_space_and_surroundings() {
 }
 
 /// Returns the error for a key that must be rejected.
-fn refused(pem: &str) -> KeyError {
+fn rejected(pem: &str) -> KeyError {
     PrivateKey::from_pem(pem).map(|_| ()).unwrap_err()
 }
 
-macro_rules! assert_refused {
+macro_rules! assert_rejected {
     ($error:expr, $variant:pat, $($words:literal),+) => {{
         let error = $error;
         assert!(matches!(error, $variant), "{error:?}");
@@ -105,76 +105,76 @@ macro_rules! assert_refused {
 #[test]
 fn other_content_is_named_in_the_error() {
     use KeyError::*;
-    assert_refused!(
-        refused(&text("rsa2048.pub.pem")),
+    assert_rejected!(
+        rejected(&text("rsa2048.pub.pem")),
         PublicKeyGiven,
         "give the private key"
     );
-    assert_refused!(
-        refused(&text("rsa2048.pkcs1.pub.pem")),
+    assert_rejected!(
+        rejected(&text("rsa2048.pkcs1.pub.pem")),
         PublicKeyGiven,
         "give the private key"
     );
-    assert_refused!(
-        refused(&text("certificate.pem")),
+    assert_rejected!(
+        rejected(&text("certificate.pem")),
         CertificateGiven,
         "give the private key"
     );
-    assert_refused!(
-        refused(&text("ec.pem")),
+    assert_rejected!(
+        rejected(&text("ec.pem")),
         EllipticCurve,
         "EC key",
         "RSA and Ed25519"
     );
-    assert_refused!(
-        refused(&text("ec.sec1.pem")),
+    assert_rejected!(
+        rejected(&text("ec.sec1.pem")),
         EllipticCurve,
         "EC key",
         "RSA and Ed25519"
     );
-    assert_refused!(
-        refused(&text("dsa.pem")),
+    assert_rejected!(
+        rejected(&text("dsa.pem")),
         UnsupportedAlgorithm { .. },
         "DSA key",
         "RSA and Ed25519"
     );
-    assert_refused!(
-        refused(&text("dsa.traditional.pem")),
+    assert_rejected!(
+        rejected(&text("dsa.traditional.pem")),
         UnsupportedAlgorithm { .. },
         "DSA key"
     );
-    assert_refused!(
-        refused(&text("ed448.pem")),
+    assert_rejected!(
+        rejected(&text("ed448.pem")),
         UnsupportedAlgorithm { .. },
         "Ed448 key",
         "RSA and Ed25519"
     );
-    assert_refused!(
-        refused(&text("rsa-pss.pem")),
+    assert_rejected!(
+        rejected(&text("rsa-pss.pem")),
         UnsupportedAlgorithm { .. },
         "RSA-PSS",
         "RSA and Ed25519"
     );
-    assert_refused!(
-        refused(&text("openssh.pem")),
+    assert_rejected!(
+        rejected(&text("openssh.pem")),
         OpenSsh,
         "OpenSSH",
         "ssh-keygen -p -m PKCS8"
     );
-    assert_refused!(
-        refused(&text("dhparam.pem")),
+    assert_rejected!(
+        rejected(&text("dhparam.pem")),
         UnknownLabel { .. },
         "DH PARAMETERS",
         "BEGIN PRIVATE KEY"
     );
-    assert_refused!(
-        refused(&text("rsa1024.pem")),
+    assert_rejected!(
+        rejected(&text("rsa1024.pem")),
         TooShort { bits: 1024 },
         "1024 bits",
         "2048 to 4096"
     );
-    assert_refused!(
-        refused(&text("rsa5120.pem")),
+    assert_rejected!(
+        rejected(&text("rsa5120.pem")),
         TooLong { bits: 5120 },
         "5120 bits",
         "2048 to 4096"
@@ -199,8 +199,8 @@ fn content_that_is_not_pem_is_rejected() {
         "ssh-rsa AAAAB3NzaC1yc2E",
         "-----END PRIVATE KEY-----",
     ] {
-        assert_refused!(
-            refused(no_pem),
+        assert_rejected!(
+            rejected(no_pem),
             KeyError::NotPem,
             "no `-----BEGIN ...-----` line",
             "the file's path"
@@ -225,15 +225,15 @@ fn damaged_pem_is_rejected() {
             pem.replacen("MII", "MIJ", 1).replacen("MC4", "MC5", 1),
         ];
         for form in damaged {
-            assert_refused!(
-                refused(&form),
+            assert_rejected!(
+                rejected(&form),
                 KeyError::Malformed { .. },
                 "damaged",
                 "copy the key file again"
             );
         }
     }
-    let missing_end = refused(&text("ed25519.pem")[..40]).to_string();
+    let missing_end = rejected(&text("ed25519.pem")[..40]).to_string();
     assert!(missing_end.contains("END line is missing"), "{missing_end}");
 }
 
@@ -246,22 +246,22 @@ fn rsa_key_with_inconsistent_parts_is_damaged() {
         "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
         BASE64_STANDARD.encode(der)
     );
-    assert_refused!(refused(&pem), KeyError::Malformed { .. }, "damaged");
+    assert_rejected!(rejected(&pem), KeyError::Malformed { .. }, "damaged");
 }
 
 #[test]
 fn passphrase_errors_are_specific() {
     use KeyError::*;
     for name in ["rsa2048.aes.pem", "ed25519.scrypt.pem"] {
-        assert_refused!(
-            refused(&text(name)),
+        assert_rejected!(
+            rejected(&text(name)),
             PassphraseNeeded,
             "encrypted",
             "give its passphrase"
         );
         for wrong in ["", "wrong", "correct horse\n", " correct horse"] {
             let error = PrivateKey::from_pem_with_passphrase(&text(name), wrong).unwrap_err();
-            assert_refused!(
+            assert_rejected!(
                 error,
                 WrongPassphrase,
                 "does not open",
@@ -275,7 +275,7 @@ fn passphrase_errors_are_specific() {
         "rsa2048.traditional.pem",
     ] {
         let error = PrivateKey::from_pem_with_passphrase(&text(name), PASSPHRASE).unwrap_err();
-        assert_refused!(
+        assert_rejected!(
             error,
             UnsupportedEncryption(_),
             "old or unusual",
@@ -289,7 +289,7 @@ fn passphrase_errors_are_specific() {
 fn wrong_passphrase_with_valid_padding_is_rejected() {
     let error =
         PrivateKey::from_pem_with_passphrase(&text("rsa2048.aes.pem"), "wrong 317").unwrap_err();
-    assert_refused!(error, KeyError::WrongPassphrase, "does not open");
+    assert_rejected!(error, KeyError::WrongPassphrase, "does not open");
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn file_errors_show_the_path() {
     let error = PrivateKey::from_file(&missing).unwrap_err();
     assert!(error.to_string().contains(missing.to_str().unwrap()));
     assert!(std::error::Error::source(&error).is_some());
-    assert_refused!(
+    assert_rejected!(
         error,
         FileNotFound { .. },
         "check the path",
@@ -310,7 +310,7 @@ fn file_errors_show_the_path() {
     let error = PrivateKey::from_file(folder.path()).unwrap_err();
     assert!(error.to_string().contains(folder.path().to_str().unwrap()));
     assert!(std::error::Error::source(&error).is_some());
-    assert_refused!(
+    assert_rejected!(
         error,
         FileUnreadable { .. },
         "cannot be read",
@@ -318,13 +318,13 @@ fn file_errors_show_the_path() {
     );
 
     let error = PrivateKey::from_file(text("ed25519.pem")).unwrap_err();
-    assert_refused!(error, KeyInPlaceOfPath, "where the path", "use `from_pem`");
+    assert_rejected!(error, KeyInPlaceOfPath, "where the path", "use `from_pem`");
 
     let binary = folder.path().join("key.der");
     std::fs::write(&binary, common::der(&text("rsa2048.pem"))).unwrap();
     let error = PrivateKey::from_file(&binary).unwrap_err();
     assert!(error.to_string().contains(binary.to_str().unwrap()));
-    assert_refused!(
+    assert_rejected!(
         error,
         NotUtf8 { .. },
         "not UTF-8",
@@ -335,33 +335,33 @@ fn file_errors_show_the_path() {
 #[test]
 fn rejected_public_keys_have_specific_errors() {
     use KeyError::*;
-    let refused = |name: &str| PublicKey::from_pem(&text(name)).unwrap_err();
+    let rejected = |name: &str| PublicKey::from_pem(&text(name)).unwrap_err();
     for name in [
         "rsa2048.pem",
         "rsa2048.pkcs1.pem",
         "rsa2048.aes.pem",
         "ed25519.pem",
     ] {
-        assert_refused!(
-            refused(name),
+        assert_rejected!(
+            rejected(name),
             PrivateKeyGiven,
             "private key where a public",
             "openssl pkey -pubout"
         );
     }
-    assert_refused!(refused("certificate.pem"), CertificateGiven, "certificate");
-    assert_refused!(refused("ec.pub.pem"), EllipticCurve, "EC key");
-    assert_refused!(
-        refused("rsa1024.pub.pem"),
+    assert_rejected!(rejected("certificate.pem"), CertificateGiven, "certificate");
+    assert_rejected!(rejected("ec.pub.pem"), EllipticCurve, "EC key");
+    assert_rejected!(
+        rejected("rsa1024.pub.pem"),
         TooShort { bits: 1024 },
         "1024 bits"
     );
-    assert_refused!(
-        refused("rsa5120.pub.pem"),
+    assert_rejected!(
+        rejected("rsa5120.pub.pem"),
         TooLong { bits: 5120 },
         "5120 bits"
     );
-    assert_refused!(PublicKey::from_pem("no").unwrap_err(), NotPem, "BEGIN");
+    assert_rejected!(PublicKey::from_pem("no").unwrap_err(), NotPem, "BEGIN");
 }
 
 #[cfg(unix)]

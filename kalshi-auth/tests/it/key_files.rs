@@ -27,7 +27,7 @@ fn is_ed25519(key: &PrivateKey) -> bool {
 }
 
 #[test]
-fn a_pipe_is_read_until_it_is_closed() {
+fn pipe_is_read_until_it_is_closed() {
     // A shell replaces `<(...)` by `/dev/fd/N`.
     let (reader, mut writer) = std::io::pipe().unwrap();
     let path = format!("/dev/fd/{}", reader.as_raw_fd());
@@ -43,7 +43,7 @@ fn a_pipe_is_read_until_it_is_closed() {
 }
 
 #[test]
-fn a_symbolic_link_is_followed() {
+fn symbolic_link_is_followed() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("link.pem");
     std::os::unix::fs::symlink(common::path("ed25519.pem"), &link).unwrap();

@@ -51,7 +51,7 @@ fn verifier() -> Verifier {
     Verifier::new(KEY_ID, public("ed25519.pub.pem"))
 }
 
-/// The path and query of a request as it was received.
+/// Returns the path and query of a received request.
 fn target(request: &wiremock::Request) -> &str {
     &request.url[url::Position::BeforePath..]
 }
@@ -102,7 +102,7 @@ async fn signed_requests_verify_with_the_path_as_sent() {
 }
 
 #[tokio::test]
-async fn headers_already_there_are_replaced() {
+async fn existing_headers_are_replaced() {
     let server = server(200).await;
     let mut request = client(signing(&server)).get(url(&server, "/trade-api/v2/markets"));
     for name in [ACCESS_KEY, ACCESS_TIMESTAMP, ACCESS_SIGNATURE] {
@@ -185,7 +185,7 @@ async fn unsigned_requests_pass_without_headers() {
 }
 
 #[tokio::test]
-async fn the_time_of_one_request_can_be_moved() {
+async fn clock_offset_shifts_timestamp_of_one_request() {
     let server = server(200).await;
     let client = client(signing(&server));
     for offset in [30_000, -30_000, i64::MIN, 0] {
@@ -196,12 +196,12 @@ async fn the_time_of_one_request_can_be_moved() {
             .await
             .unwrap();
         let received = server.received_requests().await.unwrap().pop().unwrap();
-        let stamp = received.headers[ACCESS_TIMESTAMP].to_str().unwrap();
-        assert_eq!(stamp, NOW.saturating_add_signed(offset).to_string());
+        let timestamp = received.headers[ACCESS_TIMESTAMP].to_str().unwrap();
+        assert_eq!(timestamp, NOW.saturating_add_signed(offset).to_string());
     }
 }
 
-/// A clock that is one second further on each time it is read.
+/// A clock that advances by one second at each reading.
 #[derive(Debug, Default)]
 struct Ticking(AtomicU64);
 
@@ -232,7 +232,7 @@ impl Middleware for Thrice {
 }
 
 #[tokio::test]
-async fn every_attempt_is_signed_afresh() {
+async fn every_attempt_has_its_own_signature() {
     let server = server(503).await;
     let signing = signing(&server).with_clock(Arc::new(Ticking::default()));
     let client = ClientBuilder::new(plain_client())
@@ -247,11 +247,11 @@ async fn every_attempt_is_signed_afresh() {
     let received = server.received_requests().await.unwrap();
     assert_eq!(received.len(), 3);
     for (attempt, request) in (0..).zip(&received) {
-        let stamp = NOW + 1000 * attempt;
-        assert_eq!(request.headers[ACCESS_TIMESTAMP], stamp.to_string());
+        let timestamp = NOW + 1000 * attempt;
+        assert_eq!(request.headers[ACCESS_TIMESTAMP], timestamp.to_string());
         let strict = verifier().with_tolerance(std::time::Duration::ZERO);
         assert_eq!(
-            strict.verify(&request.headers, "GET", target(request), stamp),
+            strict.verify(&request.headers, "GET", target(request), timestamp),
             Ok(())
         );
     }
@@ -262,7 +262,7 @@ struct Broken;
 
 impl Clock for Broken {
     fn now_ms(&self) -> Result<u64, ClockError> {
-        Err(ClockError::Other("no time server answered".into()))
+        Err(ClockError::Other("no time server responded".into()))
     }
 }
 
@@ -273,7 +273,7 @@ impl Signer for Broken {
 }
 
 #[tokio::test]
-async fn a_clock_or_signer_that_fails_stops_the_request_and_its_error_is_kept() {
+async fn failed_clock_or_signer_stops_the_request() {
     let server = server(200).await;
     let origin = url(&server, "/");
     let broken_signer =
@@ -281,7 +281,7 @@ async fn a_clock_or_signer_that_fails_stops_the_request_and_its_error_is_kept() 
     for (middleware, source) in [
         (
             signing(&server).with_clock(Arc::new(Broken)),
-            "no time server answered",
+            "no time server responded",
         ),
         (broken_signer, "the module is locked"),
     ] {
@@ -296,7 +296,7 @@ async fn a_clock_or_signer_that_fails_stops_the_request_and_its_error_is_kept() 
 }
 
 #[test]
-fn a_clock_before_1970_is_an_error_with_a_remedy() {
+fn clock_before_1970_error_suggests_a_fix() {
     use std::time::{Duration, UNIX_EPOCH};
 
     let before = UNIX_EPOCH - Duration::from_secs(1);
@@ -309,7 +309,7 @@ fn a_clock_before_1970_is_an_error_with_a_remedy() {
 }
 
 #[tokio::test]
-async fn the_system_clock_is_the_default() {
+async fn system_clock_is_the_default() {
     let server = server(200).await;
     let credentials = Credentials::new(KEY_ID, private("ed25519.pem")).unwrap();
     let before = kalshi_auth::SystemClock.now_ms().unwrap();
@@ -324,12 +324,12 @@ async fn the_system_clock_is_the_default() {
         .unwrap();
     let after = kalshi_auth::SystemClock.now_ms().unwrap();
     let received = &server.received_requests().await.unwrap()[0];
-    let stamp: u64 = received.headers[ACCESS_TIMESTAMP]
+    let timestamp: u64 = received.headers[ACCESS_TIMESTAMP]
         .to_str()
         .unwrap()
         .parse()
         .unwrap();
-    assert!((before..=after).contains(&stamp));
-    let exact = verifier().verify(&received.headers, "GET", target(received), stamp);
+    assert!((before..=after).contains(&timestamp));
+    let exact = verifier().verify(&received.headers, "GET", target(received), timestamp);
     assert_eq!(exact, Ok(()));
 }

@@ -1,4 +1,4 @@
-//! Each shape of a rejection, and what is made of it.
+//! Tests of parsing error responses in every format.
 
 use proptest::prelude::*;
 
@@ -16,17 +16,17 @@ fn read_part(status: u16, body: &str, is_whole: bool) -> ApiError {
 }
 
 #[test]
-fn cut_body_has_no_code_and_may_report_more() {
+fn truncated_body_has_no_code_and_may_report_a_success() {
     let body = r#"{"error":{"code":"insufficient_balance"}}"#;
     let cut = read_part(400, body, false);
     assert_eq!((cut.code(), cut.message()), (None, Some(body)));
-    assert!(cut.has_more() && !read(400, body).has_more());
+    assert!(cut.has_other_fields() && !read(400, body).has_other_fields());
     let long = format!(
         r#"{{"error":{{"code":"x"}},"orders":"{}"}}"#,
         "o".repeat(MAX_ERROR_BODY_BYTES)
     );
     let long = read(200, &long);
-    assert!(long.code().is_none() && long.has_more());
+    assert!(long.code().is_none() && long.has_other_fields());
     assert!(
         long.message()
             .is_some_and(|text| text.chars().count() <= EXCERPT)
@@ -39,7 +39,7 @@ fn cut_body_has_no_code_and_may_report_more() {
 }
 
 #[test]
-fn retry_after_dates_are_read_by_the_clock_of_the_exchange() {
+fn retry_after_dates_are_compared_with_the_exchange_clock() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
     let wait = |after: &str, date: Option<&str>| {
         let mut headers = HeaderMap::new();
@@ -53,7 +53,7 @@ fn retry_after_dates_are_read_by_the_clock_of_the_exchange() {
     let at = |seconds: u64| httpdate::fmt_http_date(now + Duration::from_secs(seconds));
     assert_eq!(wait("7", None), Some(7));
     assert_eq!(wait("7", Some(&at(900))), Some(7));
-    // An hour ahead of the local time, two seconds ahead of the response.
+    // One hour after the local time, two seconds after the response's date.
     assert_eq!(wait(&at(3_602), Some(&at(3_600))), Some(2));
     assert_eq!(wait(&at(30), Some(&at(60))), Some(0));
     assert_eq!(wait(&at(30), None), Some(30));
@@ -63,7 +63,7 @@ fn retry_after_dates_are_read_by_the_clock_of_the_exchange() {
 }
 
 #[test]
-fn a_401_says_what_to_do_by_its_cause() {
+fn message_of_a_401_has_advice_for_its_cause() {
     let coded = |code: &str, details: &str| {
         let body =
             serde_json::json!({ "error": { "code": code, "message": code, "details": details } });
@@ -72,11 +72,11 @@ fn a_401_says_what_to_do_by_its_cause() {
     for (text, advice) in [
         (
             coded("authentication_error", "INCORRECT_API_KEY_SIGNATURE"),
-            "the private key is not the one that belongs to it",
+            "the private key does not belong to it",
         ),
         (
             coded("authentication_error", "NOT_FOUND"),
-            "no such key id in this environment",
+            "the key id does not exist in this environment",
         ),
         (
             coded("header_timestamp_expired", ""),
@@ -106,7 +106,7 @@ fn a_401_says_what_to_do_by_its_cause() {
 }
 
 #[test]
-fn predicates_know_every_form_of_their_cause() {
+fn predicates_match_every_form_of_their_cause() {
     let coded = |status, code: &str| read(status, &format!(r#"{{"error":{{"code":"{code}"}}}}"#));
     for error in [
         coded(400, "insufficient_balance"),
@@ -144,7 +144,7 @@ fn predicates_know_every_form_of_their_cause() {
 }
 
 #[test]
-fn every_error_shape_is_parsed() {
+fn every_error_format_is_parsed() {
     let nested = read(
         409,
         r#"{"error":{"code":"quote_timed_out","service":"midland"}}"#,
@@ -192,7 +192,7 @@ fn every_error_shape_is_parsed() {
     );
 }
 
-/// Bodies made of what rejections are made of, and of anything else.
+/// Generates bodies from the parts of real error responses, and arbitrary bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let text = "(\\PC{0,30}|[<>a-z/]{0,20}|[a-z]{300})";
     let leaf = prop_oneof![
@@ -222,9 +222,9 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// The property of the fuzz target `error_bodies`.
+    /// The same property as the fuzz target `error_bodies`.
     #[test]
-    fn no_body_makes_it_panic_and_what_is_printed_is_short(
+    fn any_body_parses_without_panic_and_prints_short(
         body in body(), status in 100_u16..600, is_whole in any::<bool>(), after in "\\PC{0,30}"
     ) {
         let status = StatusCode::from_u16(status).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Compact JSON beside serde_json: what is accepted has the same value.
+//! Tests of the compact deserializer against serde_json: whatever it accepts must have the same value.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, value::RawValue};
 use super::Compact;
 use crate::{Contracts, Decimal, Dollars, Id, json_object::JsonObject};
 
-/// Fields of all types that messages have.
+/// A struct with fields of all types that occur in messages.
 #[derive(Deserialize, Debug, PartialEq)]
 struct Body {
     ticker: String,
@@ -102,7 +102,7 @@ fn compact<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
     Some(value)
 }
 
-/// Returns `true` if the text is accepted.
+/// Returns `true` if the compact deserializer accepts the text. Panics if it then differs from serde_json.
 fn equals_serde_json<'de, T: Deserialize<'de> + Debug + PartialEq>(text: &'de str) -> bool {
     let Some(value) = compact::<T>(text) else {
         return false;
@@ -136,7 +136,7 @@ fn usual_bodies_are_accepted_and_equal() {
     assert_eq!(
         check(fractions),
         1,
-        "a free-form object may have escapes, other values may not"
+        "escapes are accepted in free-form objects only"
     );
     assert_eq!(
         (check(first), equals_serde_json::<Body>(second)),
@@ -149,7 +149,7 @@ fn usual_bodies_are_accepted_and_equal() {
 }
 
 #[test]
-fn changed_bodies_are_refused_or_equal() {
+fn modified_bodies_are_rejected_or_equal() {
     let mut accepted = 0;
     for text in BODIES {
         for at in 0..=text.len() {
@@ -166,7 +166,7 @@ fn changed_bodies_are_refused_or_equal() {
 }
 
 #[test]
-fn random_texts_are_refused_or_equal() {
+fn random_json_is_rejected_or_equal() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -187,7 +187,7 @@ fn random_texts_are_refused_or_equal() {
     assert!(accepted > 5_000, "{accepted}");
 }
 
-/// Appends a value, mostly a valid one.
+/// Appends a random value, usually a valid one.
 fn write_value(text: &mut String, random: &mut fastrand::Rng, depth: usize) {
     let kind = random.usize(..if depth < 4 { 8 } else { 4 });
     match kind {

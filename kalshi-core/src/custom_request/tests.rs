@@ -1,4 +1,4 @@
-//! Paths of custom requests, and the operations that they name.
+//! Tests of the paths of custom requests and of the operations they match.
 #![allow(clippy::unwrap_used)]
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ fn operation_is_found_by_method_and_path() {
 }
 
 #[test]
-fn url_of_another_path_or_origin_is_not_below() {
+fn url_with_another_path_or_origin_is_not_below() {
     let base = Url::parse("https://example.com/api/v2").unwrap();
     for url in [
         "https://example.com/api/v2/b",
@@ -98,7 +98,7 @@ fn url_of_another_path_or_origin_is_not_below() {
 }
 
 #[test]
-fn structs_are_told_from_what_may_be_a_list() {
+fn structs_are_distinguished_from_types_that_may_be_lists() {
     #[derive(serde::Deserialize)]
     struct Struct {
         #[serde(default)]

@@ -1,4 +1,4 @@
-//! Conversions of [`Decimal`]: integers, JSON, strings, `rust_decimal`.
+//! Conversions between [`Decimal`] and integers, JSON, strings and `rust_decimal`.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::Decimal;
 use crate::{json_object::RAW_VALUE, money::MoneyError};
 
-/// Every number with up to 15 digits has an `f64` of its own.
+/// Mantissas below this bound have at most 15 digits, and so survive a round trip through `f64`.
 const MAX_F64_MANTISSA: u128 = 10_u128.pow(15);
 
 macro_rules! integers {
@@ -44,8 +44,8 @@ impl TryFrom<String> for Decimal {
 }
 
 impl Serialize for Decimal {
-    /// As an integer or an `f64` if that is certain to be written with the same digits; else as JSON text, which only serde_json
-    /// writes.
+    /// Writes an integer or an `f64` if that is certain to produce the same digits. Writes other numbers as raw JSON,
+    /// which only serde_json supports.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.scale == 0
             && let Ok(number) = i64::try_from(self.mantissa)
@@ -61,15 +61,15 @@ impl Serialize for Decimal {
 }
 
 impl<'de> Deserialize<'de> for Decimal {
-    /// From the text of a JSON number. Formats without it, and fields that serde buffers first (`flatten`, untagged enums), have an
-    /// `f64` instead: of that, the shortest decimal number that denotes it is taken, which is the one that was sent if it had no
-    /// more than 15 digits.
+    /// Parses the digits of a JSON number. Formats other than JSON, and fields that serde buffers first (`flatten`, untagged
+    /// enums), provide an `f64` instead. It becomes the shortest decimal that denotes it, which is the number as sent if that had
+    /// at most 15 digits.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(RAW_VALUE, Number)
     }
 }
 
-/// Reads what was asked for by the name [`RAW_VALUE`]: a map with the JSON text as its only value, or else a number or a string.
+/// Visitor for [`RAW_VALUE`]. serde_json passes a map with the raw JSON as its only value; other formats pass a number or a string.
 struct Number;
 
 impl Number {
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for Number {
     }
 }
 
-/// The number that is a JSON text.
+/// Parses a JSON number, or a JSON string that contains a number.
 fn number_of_json<E: de::Error>(text: &str) -> Result<Decimal, E> {
     let unexpected = match text.as_bytes().first() {
         Some(b'-' | b'0'..=b'9') => return Number::parse(text),
@@ -139,7 +139,7 @@ fn number_of_json<E: de::Error>(text: &str) -> Result<Decimal, E> {
     Err(E::invalid_type(unexpected, &Number))
 }
 
-/// The JSON text of a value, borrowed if the input lives as long.
+/// Raw JSON, borrowed from the input if possible.
 struct Json<'de>(Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Json<'de> {
@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Json<'de> {
 impl TryFrom<Decimal> for rust_decimal::Decimal {
     type Error = MoneyError;
 
-    /// Fails for a number with more than 28 decimal places or digits, which that type does not hold.
+    /// Returns an error for a number with more than 28 digits or decimal places.
     fn try_from(number: Decimal) -> Result<Self, MoneyError> {
         Self::try_from_i128_with_scale(number.mantissa, number.scale)
             .map_err(|_| MoneyError::OutOfRange)
@@ -180,7 +180,7 @@ impl TryFrom<Decimal> for rust_decimal::Decimal {
 #[cfg(feature = "rust_decimal")]
 impl From<rust_decimal::Decimal> for Decimal {
     fn from(number: rust_decimal::Decimal) -> Self {
-        // It has at most 29 digits and 28 decimal places.
+        // Cannot fail: a `rust_decimal` number has at most 29 digits and 28 decimal places.
         Self::new(number.mantissa(), number.scale()).unwrap_or_default()
     }
 }

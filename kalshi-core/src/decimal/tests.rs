@@ -1,4 +1,4 @@
-//! Exactness of decimal numbers: from text and JSON, in order, rounded.
+//! Tests of decimal numbers: parsing, JSON, comparison and rounding.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-/// Decodes as responses are decoded, and by serde_json alone, which must agree.
+/// Decodes with the deserializer used for responses and with serde_json alone, which must agree.
 fn json(text: &str) -> Option<Decimal> {
     let by_serde: Option<Decimal> = serde_json::from_str(text).ok();
     assert_eq!(crate::rt::from_json(text).ok(), by_serde, "{text}");
@@ -19,7 +19,7 @@ fn json(text: &str) -> Option<Decimal> {
 }
 
 #[test]
-fn texts_of_the_exchange_survive() {
+fn numbers_sent_by_the_exchange_round_trip() {
     for text in [
         "0",
         "0.0005",
@@ -40,7 +40,7 @@ fn texts_of_the_exchange_survive() {
 }
 
 #[test]
-fn one_value_is_one_number() {
+fn equal_values_are_equal_numbers() {
     for (text, same) in [
         ("-0", "0"),
         ("0.000", "0"),
@@ -68,7 +68,7 @@ fn one_value_is_one_number() {
 }
 
 #[test]
-fn malformed_and_absurd_numbers_are_errors() {
+fn malformed_and_oversized_numbers_are_errors() {
     for text in [
         "", "-", ".", "5.", ".5", "+1", " 1", "1 ", "NaN", "inf", "1,0", "0x1", "--1", "1.2.3",
         "1e", "1e+", "1e1.5", "1ee1", "e5", "\u{0661}", "1_0",
@@ -106,7 +106,7 @@ fn malformed_and_absurd_numbers_are_errors() {
 }
 
 #[test]
-fn json_that_is_no_number_is_an_error() {
+fn json_other_than_a_number_is_an_error() {
     for text in [
         "null",
         "true",
@@ -156,13 +156,13 @@ struct Flat {
 const ROW: &str = r#"{"rate":0.0000143268415739,"optional":null,"by_ticker":{"KXBTCPERP":5.899,"KXETHPERP":0},"list":[[-0.02,1e-05],[]]}"#;
 
 #[test]
-fn numbers_decode_wherever_they_are() {
+fn numbers_decode_in_nested_and_flattened_fields() {
     let row: Row = crate::rt::from_json(ROW).unwrap();
     assert_eq!(row, serde_json::from_str(ROW).unwrap());
     let value: serde_json::Value = serde_json::from_str(ROW).unwrap();
     assert_eq!(row, serde_json::from_value(value.clone()).unwrap());
     assert_eq!(row, serde_json::from_reader(ROW.as_bytes()).unwrap());
-    // Through an `f64`, which has the digits that the exchange sends.
+    // Flattened fields go through an `f64`, which is exact for the digits that the exchange sends.
     assert_eq!(row, serde_json::from_str::<Flat>(ROW).unwrap().row);
     assert_eq!(serde_json::to_value(&row).unwrap(), value);
     assert_eq!(row.rate, decimal("0.0000143268415739"));
@@ -174,7 +174,7 @@ fn numbers_decode_wherever_they_are() {
 }
 
 #[test]
-fn results_are_rounded_as_named() {
+fn rounding_modes_round_as_documented() {
     use Rounding::{Down, HalfEven, TowardsZero, Up};
     for (text, places, rounding, expected) in [
         ("0.125", 2, HalfEven, "0.12"),
@@ -210,7 +210,7 @@ fn results_are_rounded_as_named() {
 }
 
 #[test]
-fn product_with_a_rate_is_exact_up_to_the_rounding() {
+fn product_with_a_rate_is_exact_before_rounding() {
     let amount: Dollars = "-2500.000001".parse().unwrap();
     let product = |rounding| amount.checked_mul_decimal(decimal("0.0003"), rounding);
     assert_eq!(
@@ -246,7 +246,7 @@ fn numbers() -> impl Strategy<Value = Decimal> {
 
 proptest! {
     #[test]
-    fn text_and_json_give_the_number_back(number in numbers()) {
+    fn text_and_json_round_trip(number in numbers()) {
         let text = number.to_string();
         prop_assert_eq!(text.parse(), Ok(number));
         prop_assert_eq!(json(&text), Some(number));
@@ -254,9 +254,9 @@ proptest! {
         prop_assert_eq!(text, serde_json::to_string(&number).unwrap().parse::<Decimal>().unwrap().to_string());
     }
 
-    /// What Go prints for a `float64`: the shortest digits that denote it, at times with an exponent.
+    /// Go prints a `float64` as the shortest digits that denote it, sometimes with an exponent.
     #[test]
-    fn every_float_survives(float in prop::num::f64::NORMAL, exponent in -15..20_i32) {
+    fn every_float_round_trips(float in prop::num::f64::NORMAL, exponent in -15..20_i32) {
         let float = (float % 1000.0) * 10_f64.powi(exponent);
         for text in [format!("{float}"), format!("{float:e}")] {
             if let Ok(number) = text.parse::<Decimal>() {
@@ -269,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn order_is_that_of_the_values(a in any::<i64>(), b in any::<i64>(), scale in 0..19_u32, other in 0..19_u32) {
+    fn order_follows_the_values(a in any::<i64>(), b in any::<i64>(), scale in 0..19_u32, other in 0..19_u32) {
         let (one, two) = (Decimal::new(a.into(), scale).unwrap(), Decimal::new(b.into(), other).unwrap());
         let expected = (i128::from(a) * 10_i128.pow(other)).cmp(&(i128::from(b) * 10_i128.pow(scale)));
         prop_assert_eq!(one.cmp(&two), expected);
@@ -283,7 +283,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in "[-+0-9.eE]{0,60}") {
+    fn parsing_never_panics(text in "[-+0-9.eE]{0,60}") {
         if let Ok(number) = text.parse::<Decimal>() {
             prop_assert_eq!(number.to_string().parse(), Ok(number));
         }

@@ -1,4 +1,4 @@
-//! Errors that tests construct.
+//! Errors constructed for tests.
 
 use std::time::Duration;
 
@@ -14,37 +14,37 @@ use crate::{
     operation::Operation,
 };
 
-/// A failure, to construct an [`Error`] from in tests: see [`Error::for_tests`].
+/// A failure for which a test constructs an [`Error`]. See [`Error::for_tests`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The parameters do not make a valid request. Has the reason.
+    /// The parameters do not form a valid request, for this reason.
     Invalid(String),
-    /// The operation needs credentials, and the client has none.
+    /// The operation needs credentials and the client has none.
     NoCredentials,
     /// The request could not be signed. Nothing was sent.
     Signing,
-    /// A middleware of the program failed before it sent the request. Has its message.
+    /// A custom middleware failed with this message before it sent the request.
     Middleware(String),
-    /// No connection was established. Nothing was sent.
+    /// No connection could be established. Nothing was sent.
     NoConnection,
-    /// The request was sent, and no complete response came.
+    /// The request was sent but no complete response arrived.
     NoResponse,
-    /// The timeout expired after the request was sent.
+    /// This timeout expired after the request was sent.
     Timeout(Duration),
     /// The request was rate limited locally.
     RateLimit(RateLimitError),
-    /// The exchange rejected the request, with this status and code.
+    /// The exchange rejected the request with this status and code.
     Rejected(StatusCode, String),
     /// The response does not match the spec at this JSON path, such as `$.order.price`.
     Decode(String),
-    /// The response body is longer than the client's limit, in bytes.
+    /// The response body is longer than this limit of the client, in bytes.
     BodyTooLarge(usize),
-    /// A list does not seem to end.
+    /// A list appears to be endless.
     EndlessList,
 }
 
-/// A failure of the network, for tests: an error of the HTTP library cannot be constructed.
+/// A simulated network failure, because errors of the HTTP library cannot be constructed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Simulated {
     #[error("no connection to the exchange")]
@@ -56,7 +56,7 @@ pub(crate) enum Simulated {
 }
 
 impl ApiError {
-    /// Returns a rejection with a status and a code, for tests.
+    /// Creates an error response with this status and code, for tests.
     #[must_use]
     pub fn for_tests(status: StatusCode, code: impl Into<String>) -> Self {
         let response = ErrorResponse {
@@ -68,8 +68,8 @@ impl ApiError {
 }
 
 impl Error {
-    /// Returns the error of a request of `operation` that failed, for tests. Its predicates return the same values as
-    /// those of a real error.
+    /// Creates the error of a failed request of `operation`, for tests. Its predicates return the same values as those
+    /// of a real error.
     ///
     /// ```
     /// # use kalshi_core::{Error, testing::Failure, operation::Operation};
@@ -122,7 +122,7 @@ impl Error {
 
     fn arrived_for_tests(mut self) -> Self {
         self.0.arrived = true;
-        // The exchange rejects before it processes if the token bucket is empty.
+        // With a 429, the exchange rejects a request before processing it.
         self.0.processed = u32::from(!self.is_rate_limited());
         self.0.attempts = 1;
         self

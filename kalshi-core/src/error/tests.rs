@@ -1,4 +1,4 @@
-//! Tests of what errors say.
+//! Tests of error messages.
 #![allow(clippy::unwrap_used)]
 
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use crate::{ConfigError, MoneyError, body::Body, operation::Bucket};
 
 static OPERATION: Operation = Operation::new("GetThing", Method::GET, "/things", "", Bucket::Read);
 
-/// Checks that no error of a chain contains the text of one below it.
+/// Asserts that no error in a chain repeats the message of its source.
 pub(crate) fn assert_no_repetition(error: &dyn StdError) {
     let text = error.to_string();
     let mut next = error.source();
@@ -30,7 +30,7 @@ fn signing(error: SigningMiddlewareError) -> Error {
 }
 
 #[test]
-fn no_text_repeats_its_source() {
+fn no_message_repeats_its_source() {
     let (max, second) = (1, Duration::from_secs(1));
     let body = Body {
         bytes: r#"{"code":"insufficient_balance","message":"m"}"#.into(),
@@ -75,7 +75,7 @@ fn no_text_repeats_its_source() {
 }
 
 #[test]
-fn rejection_and_decode_errors_say_all_in_one_text() {
+fn rejection_and_decode_errors_are_described_in_one_message() {
     let json = serde_json::from_str::<u8>("[]").unwrap_err();
     let path = "$.a".to_owned();
     let error = Error::decode(&OPERATION, StatusCode::OK, path, "[]".into(), &json);

@@ -1,4 +1,4 @@
-//! Tests of free-form objects: what they say, and from where they are read.
+//! Tests of free-form objects with serde_json and other deserializers.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ struct Market<T> {
     _strike: T,
 }
 
-/// The path and the message of the error that a field of type `T` fails with.
+/// Decodes `value` as a field of type `T`, which must fail, and returns the JSON path and the message of the error.
 fn failure<T: for<'de> Deserialize<'de>>(value: &str) -> (String, String) {
     let body = format!("{{\n\"strike\": {value}, \"ticker\": \"X\"}}");
     let error = serde_json::from_str::<Market<T>>(&body).err().unwrap();
@@ -90,7 +90,7 @@ fn null_and_blank_objects_are_empty() {
 }
 
 #[test]
-fn last_field_of_a_name_counts() {
+fn last_field_of_a_repeated_name_wins() {
     let object: JsonObject = r#"{"a":1,"b":2,"a":{"c":[null]}}"#.parse().unwrap();
     assert_eq!(object.get("a"), Some(json!({"c": [null]})));
     assert_eq!(object.iter().count(), 2);
@@ -99,7 +99,7 @@ fn last_field_of_a_name_counts() {
 }
 
 #[test]
-fn text_around_an_object_is_refused() {
+fn text_around_an_object_is_rejected() {
     for text in ["", " ", "{", "{} {}", "{}x", "[]", "7"] {
         assert!(text.parse::<JsonObject>().is_err(), "{text}");
         assert!(JsonObject::try_from(text).is_err(), "{text}");
@@ -111,7 +111,7 @@ fn text_around_an_object_is_refused() {
     assert!(JsonObject::try_from(json!([])).is_err());
 }
 
-/// Deserializers that know nothing of raw text: those of serde's buffers, which untagged and flattened types are read from.
+/// Covers deserializers without raw JSON, such as serde's buffers for untagged enums and flattened fields.
 #[test]
 fn object_is_read_from_any_deserializer() {
     #[derive(Debug, Deserialize, Serialize, PartialEq)]
@@ -166,7 +166,7 @@ fn object_is_read_from_any_deserializer() {
 
 proptest! {
     #[test]
-    fn object_says_what_its_map_says(fields in prop::collection::btree_map("[ -~]{0,5}", prop::collection::vec(any::<i64>(), 0..4), 0..5), pretty in any::<bool>()) {
+    fn object_equals_the_map_it_was_built_from(fields in prop::collection::btree_map("[ -~]{0,5}", prop::collection::vec(any::<i64>(), 0..4), 0..5), pretty in any::<bool>()) {
         let map: Map<String, Value> = fields.into_iter().map(|(name, numbers)| (name, numbers.into())).collect();
         let text = if pretty { serde_json::to_string_pretty(&map) } else { serde_json::to_string(&map) }.unwrap();
         let object: JsonObject = text.parse().unwrap();

@@ -1,4 +1,4 @@
-//! One token bucket: serves waiting requests in order, as its level allows.
+//! A token bucket with a fair queue of waiting requests.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use tokio::{
 
 use super::level::{FlightKey, Level, TOKEN};
 
-/// The size of one token bucket.
+/// The size of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BucketLimit {
     refill_rate: u32,
@@ -22,7 +22,8 @@ pub struct BucketLimit {
 }
 
 impl BucketLimit {
-    /// A bucket of `capacity` tokens that refills at `refill_rate` tokens a second. A limiter replaces a limit with a zero.
+    /// Creates a limit of `capacity` tokens, refilled at `refill_rate` tokens per second. A limiter replaces a limit
+    /// that contains a zero.
     #[must_use]
     pub fn new(refill_rate: u32, capacity: u32) -> Self {
         Self {
@@ -31,74 +32,74 @@ impl BucketLimit {
         }
     }
 
-    /// Tokens added a second.
+    /// Returns the number of tokens added per second.
     #[must_use]
     pub fn refill_rate(&self) -> u32 {
         self.refill_rate
     }
 
-    /// Most tokens that the bucket holds.
+    /// Returns the maximum number of tokens in the bucket.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
 }
 
-/// The state of one bucket at one moment.
+/// The state of a bucket at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketSnapshot {
     /// The size of the bucket.
     pub limit: BucketLimit,
-    /// Whole tokens that a request may take now.
+    /// Whole tokens that are available now.
     pub tokens: u32,
-    /// Requests that wait for tokens.
+    /// Number of requests waiting for tokens.
     pub waiting: u32,
-    /// Requests that have had to wait so far.
+    /// Number of requests that have had to wait so far.
     pub waits: u64,
-    /// Requests that the exchange has rejected with 429 so far.
+    /// Number of requests that the exchange has rejected with 429 so far.
     pub rejections: u64,
-    /// The slack for the way to the exchange: wider than that of the limiter for a while after a rejection.
+    /// Current slack for varying travel times. Larger than the limiter's setting for a while after a rejection.
     pub slack: Duration,
 }
 
-/// The queue that a request waits in.
+/// The queue in which a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     Priority,
     Ordinary,
 }
 
-/// A request was rate limited locally; nothing was sent.
+/// A request was rate limited locally. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RateLimitError {
-    /// The request needs to wait longer than it may.
+    /// The wait would exceed the maximum.
     #[error(
         "rate limited locally: the request needs {} ms, max_wait is {} ms; send fewer requests or raise `max_wait`",
         .needed.as_millis(),
         .max_wait.as_millis()
     )]
     Wait {
-        /// Time until there are enough tokens.
+        /// Time until enough tokens are available.
         needed: Duration,
-        /// Longest wait that was allowed.
+        /// Maximum wait that was allowed.
         max_wait: Duration,
     },
-    /// The request costs more tokens than the bucket ever holds.
+    /// The request costs more tokens than the bucket can ever hold.
     #[error(
         "rate limited locally: the request costs {cost} tokens, the bucket holds {capacity}; make the batch smaller"
     )]
     Never {
         /// Tokens that the request takes.
         cost: u32,
-        /// Most tokens that the bucket holds.
+        /// Maximum number of tokens in the bucket.
         capacity: u32,
     },
 }
 
 impl RateLimitError {
-    /// Time until there are enough tokens, or `None` if waiting does not help.
+    /// Returns the time until enough tokens are available, or `None` if waiting does not help.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         match self {
@@ -116,35 +117,35 @@ struct State {
     level: Level,
     /// Waiting requests, by lane.
     lanes: [VecDeque<Waiting>; 2],
-    /// Total cost of each lane, in nanotokens.
+    /// Total cost of the requests in each lane, in nanotokens.
     wanted: [u64; 2],
     next: u64,
     waits: u64,
     rejections: u64,
 }
 
-/// A request that may be sent, or `None` if it takes no tokens.
+/// The key of a request in flight, or `None` if it takes no tokens.
 type Departure = Option<FlightKey>;
 
-/// A waiting request.
+/// A request in the queue.
 struct Waiting {
     number: u64,
     cost: u32,
-    /// Notified when the request is at the head, or the bucket is resized.
+    /// Notified when the request reaches the head of the queue or the bucket is resized.
     notify: Arc<Notify>,
 }
 
 impl State {
-    /// Takes the tokens of a request if they are available.
+    /// Takes the tokens for a request if they are available after `ahead` nanotokens for earlier requests.
     fn take(&mut self, cost: u32, ahead: u64, now: Instant) -> Option<Departure> {
         let wanted = ahead.saturating_add(u64::from(cost) * TOKEN);
         (wanted <= self.level.available()).then(|| {
-            // Without a cost there is nothing to count.
+            // A request without a cost is not tracked.
             (cost > 0).then(|| self.level.depart(cost, now))
         })
     }
 
-    /// Returns an error if the bucket never holds that many tokens.
+    /// Returns an error if the bucket can never hold that many tokens.
     fn check_cost(&self, cost: u32) -> Result<(), RateLimitError> {
         let capacity = self.level.capacity();
         if cost > capacity {
@@ -153,7 +154,7 @@ impl State {
         Ok(())
     }
 
-    /// Total cost of the requests ahead of a new one in a lane.
+    /// Returns the total cost of the requests that go before a new one in this lane, in nanotokens.
     fn before(&self, lane: Lane) -> u64 {
         let [first, ordinary] = self.wanted;
         match lane {
@@ -162,7 +163,7 @@ impl State {
         }
     }
 
-    /// The request that is served next.
+    /// Returns the request that is served next.
     fn head(&self) -> Option<&Waiting> {
         self.lanes.iter().find_map(VecDeque::front)
     }
@@ -194,7 +195,7 @@ impl TokenBucket {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock, and the counters would stay valid if it did.
+        // No code panics while it holds the lock, and the counters would remain valid if it did.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -206,7 +207,7 @@ impl TokenBucket {
         self.state().level.limit()
     }
 
-    /// Most tokens that the bucket holds. At least 1.
+    /// Returns the maximum number of tokens in the bucket, at least 1.
     pub(super) fn capacity(&self) -> u32 {
         self.state().level.capacity()
     }
@@ -241,7 +242,7 @@ impl TokenBucket {
         }
     }
 
-    /// Takes tokens, waiting in order for at most `max_wait`.
+    /// Takes tokens, waiting in the queue for at most `max_wait`.
     pub(super) async fn acquire(
         &self,
         cost: u32,
@@ -255,7 +256,7 @@ impl TokenBucket {
             let now = Instant::now();
             state.level.advance(now);
             let ahead = state.before(lane);
-            // Enough for the requests ahead as well.
+            // The tokens must suffice for the requests ahead as well.
             if let Some(departure) = state.take(cost, ahead, now) {
                 return Ok(RateLimitPermit::new(self, departure));
             }
@@ -292,7 +293,7 @@ impl TokenBucket {
                 notify,
             }
         };
-        // Cancels that came later, or a late response, may have made the wait longer.
+        // Later cancels or a late response may have made the wait longer.
         timeout(max_wait, slot.served()).await.unwrap_or_else(|_| {
             let mut state = self.state();
             state.level.advance(Instant::now());
@@ -304,20 +305,20 @@ impl TokenBucket {
     fn end(&self, departure: FlightKey, responded: bool) {
         let mut state = self.state();
         state.level.end(departure, responded, Instant::now());
-        // The request at the head may go earlier, or only now knows when.
+        // Lets the next request recalculate its wait.
         if let Some(next) = state.head() {
             next.notify.notify_one();
         }
     }
 }
 
-/// A request that has taken its tokens. Send the request, and keep the permit until its response or its failure.
+/// Permission to send a request whose tokens have been taken. Keep it until the response arrives or the request fails.
 ///
-/// The exchange counts a request when it arrives, which the limiter cannot see. [`received`](Self::received) reports the response,
-/// by which the request had certainly arrived. A permit that is dropped instead ends the attempt without a response: the request
-/// may still arrive, until the limiter's [slack](super::RateLimiter::with_slack) after its departure. Where the bucket does not hold
-/// two requests, the next one waits for the end of the permit.
-#[must_use = "the permit ends the request when it is dropped"]
+/// The exchange counts a request when it arrives, which the limiter cannot observe. [`received`](Self::received) reports the
+/// response, which proves that the request has arrived. If the permit is dropped instead, the request may still arrive within the
+/// limiter's [slack](super::RateLimiter::with_slack) after it was sent. In a bucket that cannot hold two requests, the next one
+/// waits until the permit ends.
+#[must_use = "dropping the permit ends the request"]
 pub struct RateLimitPermit<'a> {
     bucket: Option<&'a TokenBucket>,
     departure: Departure,
@@ -331,7 +332,7 @@ impl<'a> RateLimitPermit<'a> {
         }
     }
 
-    /// The permit of a limiter without limits.
+    /// Returns the permit of a limiter without limits.
     pub(super) fn unlimited() -> Self {
         Self {
             bucket: None,
@@ -339,7 +340,7 @@ impl<'a> RateLimitPermit<'a> {
         }
     }
 
-    /// Reports the response of the exchange, whatever its status.
+    /// Reports that a response of the exchange has arrived, whatever its status.
     pub fn received(mut self) {
         self.end(true);
     }
@@ -363,7 +364,7 @@ impl fmt::Debug for RateLimitPermit<'_> {
     }
 }
 
-/// A slot in the queue, given up when dropped.
+/// A slot in the queue, which is freed on drop.
 struct QueueSlot<'a> {
     bucket: &'a TokenBucket,
     number: u64,
@@ -394,7 +395,7 @@ impl<'a> QueueSlot<'a> {
                     () = sleep_until(ready) => {}
                     () = self.notify.notified() => {}
                 },
-                // `Notify` stores a notification that comes before `notified`.
+                // `Notify` stores a notification sent before `notified` is called.
                 None => self.notify.notified().await,
             }
         }

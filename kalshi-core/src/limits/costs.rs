@@ -1,4 +1,4 @@
-//! Token costs of operations: those of the spec, or those that the exchange reports for the account.
+//! Token costs of operations: those in the spec, and those that the exchange reports for an account.
 
 use std::collections::HashMap;
 
@@ -16,13 +16,13 @@ pub struct EndpointCosts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct EndpointCost {
     method: String,
-    /// Parameters are `:name`, and `*name` is the rest of the path.
+    /// `:name` is a parameter and `*name` the rest of the path.
     path: String,
     cost: u32,
 }
 
 impl EndpointCosts {
-    /// Costs in which every operation takes `default_cost` tokens.
+    /// Creates costs in which every operation takes `default_cost` tokens.
     #[must_use]
     pub fn new(default_cost: u32) -> Self {
         Self {
@@ -31,8 +31,8 @@ impl EndpointCosts {
         }
     }
 
-    /// Adds the cost of one endpoint. `path` is below the base URL; in it parameters are `:name`, and `*name` stands for the rest of
-    /// the path.
+    /// Adds the cost of one endpoint. `path` is relative to the base URL; `:name` in it is a parameter and `*name` matches the
+    /// rest of the path.
     #[must_use]
     pub fn with_endpoint(
         mut self,
@@ -49,12 +49,12 @@ impl EndpointCosts {
     }
 }
 
-/// The costs that differ from those of the spec, by operation id.
+/// The costs that differ from the spec, by operation id.
 #[derive(Debug, Default)]
 pub(crate) struct Costs(HashMap<&'static str, u32>);
 
 impl Costs {
-    /// The reported costs of `operations`. An operation that is not listed takes the default.
+    /// Applies reported costs to `operations`. Operations that are not listed take the default.
     pub(crate) fn new(costs: &EndpointCosts, operations: &'static [Operation]) -> Self {
         let reported = operations.iter().map(|operation| {
             let mut listed = costs.endpoints.iter();
@@ -72,14 +72,14 @@ impl Costs {
         )
     }
 
-    /// Tokens that one request, or one item of a batch, takes.
+    /// Returns the tokens that a request, or an item of a batch, takes.
     pub(super) fn of(&self, operation: &Operation) -> u32 {
         let reported = self.0.get(operation.id).copied();
         reported.unwrap_or_else(|| cost_in_spec(operation))
     }
 
-    /// The most tokens that one request, or one item of a batch, takes from a bucket of the account.
-    pub(super) fn dearest(&self, operations: &[Operation], bucket: Bucket) -> u32 {
+    /// Returns the highest cost of a request, or an item of a batch, among the signed operations of a bucket.
+    pub(super) fn max_cost(&self, operations: &[Operation], bucket: Bucket) -> u32 {
         let drawing = operations
             .iter()
             .filter(|operation| operation.auth && operation.bucket == bucket);
@@ -115,7 +115,7 @@ impl EndpointCost {
     }
 }
 
-/// The number of items of a batch: the length of the longest list in its body.
+/// Returns the number of items of a batch: the length of the longest list in the request body.
 pub(crate) fn items(operation: &Operation, body: Option<&[u8]>) -> u32 {
     if operation.token_cost_per_item.is_none() {
         return 1;
@@ -168,14 +168,14 @@ mod tests {
     ];
 
     #[test]
-    fn reported_costs_replace_those_of_the_spec() {
+    fn reported_costs_override_the_spec() {
         let costs = EndpointCosts::new(10)
             .with_endpoint("DELETE", "/things/:id", 3)
             .with_endpoint("get", "/things/*rest", 50)
             .with_endpoint("GET", "/nowhere", 1);
         let costs = Costs::new(&costs, &OPERATIONS);
         let of = OPERATIONS.each_ref().map(|operation| costs.of(operation));
-        // The last one is not listed, so it takes the default, whatever the spec says.
+        // The last operation is not listed, so it takes the default cost and not the one in the spec.
         assert_eq!(of, [3, 50, 50, 10]);
         let of = OPERATIONS
             .each_ref()
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn batch_has_as_many_items_as_its_longest_list() {
+    fn items_of_a_batch_are_those_of_its_longest_list() {
         let [single, .., batch] = &OPERATIONS;
         let count = |body: &[u8]| items(batch, Some(body));
         assert_eq!(

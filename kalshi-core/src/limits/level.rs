@@ -1,9 +1,9 @@
-//! The accounting of one bucket: the tokens that the exchange holds at least, while requests are on their way to it.
+//! Token accounting of one bucket: a lower bound of the tokens that the exchange holds while requests are in flight.
 //!
-//! The exchange counts a request when it arrives, at an unknown moment between its departure and its response. The level is that of
-//! a bucket in which every request arrives as late as possible, and a new request may go only if that level also covers all requests
-//! that are still on their way. So no order of arrival can find the exchange's bucket short. The requests on their way lower the most
-//! that is available, and leave the long-run rate as it is, because refilling goes on meanwhile.
+//! The exchange counts a request when it arrives, at an unknown moment between its departure and its response. The level assumes
+//! that every request arrives as late as possible. A new request may be sent only if the level also covers all requests in flight,
+//! so the exchange's bucket has enough tokens in whatever order they arrive. Requests in flight reduce the tokens that are
+//! available at once but not the long-run rate, because refilling continues.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,40 +11,41 @@ use tokio::time::Instant;
 
 use super::bucket::BucketLimit;
 
-/// One token in nanotokens, the unit of counting: at a refill rate of one token a second, one is added each nanosecond.
+/// One token in nanotokens, the unit of accounting. At a refill rate of one token per second, one nanotoken
+/// is added per nanosecond.
 pub(super) const TOKEN: u64 = 1_000_000_000;
 
-/// Default slack: a request is taken to arrive at most this much later than the fastest one would.
+/// Default slack: the maximum by which a request may arrive later than the fastest one would.
 ///
 /// [`RateLimiter::with_slack`](super::RateLimiter::with_slack) changes it.
 pub const DEFAULT_SLACK: Duration = Duration::from_millis(50);
 
-/// Widest slack after rejections, unless the slack was set wider.
+/// Maximum slack after rejections, unless a larger slack was set.
 pub(super) const MAX_SLACK: Duration = Duration::from_millis(400);
 
-/// Rejections within this time of the first count as one: they usually come from one burst.
-const ONE_BURST: Duration = Duration::from_secs(1);
+/// Rejections within this time of the first one count once, because they usually have the same cause.
+const BURST_WINDOW: Duration = Duration::from_secs(1);
 
-/// Time without a rejection after which a widened slack halves.
-const SLACK_HALVES_AFTER: Duration = Duration::from_secs(60);
+/// Time without a rejection after which an increased slack is halved.
+const SLACK_HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// Time after which a request without an end counts as arrived. Ends a wait for a permit that is never dropped.
+/// Time after which a request in flight counts as arrived even if its permit was never dropped.
 const MAX_FLIGHT: Duration = Duration::from_secs(10);
 
-/// Identifies a request on its way: the moment at which it counts as arrived, and a number.
+/// Key of a request in flight: the moment at which it counts as arrived, and a sequence number.
 pub(super) type FlightKey = (Instant, u64);
 
-/// A request on its way.
+/// A request in flight.
 #[derive(Debug)]
 struct Flight {
-    /// In nanotokens.
+    /// Cost in nanotokens.
     cost: u64,
     departed: Instant,
-    /// The bucket does not hold two of them.
+    /// `true` if the bucket cannot hold two such requests.
     lone: bool,
 }
 
-/// The variation of the time to the exchange that the bucket allows for.
+/// Allowance for varying travel times to the exchange.
 #[derive(Debug)]
 struct Slack {
     base: Duration,
@@ -66,7 +67,7 @@ impl Slack {
 
     /// Doubles the slack after a rejection.
     fn widen(&mut self, now: Instant) {
-        if self.rejected && now.saturating_duration_since(self.changed) < ONE_BURST {
+        if self.rejected && now.saturating_duration_since(self.changed) < BURST_WINDOW {
             return;
         }
         let most = MAX_SLACK.max(self.base);
@@ -74,17 +75,17 @@ impl Slack {
         (self.changed, self.rejected) = (now, true);
     }
 
-    /// Halves the slack for each long enough time since the last rejection.
+    /// Halves the slack for every [`SLACK_HALF_LIFE`] since the last rejection.
     fn narrow(&mut self, now: Instant) {
         while self.current > self.base
-            && now.saturating_duration_since(self.changed) >= SLACK_HALVES_AFTER
+            && now.saturating_duration_since(self.changed) >= SLACK_HALF_LIFE
         {
             self.current = (self.current / 2).max(self.base);
-            self.changed += SLACK_HALVES_AFTER;
+            self.changed += SLACK_HALF_LIFE;
         }
     }
 
-    /// The part that rejections have added.
+    /// Returns the part of the slack that rejections have added.
     fn added(&self) -> Duration {
         self.current.saturating_sub(self.base)
     }
@@ -94,12 +95,13 @@ impl Slack {
 #[derive(Debug)]
 pub(super) struct Level {
     limit: BucketLimit,
-    /// Tokens that the exchange holds at least once all requests on their way have arrived, plus the cost of these. In nanotokens.
+    /// Lower bound of the exchange's tokens after all requests in flight have arrived, plus the cost of
+    /// those requests. In nanotokens.
     tokens: u64,
     /// Time of the last refill.
     at: Instant,
     in_flight: BTreeMap<FlightKey, Flight>,
-    /// Total cost of the requests on their way, in nanotokens.
+    /// Total cost of the requests in flight, in nanotokens.
     in_flight_cost: u64,
     slack: Slack,
     next: u64,
@@ -122,7 +124,7 @@ impl Level {
         self.limit
     }
 
-    /// Most tokens that the bucket holds. At least 1.
+    /// Returns the maximum number of tokens in the bucket, at least 1.
     pub(super) fn capacity(&self) -> u32 {
         self.limit.capacity().max(1)
     }
@@ -131,7 +133,7 @@ impl Level {
         u64::from(self.capacity()) * TOKEN
     }
 
-    /// At least 1: a divisor.
+    /// At least 1, because it is used as a divisor.
     fn refill_rate(&self) -> u64 {
         u64::from(self.limit.refill_rate().max(1))
     }
@@ -144,12 +146,12 @@ impl Level {
         self.slack = Slack::new(slack);
     }
 
-    /// Tokens that a new request may take, in nanotokens.
+    /// Returns the nanotokens that a new request may take.
     pub(super) fn available(&self) -> u64 {
         self.tokens.saturating_sub(self.in_flight_cost)
     }
 
-    /// Adds the tokens of the time since the last refill, and counts the requests that arrived meanwhile.
+    /// Adds the tokens since the last refill and counts the requests that have arrived in that time.
     pub(super) fn advance(&mut self, now: Instant) {
         while let Some(entry) = self.in_flight.first_entry()
             && entry.key().0 <= now
@@ -169,16 +171,17 @@ impl Level {
         self.at = self.at.max(now);
     }
 
-    /// Counts a request that has left `in_flight`.
+    /// Counts the arrival of a request that was removed from `in_flight`.
     fn count(&mut self, flight: &Flight) {
-        // The exchange holds 0 or more, also if it rejected the request.
+        // Not below 0: the exchange may have rejected the request.
         self.tokens = self.tokens.saturating_sub(flight.cost);
         self.in_flight_cost = self.in_flight_cost.saturating_sub(flight.cost);
     }
 
-    /// Sends a request on its way. Call it only if the tokens are available, after [`advance`](Self::advance).
+    /// Adds a request to those in flight. Call [`advance`](Self::advance) first, and check that the tokens are available.
     pub(super) fn depart(&mut self, cost: u32, now: Instant) -> FlightKey {
-        // Two lone requests must not arrive closer together than they left, so only the response of the first one allows the second.
+        // Two lone requests must not arrive closer together than they were sent, so the second one waits for the
+        // response to the first.
         let lone = u64::from(cost) * 2 > u64::from(self.capacity());
         let longest = if lone { MAX_FLIGHT } else { self.slack.current };
         let flight = Flight {
@@ -197,8 +200,8 @@ impl Level {
         key
     }
 
-    /// Ends the attempt of a request. With a response, the request has arrived; without one, it may arrive until the slack after its
-    /// departure, and until now.
+    /// Ends an attempt. With a response, the request has arrived. Without one, it may still arrive until the slack after its
+    /// departure has passed, or until now if that is later.
     pub(super) fn end(&mut self, key: FlightKey, responded: bool, now: Instant) {
         self.advance(now);
         let Some(flight) = self.in_flight.remove(&key) else {
@@ -207,7 +210,7 @@ impl Level {
         let slack = self.slack.current;
         let arrives = match (responded, flight.lone) {
             (true, false) => now,
-            // Rejections show that the exchange counts later than its responses suggest.
+            // Earlier rejections show that the exchange counts requests later than its responses suggest.
             (true, true) => now + self.slack.added(),
             (false, false) => key.0,
             (false, true) => now.max(flight.departed + slack),
@@ -220,14 +223,14 @@ impl Level {
         }
     }
 
-    /// Takes all tokens after a rejection, and widens the slack.
+    /// Removes all tokens after a rejection and increases the slack.
     pub(super) fn empty(&mut self, now: Instant) {
         self.advance(now);
         self.tokens = 0;
         self.slack.widen(now);
     }
 
-    /// Changes the size. Tokens stay, as far as they fit; a full bucket stays full.
+    /// Changes the limit. Tokens are kept up to the new capacity; a full bucket stays full.
     pub(super) fn resize(&mut self, limit: BucketLimit, now: Instant) {
         self.advance(now);
         let was_full = self.tokens == self.full();
@@ -239,12 +242,12 @@ impl Level {
         };
     }
 
-    /// Time until `wanted` nanotokens are available if no attempt ends before.
+    /// Returns the time until `wanted` nanotokens are available if no attempt in flight ends before.
     pub(super) fn time_until(&self, wanted: u64) -> Duration {
         self.time_until_with(wanted, |(arrives, _), _| *arrives)
     }
 
-    /// Time until `wanted` nanotokens are available if responses that are pending arrive as soon as they may.
+    /// Returns the time until `wanted` nanotokens are available if pending responses arrive as soon as possible.
     pub(super) fn expected_time_until(&self, wanted: u64) -> Duration {
         self.time_until_with(wanted, |(arrives, _), flight| {
             (*arrives).min(flight.departed + self.slack.current)
@@ -263,7 +266,7 @@ impl Level {
             let arrives = arrival(key, flight).max(at);
             let missing = wanted.saturating_add(in_flight).saturating_sub(tokens);
             let fits = missing <= self.full().saturating_sub(tokens);
-            // An arrival changes what is available only if the bucket overflows before it, or if the exchange rejects the request.
+            // An arrival only matters if the bucket overflows before it, or if the exchange rejects the request.
             if fits && (tokens >= in_flight || at + wait(missing) <= arrives) {
                 return (at + wait(missing)).saturating_duration_since(self.at);
             }
@@ -296,13 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn burst_refills_from_its_latest_arrival() {
+    fn burst_refills_from_its_latest_possible_arrival() {
         let (mut level, start) = level(100, 100);
         for _ in 0..10 {
             level.depart(10, start);
         }
         assert_eq!(level.available(), 0);
-        // Refilling a full bucket adds nothing, so the first token may come 50 ms later.
+        // A full bucket does not refill, so the first token may come 50 ms later.
         assert_eq!(level.time_until(10 * TOKEN), ms(150));
         level.advance(start + ms(50));
         assert_eq!(level.available(), 0);
@@ -336,8 +339,8 @@ mod tests {
     }
 
     #[test]
-    fn lone_request_without_a_response_does_not_block_for_ever() {
-        // Dropped at once: the slack counts.
+    fn lone_request_without_a_response_blocks_for_a_limited_time() {
+        // Dropped immediately: the slack counts.
         let (mut level, start) = level(10, 10);
         let key = level.depart(10, start);
         level.end(key, false, start + ms(1));
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn slack_doubles_once_a_burst_and_halves_in_time() {
+    fn slack_doubles_once_per_burst_and_halves_over_time() {
         let (mut level, start) = level(100, 100);
         let mut now = start;
         for expected in [100, 200, 400, 400] {
@@ -377,16 +380,16 @@ mod tests {
         level.advance(start + ms(1_000));
         let key = level.depart(10, start + ms(1_000));
         level.end(key, true, start + ms(1_010));
-        // 50 ms more than the default.
+        // 50 ms more than the default slack.
         assert_eq!(level.time_until(10 * TOKEN), ms(1_050));
     }
 
     #[test]
-    fn rejection_leaves_nothing_for_requests_on_their_way() {
+    fn level_stays_at_zero_when_requests_in_flight_arrive_after_a_rejection() {
         let (mut level, start) = level(100, 100);
         level.depart(40, start);
         level.empty(start);
-        // The exchange holds 0 or more when the 40 arrive, whether it accepts them or not.
+        // The exchange holds no less than 0 when the 40 arrive, whether it accepts them or not.
         assert_eq!(level.time_until(10 * TOKEN), ms(150));
         level.advance(start + ms(50));
         assert_eq!(level.time_until(10 * TOKEN), ms(100));

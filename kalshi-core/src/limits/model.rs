@@ -1,5 +1,5 @@
-//! Tests of the buckets against a model of the exchange's: none of their requests is rejected, nearly all that the exchange allows
-//! is used, and nothing is leaked.
+//! Property tests of the buckets against a model of the exchange: no request is rejected, nearly the whole allowance is used, and
+//! no slot or token is leaked.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -18,10 +18,10 @@ use super::{
     bucket::{BucketLimit, Lane, TokenBucket},
 };
 
-/// The exchange's bucket, as it describes it: it refills continuously, and accepts a request if it holds the cost.
+/// The exchange's bucket as documented: it refills continuously and accepts a request if it holds the cost.
 struct Exchange {
     limit: BucketLimit,
-    /// In nanotokens, which come at the rate each nanosecond.
+    /// In nanotokens; each nanosecond adds `refill_rate` of them.
     tokens: u128,
     at: Instant,
     passed: u64,
@@ -55,7 +55,7 @@ impl Exchange {
     }
 }
 
-/// A runtime whose time stands still until nobody has anything else to do.
+/// A runtime with paused time, which advances when all tasks are idle.
 fn paused() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -69,7 +69,8 @@ const LONG: Duration = Duration::from_secs(1_000_000);
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// 64 tasks that want more than the limit: the exchange rejects no request, and at least 98 % of what it allows is used.
+    /// Runs 64 tasks that together want more than the limit. The exchange rejects no request, and at least 98 % of
+    /// its allowance is used.
     #[test]
     fn exchange_rejects_nothing_and_its_allowance_is_used(
         refill_rate in 50_u32..8000,
@@ -105,7 +106,7 @@ proptest! {
         });
     }
 
-    /// Requests that are dropped at any point, some of them after they left: the exchange rejects none, and no slot and no token is lost.
+    /// Drops requests at any point, some of them after they were sent. The exchange rejects none, and no slot or token is lost.
     #[test]
     fn requests_dropped_at_any_point_leave_nothing_behind(
         calls in proptest::collection::vec((1_u32..=100, any::<bool>(), 0_usize..4, 0_u64..120, any::<bool>()), 1..80),
@@ -131,7 +132,7 @@ proptest! {
                 }
             }
             assert_eq!(bucket.snapshot().waiting, 0);
-            // All tokens are available once the bucket is full again.
+            // After a full refill, all tokens are available.
             tokio::time::advance(Duration::from_secs(2)).await;
             assert_eq!(bucket.snapshot().tokens, 100);
             _ = bucket.acquire(100, Lane::Ordinary, Duration::ZERO).await.unwrap();
@@ -143,12 +144,13 @@ proptest! {
 /// The result of [`measure`].
 struct Measured {
     rejected: usize,
-    /// The part of the exchange's allowance that was used.
+    /// The fraction of the exchange's allowance that was used.
     used: f64,
 }
 
-/// 128 tasks that send requests of these costs for a minute through a bucket with this slack. A request takes up to `jitter` to the
-/// exchange and its response up to `jitter` back; one in ten gets no response, unless it may arrive after the slack.
+/// Runs 128 tasks for a minute that send requests of these costs through a bucket with this slack. A request takes up to
+/// `jitter` to reach the exchange, and so does the response on its way back. One request in ten gets no response, unless it may
+/// arrive after the slack.
 fn measure(
     limit: BucketLimit,
     costs: &[u32],
@@ -198,7 +200,7 @@ fn measure(
     })
 }
 
-/// The seed of a test: `KALSHI_TEST_SEED`, or a random one.
+/// Returns the seed of a test: `KALSHI_TEST_SEED`, or a random one.
 fn seed() -> u64 {
     let seed = std::env::var("KALSHI_TEST_SEED")
         .ok()
@@ -232,10 +234,13 @@ fn jitter_within_the_slack_causes_no_rejection_and_costs_no_throughput() {
             }
         }
     }
-    assert!(rejected_without_slack > 0, "the jitter tests nothing");
+    assert!(
+        rejected_without_slack > 0,
+        "the jitter is too small to matter"
+    );
 }
 
-/// Also with more jitter than slack, because its requests wait for responses.
+/// Holds even if the jitter exceeds the slack, because requests wait for responses.
 #[test]
 fn bucket_of_one_request_is_never_rejected() {
     let seed = seed();
@@ -249,7 +254,7 @@ fn bucket_of_one_request_is_never_rejected() {
                 measured.used * 100.0
             );
             assert_eq!(measured.rejected, 0, "{limit:?}");
-            // One request per refill and round trip, or slack if there is no response.
+            // One request per refill and round trip; the slack takes the place of a missing response.
             let refill = 10.0 / f64::from(limit.refill_rate());
             let round_trip = jitter.max(DEFAULT_SLACK / 10).as_secs_f64();
             assert!(

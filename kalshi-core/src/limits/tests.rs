@@ -1,4 +1,4 @@
-//! Tests of the limiter: its buckets, and limits and costs that the exchange reports.
+//! Tests of the limiter with limits and costs reported by the exchange.
 #![allow(clippy::unwrap_used)]
 
 use reqwest::Method;
@@ -29,7 +29,7 @@ static OPERATIONS: [Operation; 4] = [
     .cost_per_item(10),
 ];
 
-/// A limiter after the exchange has reported these limits for an account of the Basic tier, and these costs.
+/// Returns a limiter of a Basic account after the exchange has reported these limits and costs.
 fn discovered(read: (u32, u32), write: (u32, u32), costs: &EndpointCosts) -> RateLimiter {
     let limiter = RateLimiter::new(RateLimits::Discovered);
     let limits = AccountLimits::from_tier(Tier::Basic)
@@ -41,7 +41,7 @@ fn discovered(read: (u32, u32), write: (u32, u32), costs: &EndpointCosts) -> Rat
 }
 
 /// The costs of the spec.
-fn usual() -> EndpointCosts {
+fn costs_in_spec() -> EndpointCosts {
     EndpointCosts::new(10)
         .with_endpoint("POST", "/things", 30)
         .with_endpoint("DELETE", "/things/:id", 2)
@@ -50,9 +50,9 @@ fn usual() -> EndpointCosts {
 #[tokio::test(start_paused = true)]
 async fn unusable_reported_limits_are_replaced_by_those_of_the_tier() {
     let basic = AccountLimits::from_tier(Tier::Basic);
-    // Zero, and a write bucket that never holds the 30 tokens of the dearest operation.
+    // Zero, or a write bucket that never holds the 30 tokens of the most expensive operation.
     for bad in [(0, 0), (0, 500), (500, 0), (100, 29)] {
-        let limiter = discovered((700, 900), bad, &usual());
+        let limiter = discovered((700, 900), bad, &costs_in_spec());
         let snapshot = limiter.snapshot();
         assert_eq!(snapshot.write.limit, basic.write, "{bad:?}");
         assert_eq!(snapshot.read.limit, BucketLimit::new(700, 900));
@@ -61,7 +61,7 @@ async fn unusable_reported_limits_are_replaced_by_those_of_the_tier() {
             permit.unwrap().received();
         }
     }
-    let limiter = discovered((0, 0), (100, 30), &usual());
+    let limiter = discovered((0, 0), (100, 30), &costs_in_spec());
     assert_eq!(limiter.snapshot().read.limit, basic.read);
     // Enough for one request.
     assert_eq!(limiter.snapshot().write.limit, BucketLimit::new(100, 30));
@@ -72,16 +72,16 @@ async fn unusable_limits_fall_back_to_the_reported_tier() {
     let limiter = RateLimiter::default();
     let zero = BucketLimit::new(0, 0);
     limiter.set_limits(AccountLimits::from_tier(Tier::Expert).with_write(zero));
-    limiter.set_costs(Costs::new(&usual(), &OPERATIONS), &OPERATIONS);
+    limiter.set_costs(Costs::new(&costs_in_spec(), &OPERATIONS), &OPERATIONS);
     let expert = AccountLimits::from_tier(Tier::Expert);
     assert_eq!(limiter.snapshot().write.limit, expert.write);
 }
 
 #[tokio::test(start_paused = true)]
-async fn cost_above_the_bucket_takes_all_it_holds() {
+async fn cost_above_the_capacity_takes_the_whole_bucket() {
     let [_, create, cancel, batch] = &OPERATIONS;
-    // More than the bucket of the tier holds, too, which is smaller than the reported one.
-    let costs = usual().with_endpoint("POST", "/things/batch", 5_000);
+    // More than the tier's bucket holds, which is smaller than the reported one.
+    let costs = costs_in_spec().with_endpoint("POST", "/things/batch", 5_000);
     let limiter = discovered((200, 400), (300, 600), &costs);
     assert_eq!(limiter.snapshot().write.limit, BucketLimit::new(300, 600));
     assert_eq!(limiter.cost(batch, 1), 600);
@@ -92,7 +92,7 @@ async fn cost_above_the_bucket_takes_all_it_holds() {
     let never = limiter.acquire(batch, 2, LONG).await.unwrap_err();
     assert_eq!(never.wait(), None);
 
-    // Costs that are reported after the limits, and limits that shrink after the costs.
+    // Costs reported after the limits, then limits that shrink after the costs.
     let costs = EndpointCosts::new(10).with_endpoint("POST", "/things", 1_000);
     limiter.set_costs(Costs::new(&costs, &OPERATIONS), &OPERATIONS);
     limiter.acquire(create, 1, LONG).await.unwrap().received();
@@ -109,7 +109,7 @@ async fn cost_above_the_bucket_takes_all_it_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_zero_are_those_of_the_tier_at_any_time() {
+async fn zero_limits_are_replaced_by_those_of_the_tier() {
     let zero = BucketLimit::new(0, 0);
     let limits = AccountLimits::from_tier(Tier::Expert)
         .with_read(zero)
@@ -130,7 +130,7 @@ async fn limits_of_zero_are_those_of_the_tier_at_any_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slack_is_set_for_every_bucket_and_bounded() {
+async fn slack_applies_to_every_bucket_and_is_capped() {
     let slacks = |limiter: &RateLimiter| {
         let Snapshot {
             read,

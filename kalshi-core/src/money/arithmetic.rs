@@ -1,4 +1,4 @@
-//! Arithmetic of amounts: operators that panic on overflow, like those of `std::time::Duration`, and checked methods beside them.
+//! Arithmetic of amounts. Operators panic on overflow, like those of `std::time::Duration`; the checked methods do not.
 
 use std::{
     iter::Sum,
@@ -10,7 +10,7 @@ use super::{Contracts, Dollars, MoneyError};
 macro_rules! arithmetic {
     ($name:ident) => {
         impl $name {
-            /// The sum, or `None` on overflow.
+            /// Returns the sum, or `None` on overflow.
             #[must_use]
             pub const fn checked_add(self, other: Self) -> Option<Self> {
                 match self.0.checked_add(other.0) {
@@ -19,7 +19,7 @@ macro_rules! arithmetic {
                 }
             }
 
-            /// The difference, or `None` on overflow.
+            /// Returns the difference, or `None` on overflow.
             #[must_use]
             pub const fn checked_sub(self, other: Self) -> Option<Self> {
                 match self.0.checked_sub(other.0) {
@@ -28,7 +28,7 @@ macro_rules! arithmetic {
                 }
             }
 
-            /// The negated amount, or `None` on overflow.
+            /// Returns the negated amount, or `None` on overflow.
             #[must_use]
             pub const fn checked_neg(self) -> Option<Self> {
                 match self.0.checked_neg() {
@@ -37,7 +37,7 @@ macro_rules! arithmetic {
                 }
             }
 
-            /// The absolute value, or `None` on overflow.
+            /// Returns the absolute value, or `None` on overflow.
             #[must_use]
             pub const fn checked_abs(self) -> Option<Self> {
                 match self.0.checked_abs() {
@@ -46,7 +46,8 @@ macro_rules! arithmetic {
                 }
             }
 
-            /// The sum of all amounts, or `None` if the result overflows. The order does not matter.
+            /// Returns the sum of all amounts, or `None` if the result overflows. Intermediate sums do not overflow, so the
+            /// order does not matter.
             #[must_use]
             pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
                 let units = amounts
@@ -55,12 +56,11 @@ macro_rules! arithmetic {
                 i64::try_from(units).ok().map(Self)
             }
 
-            /// The amount without its sign.
+            /// Returns the absolute value.
             ///
             /// # Panics
             ///
-            /// Panics on overflow: only the lowest amount has no positive counterpart. [`checked_abs`](Self::checked_abs) does not
-            /// panic.
+            /// Panics on overflow, which only the lowest amount causes. [`checked_abs`](Self::checked_abs) does not panic.
             #[must_use]
             #[track_caller]
             #[allow(
@@ -78,7 +78,7 @@ macro_rules! arithmetic {
                 self.0 == 0
             }
 
-            /// Returns `true` if the amount is below zero.
+            /// Returns `true` if the amount is less than zero.
             #[must_use]
             pub const fn is_negative(self) -> bool {
                 self.0 < 0
@@ -162,7 +162,7 @@ impl Dollars {
     ///
     /// # Panics
     ///
-    /// Panics on overflow, beyond 922 trillion cents. [`checked_from_cents`](Self::checked_from_cents) does not panic.
+    /// Panics on overflow, above 922 trillion cents. [`checked_from_cents`](Self::checked_from_cents) does not panic.
     #[must_use]
     #[track_caller]
     #[allow(
@@ -186,7 +186,7 @@ impl Dollars {
     ///
     /// # Panics
     ///
-    /// Panics on overflow, beyond 9.2 trillion dollars. [`checked_from_whole`](Self::checked_from_whole) does not panic.
+    /// Panics on overflow, above 9.2 trillion dollars. [`checked_from_whole`](Self::checked_from_whole) does not panic.
     ///
     /// ```
     /// # use kalshi_core::Dollars;
@@ -211,11 +211,12 @@ impl Dollars {
         }
     }
 
-    /// Creates an amount from a number of centicents, of which a hundred are a cent.
+    /// Creates an amount from a number of centicents (hundredths of a cent).
     ///
     /// # Panics
     ///
-    /// Panics on overflow, beyond 92 quadrillion centicents. [`checked_from_centicents`](Self::checked_from_centicents) does not panic.
+    /// Panics on overflow, above 92 quadrillion centicents.
+    /// [`checked_from_centicents`](Self::checked_from_centicents) does not panic.
     ///
     /// ```
     /// # use kalshi_core::Dollars;
@@ -241,11 +242,12 @@ impl Dollars {
         }
     }
 
-    /// The price of the other outcome: one dollar less this price. Both outcomes of a market pay one dollar together.
+    /// Returns the price of the opposite outcome: one dollar minus this price. The two outcomes of a market
+    /// pay one dollar together.
     ///
     /// # Panics
     ///
-    /// Panics on overflow, which no valid price causes. [`checked_complement`](Self::checked_complement) does not panic.
+    /// Panics on overflow, which a valid price cannot cause. [`checked_complement`](Self::checked_complement) does not panic.
     ///
     /// ```
     /// # use kalshi_core::Dollars;
@@ -262,13 +264,14 @@ impl Dollars {
             .expect("overflow of the complement of a price")
     }
 
-    /// One dollar less this price, or `None` on overflow.
+    /// Returns one dollar minus this price, or `None` on overflow.
     #[must_use]
     pub const fn checked_complement(self) -> Option<Self> {
         Self::ONE.checked_sub(self)
     }
 
-    /// Price times contracts. `None` on overflow, and if the result has more than six decimal places: amounts are never rounded.
+    /// Multiplies the price by a number of contracts. Returns `None` on overflow, or if the result has more than six decimal
+    /// places: it is never rounded.
     ///
     /// ```
     /// # use kalshi_core::{Contracts, Dollars};
@@ -286,8 +289,8 @@ impl Dollars {
     }
 }
 
-/// Whole contracts of the types that always fit.
-macro_rules! whole_contracts {
+/// Conversion from integer types that always fit.
+macro_rules! from_integers {
     ($($integer:ty),*) => {
         $(impl From<$integer> for Contracts {
             fn from(whole: $integer) -> Self {
@@ -297,10 +300,10 @@ macro_rules! whole_contracts {
     };
 }
 
-whole_contracts!(i32, u32);
+from_integers!(i32, u32);
 
-/// Whole contracts of the types that may not fit.
-macro_rules! many_contracts {
+/// Conversion from integer types that may not fit.
+macro_rules! try_from_integers {
     ($($integer:ty),*) => {
         $(impl TryFrom<$integer> for Contracts {
             type Error = MoneyError;
@@ -314,7 +317,7 @@ macro_rules! many_contracts {
     };
 }
 
-many_contracts!(i64, u64, isize, usize, i128, u128);
+try_from_integers!(i64, u64, isize, usize, i128, u128);
 
 #[cfg(test)]
 mod tests {
@@ -325,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_overflow_only_in_their_result() {
+    fn sum_overflows_only_if_the_result_does() {
         let max = Dollars::from_micros(i64::MAX);
         assert_eq!([max, max, -max].iter().sum::<Dollars>(), max);
         assert_eq!(Dollars::checked_sum([max, max, -max]), Some(max));
@@ -338,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn lowest_amount_has_no_counterpart() {
+    fn lowest_amount_cannot_be_negated() {
         let min = Contracts::from_hundredths(i64::MIN);
         assert_eq!((min.checked_neg(), min.checked_abs()), (None, None));
         assert_eq!(Dollars::from_micros(i64::MIN).checked_complement(), None);
@@ -355,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn product_is_exact_or_nothing() {
+    fn product_is_exact_or_none() {
         let count = Contracts::from_hundredths(33);
         assert_eq!(dollars("0.01").checked_mul(count), Some(dollars("0.0033")));
         assert_eq!(dollars("0.000001").checked_mul(count), None);
@@ -366,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn contracts_come_from_any_integer_that_fits() {
+    fn contracts_convert_from_integers_that_fit() {
         assert_eq!(Contracts::try_from(3_usize), Ok(Contracts::from(3)));
         assert_eq!(Contracts::try_from(-3_i64), Ok(Contracts::from(-3)));
         assert_eq!(Contracts::try_from(u64::MAX), Err(MoneyError::OutOfRange));

@@ -1,10 +1,10 @@
-//! Changes of orders that are sent when they are awaited.
+//! Requests to change orders, sent when awaited.
 
 use std::{fmt, pin::Pin, time::Duration};
 
 use crate::{error::Error, operation::Operation};
 
-/// A change of one order or of several. Awaiting it sends it and returns what became of it.
+/// A request to change one or several orders. Awaiting it sends it and returns its outcome.
 #[must_use = "a change does nothing until it is awaited"]
 pub struct ChangeRequest<T> {
     operation: &'static Operation,
@@ -14,10 +14,10 @@ pub struct ChangeRequest<T> {
 
 type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// Sends the change. Takes the time to look for proof.
+/// Sends the change. The argument is the time to look for proof.
 type Run<T> = Box<dyn FnOnce(Duration) -> Running<T> + Send>;
 
-/// Longest wait for proof after the exchange did not find an order, unless set.
+/// Default time to look for proof after the exchange did not find an order.
 const CONFIRM: Duration = Duration::from_secs(2);
 
 impl<T> ChangeRequest<T> {
@@ -36,12 +36,12 @@ impl<T> ChangeRequest<T> {
         }
     }
 
-    /// Sets how long to look for proof if the exchange does not find an order: of a batch, for all its orders together. Defaults to
-    /// 2 s; zero gives the outcome `Unknown` immediately.
+    /// Sets how long to look for proof of the outcome if the exchange does not find an order. In a batch, the time is for all orders
+    /// together. Defaults to 2 s; zero returns the outcome `Unknown` immediately.
     ///
-    /// The exchange's 404 is the same for a cancelled, a filled and an unknown order. One read shows an order that has ended. An
-    /// order that seems to rest, or to be nowhere, is proof only where the API tells that its reads are up to date with the response; the
-    /// outcome is `Unknown` where it never does.
+    /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended. An order
+    /// that appears to rest, or is not listed, is proof only if the API reports that its reads are up to date with the response; if it
+    /// never does, the outcome is `Unknown`.
     pub fn confirm(mut self, timeout: Duration) -> Self {
         self.confirm = timeout;
         self

@@ -1,4 +1,4 @@
-//! Checks of the time at which an order expires.
+//! Validation of an order's expiration time.
 
 use std::time::SystemTime;
 
@@ -6,17 +6,17 @@ use std::time::SystemTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidExpiry {
-    /// It is in the past by every reading of the clocks. Has the time in Unix seconds.
+    /// The time is in the past, whatever the uncertainty of the clocks. Contains the time in Unix seconds.
     #[error("the `expiration_time` {0} is in the past; it is in Unix seconds")]
     Past(i64),
-    /// It is thousands of years away, as milliseconds are. Has the number.
+    /// The time is thousands of years away, so it is probably in milliseconds. Contains the number.
     #[error(
-        "the `expiration_time` {0} is thousands of years away: it is in Unix seconds, not milliseconds"
+        "the `expiration_time` {0} is thousands of years away; it is in Unix seconds, not milliseconds"
     )]
     Unit(i64),
 }
 
-/// Latest accepted expiry, in Unix seconds (the year 5138). A larger number is in milliseconds or a smaller unit.
+/// Latest accepted expiry, in Unix seconds (the year 5138). A larger number must be in milliseconds or a smaller unit.
 const LAST_EXPIRY: i64 = 100_000_000_000;
 
 impl InvalidExpiry {
@@ -24,7 +24,7 @@ impl InvalidExpiry {
     ///
     /// # Errors
     ///
-    /// Returns an error if it is in the past or in another unit.
+    /// Returns an error if the time is in the past or in another unit.
     pub fn check(time: i64, now: SystemTime) -> Result<(), Self> {
         let now = now
             .duration_since(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! Orders that were rejected, and inquiries that proved nothing.
+//! Rejected orders, and inquiries without a result.
 
 use std::{fmt, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::{
     rt::orders::{OrderRow, Shown},
 };
 
-/// A rejected order. `O` is an order as the API lists it.
+/// A rejected order. `O` is the API's type of a listed order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejection<O> {
     error: ApiError,
@@ -25,19 +25,19 @@ impl<O> Rejection<O> {
         }
     }
 
-    /// The exchange's error.
+    /// Returns the exchange's error.
     #[must_use]
     pub fn error(&self) -> &ApiError {
         &self.error
     }
 
-    /// The exchange's code, such as `insufficient_balance`.
+    /// Returns the exchange's error code, such as `insufficient_balance`, or `None` if it sent none.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.error.code()
     }
 
-    /// The order in another market, on the other side or of another subaccount that has the client order id already. `None` if the
+    /// Returns the order in another market, on the other side or of another subaccount that already has the client order id. `None` if the
     /// order was rejected for another reason.
     #[must_use]
     pub fn existing(&self) -> Option<&O> {
@@ -55,7 +55,7 @@ impl<O: OrderRow> fmt::Display for Rejection<O> {
                 } = order.shown();
                 write!(
                     f,
-                    "; the order {order_id} in {ticker} has this client order id: use another one"
+                    "; the order {order_id} in {ticker} has this client order id; use another one"
                 )
             }
             None => Ok(()),
@@ -65,7 +65,7 @@ impl<O: OrderRow> fmt::Display for Rejection<O> {
 
 impl<O: OrderRow + fmt::Debug> std::error::Error for Rejection<O> {}
 
-/// Why an inquiry proved nothing. `O` is an order as the API lists it.
+/// The reason why an inquiry had no result. `O` is the API's type of a listed order.
 #[derive(Clone, Debug)]
 pub struct Unresolved<O> {
     candidates: Vec<O>,
@@ -91,13 +91,14 @@ impl<O> Unresolved<O> {
         }
     }
 
-    /// Orders of which one may be it: there are several, or it is not as it was sent. Empty if none was found.
+    /// Returns the orders of which one may be the order in question, because there are several, or because the only one differs from what
+    /// was sent. Empty if none was found.
     #[must_use]
     pub fn candidates(&self) -> &[O] {
         &self.candidates
     }
 
-    /// The last error, or `None` if only the time was too short or there were candidates.
+    /// Returns the last error, or `None` if the inquiry merely ran out of time or found candidates.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_deref()

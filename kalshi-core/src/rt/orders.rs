@@ -1,4 +1,4 @@
-//! What the order modules of the API crates share: checks of responses, look-ups, and what they prove.
+//! Order support shared by the API crates: checks of responses, look-ups, and their conclusions.
 
 mod change;
 mod conflict;
@@ -26,11 +26,11 @@ use crate::{
 
 /// An order as an API lists it.
 pub trait OrderRow {
-    /// What orders of every API show.
+    /// Returns the fields that the orders of every API have.
     fn shown(&self) -> Shown<'_>;
 }
 
-/// What an order shows.
+/// The fields of an order that are used to identify it and to verify a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     pub order_id: &'a OrderId,
@@ -42,27 +42,27 @@ pub struct Shown<'a> {
     pub expiration_time: Option<DateTime<Utc>>,
 }
 
-/// What an order is like after a change.
+/// Expected state of an order after a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
     Cancelled,
     Amended {
         price: Dollars,
-        /// Contracts filled and resting.
+        /// Number of contracts, filled and resting.
         count: Contracts,
-        /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
+        /// Unix time in seconds, 0 for no expiry, or `None` if the change does not set it.
         expiry: Option<i64>,
-        /// The new client order id, or `None` if the change left it as it was.
+        /// The new client order id, or `None` if the change does not set it.
         client_order_id: Option<ClientOrderId>,
     },
-    /// At most this many contracts rest. Fills bring an order there too.
+    /// At most this many contracts rest. Fills can also bring an order there.
     Remaining(Contracts),
-    /// Fewer contracts rest than before, however many that were.
+    /// Fewer contracts rest than before the change.
     Fewer,
 }
 
 impl Wanted {
-    /// Returns `true` if a resting order is as an amendment or a decrease to a count wanted it.
+    /// Returns `true` if a resting order is in the state that an amendment or a decrease to a count requested.
     pub fn is_shown_by(&self, order: &impl OrderRow) -> bool {
         let order = order.shown();
         match self {
@@ -86,7 +86,7 @@ impl Wanted {
     }
 }
 
-/// Checks the counts of a response against the count that was asked for.
+/// Checks the counts of a response against the requested count.
 fn check_counts(filled: Contracts, remaining: Contracts, asked: Contracts) -> Result<(), String> {
     let total = filled.checked_add(remaining);
     if filled < Contracts::ZERO
@@ -94,13 +94,13 @@ fn check_counts(filled: Contracts, remaining: Contracts, asked: Contracts) -> Re
         || total.is_none_or(|total| total > asked)
     {
         return Err(format!(
-            "{filled} filled and {remaining} remaining contracts cannot be of an order for {asked}"
+            "{filled} filled and {remaining} remaining contracts do not fit an order for {asked}"
         ));
     }
     Ok(())
 }
 
-/// Checks that a response is about the order that was asked for.
+/// Checks that a response is about the requested order.
 pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
     if asked == found {
         Ok(())
@@ -109,7 +109,7 @@ pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
     }
 }
 
-/// The response to an amendment.
+/// Fields of the response to an amendment that are checked.
 pub struct Amended<'a> {
     pub order_id: &'a str,
     pub client_order_id: Option<&'a ClientOrderId>,
@@ -118,8 +118,8 @@ pub struct Amended<'a> {
 }
 
 impl Amended<'_> {
-    /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
-    /// the request named. The response to an earlier change of the same order can pass, because all fields but the id are optional.
+    /// Returns an error message if the response cannot be about an amendment of this order to this count. `client_order_ids` are the ids
+    /// that the request named. The response to an earlier change of the same order can pass, because all fields except the id are optional.
     pub fn check(
         &self,
         order_id: &str,
@@ -141,7 +141,7 @@ impl Amended<'_> {
     }
 }
 
-/// Checks the response to a cancel.
+/// Checks the response to a cancel request.
 pub fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
     check_order_id(asked, found)?;
     check_not_negative(reduced_by)
@@ -154,16 +154,16 @@ pub fn check_decrease(
 ) -> Result<(), String> {
     match (reduce_by, reduce_to) {
         (Some(count), _) if count <= Contracts::ZERO => Err(format!(
-            "a decrease by {count} contracts takes nothing off the order"
+            "a decrease by {count} contracts would not reduce the order; give a positive count"
         )),
-        (_, Some(count)) if count < Contracts::ZERO => {
-            Err(format!("an order cannot be decreased to {count} contracts"))
-        }
+        (_, Some(count)) if count < Contracts::ZERO => Err(format!(
+            "an order cannot be decreased to {count} contracts; give 0 or more"
+        )),
         _ => Ok(()),
     }
 }
 
-/// Checks the response to a decrease.
+/// Checks the response to a decrease request.
 pub fn check_decreased(
     asked: &str,
     found: &str,
@@ -186,19 +186,19 @@ fn check_not_negative(count: Contracts) -> Result<(), String> {
     }
 }
 
-/// Returns `true` if the error may say that the client order id is taken, perhaps by this very order.
+/// Returns `true` if the error may mean that the client order id is taken, perhaps by this very order.
 pub fn is_conflict(error: &Error) -> bool {
     error.api().is_some_and(|error| {
         error.status() == StatusCode::CONFLICT && (error.code().is_none() || is_duplicate(error))
     })
 }
 
-/// Returns `true` if the exchange says that the client order id is taken.
+/// Returns `true` if the error code says that the client order id is taken.
 pub fn is_duplicate(error: &ApiError) -> bool {
     error.bare_code() == "order_already_exists"
 }
 
-/// Returns `true` unless the order shows another value than the request set.
+/// Returns `true` unless the order shows a different value from the one requested.
 pub fn agree<T: PartialEq + ?Sized>(requested: &T, shown: Option<&T>) -> bool {
     shown.is_none_or(|shown| shown == requested)
 }

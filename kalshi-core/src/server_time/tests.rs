@@ -1,4 +1,4 @@
-//! Tests of the skew. Time is paused, and the local clock is a number that passes with it.
+//! Tests of clock skew measurement. Tokio's time is paused; the local clock is a counter that advances with it.
 #![allow(clippy::unwrap_used)]
 
 use reqwest::header::HeaderValue;
@@ -63,7 +63,7 @@ async fn correct_clock_has_no_skew_and_a_wrong_one_is_measured() {
         machine.respond_often(ahead, 40).await;
         let behind = machine.time.behind_ms().unwrap();
         assert!((behind - ahead).abs() <= 60, "{ahead}: {behind}");
-        let matters = machine.time.behind_that_matters();
+        let matters = machine.time.skew_to_correct();
         assert_eq!(matters, (ahead != 0).then_some(behind));
     }
 }
@@ -73,13 +73,13 @@ async fn fewer_than_three_agreeing_dates_decide_nothing() {
     let mut machine = Machine::new();
     machine.respond_often(30_000, 2).await;
     assert_eq!(machine.time.behind_ms(), None);
-    // After a 401 the last one is used even so.
-    let last = machine.time.behind_that_matters().unwrap();
+    // After a 401, the last one is used nevertheless.
+    let last = machine.time.skew_to_correct().unwrap();
     assert!((last - 30_000).abs() <= 560, "{last}");
     machine.respond_often(-DAY, 2).await;
     machine.respond_often(DAY, 2).await;
     assert_eq!(machine.time.behind_ms(), None);
-    // Three of seven are no majority either.
+    // Three of seven are not a majority.
     machine.respond_often(DAY, 1).await;
     assert_eq!(machine.time.behind_ms(), None);
     machine.respond_often(DAY, 2).await;
@@ -88,14 +88,14 @@ async fn fewer_than_three_agreeing_dates_decide_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn minority_of_wrong_dates_is_outvoted() {
-    // One in any position, and many of them.
+    // A single wrong date at any position, then many of them.
     for position in 0..20 {
         let mut machine = Machine::new();
         machine.respond_often(0, position).await;
         machine.respond_often(DAY, 1).await;
         machine.respond_often(0, 4).await;
         assert_eq!(machine.time.behind_ms(), Some(0), "{position}");
-        assert_eq!(machine.time.behind_that_matters(), None, "{position}");
+        assert_eq!(machine.time.skew_to_correct(), None, "{position}");
     }
     let mut machine = Machine::new();
     for _ in 0..20 {
@@ -118,7 +118,7 @@ async fn new_majority_replaces_the_old_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn step_of_the_wall_clock_discards_what_was_learnt() {
+async fn step_of_the_wall_clock_discards_earlier_observations() {
     for step in [-30_000, 30_000, 300, -300] {
         let mut machine = Machine::new();
         machine.respond_often(30_000, 5).await;
@@ -130,15 +130,15 @@ async fn step_of_the_wall_clock_discards_what_was_learnt() {
         let behind = machine.time.behind_ms().unwrap();
         assert!((behind - 30_000 + step).abs() <= 560, "{step}: {behind}");
     }
-    // A step of a response's own time says nothing about the exchange.
+    // A response during which the local clock was set back is ignored.
     let machine = Machine::new();
     let (sent, received) = (Some(START), Some(START - 5_000));
     machine.time.learn(true, &dated(START), sent, received);
-    assert_eq!(machine.time.behind_that_matters(), None);
+    assert_eq!(machine.time.skew_to_correct(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn slewed_and_fixed_clocks_are_no_steps() {
+async fn slewed_and_stopped_clocks_do_not_count_as_steps() {
     // Two minutes pass, of which the local clock misses 60 ms.
     let mut machine = Machine::new();
     for _ in 0..4 {
@@ -152,7 +152,7 @@ async fn slewed_and_fixed_clocks_are_no_steps() {
     machine.wall -= 300;
     machine.respond(0).await;
     assert_eq!(machine.time.behind_ms(), Some(0));
-    // A clock that stands still.
+    // A clock that does not advance.
     let mut machine = Machine::new();
     for _ in 0..3 {
         machine.respond(30_000).await;
@@ -170,7 +170,7 @@ async fn observations_age_out() {
     assert!(machine.time.behind_ms().is_some());
     machine.pass(60 * 1_000).await;
     assert_eq!(machine.time.behind_ms(), None);
-    assert_eq!(machine.time.behind_that_matters(), None);
+    assert_eq!(machine.time.skew_to_correct(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +178,7 @@ async fn burst_does_not_displace_earlier_observations() {
     let mut machine = Machine::new();
     machine.respond_often(30_000, 13).await;
     for _ in 0..100 {
-        // The same wrong date.
+        // Always the same wrong date.
         let sent = machine.wall;
         machine.pass(1).await;
         let wall = Some(machine.wall);
@@ -207,11 +207,11 @@ async fn public_cached_and_malformed_dates_are_ignored() {
         time.learn(true, &dated(START), Some(sent), None);
     }
     assert_eq!(time.behind_ms(), None);
-    assert_eq!(time.behind_that_matters(), None);
+    assert_eq!(time.skew_to_correct(), None);
 }
 
 #[test]
-fn one_response_has_an_offset_of_its_own() {
+fn single_response_has_an_offset() {
     let offset = |ahead: i64| {
         let headers = dated(START.checked_add_signed(ahead).unwrap());
         ServerTime::date_offset(&headers, START, START + 40).unwrap()
@@ -219,7 +219,7 @@ fn one_response_has_an_offset_of_its_own() {
     assert_eq!(offset(0), 0);
     assert!((offset(30_000) - 30_000).abs() <= 560);
     assert!((offset(-30_000) + 30_000).abs() <= 560);
-    // Numbers that no clock shows.
+    // Extreme values do not overflow.
     assert_eq!(ServerTime::date_offset(&dated(0), u64::MAX, 0), None);
     let far = i64::MAX.unsigned_abs();
     assert!(ServerTime::date_offset(&dated(0), 0, far).is_some());

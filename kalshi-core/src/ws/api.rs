@@ -1,4 +1,4 @@
-//! Description of an API's WebSocket for the runtime.
+//! Traits and types by which an API crate describes its WebSocket to the runtime.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use serde_json::{Map, Value};
 use super::message::Message;
 use crate::api::Api;
 
-/// The WebSocket of one of the exchange's APIs, as its crate describes it to the runtime.
+/// The WebSocket of one of the exchange's APIs.
 ///
-/// API crates implement this for their marker type; programs see it only as the type parameter of
+/// API crates implement this trait for their marker type. Programs see it only as the type parameter of
 /// [`Connection`](super::Connection) and related types.
 pub trait WebSocketApi: Api {
-    /// The messages that the exchange sends.
+    /// Enum of the messages that the exchange sends.
     type Message: Message;
 
-    /// The channels of the API.
+    /// Enum of the API's channels.
     type Channel: Clone + PartialEq + fmt::Debug + Send + Sync + 'static;
 
     /// Builder of the parameters that only some channels have.
@@ -25,39 +25,38 @@ pub trait WebSocketApi: Api {
     /// Body of a snapshot of an order book.
     type Snapshot: DeserializeOwned + Send + 'static;
 
-    /// The core of a client.
+    /// Returns the core of a client.
     fn core(client: &Self::Client) -> &crate::Core;
 
-    /// Name of a channel on the wire.
+    /// Returns the name of a channel on the wire.
     fn channel_name(channel: &Self::Channel) -> &str;
 
-    /// The parameters of a subscription to a channel.
+    /// Returns the parameters of a subscription to a channel.
     ///
     /// # Errors
     ///
-    /// Returns an error if the builder was given a value of the wrong type.
+    /// Returns an error if a value set on the builder has the wrong type.
     fn params(params: Self::Params, channel: &Self::Channel) -> Result<Map<String, Value>, String>;
 
-    /// What the subscriptions of a channel select messages by.
+    /// Returns the kind of target by which subscriptions to a channel select messages.
     fn targets(channel: &str) -> &'static Targets;
 }
 
-/// What the subscriptions of a channel select messages by: markets, or something else such as indices.
+/// The kind of target by which subscriptions to a channel select messages: markets, or another kind such as indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Targets {
-    /// Parameter that lists them, such as `market_tickers`.
+    /// Parameter that lists the targets, such as `market_tickers`.
     pub list: &'static str,
-    /// Parameter that names a single one, and field by which a message names its own.
+    /// Parameter that names a single target, and field in which a message names its target.
     pub single: Option<&'static str>,
-    /// Parameters that name the same things by other ids, to which none can be added.
+    /// Parameters that name the same targets by other ids. A subscription made with them cannot be extended.
     pub ids: &'static [&'static str],
-    /// Action of `update_subscription` that adds some.
+    /// Action of `update_subscription` that adds targets.
     pub add: &'static str,
-    /// Action of `update_subscription` that removes some.
+    /// Action of `update_subscription` that removes targets.
     pub remove: &'static str,
-    /// Meaning of a subscription that names none: `true` if it selects everything on the channel, `false` if it exists and selects
-    /// nothing.
+    /// Meaning of a subscription without targets: `true` if it selects everything on the channel, `false` if it exists and selects nothing.
     pub all_if_empty: bool,
-    /// `type` of the messages that are snapshots of one target, on channels that have them.
+    /// `type` of the messages that contain a snapshot of one target, on channels that have them.
     pub snapshot: Option<&'static str>,
 }

@@ -1,23 +1,23 @@
-//! Pauses between attempts to connect or subscribe, and the limit of connects.
+//! Pauses between attempts to connect or subscribe, and a limit on the rate of connections.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// Most handshakes in [`CONNECT_WINDOW`], whatever a policy says.
+/// Maximum number of handshakes in [`CONNECT_WINDOW`], regardless of the policy.
 const MAX_CONNECTS: usize = 20;
 
-/// Time over which handshakes are counted.
+/// Period over which handshakes are counted.
 const CONNECT_WINDOW: Duration = Duration::from_secs(60);
 
-/// Longest pause before a subscription is requested again.
+/// Maximum pause before a subscription is requested again.
 const MAX_SUBSCRIBE_BACKOFF: Duration = Duration::from_secs(10);
 
-/// A subscription that lasted this long was not a failure.
+/// Time after which a subscription counts as stable.
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// A pause before attempt `attempt`, counted from 0: `first`, doubled with each attempt up to `max`. `jitter` is the part of it that
-/// is random, from 0 to 1.
+/// Returns the pause before attempt `attempt`, counted from 0: `first`, doubled with each attempt up to `max`. `jitter` is the random part
+/// of the pause, from 0 to 1.
 pub(super) fn pause(first: Duration, max: Duration, jitter: f64, attempt: u32) -> Duration {
     let longest = first
         .saturating_mul(2_u32.saturating_pow(attempt))
@@ -27,18 +27,19 @@ pub(super) fn pause(first: Duration, max: Duration, jitter: f64, attempt: u32) -
     Duration::try_from_secs_f64(pause).unwrap_or(max)
 }
 
-/// A pause before a subscription is requested again. Full jitter, so that many subscriptions do not come back at once.
+/// Returns the pause before a subscription is requested again. Full jitter spreads the retries of many subscriptions.
 pub(super) fn subscribe_pause(attempt: u32) -> Duration {
     let first = Duration::from_millis(500);
     pause(first, MAX_SUBSCRIBE_BACKOFF, 1.0, attempt)
 }
 
-/// The handshakes of the last minute. They are limited, so that a server that accepts and closes causes no storm.
+/// Times of recent handshakes. Their number is limited, so that a server that accepts and immediately closes connections does not
+/// cause a reconnect storm.
 #[derive(Debug, Default)]
 pub(super) struct ConnectLimit(VecDeque<Instant>);
 
 impl ConnectLimit {
-    /// The earliest time of the next handshake.
+    /// Returns the earliest time of the next handshake.
     pub(super) fn next_at(&self, now: Instant) -> Instant {
         match self.0.front() {
             Some(oldest) if self.0.len() >= MAX_CONNECTS => (*oldest + CONNECT_WINDOW).max(now),
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_connects_fit_into_a_minute() {
+    fn twenty_first_connect_of_a_minute_waits() {
         let start = Instant::now();
         let mut limit = ConnectLimit::default();
         for second in 0..20 {

@@ -1,7 +1,7 @@
-//! Order books of the subscriptions of one connection, which detect missed messages and resynchronise.
+//! Order books of one connection's subscriptions. They detect missed messages and resynchronise.
 //!
-//! An API crate states what its book is and what its messages say about it, as an [`ApiBook`]. [`Books`] keeps the books by the rules of
-//! [`sequence`](super::sequence), and a [`BookStream`] does so over a connection of its own.
+//! An API crate implements [`ApiBook`] for its order book and messages. [`Books`] maintains the books by the rules of
+//! [`sequence`](super::sequence), and a [`BookStream`] does so over its own connection.
 
 mod api;
 mod apply;
@@ -40,30 +40,30 @@ use super::{
     sequence::{Clock, Fingerprint, Place, Sequence},
 };
 
-/// The `sid` of a book without a subscription: the exchange counts them from 1.
+/// The `sid` of a book without a subscription. The exchange numbers subscriptions from 1.
 const NO_SUBSCRIPTION: u64 = 0;
 
-/// Time after which a book that no subscription of the new connection has is dropped.
+/// Time after a reconnect until books without a subscription are dropped.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The order books of any number of subscriptions to order books on one connection.
+/// The order books of all subscriptions on one connection.
 ///
-/// [`apply`](Self::apply) takes every frame of the connection in the order of arrival. `Books` does no input or output: whoever owns
-/// the connection sends what [`drain_snapshot_requests`](Self::drain_snapshot_requests) returns, and calls
-/// [`poll_timeouts`](Self::poll_timeouts) at [`next_timeout`](Self::next_timeout). A book is returned only while it is live.
+/// Pass every frame of the connection to [`apply`](Self::apply) in the order of arrival. `Books` does no I/O: its owner sends the requests
+/// returned by [`drain_snapshot_requests`](Self::drain_snapshot_requests) and calls [`poll_timeouts`](Self::poll_timeouts) at
+/// [`next_timeout`](Self::next_timeout). A book is returned only while it is live.
 ///
-/// All messages of a subscription share one sequence, also those of other markets and acknowledgements. A gap does not say which
-/// market lost a change, so all books of the subscription are stale until a snapshot of each has come. The rules are those of
-/// [`sequence`](super::sequence).
+/// All messages of a subscription share one sequence, including those of other markets and acknowledgements. A gap does not show which
+/// market lost a change, so all books of the subscription are stale until a snapshot of each has arrived. See
+/// [`sequence`](super::sequence) for the rules.
 ///
-/// On the Trade API a frame does not say at which prices it quotes NO levels. The caller states the mode that it subscribed with, for
+/// On the Trade API, frames do not indicate at which prices NO levels are quoted. The caller states the mode that it subscribed with, for
 /// the connection or by [`register_with_mode`](Self::register_with_mode); frames of an unknown mode are not applied.
 #[derive(Clone, Debug)]
 pub struct Books<B: ApiBook> {
     mode: ConnectionMode<B::PriceMode>,
     books: HashMap<Arc<str>, TrackedBook<B>>,
     subscriptions: BTreeMap<u64, Subscription>,
-    /// Subscriptions of this connection that ended. A late frame of one must not make a book live that gets no more changes.
+    /// Ended subscriptions of this connection. A late frame of one must not make a book live, because no further changes follow.
     ended: BTreeSet<u64>,
     schedule: Schedule,
 }
@@ -81,13 +81,14 @@ impl<B: ApiBook> Default for Books<B> {
 }
 
 impl<B: ApiBook> Books<B> {
-    /// No books. If subscriptions have modes, [`register_with_mode`](Self::register_with_mode) states them.
+    /// Creates an empty set of books. If the API has several price modes, state the mode with
+    /// [`register_with_mode`](Self::register_with_mode).
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No books, of subscriptions that all have this mode.
+    /// Creates an empty set of books for subscriptions that all have this mode.
     #[must_use]
     pub fn with_mode(mode: B::PriceMode) -> Self {
         let mut books = Self::default();
@@ -95,40 +96,40 @@ impl<B: ApiBook> Books<B> {
         books
     }
 
-    /// The book of a market. `None` if it is unknown, stale or withheld.
+    /// Returns the book of a market, or `None` if it is unknown, stale or withheld.
     #[must_use]
     pub fn live(&self, market_ticker: &str) -> Option<&B> {
         self.books.get(market_ticker)?.replica.live()
     }
 
-    /// Returns `true` if the book of a market is known and stale.
+    /// Returns `true` if a market has a book and it is stale.
     #[must_use]
     pub fn is_stale(&self, market_ticker: &str) -> bool {
         let tracked = self.books.get(market_ticker);
         tracked.is_some_and(|tracked| tracked.replica.is_stale())
     }
 
-    /// Tickers of all books, in any state. Omits markets that were removed from their subscription, have settled, or were not resubscribed
-    /// within a minute after a lost connection was restored.
+    /// Returns the tickers of all books, in any state, except markets that were removed from their subscription, have settled, or were not
+    /// resubscribed within ten minutes after a lost connection was restored.
     pub fn market_tickers(&self) -> impl Iterator<Item = &str> {
         self.books.keys().map(AsRef::as_ref)
     }
 
-    /// The exchange's clock of a live book. `None` if the book is not live or the exchange sends no clock.
+    /// Returns the exchange's clock of a live book. `None` if the book is not live or the exchange sends no clock.
     #[must_use]
     pub fn clock(&self, market_ticker: &str) -> Option<i64> {
         self.progress(market_ticker).map(Clock::value)
     }
 
-    /// Progress of a live book.
+    /// Returns the progress of a live book.
     fn progress(&self, market_ticker: &str) -> Option<Clock> {
         let replica = &self.books.get(market_ticker)?.replica;
         replica.clock().filter(|_| replica.is_live())
     }
 
-    /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns what happened to which books. Frames
-    /// that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is live: each is
-    /// back with its next change.
+    /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns the resulting book events. Frames unrelated
+    /// to books have no effect. An acknowledgement that does not list its markets drops all books of the subscription, and each is
+    /// resynchronised after its next change.
     pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
         let mut events = BookEvents::default();
         let message = B::read(&frame.message);
@@ -144,14 +145,13 @@ impl<B: ApiBook> Books<B> {
         events
     }
 
-    /// Applies an event of a connection, and returns what happened to which books: messages, lost connections, and messages that were
-    /// dropped because they were not read.
+    /// Applies an event of a connection, such as a message, a lost connection or dropped messages, and returns the resulting book events.
     pub fn apply_event(&mut self, event: &Event<Received<B::Message>>) -> BookEvents {
         let mut events = BookEvents::default();
         match event {
             Event::Message(received) => return self.apply(&received.frame),
             Event::Detached { sid, .. } => self.forget(*sid, StaleReason::Detached, &mut events),
-            // A new connection also says that the one before is gone.
+            // A new connection implies that the previous one is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
             Event::Lagged { .. } => self.lose_everything(StaleReason::Lagged, &mut events),
             Event::Resubscribed { sid, .. } => _ = self.ended.remove(sid),
@@ -160,8 +160,8 @@ impl<B: ApiBook> Books<B> {
         events
     }
 
-    /// Registers markets of a subscription. The snapshot of each is expected from now on, and is requested if it does not come within a
-    /// few seconds, or if the first messages are missing.
+    /// Registers markets of a subscription. A snapshot of each is expected from now on. It is requested if it does not arrive within a few
+    /// seconds, or if the first messages are missing.
     pub fn register(
         &mut self,
         sid: u64,
@@ -174,10 +174,10 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Registers markets of a subscription, and the mode that it was made with: see [`register`](Self::register).
+    /// Registers markets of a subscription with its price mode. See [`register`](Self::register).
     ///
-    /// All subscriptions of a connection must have one mode, as the exchange may merge them. If they differ, no frame is applied until
-    /// the connection ends.
+    /// All subscriptions of a connection must have the same mode, because the exchange may merge them. If they differ, no frame is applied
+    /// until the connection ends.
     pub fn register_with_mode(
         &mut self,
         sid: u64,
@@ -196,7 +196,7 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Records a subscription that may be new. Books that no subscription includes are dropped later, as nothing would update them.
+    /// Records a subscription if it is new. Books that no subscription includes are dropped later, because they would never be updated.
     fn start(&mut self, sid: u64, sequence: Sequence<Fingerprint>) {
         let Entry::Vacant(entry) = self.subscriptions.entry(sid) else {
             return;
@@ -211,7 +211,7 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// The market has settled, so nothing comes for it any more.
+    /// Drops the book of a settled market, because no further messages follow.
     fn settled(&mut self, market_ticker: &str, events: &mut BookEvents) {
         if let Some(tracked) = self.books.remove(market_ticker) {
             if let Some(subscription) = self.subscriptions.get_mut(&tracked.sid) {
@@ -221,7 +221,7 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// The levels of the market are others than its changes made, so it needs another snapshot.
+    /// Requests another snapshot because a corporate action changed the levels of the market.
     fn restated(&mut self, market_ticker: &str, events: &mut BookEvents) {
         if let Some(tracked) = self.books.get_mut(market_ticker)
             && let Some(subscription) = self.subscriptions.get(&tracked.sid)
@@ -232,7 +232,7 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Expects the snapshot of a market, unless its book is there.
+    /// Expects the snapshot of a market, unless the subscription has a book of it.
     fn expect(&mut self, sid: u64, ticker: &str) {
         let ticker = self.interned(ticker);
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
@@ -257,7 +257,7 @@ impl<B: ApiBook> Books<B> {
         tracked.expect_snapshot(&mut self.schedule);
     }
 
-    /// The connection is lost: all books are stale, and the subscriptions of the next one have other ids.
+    /// Makes all books stale because the connection is lost. Subscriptions of the next connection have other ids.
     pub fn disconnected(&mut self) -> BookEvents {
         let mut events = BookEvents::default();
         for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
@@ -268,8 +268,8 @@ impl<B: ApiBook> Books<B> {
         events
     }
 
-    /// Returns the snapshots to request. Each is returned once, and again after [`poll_timeouts`](Self::poll_timeouts) or if its book
-    /// loses more messages.
+    /// Returns the snapshots to request. Each is returned once, and again after [`poll_timeouts`](Self::poll_timeouts) or if its
+    /// book loses further messages.
     pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for ticker in self.schedule.take_due() {
@@ -287,12 +287,12 @@ impl<B: ApiBook> Books<B> {
         wanted.into_iter().map(request).collect()
     }
 
-    /// Requests snapshots again immediately.
+    /// Requests snapshots again without a pause.
     pub fn request_again(&mut self, request: &SnapshotRequest) {
         self.retry(request, TrackedBook::request_now);
     }
 
-    /// Requests snapshots again after a pause that doubles with every attempt: call this if a request was rejected.
+    /// Requests snapshots again after a pause that doubles with every attempt. Call this if a request was rejected.
     pub fn request_failed(&mut self, request: &SnapshotRequest) {
         self.retry(request, TrackedBook::request_later);
     }
@@ -312,14 +312,14 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// The next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every frame.
+    /// Returns the next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every frame.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         self.schedule.next_timer()
     }
 
-    /// Does what is due at a time: a book that stayed crossed becomes stale, and a snapshot that did not come is requested again by the
-    /// next [`drain_snapshot_requests`](Self::drain_snapshot_requests).
+    /// Processes timeouts up to `now`. A book that stayed crossed becomes stale, and a snapshot that did not arrive is requested again
+    /// by the next [`drain_snapshot_requests`](Self::drain_snapshot_requests).
     pub fn poll_timeouts(&mut self, now: Instant) -> BookEvents {
         let mut events = BookEvents::default();
         while let Some(ticker) = self.schedule.pop_expired(now) {
@@ -334,7 +334,7 @@ impl<B: ApiBook> Books<B> {
         events
     }
 
-    /// The book of a market on a subscription, which is without a snapshot if it is new there.
+    /// Returns the book of a market on a subscription. Creates it without a snapshot if it is new there.
     fn tracked(
         &mut self,
         sid: u64,
@@ -353,7 +353,7 @@ impl<B: ApiBook> Books<B> {
         Some((tracked, &mut self.schedule))
     }
 
-    /// The one copy of a ticker that everything here shares.
+    /// Returns the shared copy of a ticker.
     fn interned(&self, ticker: &str) -> Arc<str> {
         match self.books.get(ticker) {
             Some(tracked) => Arc::clone(&tracked.ticker),
@@ -370,7 +370,7 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Frames of a subscription before `since` were lost, which may have been of any of its markets.
+    /// Makes all books of a subscription stale: frames before `since` were lost, and may have concerned any of its markets.
     fn lose_all(&mut self, sid: u64, since: Place, reason: StaleReason, events: &mut BookEvents) {
         let Some(subscription) = self.subscriptions.get(&sid) else {
             return;
@@ -391,9 +391,10 @@ impl<B: ApiBook> Books<B> {
         subscription.is_some_and(|subscription| subscription.tickers.contains(market_ticker))
     }
 
-    /// An acknowledgement lists the markets that a subscription has now. The books of others get no more changes and are dropped.
+    /// Processes the list of a subscription's markets in an acknowledgement. Books of other markets are dropped, because
+    /// no further changes follow.
     fn listed(&mut self, sid: u64, listed: Option<&[String]>, events: &mut BookEvents) {
-        // Without a list all may be gone. What is not is back with its next change.
+        // Without a list, any market may have been removed. Those that were not return with their next change.
         let reason = match listed {
             Some(_) => StaleReason::Unsubscribed,
             None => StaleReason::UnlistedMarkets,
@@ -430,13 +431,13 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// A subscription is over for good.
+    /// Drops a subscription that ended permanently.
     fn forget(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
         self.drop_unlisted(sid, &[], reason, events);
         self.subscriptions.remove(&sid);
     }
 
-    /// A subscription is over, and another one follows.
+    /// Ends a subscription that is about to be made again.
     fn end(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
         if self.subscriptions.remove(&sid).is_none() {
             return;
@@ -444,7 +445,7 @@ impl<B: ApiBook> Books<B> {
         self.ended.insert(sid);
         let books = self.books.values_mut();
         for tracked in books.filter(|tracked| tracked.sid == sid) {
-            // The next connection may use the same number for another subscription.
+            // The next connection may reuse the number for another subscription.
             tracked.close(NO_SUBSCRIPTION, reason, &mut self.schedule, events);
         }
     }

@@ -1,4 +1,4 @@
-//! Commands to a connection, and the channels on which they are answered.
+//! Commands to a connection, and the channels that return their results.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
     queue::EventQueue,
 };
 
-/// Where the result of a command goes.
+/// Channel that returns the result of a command.
 pub(super) type ReplySender<T> = oneshot::Sender<Result<T, ConnectionError>>;
 
 /// A reply to a command, not decoded yet.
@@ -26,7 +26,7 @@ pub(super) enum Command {
         channel: String,
         targets: &'static Targets,
         params: Map<String, Value>,
-        /// Queue of its own, or `None` for that of the connection.
+        /// The subscription's own queue, or `None` for that of the connection.
         queue: Option<EventQueue>,
         reply: ReplySender<SubscriptionId>,
     },
@@ -41,7 +41,7 @@ pub(super) enum Command {
         targets: Vec<String>,
         reply: ReplySender<Vec<RawReply>>,
     },
-    /// The same, by the exchange's own number.
+    /// Like `Snapshot`, with the subscription given by the exchange's number.
     SnapshotBySid {
         sid: u64,
         targets: Vec<String>,
@@ -59,7 +59,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Returns `true` if the caller of a command that waits for its subscription has gone.
+    /// Returns `true` if the caller of a command that waits for its subscription is gone.
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
             Self::Change { reply, .. } => reply.is_closed(),
@@ -69,7 +69,7 @@ impl Command {
     }
 }
 
-/// How the targets of a subscription change.
+/// A change to the targets of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Add,

@@ -1,4 +1,4 @@
-//! A WebSocket connection as a program holds it, and its builder.
+//! The WebSocket connection and its builder.
 
 use std::{
     collections::VecDeque,
@@ -29,38 +29,37 @@ use super::{
 };
 use crate::client::Core;
 
-/// Longest time without a frame before the connection counts as dead, unless set. The exchange pings every 10 s.
+/// Default of the idle timeout. The exchange pings every 10 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Timeout of a handshake and of the reply to a command, unless set.
+/// Default timeout of a handshake and of the reply to a command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest message in bytes, unless set.
+/// Default maximum size of a message, in bytes.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Most bytes of messages that wait for one reader, unless set.
+/// Default maximum number of queued message bytes per reader.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 
-/// Longest time that [`Connection::shutdown`] waits for the task to end.
+/// Maximum time that [`Connection::shutdown`] waits for the task to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a connection yields: an event, or the error that ended the connection.
+/// Item of a connection: an event, or the error that ended the connection.
 type Item<A> = Result<Event<Received<<A as WebSocketApi>::Message>>, ConnectionError>;
 
-/// A WebSocket connection to the exchange: yields messages in the order they came, interleaved with connection events.
+/// A WebSocket connection to the exchange. It yields messages in the order of arrival, interleaved with connection events.
 ///
-/// A lost connection is established again, with a new signature, and everything is subscribed to again, whatever the cause. Each
-/// failure is reported as [`Event::Disconnected`]. The connection ends with an error only after the time that
-/// [`ReconnectPolicy::max_elapsed`] sets, which is unlimited by default. After that, and after [`shutdown`](Self::shutdown), it yields
-/// nothing.
+/// Whatever the cause, a lost connection is re-established with a new signature, and all subscriptions are made again. Each failure is
+/// reported as [`Event::Disconnected`]. The connection ends with an error only after the time set by [`ReconnectPolicy::max_elapsed`],
+/// which is unlimited by default. It yields nothing after that error.
 ///
-/// The socket is read by a task of its own. A message takes about a microsecond from there to a reader on the same thread (a
-/// single-threaded runtime, or a reader in a spawned task), and the wake-up of another thread to a reader in `main`.
+/// A separate task reads the socket. Passing a message to a reader on the same thread (a single-threaded runtime, or a reader in a spawned
+/// task) takes about a microsecond; a reader in `main` also has to wait for its thread to be woken up.
 ///
-/// Dropping the connection closes it, and ends its subscriptions and their streams.
+/// Dropping the connection closes it and ends its subscriptions and their streams.
 #[must_use = "dropping the connection closes it"]
 pub struct Connection<A: WebSocketApi> {
-    /// Items that came while `connect` was subscribing.
+    /// Items received while `connect` was subscribing.
     early: VecDeque<RawItem>,
     receiver: Receiver,
     handle: ConnectionHandle<A>,
@@ -70,7 +69,7 @@ pub struct Connection<A: WebSocketApi> {
     task: JoinHandle<()>,
 }
 
-/// Configures a [`Connection`].
+/// Builder of a [`Connection`] and its initial subscriptions.
 #[must_use = "a builder does nothing until `connect` is called"]
 pub struct ConnectionBuilder<A: WebSocketApi> {
     client: A::Client,
@@ -82,11 +81,11 @@ pub struct ConnectionBuilder<A: WebSocketApi> {
 }
 
 impl<A: WebSocketApi> ConnectionBuilder<A> {
-    /// A connection of this client, with defaults and no channels.
+    /// Creates a builder for a connection of this client, with defaults and no channels.
     ///
-    /// The handshake is signed and uses the client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1 to the
-    /// exchange and must not follow redirects. A plaintext WebSocket does not go through a proxy of the environment, unless an HTTP
-    /// client of your own does that. Middleware does not see the handshake, and it takes no tokens.
+    /// The handshake is signed. It uses the client's TLS and proxy settings, or its custom HTTP client, which must speak HTTP/1.1 to the
+    /// exchange and must not follow redirects. A plaintext WebSocket does not use a proxy from the environment unless the custom HTTP
+    /// client does. The handshake does not pass through middleware and takes no rate limit tokens.
     pub fn new(client: &A::Client) -> Self {
         Self {
             client: client.clone(),
@@ -105,13 +104,13 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         }
     }
 
-    /// Subscribes to a channel; call it once for each. Without any, subscribe later with [`Connection::subscribe`].
+    /// Subscribes to a channel; call it once per channel. Without channels, subscribe later with [`Connection::subscribe`].
     pub fn channel(mut self, channel: A::Channel) -> Self {
         self.channels.push(channel);
         self
     }
 
-    /// Adds a market to the subscriptions. Without any, channels that allow it cover all markets.
+    /// Adds a market to the subscriptions. Without markets, channels that allow it cover all markets.
     pub fn market(mut self, ticker: impl Into<String>) -> Self {
         self.markets.push(ticker.into());
         self
@@ -123,22 +122,22 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         self
     }
 
-    /// Sets parameters that only some channels have, on the builder of an API's parameters.
+    /// Sets parameters that only some channels have, on the API's parameter builder.
     pub fn params(mut self, set: impl FnOnce(A::Params) -> A::Params) -> Self {
         self.params = set(self.params);
         self
     }
 
-    /// Sets what happens when messages come faster than they are read.
+    /// Sets the behaviour when messages arrive faster than they are read. Defaults to [`Backpressure::Block`] with 65,536 messages.
     pub fn backpressure(mut self, backpressure: Backpressure) -> Self {
         self.backpressure = backpressure;
         self
     }
 
-    /// Sets the longest time without a frame before the connection counts as dead and is replaced. Defaults to 25 s; the exchange pings
-    /// every 10 s.
+    /// Sets the maximum time without a frame before the connection is considered dead and is replaced. Defaults to 25 s; the exchange
+    /// pings every 10 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        // A year never expires, and can be added to any instant.
+        // A year is in effect unlimited, and can be added to any instant.
         self.options.idle_timeout = timeout.min(Duration::from_secs(365 * 86_400));
         self
     }
@@ -149,51 +148,52 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         self
     }
 
-    /// Sets when a lost connection is established again. Defaults to [`ReconnectPolicy::default`].
+    /// Sets the reconnect policy. Defaults to [`ReconnectPolicy::default`].
     pub fn reconnect(mut self, policy: ReconnectPolicy) -> Self {
         self.options.reconnect = policy;
         self
     }
 
-    /// Sets the longest message, in bytes. Defaults to 16 MiB. A longer one closes the connection with
+    /// Sets the maximum size of a message, in bytes. Defaults to 16 MiB. A longer message closes the connection with
     /// [`ConnectionError::MessageTooLarge`].
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.options.max_message_bytes = bytes;
         self
     }
 
-    /// Sets how many bytes of messages may wait for each reader: the connection, and each stream of a subscription. Defaults to 64 MiB.
-    /// Beyond them, and beyond the number of messages in [`Backpressure`], the connection waits or drops messages as that says.
+    /// Sets the maximum number of message bytes queued for each reader: for the connection, and for each stream of a
+    /// subscription. Defaults to 64 MiB. Beyond this size, or the number of messages in [`Backpressure`], the connection waits or
+    /// drops messages according to [`Backpressure`].
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.options.max_queued_bytes = bytes;
         self
     }
 
-    /// Keeps the text of each frame in [`Received::raw`], without a copy, and the time of arrival in microseconds. Off by default.
+    /// Keeps the JSON of each frame in [`Received::raw`], without a copy, along with the time of arrival in microseconds. Off by default.
     pub fn keep_raw(mut self, keep: bool) -> Self {
         self.options.keep_raw = keep;
         self
     }
 
-    /// The client of the connection.
+    /// Returns the client of the connection.
     #[must_use]
     pub fn client(&self) -> &A::Client {
         &self.client
     }
 
-    /// The channels to subscribe to.
+    /// Returns the channels to subscribe to.
     #[must_use]
     pub fn channels(&self) -> &[A::Channel] {
         &self.channels
     }
 
-    /// The markets of the subscriptions.
+    /// Returns the markets of the subscriptions. Empty if none were added.
     #[must_use]
     pub fn market_tickers(&self) -> &[String] {
         &self.markets
     }
 
-    /// The parameters of a subscription to a channel as they would be sent, without its markets.
+    /// Returns the parameters with which a channel would be subscribed to, without its markets.
     #[doc(hidden)]
     pub fn params_of(
         &self,
@@ -202,12 +202,12 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         A::params(self.params.clone(), channel)
     }
 
-    /// Connects and subscribes.
+    /// Connects and subscribes to the channels.
     ///
     /// # Errors
     ///
-    /// Returns an error if the first connection cannot be established, or a subscription is rejected. The first connection is not
-    /// retried, unless [`ReconnectPolicy::with_retry_first`] is set.
+    /// Returns an error if the first connection cannot be established or a subscription is rejected. The first connection is not retried
+    /// unless [`ReconnectPolicy::with_retry_first`] is set.
     pub async fn connect(self) -> Result<Connection<A>, ConnectionError> {
         let core = A::core(&self.client);
         let mut limit = ConnectLimit::default();
@@ -235,7 +235,7 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
                 .params(|_| params)
                 .send();
             let mut subscribing = pin!(subscribing);
-            // Items are taken out meanwhile, or a full queue could keep the acknowledgement from being read.
+            // Drain the queue while waiting: a full one could keep the acknowledgement from being read.
             let subscription = loop {
                 tokio::select! {
                     done = &mut subscribing => break done?,
@@ -251,7 +251,7 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     }
 }
 
-/// Opens the first connection, as often as the policy allows.
+/// Opens the first connection, with retries if the policy allows them.
 async fn first_connection(
     core: &Core,
     options: &Options,
@@ -272,12 +272,12 @@ async fn first_connection(
 }
 
 impl<A: BookApi> ConnectionBuilder<A> {
-    /// Connects and keeps the order books of the chosen markets. The channel of order books need not be named.
+    /// Connects and maintains the order books of the chosen markets. The order book channel is added automatically.
     ///
     /// # Errors
     ///
-    /// Returns an error if the connection cannot be established, a subscription is rejected, or books cannot be kept with a parameter
-    /// that was set.
+    /// Returns an error if the connection cannot be established, if a subscription is rejected, or if order books cannot be maintained with
+    /// a parameter of the builder.
     pub async fn books(self) -> Result<BookStream<A>, ConnectionError> {
         BookStream::connect(self).await
     }
@@ -293,7 +293,7 @@ impl<A: WebSocketApi> fmt::Debug for ConnectionBuilder<A> {
 }
 
 impl<A: WebSocketApi> Connection<A> {
-    /// Connects with defaults, without subscribing to anything.
+    /// Connects with defaults and without subscriptions.
     ///
     /// # Errors
     ///
@@ -326,21 +326,21 @@ impl<A: WebSocketApi> Connection<A> {
         self.handle.clone()
     }
 
-    /// Bytes of all messages that were read. Wraps around.
+    /// Returns the total size of all messages read so far. Wraps around.
     #[doc(hidden)]
     #[must_use]
     pub fn bytes_taken(&self) -> usize {
         self.receiver.bytes_taken()
     }
 
-    /// The subscriptions that [`ConnectionBuilder::channel`] made, in that order. To change one while the connection is read, take its
-    /// [`id`](Subscription::id) and a [`handle`](Self::handle).
+    /// Returns the subscriptions made by [`ConnectionBuilder::channel`], in the same order. To change one while the connection is being
+    /// read, use its [`id`](Subscription::id) with a [`handle`](Self::handle).
     #[must_use]
     pub fn subscriptions(&self) -> &[Subscription<A>] {
         &self.subscriptions
     }
 
-    /// Closes the connection and waits for the end, two seconds at most. Messages that were not read are dropped.
+    /// Closes the connection and waits up to two seconds for it to end. Unread messages are dropped.
     pub async fn shutdown(mut self) {
         self.receiver.close();
         self.stop = None;
@@ -351,7 +351,7 @@ impl<A: WebSocketApi> Connection<A> {
     }
 }
 
-// Nothing in it is pinned.
+// No field is structurally pinned.
 impl<A: WebSocketApi> Unpin for Connection<A> {}
 
 impl<A: WebSocketApi> futures_core::Stream for Connection<A> {

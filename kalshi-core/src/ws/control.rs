@@ -1,4 +1,4 @@
-//! Control frames: replies to commands, which are the same on every WebSocket of the exchange.
+//! Control frames: replies to commands, and errors. They are the same on every WebSocket of the exchange.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -11,7 +11,7 @@ use super::{envelope::Envelope, error::CommandError};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ListedSubscription {
-    /// The channel.
+    /// Name of the channel.
     pub channel: String,
     /// The exchange's number for the subscription on this connection.
     pub sid: u64,
@@ -20,15 +20,15 @@ pub struct ListedSubscription {
 /// A frame as the session classifies it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Control {
-    /// Acknowledges `subscribe`.
+    /// The exchange acknowledges `subscribe`.
     Subscribed { sid: u64 },
-    /// Acknowledges another command, or `subscribe` to a channel that is open already.
+    /// The exchange acknowledges another command, or `subscribe` to a channel that is already open.
     Ok,
-    /// Acknowledges `unsubscribe`.
+    /// The exchange acknowledges `unsubscribe`.
     Unsubscribed,
-    /// A command failed, or a subscription did.
+    /// A command or a subscription failed.
     Error(CommandError),
-    /// The type is one of the above, and the body does not match it.
+    /// The type is one of the above, but the body does not match it.
     Malformed,
     /// A message of a channel.
     Data,
@@ -40,7 +40,7 @@ pub(super) fn is_control(kind: &str) -> bool {
 }
 
 impl Control {
-    pub(super) fn of(text: &str, envelope: &Envelope) -> Self {
+    pub(super) fn parse(text: &str, envelope: &Envelope) -> Self {
         match envelope.kind(text) {
             "subscribed" => {
                 #[derive(Deserialize)]
@@ -74,12 +74,12 @@ impl From<ErrorBody> for CommandError {
     }
 }
 
-/// The body of a frame, or `None` if it does not decode.
+/// Decodes the body of a frame. Returns `None` if it does not decode.
 pub(super) fn body<'a, T: Deserialize<'a>>(text: &'a str, envelope: &Envelope) -> Option<T> {
     serde_json::from_str(envelope.body(text)?).ok()
 }
 
-/// The value of a string field of a frame's body.
+/// Returns the value of a string field of a frame's body.
 pub(super) fn field<'a>(text: &'a str, envelope: &Envelope, name: &str) -> Option<Cow<'a, str>> {
     #[derive(Deserialize)]
     struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -31,31 +31,31 @@ use super::{
 };
 use crate::client::Core;
 
-/// How often a connection that is not being read sends a pong to stay alive.
+/// Interval of the pongs that keep a connection alive while it is not being read.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Timeout of the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Most frames that are read before anything else is polled.
+/// Maximum number of frames read before anything else is polled.
 const MAX_FRAMES_PER_TURN: usize = 64;
 
-/// Lateness of a timer that shows that the task was not running, so that silence may not be the exchange's.
+/// Delay of the idle timer that shows that the task was not running. The silence may then not be the exchange's.
 const MAX_LATE: Duration = Duration::from_secs(1);
 
 /// Options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
-    /// Longest time without a frame before the connection counts as dead.
+    /// Maximum time without a frame before the connection is considered dead.
     pub(super) idle_timeout: Duration,
     /// Timeout of a handshake and of the reply to a command.
     pub(super) command_timeout: Duration,
-    /// Longest message, in bytes.
+    /// Maximum size of a message, in bytes.
     pub(super) max_message_bytes: usize,
-    /// Most bytes of messages that wait for one reader.
+    /// Maximum number of queued message bytes per reader.
     pub(super) max_queued_bytes: usize,
     pub(super) reconnect: ReconnectPolicy,
-    /// Messages keep their text.
+    /// Messages keep the JSON of their frame.
     pub(super) keep_raw: bool,
 }
 
@@ -66,24 +66,24 @@ pub(super) struct Driver {
     session: Session,
     inbox: mpsc::UnboundedReceiver<Command>,
     stopped: oneshot::Receiver<()>,
-    /// How far our clock is behind the exchange's, in milliseconds.
+    /// Milliseconds by which this machine's clock is behind the exchange's.
     behind_ms: i64,
     /// A frame was received on this socket.
     has_received: bool,
 }
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 enum Exit {
     Stopped,
     Lost(ConnectionError),
 }
 
-/// The time without a working connection.
+/// An outage: the time without a working connection.
 pub(super) struct Outage {
     since: Instant,
-    /// Attempts after the first failure.
+    /// Number of attempts after the first failure.
     attempts: u32,
-    /// Why there is no connection. `None` before the first attempt.
+    /// The last failure. `None` before the first attempt.
     pub(super) error: Option<ConnectionError>,
 }
 
@@ -110,7 +110,7 @@ impl Outage {
         self.error = Some(error);
     }
 
-    /// Connects once, after a pause unless it is the first attempt of all. `None` if the time of the policy is over.
+    /// Connects once, after a pause unless it is the very first attempt. Returns `None` if the time limit of the policy has passed.
     pub(super) async fn connect(
         &mut self,
         core: &Core,
@@ -141,7 +141,7 @@ impl Outage {
     }
 }
 
-/// How an outage ended.
+/// The end of an outage.
 enum Reconnect {
     Stopped,
     Ended(ConnectionError),
@@ -167,7 +167,7 @@ impl Driver {
         }
     }
 
-    /// Runs until the connection is shut down, or the policy ends it.
+    /// Runs until the connection is shut down or the policy gives up.
     pub(super) async fn run(mut self, first: Socket, mut limit: ConnectLimit) {
         let (mut socket, mut outage) = (first, None);
         let error = loop {
@@ -181,7 +181,7 @@ impl Driver {
             drop(socket);
             self.session.disconnected();
             if self.has_received {
-                // The connection worked: this is a new outage.
+                // The connection worked, so this is a new outage.
                 outage = None;
             }
             let outage = outage.get_or_insert_with(Outage::new);
@@ -193,7 +193,7 @@ impl Driver {
                 Reconnect::Connected(new) => socket = *new,
             }
         };
-        // From here on commands fail.
+        // Commands fail from now on.
         drop(self.inbox);
         tokio::select! {
             () = self.session.finish(error) => {}
@@ -229,12 +229,12 @@ impl Driver {
         self.behind_ms = self.core.shared.server_time.behind_ms().unwrap_or(0);
     }
 
-    /// Polls shutdown, commands and outgoing queues. Ready on shutdown.
+    /// Polls shutdown, commands and outgoing queues. Returns `Ready` on shutdown.
     fn poll_background(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if Pin::new(&mut self.stopped).poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // `stopped` reports that the connection was dropped, so the end of the channel is ignored.
+        // `stopped` reports that the connection was dropped, so the end of the channel can be ignored.
         while let Poll::Ready(Some(command)) = self.inbox.poll_recv(context) {
             self.session.command(command);
         }
@@ -242,7 +242,7 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Waits for a future without a connection. `None` on shutdown.
+    /// Drives a future while there is no connection. Returns `None` on shutdown.
     async fn run_disconnected<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -260,9 +260,9 @@ impl Driver {
         let mut last = Instant::now();
         let mut unsent = false;
         let mut is_blocked = false;
-        // The connection cannot be written to. What it sent before is read first.
+        // Error of a write. Frames that arrived before it are read first.
         let mut broken = None;
-        // The task did not run for a while, and the exchange got another idle timeout because of it.
+        // The task did not run for a while, so the exchange was given a second idle timeout.
         let mut was_late = false;
         let mut timer = pin!(sleep_until(last + idle_timeout));
         poll_fn(|context| {
@@ -273,7 +273,7 @@ impl Driver {
                 let now = Instant::now();
                 if self.session.is_full() != is_blocked {
                     is_blocked = !is_blocked;
-                    // Frames that wait in the socket are not late.
+                    // Frames that were left in the socket are not late.
                     last = now;
                     if is_blocked {
                         timer.as_mut().reset(now + KEEPALIVE_INTERVAL);
@@ -285,7 +285,7 @@ impl Driver {
                     if is_blocked {
                         let pong = Data::Pong(Default::default());
                         if matches!(socket.poll_ready_unpin(context), Poll::Ready(Ok(()))) {
-                            // An error shows at the next flush.
+                            // The next flush reports an error.
                             _ = socket.start_send_unpin(pong);
                             unsent = true;
                         }
@@ -314,7 +314,7 @@ impl Driver {
                     broken = Some(error);
                 }
                 if is_blocked {
-                    // The reader wakes this when it makes room.
+                    // The reader wakes this task when it takes messages.
                     return Poll::Pending;
                 }
                 for _ in 0..MAX_FRAMES_PER_TURN {
@@ -322,7 +322,7 @@ impl Driver {
                         Poll::Ready(Some(Ok(data))) => data,
                         Poll::Ready(Some(Err(error))) => {
                             if matches!(error, SocketError::Capacity(_)) {
-                                refuse_size(socket, context);
+                                close_oversized(socket, context);
                             }
                             return Poll::Ready(Exit::Lost(lost(error)));
                         }
@@ -333,7 +333,7 @@ impl Driver {
                             if let Some(error) = broken.take() {
                                 return Poll::Ready(Exit::Lost(error));
                             }
-                            // Nothing waits in the socket.
+                            // The socket has no more frames.
                             if is_idle {
                                 let idle = ConnectionError::Idle(idle_timeout);
                                 return Poll::Ready(Exit::Lost(idle));
@@ -341,7 +341,7 @@ impl Driver {
                             if timer.is_elapsed() || self.retries_before(timer.deadline()) {
                                 break;
                             }
-                            // Events that just came may wait for their reader.
+                            // Events that were just received may wait for their reader.
                             self.session.poll_flush(context);
                             return Poll::Pending;
                         }
@@ -353,7 +353,7 @@ impl Driver {
                         Data::Binary(bytes) => {
                             self.receive(&String::from_utf8_lossy(&bytes));
                         }
-                        // tungstenite replies at the next write.
+                        // tungstenite replies with the next write.
                         Data::Ping(_) => {
                             unsent = true;
                             self.learn_clock();
@@ -402,7 +402,7 @@ impl Driver {
             .is_some_and(|next| next < deadline)
     }
 
-    /// Writes outgoing commands as far as the socket accepts them.
+    /// Writes outgoing commands for as long as the socket accepts them.
     fn poll_write(
         &mut self,
         socket: &mut Socket,
@@ -440,7 +440,7 @@ fn closed(frame: Option<CloseFrame>) -> ConnectionError {
             code: Some(1005),
             reason: String::new(),
         },
-        // tungstenite puts this in place of a code that no close frame may have, and drops the reason.
+        // tungstenite replaces an invalid close code by this one and drops the reason.
         Some(frame)
             if frame.code == CloseCode::Protocol
                 && frame.reason.as_str() == "Protocol violation" =>
@@ -457,8 +457,8 @@ fn closed(frame: Option<CloseFrame>) -> ConnectionError {
     }
 }
 
-/// Sends a close frame because a message is too large, if the socket accepts it now.
-fn refuse_size(socket: &mut Socket, context: &mut Context<'_>) {
+/// Sends a close frame because a message is too large, if the socket accepts it without waiting.
+fn close_oversized(socket: &mut Socket, context: &mut Context<'_>) {
     let frame = CloseFrame {
         code: CloseCode::Size,
         reason: "message too large".into(),

@@ -1,4 +1,4 @@
-//! The envelope of a frame: everything around the body, without decoding the body.
+//! The envelope of a frame: everything around the body. The body itself is not decoded here.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// The fields of a frame around its body, and where type and body are in its text.
+/// The fields of a frame around its body, and the positions of `type` and body within the frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Envelope {
     pub(super) id: Option<u64>,
@@ -17,7 +17,7 @@ pub(super) struct Envelope {
     pub(super) sending_ts_ms: Option<i64>,
     kind: Kind,
     body: Option<Range<usize>>,
-    /// `true` if the text around the body was recognized as the exchange writes it. If the body is one JSON value, so is the frame.
+    /// `true` if the envelope has the form that the exchange usually sends. If the body is valid JSON, then so is the frame.
     pub(super) is_usual: bool,
 }
 
@@ -27,12 +27,12 @@ enum Kind {
     #[default]
     Missing,
     InText(Range<usize>),
-    /// Written with escapes.
+    /// The type was written with escapes, and is unescaped here.
     Unescaped(Box<str>),
 }
 
 impl Envelope {
-    /// Parses the envelope of a frame. The usual form is recognized without looking at the body, in a fraction of the time.
+    /// Parses the envelope of a frame. The usual form is recognized without scanning the body, in a fraction of the time.
     pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
         match Self::parse_usual(text) {
             Some(envelope) => Ok(envelope),
@@ -40,7 +40,7 @@ impl Envelope {
         }
     }
 
-    /// Reads what there is of the envelope of a text that is not a valid frame.
+    /// Parses as much as possible of the envelope of an invalid frame.
     pub(super) fn parse_lenient(text: &str) -> Self {
         #[derive(Deserialize, Default)]
         struct Outer {
@@ -59,12 +59,12 @@ impl Envelope {
         }
     }
 
-    /// Returns `true` if there is no envelope, as of a text that is not a frame.
+    /// Returns `true` if the input has no envelope, because it is not a frame.
     pub(super) fn is_missing(&self) -> bool {
         self.kind == Kind::Missing
     }
 
-    /// The `type` of the frame.
+    /// Returns the `type` of the frame, or an empty string if it has no envelope.
     pub(super) fn kind<'a>(&'a self, text: &'a str) -> &'a str {
         match &self.kind {
             Kind::Missing => "",
@@ -73,13 +73,13 @@ impl Envelope {
         }
     }
 
-    /// The text under `msg`, or `None` if there is none.
+    /// Returns the JSON under `msg`, or `None` if the frame has no body.
     pub(super) fn body<'a>(&self, text: &'a str) -> Option<&'a str> {
         text.get(self.body.clone()?)
     }
 
-    /// Recognizes `{"type":"…","sid":1,"seq":2,"msg":…,"sending_ts_ms":3}`, where `seq` and `sending_ts_ms` are optional. The body is
-    /// not looked at.
+    /// Recognizes `{"type":"…","sid":1,"seq":2,"msg":…,"sending_ts_ms":3}`, where `seq` and `sending_ts_ms` are optional, without
+    /// looking at the body.
     pub(super) fn parse_usual(text: &str) -> Option<Self> {
         const START: &str = r#"{"type":""#;
         let (kind, rest) = text.strip_prefix(START)?.split_once('"')?;
@@ -110,7 +110,7 @@ impl Envelope {
         })
     }
 
-    /// Parses an envelope written in any way.
+    /// Parses an envelope in any JSON formatting.
     pub(super) fn parse_any(text: &str) -> Result<Self, serde_json::Error> {
         let mut envelope = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -123,7 +123,7 @@ impl Envelope {
     }
 }
 
-/// The integer that a text begins with, and what follows it.
+/// Parses the integer at the start of a string. Returns it with the rest.
 fn number(text: &str) -> Option<(u64, &str)> {
     let mut number = 0_u64;
     let mut digits = 0;
@@ -137,7 +137,7 @@ fn number(text: &str) -> Option<(u64, &str)> {
     (digits > 0 && !leading_zero).then(|| (number, &text[digits..]))
 }
 
-/// The fields of a frame.
+/// The fields of an envelope.
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Field {
@@ -151,7 +151,7 @@ enum Field {
     Other,
 }
 
-/// A string that is borrowed from the text unless it has escapes.
+/// A string that is borrowed from the input unless it has escapes.
 #[derive(Deserialize)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -161,7 +161,7 @@ struct EnvelopeVisitor<'a, 'e> {
 }
 
 impl EnvelopeVisitor<'_, '_> {
-    /// The range of a part of the text.
+    /// Returns the range of a substring within the frame.
     fn range(&self, part: &str) -> Range<usize> {
         let start = part.as_ptr() as usize - self.text.as_ptr() as usize;
         start..start + part.len()
@@ -172,7 +172,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'de, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a message of the exchange")
+        f.write_str("a frame of the exchange")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -217,8 +217,8 @@ mod tests {
         r#"{"type":"ok","sid":3,"seq":7,"msg":{"market_tickers":["K"]},"sending_ts_ms":9223372036854775807}"#,
     ];
 
-    /// The text with one place changed in every way.
-    fn changed(text: &str) -> impl Iterator<Item = String> {
+    /// Returns variants of a frame: at each position, up to four bytes are replaced by each piece.
+    fn variants(text: &str) -> impl Iterator<Item = String> {
         const PIECES: [&str; 22] = [
             "",
             "{",
@@ -253,7 +253,7 @@ mod tests {
         })
     }
 
-    /// The usual envelope of a text whose body is one JSON value, and whose type has no escapes.
+    /// Returns the usual envelope of a frame, if the body is one JSON value and the type has no escapes.
     fn usual(text: &str) -> Option<Envelope> {
         let envelope = Envelope::parse_usual(text)?;
         let body = envelope.body(text).unwrap_or_default();
@@ -264,17 +264,17 @@ mod tests {
     }
 
     #[test]
-    fn usual_envelope_equals_the_general_one() {
+    fn usual_and_general_parsing_agree() {
         let mut recognized = 0;
         for text in FRAMES {
             assert!(usual(text).is_some(), "{text}");
-            for text in changed(text) {
+            for text in variants(text) {
                 if let Some(mut usual) = usual(&text) {
                     recognized += 1;
                     let mut general = Envelope::parse_any(&text).unwrap_or_default();
                     let bodies = [&usual, &general].map(|envelope| envelope.body(&text));
                     let [Some(one), Some(other)] = bodies.map(|body| body.map(str::trim)) else {
-                        panic!("{text}: no body");
+                        panic!("no body in {text}");
                     };
                     assert_eq!(one, other, "{text}");
                     (usual.is_usual, usual.body, general.body) = (false, None, None);

@@ -9,11 +9,11 @@ use crate::{api_error::ApiError, config_error::ConfigError, server_time};
 
 type Source = Arc<dyn StdError + Send + Sync>;
 
-/// A WebSocket connection, or a command on it, failed.
+/// Error of a WebSocket connection, or of a command on it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectionError {
-    /// The client has no credentials, and the handshake must be signed.
+    /// The client has no credentials, but the handshake must be signed.
     NoCredentials,
     /// The client's configuration does not allow WebSocket connections.
     Config(Arc<ConfigError>),
@@ -23,41 +23,41 @@ pub enum ConnectionError {
     Connect(Source),
     /// The exchange rejected the handshake.
     Rejected {
-        /// The rejection.
+        /// The exchange's error response.
         error: Box<ApiError>,
-        /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be the cause.
+        /// Milliseconds by which this machine's clock is behind the exchange's, if that may be the cause. Negative if it is ahead.
         clock_behind_ms: Option<i64>,
     },
     /// The server did not upgrade the connection to WebSocket.
     Handshake(&'static str),
     /// The handshake did not finish in this time.
     HandshakeTimeout(Duration),
-    /// The [`http_client`](crate::ClientBuilder::http_client) followed a redirect, which may have carried the signature to another
-    /// host. Nothing is read from there.
+    /// The [`http_client`](crate::ClientBuilder::http_client) followed a redirect, which may have sent the signature to another host. The
+    /// response is not used.
     Redirected,
     /// The connection broke, or the server violated the protocol.
     Broken(Source),
-    /// A message was longer than this many bytes, see [`max_message_bytes`](super::ConnectionBuilder::max_message_bytes).
+    /// A message was longer than this number of bytes. See [`max_message_bytes`](super::ConnectionBuilder::max_message_bytes).
     MessageTooLarge(usize),
     /// The server closed the connection.
     Closed {
-        /// Code of the close frame; 1005 if there was none. `None` if the code is unknown, because it is one that no close frame may
-        /// have.
+        /// Code of the close frame, or 1005 if there was no code. `None` if the server sent a code that close frames must not use.
         code: Option<u16>,
-        /// Reason in the close frame; empty if there was none.
+        /// Reason in the close frame. Empty if it gave no reason.
         reason: String,
     },
     /// Nothing was received for this long, not even a ping.
     Idle(Duration),
     /// The exchange rejected a command.
     Command(CommandError),
-    /// No reply to a command came in time. Its outcome is unknown.
+    /// No reply to a command arrived in time. The outcome of the command is unknown.
     Timeout(Duration),
-    /// The command is invalid, or the reply does not belong to it.
+    /// The command is invalid, or the reply does not match it.
     Invalid(String),
-    /// The connection broke before the reply to a command came. Its outcome is unknown.
+    /// The connection broke before the reply to a command arrived, or was down when the command was sent. The outcome of a
+    /// sent command is unknown.
     Disconnected,
-    /// The connection has ended for good.
+    /// The connection has ended permanently.
     Ended,
 }
 
@@ -78,7 +78,7 @@ impl ConnectionError {
         Self::Broken(Arc::new(error))
     }
 
-    /// A reply of a type that does not belong to the command.
+    /// Creates the error for a reply of a type that does not match the command.
     pub(super) fn unexpected_reply(kind: &str) -> Self {
         Self::Invalid(format!(
             "the exchange replied with `{kind}`, which is not a reply to this command"
@@ -98,11 +98,11 @@ impl ConnectionError {
         }
     }
 
-    /// Returns `true` if another attempt fails the same way until the program or its key is changed: the client has no credentials, its
-    /// configuration does not allow WebSocket connections, or the exchange does not accept the key.
+    /// Returns `true` if further attempts would fail the same way until the program or its key is changed: the client has no credentials,
+    /// its configuration does not allow WebSocket connections, or the exchange does not accept the key.
     ///
-    /// [`connect`](super::ConnectionBuilder::connect) never retries these errors. A connection that was established once retries them
-    /// like all others.
+    /// [`connect`](super::ConnectionBuilder::connect) never retries these errors. A connection that has been established once retries
+    /// them like all others.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -120,7 +120,7 @@ impl ConnectionError {
         }
     }
 
-    /// Pause that the server asked for.
+    /// Returns the pause that the server requested.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Rejected { error, .. } => error.retry_after(),
@@ -132,7 +132,7 @@ impl ConnectionError {
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCredentials => f.write_str("the handshake must be signed, and the client has no credentials; set them with `Client::builder().credentials(..)`"),
+            Self::NoCredentials => f.write_str("the handshake must be signed, but the client has no credentials; set them with `Client::builder().credentials(..)`"),
             Self::Config(_) => f.write_str("the client's configuration does not allow WebSocket connections"),
             Self::Signing(_) => f.write_str("the handshake could not be signed"),
             Self::Connect(_) => f.write_str("no connection could be established"),
@@ -184,7 +184,7 @@ impl fmt::Display for ConnectionError {
             Self::Disconnected => f.write_str(
                 "the connection broke before the reply to the command; its outcome is unknown",
             ),
-            Self::Ended => f.write_str("the connection has ended: open another one"),
+            Self::Ended => f.write_str("the connection has ended; open another one"),
         }
     }
 }
@@ -202,20 +202,20 @@ impl StdError for ConnectionError {
     }
 }
 
-/// A command that the exchange rejected, or a subscription that it ended.
+/// Error with which the exchange rejected a command or ended a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandError {
     /// The exchange's error code.
     pub code: i64,
-    /// The exchange's message.
+    /// The exchange's message. Empty if it sent none.
     pub message: String,
-    /// Markets that the error names; empty if it names none.
+    /// Markets that the error names. Empty if it names no market.
     pub market_tickers: Vec<String>,
 }
 
 impl CommandError {
-    /// An error with this code, without a message or markets.
+    /// Creates an error with this code, without a message or markets.
     #[must_use]
     pub fn new(code: i64) -> Self {
         Self {
@@ -225,7 +225,7 @@ impl CommandError {
         }
     }
 
-    /// The error of a message, which may name one market apart from the others.
+    /// Creates the error of a reply, which may name one market separately from the list.
     #[doc(hidden)]
     #[must_use]
     pub fn from_reply(
@@ -243,7 +243,7 @@ impl CommandError {
         }
     }
 
-    /// Meaning of the code by the AsyncAPI spec, or `None` if it is not listed there.
+    /// Returns the meaning of the code according to the AsyncAPI spec, or `None` if it is not listed there.
     #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self.code {
@@ -251,32 +251,32 @@ impl CommandError {
             2 => "the command has no parameters",
             3 => "no channel was named",
             4 => "no subscription was named",
-            5 => "there is no such command",
-            7 => "there is no such subscription",
-            8 => "there is no such channel",
+            5 => "the command does not exist",
+            7 => "the subscription does not exist",
+            8 => "the channel does not exist",
             9 => "the channel is for signed connections only",
-            10 => "the channel failed: subscribe again",
-            11 => "a parameter cannot be read",
+            10 => "the channel failed; subscribe again",
+            11 => "a parameter is invalid",
             12 => "exactly one subscription must be named",
-            13 => "there is no such action",
+            13 => "the action does not exist",
             14 => "a market must be named",
             15 => "no action was named",
-            18 => "the exchange ran out of time: try again",
+            18 => "the exchange timed out; try again",
             19 => "`shard_factor` must be above 0",
             20 => "`shard_key` needs a `shard_factor`",
             21 => "`shard_key` must be from 0 to below `shard_factor`",
             22 => "`shard_factor` must be 100 at most",
             23 => "`match_ids` must be named",
             24 => "indices must be named",
-            25 => "the messages were not read fast enough: subscribe again",
-            26 => "the subscription would have too many markets: use another connection",
-            27 => "commands came too fast: slow down",
+            25 => "the messages were not read fast enough; subscribe again",
+            26 => "the subscription would have too many markets; use another connection",
+            27 => "commands were sent too fast; slow down",
             28 => "underlyings must be named",
             _ => return None,
         })
     }
 
-    /// Returns `true` if the error ends its subscription: a failed channel (10), or a reader that lags too far (25).
+    /// Returns `true` if the error ends its subscription: the channel failed (10), or messages were not read fast enough (25).
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         [10, 25].contains(&self.code)
@@ -288,7 +288,7 @@ impl CommandError {
         self.code == 25
     }
 
-    /// Returns `true` if the same command may succeed a little later.
+    /// Returns `true` if the same command may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.is_terminal() || [1, 18, 27].contains(&self.code)
@@ -327,7 +327,7 @@ mod tests {
     use crate::body;
 
     #[test]
-    fn no_text_repeats_its_source() {
+    fn no_message_repeats_its_source() {
         let body = body::Body {
             bytes: r#"{"error":{"code":"authentication_error"}}"#.into(),
             is_whole: true,
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_that_is_not_accepted_is_a_permanent_rejection() {
+    fn only_a_rejected_key_is_permanent() {
         let rejected = |status: StatusCode, body: &'static str| {
             let body = body::Body {
                 bytes: body.into(),

@@ -1,4 +1,4 @@
-//! What a connection reports: messages and events of the connection, before and after decoding.
+//! Items of a connection: messages and connection events, before and after decoding.
 
 use std::{fmt, sync::Arc};
 
@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::{envelope::Envelope, error::ConnectionError, frame::Frame, message::Message};
 
-/// Something that a [`Connection`](super::Connection) reports.
+/// An item reported by a [`Connection`](super::Connection).
 #[derive(Clone, Debug)]
 #[allow(
     clippy::large_enum_variant,
@@ -14,62 +14,61 @@ use super::{envelope::Envelope, error::ConnectionError, frame::Frame, message::M
 )]
 #[non_exhaustive]
 pub enum Event<T> {
-    /// A message of the exchange: [`Received`].
+    /// A message from the exchange, as [`Received`].
     Message(T),
     /// The connection is established. Subscriptions follow.
     Connected,
-    /// The connection was lost, or could not be established again. Another attempt follows.
+    /// The connection was lost or could not be re-established. Another attempt follows.
     Disconnected {
-        /// Why.
+        /// Cause of the failure.
         reason: Arc<ConnectionError>,
     },
     /// A subscription was made again, on a new connection or after an error that ended it. Messages sent in between are lost.
     Resubscribed {
-        /// The subscription.
+        /// Id of the subscription.
         subscription: SubscriptionId,
-        /// The exchange's number for it on this connection.
+        /// The exchange's number for the subscription on this connection.
         sid: u64,
-        /// The requested markets, indices or underlyings. After an overflow they are the first chunk of the selection; the others
-        /// are added once the snapshots of that chunk have arrived.
+        /// The requested markets, indices or underlyings. After an overflow these are only the first chunk of the selection; the others are
+        /// added once the snapshots of that chunk have arrived.
         targets: Arc<[String]>,
     },
-    /// A subscription ended: the program ended it, or the exchange rejected it when it was to be made again.
+    /// A subscription ended because the program ended it, or because the exchange rejected it when it was made again.
     Unsubscribed {
-        /// The subscription.
+        /// Id of the subscription.
         subscription: SubscriptionId,
         /// The exchange's error, or `None` if the program ended the subscription.
         error: Option<Arc<ConnectionError>>,
     },
-    /// The exchange rejected markets, indices or underlyings when a subscription was made again in chunks. They are no longer part of
-    /// it; the others are.
+    /// The exchange rejected markets, indices or underlyings when a subscription was made again in chunks. They are no longer part of the
+    /// subscription; the others are.
     TargetsRejected {
-        /// The subscription.
+        /// Id of the subscription.
         subscription: SubscriptionId,
-        /// What was rejected.
+        /// Rejected markets, indices or underlyings.
         targets: Arc<[String]>,
-        /// The exchange's error.
+        /// Error with which the exchange rejected them.
         error: Arc<ConnectionError>,
     },
-    /// A subscription of this connection ended while its channel stays open for another one that is read elsewhere: no more of its
-    /// messages come here.
+    /// A subscription of this connection ended while another reader's subscription keeps its channel open. No further messages of it are
+    /// delivered to this reader.
     Detached {
-        /// The subscription.
+        /// Id of the subscription.
         subscription: SubscriptionId,
         /// The exchange's number for the channel.
         sid: u64,
     },
-    /// Messages of a subscription are missing before the one numbered `got`. Counting continues there; `got` is below `expected` if
+    /// Messages of a subscription are missing before the one numbered `got`. Counting continues from there; `got` is below `expected` if
     /// the exchange restarted its count. See [`sequence`](super::sequence) for the rules.
     Gap {
-        /// The subscription, or `None` if it is not one of this connection's.
+        /// Id of the subscription, or `None` if it does not belong to this connection.
         subscription: Option<SubscriptionId>,
-        /// The sequence number that should have come.
+        /// The sequence number that was expected.
         expected: u64,
-        /// The sequence number that came.
+        /// The sequence number that was received.
         got: u64,
     },
-    /// Messages were dropped because they were not read in time: see
-    /// [`Backpressure::DropOldest`](super::Backpressure::DropOldest).
+    /// Messages were dropped because they were not read in time. See [`Backpressure::DropOldest`](super::Backpressure::DropOldest).
     Lagged {
         /// Number of dropped messages.
         count: u64,
@@ -80,17 +79,18 @@ pub enum Event<T> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Received<M> {
-    /// The subscription it belongs to, the same over all connections. `None` if it belongs to none.
+    /// Id of the message's subscription, which stays the same across reconnects. `None` if the message belongs to no subscription.
     pub subscription: Option<SubscriptionId>,
     /// The message and its envelope.
     pub frame: Frame<M>,
-    /// Time of arrival in Unix milliseconds of the exchange's clock, as far as that is known. `None` if this machine has no clock.
+    /// Time of arrival in Unix milliseconds, by this machine's clock corrected to the exchange's as far as the difference has been
+    /// measured. `None` if this machine has no clock.
     pub received_ts_ms: Option<i64>,
-    /// The text of the frame, if the connection [keeps it](super::ConnectionBuilder::keep_raw).
+    /// JSON of the frame, if the connection [keeps it](super::ConnectionBuilder::keep_raw).
     pub raw: Option<RawFrame>,
 }
 
-/// The text of a frame as received, to record or replay it.
+/// JSON of a frame as received, to record or replay it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawFrame {
     text: Arc<str>,
@@ -98,13 +98,13 @@ pub struct RawFrame {
 }
 
 impl RawFrame {
-    /// The text. Clones of it, and of the events of other readers of the same frame, share it.
+    /// Returns the JSON. It is shared with clones, and with the events that other readers receive for the same frame.
     #[must_use]
     pub fn text(&self) -> &Arc<str> {
         &self.text
     }
 
-    /// Time of arrival in Unix microseconds of this machine's clock, without a correction.
+    /// Returns the time of arrival in Unix microseconds by this machine's clock, without correction.
     #[must_use]
     pub fn received_ts_us(&self) -> i64 {
         self.received_ts_us
@@ -112,15 +112,15 @@ impl RawFrame {
 }
 
 impl<M: Message> Received<M> {
-    /// Time from the exchange sending the message to its arrival, by the exchange's clock. `None` if the message has no sending
-    /// time. The exchange's clock is known to about half a second, so a small negative age means nothing.
+    /// Returns the time from the sending of the message to its arrival, by the exchange's clock. `None` if the message has no sending time.
+    /// The exchange's clock is measured to within about half a second, so a slightly negative age is normal.
     #[must_use]
     pub fn age(&self) -> Option<TimeDelta> {
         let sent = self.frame.sending_ts_ms?;
         TimeDelta::try_milliseconds(self.received_ts_ms?.checked_sub(sent)?)
     }
 
-    /// Time from the reported event to the arrival of the message, by its `ts_ms`. `None` if it has none.
+    /// Returns the time from the reported event, by its `ts_ms`, to the arrival of the message. `None` if the message has no `ts_ms`.
     #[must_use]
     pub fn event_age(&self) -> Option<TimeDelta> {
         let happened = self.frame.message.ts_ms()?;
@@ -128,7 +128,7 @@ impl<M: Message> Received<M> {
     }
 }
 
-/// A subscription of a connection. It stays the same when the exchange's own number, the `sid`, changes with the connection.
+/// Id of a subscription. It stays the same across reconnects, unlike the exchange's own number, the `sid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionId(pub(super) u64);
 
@@ -141,7 +141,7 @@ impl fmt::Display for SubscriptionId {
 /// An item of a queue: an event, or the error that ended the connection.
 pub(super) type RawItem = Result<RawEvent, ConnectionError>;
 
-/// An event whose message is not decoded yet.
+/// An event with a message that is not decoded yet.
 pub(super) type RawEvent = Event<RawMessage>;
 
 /// A message as received, not decoded yet.
@@ -149,7 +149,7 @@ pub(super) type RawEvent = Event<RawMessage>;
 pub(super) struct RawMessage {
     pub(super) subscription: Option<SubscriptionId>,
     pub(super) envelope: Envelope,
-    /// A copy: what tungstenite returns keeps its whole read buffer alive.
+    /// A copy, because the string that tungstenite returns keeps its whole read buffer alive.
     pub(super) text: Arc<str>,
     pub(super) arrival: Arrival,
 }
@@ -159,7 +159,7 @@ pub(super) struct RawMessage {
 pub(super) struct Arrival {
     /// Unix milliseconds of the exchange's clock.
     pub(super) exchange_ms: Option<i64>,
-    /// Unix microseconds of this machine's clock. Set if the text is to be kept.
+    /// Unix microseconds of this machine's clock. Set if the frame's JSON is kept.
     pub(super) local_us: Option<i64>,
 }
 
@@ -219,7 +219,7 @@ impl<M: Message> Event<Received<M>> {
         }
     }
 
-    /// Decodes an event where it is read.
+    /// Decodes an event on the reader's side.
     pub(super) fn decode(raw: RawEvent) -> Self {
         raw.map(|message| Received {
             subscription: message.subscription,

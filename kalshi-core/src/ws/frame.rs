@@ -1,4 +1,4 @@
-//! One frame, decoded: its envelope and the message in it.
+//! Decoded frames: the envelope and the message.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ use crate::{compact::Compact, excerpt, json_path};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Frame<M> {
-    /// The command that it replies to, or `None` if it is not a reply.
+    /// Id of the command to which the frame replies, or `None` if it is not a reply.
     pub id: Option<u64>,
-    /// The subscription that it belongs to, or `None` if it belongs to none.
+    /// The exchange's number for the frame's subscription, or `None` if it belongs to no subscription.
     pub sid: Option<u64>,
-    /// Sequence number in the subscription, from 1. `None` if the channel is not numbered.
+    /// Sequence number within the subscription, from 1. `None` if the channel is not numbered.
     pub seq: Option<u64>,
-    /// Time at which the exchange sent it, in Unix milliseconds. `None` in frames from before September 2026.
+    /// Time at which the exchange sent the frame, in Unix milliseconds. `None` in frames from before September 2026.
     pub sending_ts_ms: Option<i64>,
-    /// The message.
+    /// The decoded message.
     pub message: M,
     fingerprint: Fingerprint,
 }
 
-/// Frames are equal if they say the same. How they were written does not matter.
+/// Frames are equal if their contents are equal, regardless of their JSON formatting.
 impl<M: PartialEq> PartialEq for Frame<M> {
     fn eq(&self, other: &Self) -> bool {
         let envelope = |frame: &Self| (frame.id, frame.sid, frame.seq, frame.sending_ts_ms);
@@ -38,14 +38,15 @@ impl<M: PartialEq> PartialEq for Frame<M> {
 }
 
 impl<M> Frame<M> {
-    /// Identifies the text of a numbered frame, to recognize one that was sent twice.
+    /// Returns the fingerprint of a numbered frame, to recognize one that was sent twice. All frames without a number
+    /// have the same fingerprint.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 }
 
-/// A fault in a part of a frame.
+/// A decoding error in a part of a frame.
 struct Fault<'a> {
     /// JSON path of the part.
     path: &'static str,
@@ -54,7 +55,7 @@ struct Fault<'a> {
 }
 
 impl<M: Message> Frame<M> {
-    /// Parses the text of a frame. This does not fail: a frame that cannot be decoded has a message that says so.
+    /// Parses a frame. This never fails: a frame that cannot be decoded contains a [malformed](MalformedMessage) message.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match Envelope::parse(text) {
@@ -63,7 +64,7 @@ impl<M: Message> Frame<M> {
         }
     }
 
-    /// Decodes the message of a frame whose envelope was parsed before.
+    /// Decodes the message of a frame whose envelope is already parsed.
     pub(super) fn decode(text: &str, envelope: &Envelope) -> Self {
         let mut frame = Self {
             id: envelope.id,
@@ -71,7 +72,7 @@ impl<M: Message> Frame<M> {
             seq: envelope.seq,
             sending_ts_ms: envelope.sending_ts_ms,
             fingerprint: fingerprint(text, envelope),
-            // Decoding replaces it in place: a message is large, and moving it costs as much as reading its numbers.
+            // Decoded in place, because a message is large, and moving it costs as much as parsing its numbers.
             message: M::unknown(UnknownMessage {
                 kind: String::new(),
                 raw: String::new(),
@@ -84,7 +85,7 @@ impl<M: Message> Frame<M> {
             if frame.decode_body(text, envelope).is_ok_and(|known| known) {
                 return frame;
             }
-            // Unknown, malformed, or not quite the usual envelope: read it all.
+            // The message is unknown or malformed, or the envelope is not the usual one, so parse all of it.
             return match Envelope::parse_any(text) {
                 Ok(envelope) => Self::decode(text, &envelope),
                 Err(error) => Self::malformed(text, &whole(text, error)),
@@ -106,7 +107,7 @@ impl<M: Message> Frame<M> {
         frame
     }
 
-    /// Decodes the body. Returns `false` if there is none, or if the spec has no message of that type.
+    /// Decodes the body. Returns `false` if the frame has no body, or if its type is not in the spec.
     fn decode_body<'a>(&mut self, text: &'a str, envelope: &Envelope) -> Result<bool, Fault<'a>> {
         let Some(body) = envelope.body(text) else {
             return Ok(false);
@@ -128,7 +129,7 @@ impl<M: Message> Frame<M> {
             })
     }
 
-    /// A frame of which at most the envelope can be read.
+    /// Creates a frame of which at most the envelope could be parsed.
     fn malformed(text: &str, fault: &Fault<'_>) -> Self {
         #[derive(Deserialize, Default)]
         struct Outer {
@@ -138,10 +139,10 @@ impl<M: Message> Frame<M> {
         let Fault { path, part, error } = fault;
         let envelope = Envelope::parse_lenient(text);
         let Outer { kind } = serde_json::from_str(text).unwrap_or_default();
-        // serde_json quotes what it found, which may be the whole frame.
+        // serde_json's message quotes the input, which may be the whole frame.
         let reason = excerpt::short(&error.to_string(), excerpt::EXCERPT);
         let inner = json_path::of(part.as_bytes(), error);
-        // A text that ends where a field name belongs has no name.
+        // If the JSON ends where a field name is expected, the path ends with a dot.
         let path = inner.trim_end_matches('.').replacen('$', path, 1);
         Self {
             id: envelope.id,
@@ -159,7 +160,7 @@ impl<M: Message> Frame<M> {
     }
 }
 
-/// Only numbered frames are compared with each other.
+/// Computes the fingerprint of a numbered frame. Only those are compared.
 fn fingerprint(text: &str, envelope: &Envelope) -> Fingerprint {
     let seq = envelope.seq;
     seq.map(|_| Fingerprint::of(text)).unwrap_or_default()
@@ -173,8 +174,8 @@ fn whole(text: &str, error: serde_json::Error) -> Fault<'_> {
     }
 }
 
-/// Returns `true` if a body is an object in which the fields of `values` have their values and those of `names` exist. Generated code
-/// tells messages of one type apart by this.
+/// Returns `true` if a body is an object in which the fields of `values` have those values and the fields of `names` exist. Generated code
+/// uses this to distinguish messages of the same type.
 #[must_use]
 pub fn discriminates(body: &str, values: &[(&str, &str)], names: &[&str]) -> bool {
     let Ok(fields) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(body) else {

@@ -1,4 +1,4 @@
-//! The signed handshake that upgrades a request to a WebSocket.
+//! The signed handshake that upgrades an HTTP request to a WebSocket.
 
 use std::time::Duration;
 
@@ -26,16 +26,16 @@ use crate::{
     server_time::{ClockCorrection, ServerTime},
 };
 
-/// An open socket.
+/// An open WebSocket over an upgraded HTTP connection.
 pub(super) type Socket = WebSocketStream<Upgraded>;
 
-/// Timeout for the body of a rejection.
+/// Timeout for reading the body of a rejection.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A handshake that failed, and the time by which it may be signed again.
+/// A failed handshake, with the clock offset for another attempt.
 struct Failure {
     error: ConnectionError,
-    /// How far this machine's clock is behind the exchange's if that may be the cause, in milliseconds.
+    /// Milliseconds by which this machine's clock is behind the exchange's, if that may be the cause.
     behind_ms: Option<i64>,
 }
 
@@ -48,9 +48,9 @@ impl From<ConnectionError> for Failure {
     }
 }
 
-/// Opens a socket through the client's own HTTP stack, so that TLS, proxies and certificates are the same for both.
+/// Opens a socket through the client's own HTTP stack, so that the same TLS, proxy and certificate settings apply to REST and WebSocket.
 ///
-/// A handshake that is rejected for its timestamp is signed once more, by the exchange's time, if the limit allows another one now.
+/// A handshake rejected for its timestamp is signed again with the exchange's time, if the rate limit allows an immediate second attempt.
 pub(super) async fn connect(
     core: &Core,
     options: &Options,
@@ -90,7 +90,7 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
     let http = shared
         .upgrading_client()
         .map_err(|error| ConnectionError::Config(error.into()))?;
-    // `ws` is spoken over `http`, `wss` over `https`.
+    // `ws` uses `http`, and `wss` uses `https`.
     let url = shared.socket.url.as_deref();
     let url = url.ok_or_else(|| ConnectionError::Invalid("the API has no WebSocket".to_owned()))?;
     let url = url.replacen("ws", "http", 1);
@@ -98,9 +98,9 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
     let mut request = http.get(&url).build().map_err(ConnectionError::connect)?;
     let url = request.url().clone();
     let sent = shared.clock.now_ms().map_err(ConnectionError::clock)?;
-    let stamp = sent.saturating_add_signed(offset_ms);
+    let timestamp = sent.saturating_add_signed(offset_ms);
     let signed = credentials
-        .headers(stamp, "GET", request.url().path())
+        .headers(timestamp, "GET", request.url().path())
         .await
         .map_err(ConnectionError::signing)?;
     let headers = request.headers_mut();
@@ -131,11 +131,11 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let error = ApiError::read(status, &headers, &body, shared.exchange_time());
         let learned = match status {
-            StatusCode::UNAUTHORIZED => shared.server_time.behind_that_matters(),
+            StatusCode::UNAUTHORIZED => shared.server_time.skew_to_correct(),
             _ => None,
         };
         let behind_ms = match error.is_expired_timestamp() {
-            // The date of the rejection itself: if it is wrong, all that comes of it is another 401.
+            // This uses the date of the rejection itself. If that is wrong, the only consequence is another 401.
             true => received
                 .and_then(|received| ServerTime::date_offset(&headers, sent, received))
                 .or(learned),
@@ -160,7 +160,7 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
 
 /// Checks that a response accepts the handshake with this key (RFC 6455, section 4.1).
 fn check(headers: &HeaderMap, key: &str) -> Result<(), ConnectionError> {
-    let says = |name, token: &str| {
+    let has_token = |name, token: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.is_some_and(|value| {
             value
@@ -168,7 +168,7 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), ConnectionError> {
                 .any(|part| part.trim().eq_ignore_ascii_case(token))
         })
     };
-    if !says(UPGRADE, "websocket") || !says(CONNECTION, "upgrade") {
+    if !has_token(UPGRADE, "websocket") || !has_token(CONNECTION, "upgrade") {
         return Err(ConnectionError::Handshake(
             "it switched to another protocol",
         ));
@@ -178,6 +178,8 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), ConnectionError> {
         .is_some_and(|accept| accept.as_bytes() == derive_accept_key(key.as_bytes()).as_bytes())
     {
         true => Ok(()),
-        false => Err(ConnectionError::Handshake("it accepted another key")),
+        false => Err(ConnectionError::Handshake(
+            "its `Sec-WebSocket-Accept` does not match the key",
+        )),
     }
 }

@@ -1,4 +1,4 @@
-//! What every typed message of an API can do, and messages that have no type of their own.
+//! Trait of an API's typed messages, and messages without a type of their own.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub trait Message: Clone + fmt::Debug + Send + Sized + 'static {
     /// Time of the reported event in Unix milliseconds, or `None` if the message has none.
     fn ts_ms(&self) -> Option<i64>;
 
-    /// Decodes the body of a message of type `kind` into `place`. Returns `false` for a type that the spec does not have.
+    /// Decodes the body of a message of type `kind` into `place`. Returns `false` if the type is not in the spec.
     ///
     /// # Errors
     ///
@@ -23,17 +23,17 @@ pub trait Message: Clone + fmt::Debug + Send + Sized + 'static {
         place: &mut Self,
     ) -> Result<bool, D::Error>;
 
-    /// The message of type `kind` if it has no body, or `None` if the spec has no such message.
+    /// Returns the message of type `kind` without a body, or `None` if the spec has no such message.
     fn without_body(kind: &str) -> Option<Self>;
 
-    /// A message of a type that the spec does not have.
+    /// Creates a message of a type that is not in the spec.
     fn unknown(message: UnknownMessage) -> Self;
 
-    /// A frame that could not be decoded.
+    /// Creates a message for a frame that could not be decoded.
     fn malformed(message: MalformedMessage) -> Self;
 }
 
-/// A message of a type that the spec does not have.
+/// A message of a type that is not in the spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownMessage {
@@ -49,9 +49,9 @@ pub struct UnknownMessage {
 pub struct MalformedMessage {
     /// `type` of the message on the wire, or `None` if that could not be read.
     pub kind: Option<String>,
-    /// JSON path of the fault.
+    /// JSON path of the invalid value.
     pub path: String,
-    /// What is wrong.
+    /// Description of the error.
     pub reason: String,
     /// The frame as received.
     pub raw: String,

@@ -19,27 +19,27 @@ use super::{
     event::{RawEvent, RawItem},
 };
 
-/// What happens when messages come faster than they are read. In either case pings are answered and commands are sent.
+/// Behaviour when messages arrive faster than they are read. In either case, pings are answered and commands are sent.
 ///
-/// Messages are also limited by their bytes, see [`max_queued_bytes`](super::ConnectionBuilder::max_queued_bytes).
+/// Queued messages are also limited by their total size. See [`max_queued_bytes`](super::ConnectionBuilder::max_queued_bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backpressure {
-    /// No message is dropped: once `capacity` messages wait, the connection is not read until there is room again. It is kept alive in
-    /// the meantime, but all its subscriptions wait, and the exchange may end one that lags too far (error 25).
+    /// No message is dropped. Once `capacity` messages are queued, the connection is not read until some have been taken. It is kept alive
+    /// in the meantime, but all its subscriptions wait, and the exchange may end one that lags too far (error 25).
     Block {
-        /// Messages that may wait.
+        /// Maximum number of queued messages.
         capacity: usize,
     },
-    /// The oldest messages are dropped: once `capacity` messages wait, each new one replaces the oldest, and
-    /// [`Event::Lagged`](super::Event::Lagged) reports how many were dropped.
+    /// The oldest messages are dropped. Once `capacity` messages are queued, each new one replaces the oldest, and
+    /// [`Event::Lagged`](super::Event::Lagged) reports the number of dropped messages.
     DropOldest {
-        /// Messages that may wait.
+        /// Maximum number of queued messages.
         capacity: usize,
     },
 }
 
-/// Blocks once 65,536 messages wait.
+/// Blocks once 65,536 messages are queued.
 impl Default for Backpressure {
     fn default() -> Self {
         Self::Block { capacity: 65_536 }
@@ -53,15 +53,15 @@ pub(super) struct Receiver {
     bytes_taken: usize,
 }
 
-/// Bytes of the messages in the channel.
+/// Total size of the messages in the channel, and the task that waits for it to fall.
 #[derive(Default)]
 struct Ready {
     bytes: AtomicUsize,
-    /// The connection's task while it waits for the reader to take bytes.
+    /// The connection's task, while it waits for the reader to take messages.
     waker: AtomicWaker,
 }
 
-/// The bytes that an item counts for.
+/// Returns the size of an item in bytes. Only messages count.
 pub(super) fn bytes_of(item: &RawItem) -> usize {
     item.as_ref().map_or(0, size)
 }
@@ -91,7 +91,7 @@ impl Receiver {
         item
     }
 
-    /// Bytes of all messages that were read. Wraps around.
+    /// Returns the total size of all messages read so far. Wraps around.
     pub(super) fn bytes_taken(&self) -> usize {
         self.bytes_taken
     }
@@ -104,22 +104,22 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // A connection that waits for this reader goes on.
+        // Wake a connection that waits for this reader.
         self.close();
     }
 }
 
-/// Capacity of the first of two stages, a channel without a lock. What does not fit waits in the second.
+/// Maximum capacity of the channel, the first of two stages. Events that do not fit wait in the second.
 const MAX_READY: usize = 1_024;
 
-/// Events of the connection that may wait before those of failed attempts are merged.
+/// Number of waiting events above which those of failed attempts are merged.
 const MAX_STATUS_EVENTS: usize = 64;
 
 /// The connection's end of a queue.
 pub(super) struct EventQueue {
     ready: Arc<Ready>,
     sender: mpsc::Sender<RawItem>,
-    /// A slot in the channel that is being waited for.
+    /// Reservation of a slot in the channel, while it is pending.
     slot: Option<Slot>,
     waiting: VecDeque<RawEvent>,
     waiting_bytes: usize,
@@ -160,7 +160,7 @@ impl EventQueue {
         (queue, receiver)
     }
 
-    /// Returns `true` if the reader has gone.
+    /// Returns `true` if the reader is gone.
     pub(super) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
@@ -172,7 +172,7 @@ impl EventQueue {
             && !self.is_closed()
     }
 
-    /// Bytes of the messages that wait for the reader.
+    /// Returns the total size of the messages that wait for the reader.
     fn bytes(&self) -> usize {
         let ready = self.ready.bytes.load(SeqCst);
         ready.saturating_add(self.waiting_bytes)
@@ -190,7 +190,7 @@ impl EventQueue {
         let event = match is_next && self.has_room_for(bytes) {
             false => event,
             true => {
-                // Counted first: the reader may take it immediately.
+                // Count before sending, because the reader may take the message immediately.
                 self.ready.bytes.fetch_add(bytes, SeqCst);
                 match self.sender.try_send(Ok(event)) {
                     Ok(()) => return,
@@ -214,7 +214,7 @@ impl EventQueue {
         while self.drops
             && (self.waiting.len() >= self.max_waiting || self.bytes() > self.max_bytes)
         {
-            // Events of the connection stay: they are few, and order books depend on them.
+            // Connection events are kept: they are few, and order books depend on them.
             let is_message = |event: &RawEvent| matches!(event, RawEvent::Message(_));
             let oldest = self.waiting.iter().position(is_message);
             let Some(oldest) = oldest.and_then(|oldest| self.waiting.remove(oldest)) else {
@@ -226,8 +226,8 @@ impl EventQueue {
         self.waiting.push_back(event);
     }
 
-    /// Drops the last events of attempts that failed, if many wait: a long outage must not fill the memory of a program that reads
-    /// nothing in the meantime.
+    /// Drops the latest events of failed attempts if many are waiting, so that a long outage does not fill the memory of a program that
+    /// reads nothing in the meantime.
     fn merge_failures(&mut self) {
         let is_failure = |event: &RawEvent| {
             matches!(
@@ -244,7 +244,7 @@ impl EventQueue {
             .rev()
             .take_while(|event| is_failure(event));
         let mut merged = self.waiting.len() - last.count();
-        // The first one says when it began.
+        // Keep the first one, which marks the start of the outage.
         let is_disconnected = |event: &RawEvent| matches!(event, RawEvent::Disconnected { .. });
         match self.waiting.iter().skip(merged).position(is_disconnected) {
             Some(first) => merged += first + 1,
@@ -253,7 +253,7 @@ impl EventQueue {
         self.waiting.truncate(merged.max(MAX_STATUS_EVENTS - 1));
     }
 
-    /// Moves waiting events into the channel. Ready once none waits.
+    /// Moves waiting events into the channel. Returns `Ready` once no event is waiting.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while let Some(next) = self.waiting.front() {
             let bytes = match self.dropped {
@@ -262,7 +262,7 @@ impl EventQueue {
             };
             if !self.has_room_for(bytes) && !self.is_closed() {
                 self.ready.waker.register(context.waker());
-                // The reader may have taken some before that.
+                // The reader may have taken messages before the waker was registered.
                 if !self.has_room_for(bytes) {
                     return Poll::Pending;
                 }
@@ -292,7 +292,7 @@ impl EventQueue {
             }
         }
         if !self.drops && self.bytes() >= self.max_bytes {
-            // The connection waits for the reader, although nothing waits here.
+            // The connection waits for the reader although no event is waiting here.
             self.ready.waker.register(context.waker());
         }
         Poll::Ready(())
@@ -326,7 +326,7 @@ mod tests {
         })
     }
 
-    /// Everything that can be read, as numbers; the count of dropped messages is negative.
+    /// Reads all available items as sequence numbers. A count of dropped messages is negative.
     async fn read(queue: &mut EventQueue, receiver: &mut Receiver) -> Vec<i64> {
         let mut read = Vec::new();
         loop {
@@ -355,7 +355,7 @@ mod tests {
             EventQueue::new(Backpressure::DropOldest { capacity: 4 }, usize::MAX);
         (1..=10).for_each(|number| queue.push(message(number)));
         assert!(!queue.is_full());
-        // Two were in the channel already, two may wait.
+        // Two were already in the channel, and two may wait.
         assert_eq!(read(&mut queue, &mut receiver).await, [1, 2, -6, 9, 10]);
         queue.push(message(11));
         assert_eq!(read(&mut queue, &mut receiver).await, [11]);
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_that_wait_are_bounded_when_oldest_are_dropped() {
+    async fn drop_oldest_bounds_queued_bytes() {
         let all = Backpressure::DropOldest { capacity: 65_536 };
         let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
         for number in 1..=50 {
@@ -393,18 +393,18 @@ mod tests {
             assert!(queue.bytes() <= 1_000, "{}", queue.bytes());
         }
         assert!(!queue.is_full());
-        // Half of the bytes are in the channel already.
+        // Half of the bytes were already in the channel.
         let read = read(&mut queue, &mut receiver).await;
         assert_eq!(read, [1, 2, 3, 4, 5, -40, 46, 47, 48, 49, 50]);
         assert_eq!(queue.bytes(), 0);
-        // A message larger than all of it is kept alone.
+        // A message larger than the limit is kept alone.
         queue.push(large(51, 5_000));
         queue.push(large(52, 5_000));
         assert!(queue.bytes() <= 10_000);
     }
 
     #[tokio::test]
-    async fn bytes_that_wait_block_the_connection_until_they_are_read() {
+    async fn queued_bytes_block_the_connection_until_they_are_read() {
         let all = Backpressure::Block { capacity: 65_536 };
         let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
         for number in 1..=9 {
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reader_that_leaves_wakes_a_connection_that_waits_for_bytes() {
+    async fn dropped_reader_wakes_a_connection_blocked_on_bytes() {
         let all = Backpressure::Block { capacity: 65_536 };
         let (mut queue, receiver) = EventQueue::new(all, 10);
         queue.push(large(1, 100));

@@ -1,40 +1,40 @@
-//! Sequence numbers, clocks and snapshots of a subscription: the rules by which a local order book is known to be right.
+//! Sequence numbers, clocks and snapshots of a subscription: the rules that keep a local order book correct.
 //!
-//! The same rules decide about [`Event::Gap`](super::Event::Gap) and about order books. [`Sequence`] has those of the numbers,
-//! [`Replica`] those of one book.
+//! The same rules apply to [`Event::Gap`](super::Event::Gap) and to order books. [`Sequence`] implements those of sequence numbers,
+//! [`Replica`] those of a single book.
 //!
-//! A connection is TCP, so nothing arrives late or in another order. *Place* is the position of a frame: how often the count was
-//! restarted, and the sequence number.
+//! A connection uses TCP, so frames arrive in order. A *place* is the position of a frame: the number of times the count was restarted,
+//! and the sequence number.
 //!
-//! | A frame arrives | and |
+//! | Frame | Effect |
 //! |---|---|
-//! | numbered last + 1 | is the next one |
-//! | byte for byte the same as the frame before | is ignored |
-//! | in reply to `get_snapshot`, numbered at or below the last | leaves the count unchanged; its snapshot is of that place |
-//! | numbered in any other way | is a gap: every book of the subscription is stale, and the count restarts at this number |
+//! | numbered last + 1 | next frame |
+//! | identical to the previous frame, byte for byte | ignored |
+//! | reply to `get_snapshot`, numbered at or below the last | the count is unchanged, and the snapshot has that place |
+//! | numbered in any other way | gap: every book of the subscription is stale, and the count restarts at this number |
 //!
-//! | A change arrives for a live book | and |
+//! | Change to a live book | Effect |
 //! |---|---|
-//! | with a clock at or below that of the snapshot, or below that of the last change | conflicts: the book is stale |
-//! | with the clock of the last change | is applied: the changes of one action share a clock |
-//! | that does not fit, such as more contracts removed than there are | conflicts: the book is stale |
-//! | that crosses the book | is applied, and the book is withheld until it is no longer crossed |
-//! | with another clock, or 50 ms after the book crossed | finds that the book is crossed: the book is stale |
-//! | without a clock | is judged by its place alone |
+//! | clock at or below that of the snapshot, or below that of the last change | conflict: the book is stale |
+//! | same clock as the last change | applied: the changes of one action share a clock |
+//! | does not fit, such as more contracts removed than there are | conflict: the book is stale |
+//! | crosses the book | applied, and the book is withheld until it is no longer crossed |
+//! | another clock while the book is crossed, or 50 ms after it crossed | the book is stale |
+//! | no clock | checked by its place alone |
 //!
-//! | A stale book gets | and |
+//! | Frame for a stale book | Effect |
 //! |---|---|
-//! | a change | buffers it |
-//! | a change with a clock below the one before it | drops what it buffered before; no earlier snapshot heals it |
-//! | more changes than it buffers | drops them; no snapshot from before the last of them heals it |
-//! | a snapshot from before it became stale | ignores it |
-//! | a snapshot whose clock is below its own, or below that of the first change after a loss | keeps it as a candidate |
-//! | another snapshot, requested after such a candidate | is live if that equals the candidate plus the changes in between |
-//! | any other snapshot | is live: changes at or below the snapshot's clock are in it, those above are applied in order |
+//! | change | buffered |
+//! | change with a clock below that of the previous one | earlier buffered changes are dropped, and earlier snapshots no longer restore the book |
+//! | more changes than can be buffered | buffered changes are dropped, and snapshots from before the last of them no longer restore the book |
+//! | snapshot from before the book became stale | ignored |
+//! | snapshot with a clock below that of the book, or below that of the first change after a loss | kept as a candidate |
+//! | another snapshot, requested after such a candidate | the book is live if the snapshot equals the candidate plus the changes in between |
+//! | any other snapshot | the book is live: changes at or below the snapshot's clock are part of it, later ones are applied in order |
 //!
-//! Maintenance of the exchange lowers clocks, so a lower clock is neither trusted nor refused for ever. One case cannot be told from a
-//! snapshot that was made before it was numbered: a clock that falls to between two changes that a stale book has buffered, with no
-//! change of the market before the snapshot.
+//! Maintenance of the exchange can lower clocks, so a lower clock is neither trusted immediately nor rejected permanently. One case is not
+//! detected, because it looks like a snapshot that was made before it was numbered: the clock falls between two changes that a stale book
+//! has buffered, and the market does not change again before the snapshot.
 
 mod fingerprint;
 mod replica;
@@ -47,19 +47,19 @@ pub use replica::{CROSSED_TIMEOUT, MAX_BUFFERED, Outcome, Replica, ReplicatedBoo
 /// Position of a frame among all frames of a subscription.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Number of times that the count has started.
+    /// Number of times that the count has started or restarted.
     restarts: u64,
     seq: u64,
 }
 
 impl Place {
-    /// The sequence number.
+    /// Returns the sequence number of the frame.
     #[must_use]
     pub const fn seq(self) -> u64 {
         self.seq
     }
 
-    /// Position of the next frame.
+    /// Returns the position of the next frame.
     #[must_use]
     pub const fn next(self) -> Self {
         Self {
@@ -69,38 +69,38 @@ impl Place {
     }
 }
 
-/// The sequence numbers of one subscription. `I` identifies the text of a frame.
+/// Sequence numbers of one subscription. `I` identifies a frame, so that a repeat can be recognized.
 #[derive(Clone, Debug)]
 pub struct Sequence<I> {
     last: Option<u64>,
     /// First number since the last restart.
     first: u64,
     restarts: u64,
-    /// The frame before.
+    /// Identity of the previous frame.
     previous: Option<I>,
 }
 
-/// What a sequence number says about its frame.
+/// Classification of a frame by its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Arrival {
-    /// The next frame.
+    /// The frame follows the previous one.
     Next(Place),
     /// Frames are missing before this one. The count restarts at its number.
     Gap {
         /// Position of the frame in the new count.
         place: Place,
-        /// The number that should have come.
+        /// The sequence number that was expected.
         expected: u64,
     },
-    /// The frame before, once more.
+    /// A repeat of the previous frame.
     Repeat,
-    /// A requested snapshot of an earlier position.
+    /// A requested snapshot with an earlier position.
     EarlierSnapshot(Place),
 }
 
 impl Arrival {
-    /// Position of the frame. `None` for a repeat.
+    /// Returns the position of the frame, or `None` for a repeat.
     #[must_use]
     pub const fn place(self) -> Option<Place> {
         match self {
@@ -113,7 +113,7 @@ impl Arrival {
 }
 
 impl<I> Default for Sequence<I> {
-    /// A subscription that is seen from an unknown frame on.
+    /// Creates the sequence of a subscription that is observed from an arbitrary frame on.
     fn default() -> Self {
         Self {
             last: None,
@@ -125,7 +125,7 @@ impl<I> Default for Sequence<I> {
 }
 
 impl<I: PartialEq> Sequence<I> {
-    /// A subscription whose first frame, numbered 1, has not arrived yet.
+    /// Creates the sequence of a subscription whose first frame, numbered 1, has not arrived yet.
     #[must_use]
     pub fn from_start() -> Self {
         Self {
@@ -134,7 +134,7 @@ impl<I: PartialEq> Sequence<I> {
         }
     }
 
-    /// Position of the last frame.
+    /// Returns the position of the last frame.
     #[must_use]
     pub fn place(&self) -> Place {
         Place {
@@ -143,13 +143,13 @@ impl<I: PartialEq> Sequence<I> {
         }
     }
 
-    /// Returns `true` if every frame from the first one on has arrived.
+    /// Returns `true` if all frames from the first one on have arrived.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.last.is_some() && self.first <= 1 && self.restarts == 1
     }
 
-    /// Takes the number of the frame that has just arrived. `is_snapshot_reply` is `true` for a snapshot that replies to a command.
+    /// Processes the sequence number of the next frame. `is_snapshot_reply` is `true` for a snapshot sent in reply to a command.
     pub fn advance(&mut self, seq: u64, frame: I, is_snapshot_reply: bool) -> Arrival {
         if self.previous.as_ref() == Some(&frame) {
             return Arrival::Repeat;
@@ -164,7 +164,7 @@ impl<I: PartialEq> Sequence<I> {
             return Arrival::Next(self.place());
         }
         if is_snapshot_reply && seq <= last {
-            // A number from before the restart is older than everything since.
+            // A number from before the restart is older than all frames since.
             let restarts = match seq < self.first {
                 true => self.restarts.saturating_sub(1),
                 false => self.restarts,
@@ -180,16 +180,16 @@ impl<I: PartialEq> Sequence<I> {
     }
 }
 
-/// Progress of a market by the exchange's clock. It compares as newer if it has more of the market's changes.
+/// Progress of a market by the exchange's clock. The greater value includes more of the market's changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     value: i64,
-    /// Number of changes with this clock that have arrived. `None` after a snapshot, which has all of them.
+    /// Number of changes with this clock that have arrived. `None` after a snapshot, which includes all of them.
     changes: Option<u32>,
 }
 
 impl Clock {
-    /// The clock of a snapshot.
+    /// Creates the clock of a snapshot.
     #[must_use]
     pub const fn of_snapshot(value: i64) -> Self {
         Self {
@@ -198,7 +198,7 @@ impl Clock {
         }
     }
 
-    /// The clock of a first change.
+    /// Creates the clock of the first change with this value.
     #[must_use]
     pub const fn of_change(value: i64) -> Self {
         Self {
@@ -207,13 +207,13 @@ impl Clock {
         }
     }
 
-    /// The exchange's clock.
+    /// Returns the value of the exchange's clock.
     #[must_use]
     pub const fn value(self) -> i64 {
         self.value
     }
 
-    /// Returns `true` if a change with this clock can come next.
+    /// Returns `true` if the next change can have this clock.
     #[must_use]
     pub const fn allows(self, change: i64) -> bool {
         match self.changes {
@@ -222,7 +222,7 @@ impl Clock {
         }
     }
 
-    /// The clock after a change.
+    /// Returns the clock after a change.
     #[must_use]
     pub fn after_change(before: Option<Self>, change: Option<i64>) -> Option<Self> {
         match (before, change) {
@@ -282,7 +282,7 @@ mod tests {
         };
         assert_eq!(sequence.advance(7, "b", false), gap);
         assert_eq!(sequence.advance(8, "c", false), Arrival::Next(place(2, 8)));
-        // A repeat of an earlier frame is not one of the frame before.
+        // Only a repeat of the previous frame is recognized, not of an earlier one.
         assert!(matches!(
             sequence.advance(7, "b", false),
             Arrival::Gap { .. }

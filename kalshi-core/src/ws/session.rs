@@ -1,5 +1,5 @@
-//! The state of one connection's subscriptions: which message goes to which reader, which reply belongs to which command, and what
-//! to subscribe to. No input or output, and no message of an API is decoded here.
+//! The state of one connection's subscriptions. It routes messages to readers, matches replies to commands, and decides what to subscribe
+//! to. It does no I/O and decodes no messages of an API.
 
 mod chunks;
 mod commands;
@@ -32,29 +32,29 @@ use super::{
     sequence::Sequence,
 };
 
-/// The queue of the connection itself.
+/// Id of the connection's own queue.
 const MAIN: u64 = 0;
 
-/// Most messages that are kept for subscriptions whose acknowledgement has not come.
+/// Maximum number of messages kept for subscriptions that are not acknowledged yet.
 const MAX_EARLY: usize = 10_000;
 
-/// Most bytes of them.
+/// Maximum total size of those messages, in bytes.
 const MAX_EARLY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Time after which a subscription without a reply is requested again.
+/// Time after which a subscription is requested again if no reply has arrived.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The subscriptions of a connection, over all its sockets.
+/// The subscriptions of a connection, across all its sockets.
 pub(super) struct Session {
     queues: BTreeMap<u64, EventQueue>,
-    /// Queues whose subscription has ended, until they are read.
+    /// Queues of ended subscriptions, until their last events are delivered.
     ending: Vec<EventQueue>,
     subscriptions: BTreeMap<SubscriptionId, Tracked>,
     sids: HashMap<u64, Route>,
     pending: HashMap<u64, PendingCommand>,
-    /// Messages that came before the acknowledgement of their subscription.
+    /// Messages that arrived before the acknowledgement of their subscription.
     early: Vec<(RawMessage, Control)>,
-    /// Commands on subscriptions that have no `sid` at the moment.
+    /// Commands on subscriptions that currently have no `sid`.
     waiting: Vec<Command>,
     outgoing: VecDeque<String>,
     last_id: u64,
@@ -62,7 +62,7 @@ pub(super) struct Session {
     is_connected: bool,
 }
 
-/// A subscription, made again on every socket.
+/// A subscription, which is made again on every new socket.
 struct Tracked {
     channel: Arc<str>,
     targets: &'static Targets,
@@ -70,69 +70,69 @@ struct Tracked {
     selected: BTreeSet<String>,
     chunks: Chunks,
     scope: Scope,
-    /// Targets of the last command `subscribe`.
+    /// Targets of the last `subscribe` command.
     requested: Arc<[String]>,
-    /// The first targets were added just now, and the exchange has not acknowledged them.
+    /// The first targets have just been added, and the exchange has not acknowledged them yet.
     is_waking: bool,
     queue: u64,
     sid: Option<u64>,
-    /// The caller that waits for the first acknowledgement.
+    /// Reply to the caller that waits for the first acknowledgement.
     reply: Option<ReplySender<SubscriptionId>>,
     retry_at: Option<Instant>,
     attempts: u32,
     since: Option<Instant>,
 }
 
-/// What a subscription selects.
+/// The selection of a subscription.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     /// Everything on the channel.
     All,
-    /// Its targets. Without any, it does not exist on the exchange.
+    /// Some targets. Without any, the subscription does not exist on the exchange.
     Targets,
-    /// Its targets. Without any, it exists and selects nothing.
+    /// Some targets. Without any, the subscription exists and selects nothing.
     OptionalTargets,
-    /// What its parameters name by other ids.
+    /// Targets that its parameters name by other ids.
     Ids,
 }
 
 impl Tracked {
-    /// Time that the subscription has had its `sid`, if that is long enough to count as stable.
+    /// Returns the time since the subscription got its `sid`, if it is long enough to count as stable.
     fn lasted(&self) -> Option<Duration> {
         let since = self.since.filter(|_| self.sid.is_some());
         let lasted = since.map(|since| since.elapsed());
         lasted.filter(|lasted| *lasted > STABLE_AFTER)
     }
 
-    /// Shrinks chunks after an overflow.
+    /// Reduces the chunk size after an overflow.
     fn overflowed(&mut self) {
         if !self.selected.is_empty() {
             self.chunks.shrink(self.selected.len());
         }
     }
 
-    /// Returns `true` if there is nothing to subscribe to at the moment.
+    /// Returns `true` if the subscription has no targets to subscribe to.
     fn is_idle(&self) -> bool {
         self.scope == Scope::Targets && self.selected.is_empty()
     }
 
-    /// Returns `true` if the target may be part of the subscription at the exchange.
+    /// Returns `true` if the exchange may already have the target in the subscription.
     fn has_sent(&self, target: &str) -> bool {
         self.selects(target) && self.chunks.has_sent(target)
     }
 
-    /// Returns `true` if the target may be part of the subscription.
+    /// Returns `true` if the subscription may include the target.
     fn selects(&self, target: &str) -> bool {
         matches!(self.scope, Scope::All | Scope::Ids) || self.selected.contains(target)
     }
 }
 
-/// A number of the exchange for subscriptions on the current socket.
+/// Routing of a `sid`, the exchange's number for one or several subscriptions on the current socket.
 #[derive(Default)]
 struct Route {
-    /// What its subscriptions select messages by.
+    /// Kind of target by which its subscriptions select messages.
     targets: Option<&'static Targets>,
-    /// Targets that have a snapshot although none of the subscriptions selects them: a command of the user added them.
+    /// Targets with a snapshot that no subscription selects, because a command of the user added them.
     extra: BTreeSet<String>,
     sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    /// Returns `true` if a command waits to be written.
+    /// Returns `true` if a command is waiting to be written.
     pub(super) fn has_outgoing(&self) -> bool {
         !self.outgoing.is_empty()
     }
@@ -165,7 +165,7 @@ impl Session {
         self.outgoing.pop_front()
     }
 
-    /// Returns `true` if something must be done before more frames are read.
+    /// Returns `true` if other work must be done before more frames are read.
     pub(super) fn wants_turn(&self) -> bool {
         self.has_outgoing() || self.is_full()
     }
@@ -182,7 +182,7 @@ impl Session {
             .retain_mut(|queue| queue.poll_flush(context).is_pending());
     }
 
-    /// Delivers everything that waits for readers, and then the error that ended the connection.
+    /// Delivers all waiting events, and then the error that ended the connection.
     pub(super) async fn finish(mut self, error: ConnectionError) {
         for tracked in std::mem::take(&mut self.subscriptions).into_values() {
             if let Some(reply) = tracked.reply {
@@ -198,7 +198,7 @@ impl Session {
         futures_util::future::join(all, ending).await;
     }
 
-    /// Sends an event to all readers.
+    /// Sends an event to every reader.
     pub(super) fn broadcast(&mut self, event: &RawEvent) {
         for queue in self.queues.values_mut() {
             queue.push(event.clone());
@@ -219,7 +219,7 @@ impl Session {
         }
     }
 
-    /// A socket is open: everything is subscribed to.
+    /// Makes all subscriptions on a new socket.
     pub(super) fn connected(&mut self) {
         self.is_connected = true;
         self.broadcast(&RawEvent::Connected);
@@ -229,7 +229,7 @@ impl Session {
         self.resume_waiting();
     }
 
-    /// The socket is lost, and with it every command without a reply.
+    /// Handles the loss of the socket: commands without a reply fail, and subscriptions lose their `sid`.
     pub(super) fn disconnected(&mut self) {
         self.is_connected = false;
         self.outgoing.clear();
@@ -248,7 +248,7 @@ impl Session {
         }
     }
 
-    /// Time of the next retry of a subscription, or of the rest of one.
+    /// Returns the time of the next retry of a subscription, or of its next chunk.
     pub(super) fn next_retry(&self) -> Option<Instant> {
         let tracked = self.subscriptions.values();
         let times = tracked.flat_map(|tracked| [tracked.retry_at, tracked.chunks.next_at()]);
@@ -266,7 +266,7 @@ impl Session {
                 .get(&id)
                 .and_then(|tracked| tracked.reply.as_ref());
             match reply.is_some_and(oneshot::Sender::is_closed) {
-                // The caller has gone.
+                // The caller is gone.
                 true => {
                     self.remove(id);
                     self.deliver_early(None);
@@ -314,7 +314,7 @@ impl Session {
         self.pending.retain(
             |_, command| !matches!(command.pending, Pending::Subscribe(other) if other == id),
         );
-        // In case no usable reply comes.
+        // In case no valid reply arrives.
         tracked.retry_at = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
         let mut params = tracked.params.clone();
         let targets = match tracked.targets.snapshot {
@@ -328,14 +328,14 @@ impl Session {
         self.write("subscribe", Some(params.into()), Pending::Subscribe(id));
     }
 
-    /// Forgets a subscription, and ends its own queue.
+    /// Removes a subscription and ends its own queue.
     fn remove(&mut self, id: SubscriptionId) -> Option<Tracked> {
         let tracked = self.subscriptions.remove(&id)?;
         if let Some(route) = tracked.sid.and_then(|sid| self.sids.get_mut(&sid)) {
             route.subscriptions.retain(|other| *other != id);
             route.queues = queues_of(&self.subscriptions, &route.subscriptions);
-            let goes_on = !route.subscriptions.is_empty();
-            if goes_on && tracked.queue == MAIN && !route.queues.contains(&MAIN) {
+            let remains_open = !route.subscriptions.is_empty();
+            if remains_open && tracked.queue == MAIN && !route.queues.contains(&MAIN) {
                 let detached = RawEvent::Detached {
                     subscription: id,
                     sid: tracked.sid.unwrap_or_default(),
@@ -351,7 +351,7 @@ impl Session {
         Some(tracked)
     }
 
-    /// The exchange has ended a subscription: it is made again.
+    /// Handles a subscription that the exchange has ended: it is scheduled to be made again.
     fn end(&mut self, sid: u64, is_overflow: bool) {
         let Some(route) = self.sids.remove(&sid) else {
             return;
@@ -375,7 +375,7 @@ impl Session {
     }
 }
 
-/// The queues of subscriptions, each once.
+/// Returns the queues of subscriptions, without duplicates.
 fn queues_of(
     subscriptions: &BTreeMap<SubscriptionId, Tracked>,
     ids: &[SubscriptionId],

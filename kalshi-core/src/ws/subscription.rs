@@ -23,11 +23,10 @@ use super::{
     queue::{Backpressure, EventQueue, Receiver},
 };
 
-/// Sends commands to a connection. Clones send to the same one.
+/// Sends commands to a connection. Clones send to the same connection.
 ///
-/// A command is a future that completes with its own reply, whatever was sent before it. While the connection is lost, commands on a
-/// subscription wait for the next one, and [`command`](Self::command) fails. A command whose future is dropped may still be carried
-/// out.
+/// A command is a future that completes with its own reply, independently of earlier commands. While the connection is lost, commands on a
+/// subscription wait for the next one, and [`command`](Self::command) fails. A command whose future is dropped may still be executed.
 pub struct ConnectionHandle<A: WebSocketApi> {
     commands: mpsc::UnboundedSender<Command>,
     timeout: Duration,
@@ -56,7 +55,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         }
     }
 
-    /// Lists the subscriptions of this connection as the exchange has them.
+    /// Lists the subscriptions of this connection as the exchange reports them.
     ///
     /// # Errors
     ///
@@ -95,8 +94,8 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         .await
     }
 
-    /// Adds markets to a subscription. On channels of indices or underlyings, adds those. On a channel of order books, snapshots
-    /// follow. After an overflow, order books are added by several commands.
+    /// Adds markets to a subscription. On channels of indices or underlyings, adds those instead. On a channel of order books, snapshots
+    /// follow. After an overflow, order books are added with several commands.
     ///
     /// # Errors
     ///
@@ -110,7 +109,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         self.change(subscription, Change::Add, tickers).await
     }
 
-    /// Removes markets from a subscription. On channels of indices or underlyings, removes those.
+    /// Removes markets from a subscription. On channels of indices or underlyings, removes those instead.
     ///
     /// # Errors
     ///
@@ -139,7 +138,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         .await
     }
 
-    /// Ends a subscription.
+    /// Ends a subscription at the exchange.
     ///
     /// # Errors
     ///
@@ -152,8 +151,8 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         .await
     }
 
-    /// Requests the order books of these markets of a subscription. The snapshots are also delivered as messages, in their order among
-    /// the changes.
+    /// Requests the order books of these markets of a subscription. The snapshots are also delivered as messages, in their
+    /// order among the changes.
     ///
     /// # Errors
     ///
@@ -172,7 +171,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         replies.await?.iter().map(decode_reply).collect()
     }
 
-    /// Sends a request for snapshots; they are delivered as messages.
+    /// Sends a request for snapshots, which are delivered as messages.
     ///
     /// # Errors
     ///
@@ -184,7 +183,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
             targets,
             reply,
         });
-        // A snapshot that does not decode will not reach a book.
+        // A snapshot that does not decode cannot be applied to a book, so it counts as a failure.
         replies
             .await?
             .iter()
@@ -235,12 +234,12 @@ impl<A: WebSocketApi> fmt::Debug for ConnectionHandle<A> {
 pub struct SnapshotRequest {
     /// The exchange's number for the subscription.
     pub sid: u64,
-    /// The markets.
+    /// Tickers of the markets.
     pub market_tickers: Vec<String>,
 }
 
 impl SnapshotRequest {
-    /// A request for the order books of these markets.
+    /// Creates a request for the order books of these markets.
     #[must_use]
     pub fn new(sid: u64, market_tickers: Vec<String>) -> Self {
         Self {
@@ -250,7 +249,7 @@ impl SnapshotRequest {
     }
 }
 
-/// Configures a [`Subscription`].
+/// Builder of a [`Subscription`] to one channel.
 #[must_use = "a builder does nothing until `send` or `open` is called"]
 pub struct SubscribeBuilder<A: WebSocketApi> {
     handle: ConnectionHandle<A>,
@@ -270,19 +269,19 @@ impl<A: WebSocketApi> fmt::Debug for SubscribeBuilder<A> {
 }
 
 impl<A: WebSocketApi> SubscribeBuilder<A> {
-    /// Adds a market. Without any, channels that allow it cover all markets.
+    /// Adds a market. Without markets, channels that allow it cover all markets.
     pub fn market(self, ticker: impl Into<String>) -> Self {
         self.markets([ticker.into()])
     }
 
-    /// Adds several markets. On channels of indices or underlyings, adds those.
+    /// Adds several markets. On channels of indices or underlyings, adds those instead.
     pub fn markets(mut self, tickers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let tickers = tickers.into_iter().map(|ticker| ticker.as_ref().to_owned());
         self.targets.extend(tickers);
         self
     }
 
-    /// Sets parameters that only some channels have, on the builder of an API's parameters.
+    /// Sets parameters that only some channels have, on the API's parameter builder.
     pub fn params(mut self, set: impl FnOnce(A::Params) -> A::Params) -> Self {
         self.params = set(self.params);
         self
@@ -294,10 +293,10 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
         self
     }
 
-    /// Subscribes; the messages are delivered by the [`Connection`](super::Connection).
+    /// Subscribes, with the messages delivered by the [`Connection`](super::Connection).
     ///
-    /// The exchange has one subscription to a channel on each connection. A second one adds its markets to the first, and both receive
-    /// the messages of all.
+    /// The exchange has one subscription per channel and connection. A second subscription adds its markets to the first, and both receive
+    /// the messages of all markets.
     ///
     /// # Errors
     ///
@@ -306,8 +305,8 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
         self.send_to(None).await
     }
 
-    /// Subscribes; the messages are delivered by a stream of their own. It does not wait for other readers, and they do not wait for it,
-    /// except as [`Backpressure::Block`] says. Dropping the stream ends the subscription.
+    /// Subscribes, with the messages delivered by a separate stream. The stream and other readers do not wait for each other, except as
+    /// described at [`Backpressure::Block`]. Dropping the stream ends the subscription.
     ///
     /// # Errors
     ///
@@ -365,26 +364,26 @@ pub struct Subscription<A: WebSocketApi> {
 }
 
 impl<A: WebSocketApi> Subscription<A> {
-    /// The id by which events name the subscription.
+    /// Returns the id by which events refer to the subscription.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
         self.id
     }
 
-    /// Returns a handle that sends commands to the connection. With [`id`](Self::id) it changes the subscription while the messages are
-    /// read.
+    /// Returns a handle that sends commands to the connection. Use it with [`id`](Self::id) to change the subscription while its
+    /// messages are being read.
     #[must_use]
     pub fn handle(&self) -> ConnectionHandle<A> {
         self.handle.clone()
     }
 
-    /// The channel.
+    /// Returns the channel of the subscription.
     #[must_use]
     pub fn channel(&self) -> &A::Channel {
         &self.channel
     }
 
-    /// Adds markets: see [`ConnectionHandle::add_markets`].
+    /// Adds markets. See [`ConnectionHandle::add_markets`].
     ///
     /// # Errors
     ///
@@ -397,7 +396,7 @@ impl<A: WebSocketApi> Subscription<A> {
         self.handle.add_markets(self.id, tickers).await
     }
 
-    /// Removes markets. On channels of indices or underlyings, removes those.
+    /// Removes markets. On channels of indices or underlyings, removes those instead.
     ///
     /// # Errors
     ///
@@ -421,7 +420,7 @@ impl<A: WebSocketApi> Subscription<A> {
         self.handle.get_snapshots(self.id, tickers).await
     }
 
-    /// Ends the subscription.
+    /// Ends the subscription at the exchange.
     ///
     /// # Errors
     ///
@@ -455,7 +454,7 @@ impl<A: WebSocketApi> fmt::Debug for Subscription<A> {
 
 /// The messages of one subscription, interleaved with connection events. Dropping it ends the subscription.
 ///
-/// A message that names no subscription is delivered to every stream, because it could concern any.
+/// A message without a subscription is delivered to every stream, because it may concern any of them.
 #[must_use = "dropping the stream ends the subscription"]
 pub struct SubscriptionStream<A: WebSocketApi> {
     subscription: Subscription<A>,
@@ -480,14 +479,14 @@ impl<A: WebSocketApi> SubscriptionStream<A> {
         item.map(|item| item.map(Event::decode))
     }
 
-    /// The subscription, to change it. To do so while the stream is read, take its [`id`](Subscription::id) and
+    /// Returns the subscription. To change it while the stream is being read, use its [`id`](Subscription::id) and
     /// [`handle`](Subscription::handle).
     #[must_use]
     pub fn subscription(&self) -> &Subscription<A> {
         &self.subscription
     }
 
-    /// Ends the subscription.
+    /// Ends the subscription at the exchange.
     ///
     /// # Errors
     ///
@@ -497,7 +496,7 @@ impl<A: WebSocketApi> SubscriptionStream<A> {
     }
 }
 
-// Nothing in it is pinned.
+// No field is structurally pinned.
 impl<A: WebSocketApi> Unpin for SubscriptionStream<A> {}
 
 impl<A: WebSocketApi> futures_core::Stream for SubscriptionStream<A> {

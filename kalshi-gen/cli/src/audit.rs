@@ -36,11 +36,11 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Committed<'a> {
-    /// The text of `openapi.yaml` or `asyncapi.yaml`.
+    /// The content of `openapi.yaml` or `asyncapi.yaml`.
     pub spec: &'a str,
-    /// The text of `spec.lock`, or `None` if it does not exist.
+    /// The content of `spec.lock`, or `None` if the file does not exist.
     pub lock: Option<&'a str>,
-    /// The text of `tests/generated/surface.txt`, or `None` if it does not exist. It covers `openapi.yaml` only.
+    /// The content of `tests/generated/surface.txt`, or `None` if the file does not exist. It covers `openapi.yaml` only.
     pub surface: Option<&'a str>,
 }
 

@@ -60,7 +60,7 @@ impl Locks {
         Ok(Self(locks))
     }
 
-    /// Returns the lock of a kind of spec, or `None` if there is none.
+    /// Returns the lock of a kind of spec, or `None` if it is not locked.
     #[must_use]
     pub fn get(&self, protocol: Protocol) -> Option<&Lock> {
         self.0.get(&protocol)

@@ -33,7 +33,7 @@ pub struct Vendored {
     pub needs_words: Vec<String>,
     /// Other points to review, one line each.
     pub notes: Vec<String>,
-    /// The differences from the previous vendored spec, or `None` if there was none.
+    /// The differences from the previous vendored spec, or `None` for the first version.
     pub diff: Option<Diff>,
 }
 

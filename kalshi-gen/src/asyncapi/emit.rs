@@ -75,7 +75,7 @@ fn message_enum(messages: &[Message]) -> TokenStream {
                 }
             }
 
-            /// Returns the time of the reported event in Unix milliseconds, or `None` if the message has none.
+            /// Returns the time of the reported event in Unix milliseconds, or `None` if the message does not contain it.
             #[must_use]
             pub fn ts_ms(&self) -> ::std::option::Option<i64> {
                 match self {
@@ -197,7 +197,7 @@ fn decode_single(message: &Message) -> TokenStream {
 }
 
 /// Emits the decoding of a type shared by several messages. The first message whose required fields are present and
-/// whose discriminator matches is chosen, and the last one if there is none.
+/// whose discriminator matches is chosen, or else the last one.
 fn decode_shared(messages: &[&Message]) -> TokenStream {
     let sdk = runtime::root();
     let tries = messages.iter().map(|message| {

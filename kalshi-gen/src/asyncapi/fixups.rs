@@ -1,5 +1,5 @@
-//! Where the spec of a WebSocket says something else than the exchange sends: one named function a fault, each with its
-//! reason and the specs it fixes.
+//! Corrections where the exchange's WebSocket messages deviate from the AsyncAPI spec: one named function per deviation, documented
+//! with its reason and limited to certain specs.
 
 use serde_json::{Map, Value, json};
 
@@ -9,17 +9,17 @@ use crate::{
     scalars::{CONTRACTS, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID, PRICE_LEVEL},
 };
 
-/// The AsyncAPI specs that the exchange publishes, told apart by their channels.
+/// The AsyncAPI specs that the exchange publishes, distinguished by their channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spec {
-    /// The streams of the Trade API.
+    /// The WebSocket API of the Trade API.
     Trade,
-    /// The streams of perpetual futures.
+    /// The WebSocket API of perpetual futures.
     Perps,
 }
 
 impl Spec {
-    /// The spec that a document is, or `None` if it has the telling channel of neither.
+    /// Identifies the spec of a document. Returns `None` if it has no distinctive channel.
     fn from_document(document: &Value) -> Option<Self> {
         let has = |channel: &str| {
             let channels = document.get("channels");
@@ -33,15 +33,15 @@ impl Spec {
     }
 }
 
-/// A named fixup, and the specs it fixes.
+/// A named fixup and the specs to which it applies.
 struct Fixup {
     name: &'static str,
     specs: &'static [Spec],
-    /// Fixes a document; returns true if there was anything to fix.
+    /// Corrects a document. Returns `true` if there was anything to correct.
     apply: fn(&mut Value) -> bool,
 }
 
-/// A fixup of the Trade streams, or of the specs named.
+/// Defines a fixup of the Trade API, or of the named specs.
 macro_rules! fixup {
     ($name:ident) => {
         fixup!($name, Spec::Trade)
@@ -60,7 +60,7 @@ const FIXUPS: [Fixup; 11] = [
     fixup!(amounts_without_a_suffix_are_dollars),
     fixup!(book_clock_is_new),
     fixup!(taker_sides_are_new_on_trades),
-    fixup!(ticker_members_are_new),
+    fixup!(ticker_fields_are_new),
     fixup!(margin_book_levels_are_pairs, Spec::Perps),
     fixup!(margin_prices_are_dollars, Spec::Perps),
     fixup!(margin_counts_are_contracts, Spec::Perps),
@@ -69,8 +69,8 @@ const FIXUPS: [Fixup; 11] = [
     fixup!(market_ids_are_uuids, Spec::Perps),
 ];
 
-/// Applies every fixup of the document's spec. In strict mode, one that finds nothing to fix is an error; so it is for all of
-/// them if the document is none of the specs they were written for.
+/// Applies every fixup of the document's spec. In strict mode, a fixup with nothing to correct is an error. If the document is
+/// neither of the known specs, strict mode requires all fixups to apply.
 pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     for fixup in FIXUPS {
@@ -85,33 +85,33 @@ pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     Ok(())
 }
 
-/// The schema under `msg` of a payload.
+/// Returns the schema under `msg` of a payload.
 fn body<'a>(document: &'a mut Value, payload: &str) -> Option<&'a mut Map<String, Value>> {
     document
         .pointer_mut(&format!("/components/schemas/{payload}/properties/msg"))?
         .as_object_mut()
 }
 
-/// Makes fields optional; returns true if one was required.
-fn soften(document: &mut Value, payload: &str, members: &[&str]) -> bool {
+/// Makes fields optional. Returns `true` if at least one was required.
+fn make_optional(document: &mut Value, payload: &str, fields: &[&str]) -> bool {
     let Some(Value::Array(required)) =
         body(document, payload).and_then(|body| body.get_mut("required"))
     else {
         return false;
     };
     let before = required.len();
-    required.retain(|name| !members.iter().any(|member| name == member));
+    required.retain(|name| !fields.iter().any(|field| name == field));
     required.len() < before
 }
 
-/// Marks what a text is; returns true if it exists.
+/// Marks a schema as a scalar type. Returns `true` if it exists.
 fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
     schema
         .map(|schema| schema["x-kalshi-type"] = json!(kind))
         .is_some()
 }
 
-/// A level is a list of two texts to the spec: a price and a count.
+/// A level is declared as a list of two strings, which are a price and a number of contracts.
 fn book_levels_are_pairs(document: &mut Value) -> bool {
     ["yes_dollars_fp", "no_dollars_fp"].iter().all(|side| {
         let pointer = format!(
@@ -121,9 +121,9 @@ fn book_levels_are_pairs(document: &mut Value) -> bool {
     })
 }
 
-/// Dollars whose names do not say so.
+/// Dollars whose names do not show it.
 fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
-    let members = [
+    let fields = [
         ("fillPayload", "fee_cost"),
         ("marketLifecycleV2Payload", "settlement_value"),
         (
@@ -140,36 +140,36 @@ fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
         ),
         ("multivariateMarketLifecyclePayload", "settlement_value"),
     ];
-    members.iter().all(|(payload, member)| {
-        let pointer = format!("/components/schemas/{payload}/properties/msg/properties/{member}");
+    fields.iter().all(|(payload, field)| {
+        let pointer = format!("/components/schemas/{payload}/properties/msg/properties/{field}");
         mark(document.pointer_mut(&pointer), DOLLARS)
     })
 }
 
-/// The clock of order books came in October 2026; recorded frames lack it, and so do specs of before.
+/// The clock of order books was added in October 2026. Recorded frames and earlier specs lack it.
 fn book_clock_is_new(document: &mut Value) -> bool {
     ["orderbookSnapshotPayload", "orderbookDeltaPayload"]
         .into_iter()
         .all(|payload| {
-            let softened = soften(document, payload, &["clock"]);
-            let members = body(document, payload)
+            let softened = make_optional(document, payload, &["clock"]);
+            let fields = body(document, payload)
                 .and_then(|body| body.get_mut("properties"))
                 .and_then(Value::as_object_mut);
-            let Some(members) = members else {
+            let Some(fields) = fields else {
                 return false;
             };
-            let is_old = !members.contains_key("clock");
+            let is_old = !fields.contains_key("clock");
             if is_old {
                 let clock = json!({"type": "integer", "format": "int64", "description": "The exchange's count of the market's changes; added in October 2026, after this version of the spec."});
-                members.insert("clock".to_owned(), clock);
+                fields.insert("clock".to_owned(), clock);
             }
             softened || is_old
         })
 }
 
-/// Recorded trades of before May 2026 lack the sides, the stamp in milliseconds, and whether it is a block trade.
+/// Trades recorded before May 2026 lack the sides, the timestamp in milliseconds and the block trade flag.
 fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
-    soften(
+    make_optional(
         document,
         "tradePayload",
         &[
@@ -181,9 +181,9 @@ fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
     )
 }
 
-/// Recorded tickers lack what came with the fixed-point amounts of March 2026, and after.
-fn ticker_members_are_new(document: &mut Value) -> bool {
-    let members = [
+/// Recorded tickers lack the fixed-point fields of March 2026 and all fields added later.
+fn ticker_fields_are_new(document: &mut Value) -> bool {
+    let fields = [
         "market_id",
         "dollar_volume",
         "dollar_open_interest",
@@ -195,10 +195,10 @@ fn ticker_members_are_new(document: &mut Value) -> bool {
         "ts_ms",
         "time",
     ];
-    soften(document, "tickerPayload", &members)
+    make_optional(document, "tickerPayload", &fields)
 }
 
-/// A level of a margin market is a list of two texts to the spec, too.
+/// A level of a margin market is also declared as a list of two strings.
 fn margin_book_levels_are_pairs(document: &mut Value) -> bool {
     mark_at(document, "priceLevelDollarsCountFp", PRICE_LEVEL)
 }
@@ -222,7 +222,7 @@ fn margin_prices_are_dollars(document: &mut Value) -> bool {
         && parts.iter().all(|part| mark_at(document, part, DOLLARS))
 }
 
-/// So have counts of contracts.
+/// Numbers of contracts in margin markets have names without the suffix.
 fn margin_counts_are_contracts(document: &mut Value) -> bool {
     const MESSAGES: [(&str, &[&str]); 5] = [
         ("marginOrderbookDeltaPayload", &["delta"]),
@@ -237,9 +237,9 @@ fn margin_counts_are_contracts(document: &mut Value) -> bool {
     mark_messages(document, &MESSAGES, CONTRACTS)
 }
 
-/// A market without asks has the largest number of an `i64` as its ask in REST responses, so it is taken for none here as well.
+/// In REST responses, a market without asks has the maximum of an `i64` as its ask. Messages are decoded the same way.
 fn margin_asks_may_be_missing(document: &mut Value) -> bool {
-    soften(document, "marginTickerPayload", &["ask"])
+    make_optional(document, "marginTickerPayload", &["ask"])
         && mark_messages(
             document,
             &[("marginTickerPayload", &["ask"])],
@@ -247,25 +247,25 @@ fn margin_asks_may_be_missing(document: &mut Value) -> bool {
         )
 }
 
-/// Decimal numbers that are declared as texts.
+/// Decimal numbers that are declared as strings.
 fn split_ratios_are_exact(document: &mut Value) -> bool {
     ["ratio_old", "ratio_new"].iter().all(|name| {
-        let member = format!("marginCorporateActionSplitTerms/properties/{name}");
-        mark_at(document, &member, DECIMAL_TEXT)
+        let field = format!("marginCorporateActionSplitTerms/properties/{name}");
+        mark_at(document, &field, DECIMAL_TEXT)
     })
 }
 
-/// A UUID by its description, without the format.
+/// A UUID according to its description, but without the format.
 fn market_ids_are_uuids(document: &mut Value) -> bool {
     mark_at(document, "marginCorporateAction/properties/market_id", ID)
 }
 
-/// Marks fields of the bodies of messages.
+/// Marks fields of message bodies.
 fn mark_messages(document: &mut Value, messages: &[(&str, &[&str])], kind: &str) -> bool {
     messages.iter().all(|(payload, names)| {
         names.iter().all(|name| {
-            let member = format!("{payload}/properties/msg/properties/{name}");
-            mark_at(document, &member, kind)
+            let field = format!("{payload}/properties/msg/properties/{name}");
+            mark_at(document, &field, kind)
         })
     })
 }
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strict_mode_holds_for_the_fixups_of_a_spec_alone() {
+    fn strict_mode_applies_to_the_fixups_of_the_spec_only() {
         let document = |channel: &str| json!({ "channels": { channel: {} } });
         let apply = |channel: &str, mode| super::apply(&mut document(channel), mode);
         let trade = apply("market_lifecycle_v2", FixupMode::Strict);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn fixups_of_one_spec_leave_the_other() {
+    fn fixups_of_one_spec_do_not_change_the_other() {
         let body = json!({ "properties": { "msg": { "required": ["ts_ms"], "properties": {} } } });
         let document = |channel: &str| json!({ "channels": { channel: {} }, "components": { "schemas": { "tradePayload": body } } });
         let required = |channel: &str| {

@@ -1,4 +1,4 @@
-//! Validation of schemas.
+//! Validation of schemas: types, references, compositions and the names of fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,13 +1,13 @@
-//! Corrections of parameters: lists that are declared as one text, and texts of which the values are known.
+//! Corrections of parameters: lists that are declared as one string, and strings whose possible values are documented elsewhere.
 
 use serde_json::{Map, Value, json};
 
-use super::{member, schema};
+use super::{field, schema};
 use crate::operations::PLURAL;
 
-/// Query parameters that take several values joined by commas: operation, parameter, and the setter of several values where the
-/// parameter's own name is that of one.
-const JOINED: [(&str, &str, Option<&str>); 11] = [
+/// Query parameters with comma-separated values: operation, parameter, and the name of the setter for several values if the
+/// parameter's name is singular.
+const COMMA_SEPARATED: [(&str, &str, Option<&str>); 11] = [
     ("GetMarkets", "tickers", None),
     ("BatchGetMarketCandlesticks", "market_tickers", None),
     ("GetEvents", "tickers", None),
@@ -21,10 +21,10 @@ const JOINED: [(&str, &str, Option<&str>); 11] = [
     ("GetHistoricalMarkets", "tickers", None),
 ];
 
-/// Declared as texts, and lists by their descriptions.
-pub(super) fn joined_texts_are_lists(document: &mut Value) -> bool {
-    JOINED.map(|(operation, name, plural)| {
-        let Some(parameter) = text_parameter(document, operation, name) else {
+/// Declared as strings, but lists according to their descriptions.
+pub(super) fn comma_separated_strings_are_lists(document: &mut Value) -> bool {
+    COMMA_SEPARATED.map(|(operation, name, plural)| {
+        let Some(parameter) = string_parameter(document, operation, name) else {
             return false;
         };
         parameter["schema"] = json!({ "type": "array", "items": { "type": "string" } });
@@ -33,27 +33,28 @@ pub(super) fn joined_texts_are_lists(document: &mut Value) -> bool {
             parameter[PLURAL] = json!(plural);
         }
         true
-    }) == [true; JOINED.len()]
+    }) == [true; COMMA_SEPARATED.len()]
 }
 
-/// The filter of `GetOrders` compares the status of an order, and is a text; that of `GetFCMOrders` is declared so.
+/// The filter of `GetOrders` is compared with the status of an order but declared as a string. That of `GetFCMOrders` is declared
+/// correctly.
 pub(super) fn status_filter_of_orders_is_a_status(document: &mut Value) -> bool {
-    has_values_of(document, "GetOrders", "status", "OrderStatus")
+    set_values(document, "GetOrders", "status", "OrderStatus")
 }
 
-/// The filter compares the status of an RFQ, and is a text.
+/// The filter is compared with the status of an RFQ but declared as a string.
 pub(super) fn status_filter_of_rfqs_is_a_status(document: &mut Value) -> bool {
     name_values(document, "RFQ", "status", "RFQStatus")
-        && has_values_of(document, "GetRFQs", "status", "RFQStatus")
+        && set_values(document, "GetRFQs", "status", "RFQStatus")
 }
 
-/// The filter compares the status of a quote, and is a text.
+/// The filter is compared with the status of a quote but declared as a string.
 pub(super) fn status_filter_of_quotes_is_a_status(document: &mut Value) -> bool {
     name_values(document, "Quote", "status", "QuoteStatus")
-        && has_values_of(document, "GetQuotes", "status", "QuoteStatus")
+        && set_values(document, "GetQuotes", "status", "QuoteStatus")
 }
 
-/// The items are texts, and the description of the filter of `GetPositions` lists them.
+/// The items are declared as strings. The description of the filter of `GetPositions` lists their values.
 pub(super) fn count_filters_name_fields(document: &mut Value) -> bool {
     const NAME: &str = "PositionCountFilter";
     let known = ["GetPositions", "GetFCMPositions"].map(|operation| {
@@ -81,24 +82,24 @@ pub(super) fn count_filters_name_fields(document: &mut Value) -> bool {
     known == [true; 2]
 }
 
-/// Makes a text parameter take the values of a schema.
-fn has_values_of(document: &mut Value, operation: &str, name: &str, values: &str) -> bool {
+/// Replaces the schema of a string parameter by the schema `values`.
+fn set_values(document: &mut Value, operation: &str, name: &str, values: &str) -> bool {
     if schema(document, values).is_none() {
         return false;
     }
-    let Some(parameter) = text_parameter(document, operation, name) else {
+    let Some(parameter) = string_parameter(document, operation, name) else {
         return false;
     };
     parameter["schema"] = json!({ "$ref": format!("#/components/schemas/{values}") });
     true
 }
 
-/// Moves the values of a field into a schema of their own, so that a parameter can refer to them.
-fn name_values(document: &mut Value, owner: &str, field: &str, name: &str) -> bool {
+/// Moves the values of a field into a named schema, so that a parameter can refer to them.
+fn name_values(document: &mut Value, owner: &str, field_name: &str, name: &str) -> bool {
     if schema(document, name).is_some() {
         return false;
     }
-    let Some(node) = member(document, owner, field).filter(|node| node.get("enum").is_some())
+    let Some(node) = field(document, owner, field_name).filter(|node| node.get("enum").is_some())
     else {
         return false;
     };
@@ -111,8 +112,8 @@ fn name_values(document: &mut Value, owner: &str, field: &str, name: &str) -> bo
     true
 }
 
-/// A parameter that is a plain text.
-pub(super) fn text_parameter<'a>(
+/// Returns a parameter if it is a plain string.
+pub(super) fn string_parameter<'a>(
     document: &'a mut Value,
     operation: &str,
     name: &str,
@@ -124,7 +125,7 @@ pub(super) fn text_parameter<'a>(
     is_text.then_some(parameter)
 }
 
-/// A parameter of an operation. One that the operation shares becomes its own.
+/// Returns a parameter of an operation. A shared parameter is copied into the operation first.
 fn parameter<'a>(document: &'a mut Value, operation: &str, name: &str) -> Option<&'a mut Value> {
     let shared = document.pointer("/components/parameters").cloned();
     let paths = document.get_mut("paths")?.as_object_mut()?;

@@ -1,15 +1,15 @@
-//! Corrections of the spec of perpetual futures: amounts that are declared as plain texts, and fields that responses lack.
+//! Corrections of the spec of perpetual futures: amounts that are declared as plain strings, and fields that responses lack.
 //!
-//! Deviations that need no correction here: rejections nest under `error` or are a bare `msg` (read by `ErrorResponse`, which
-//! every rejection is), statuses that the spec does not list (a rejection is read under any status), and order books that come
-//! worst level first (books sort).
+//! Some deviations need no correction here. Errors are nested under `error` or are a bare `msg`, both of which `ErrorResponse`
+//! parses. Errors with a status that the spec does not list are parsed the same way. Order books are sent worst level first, and
+//! books sort their levels.
 
 use serde_json::{Value, json};
 
-use super::{Fixup, Spec, fixup, mark, member, optional, parameters::text_parameter};
+use super::{Fixup, Spec, field, fixup, mark, optional, parameters::string_parameter};
 use crate::scalars::{DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID};
 
-/// The fixups of the spec of perpetual futures, in the order they are applied.
+/// The fixups of the spec of perpetual futures, in the order in which they are applied.
 pub(super) const FIXUPS: [Fixup; 12] = [
     fixup!(fill_amounts_are_dollars, Spec::Perps),
     fixup!(trade_prices_are_dollars, Spec::Perps),
@@ -25,35 +25,35 @@ pub(super) const FIXUPS: [Fixup; 12] = [
     fixup!(status_filter_of_margin_orders_is_a_status, Spec::Perps),
 ];
 
-/// Marks fields of a schema; returns true if all exist.
-fn mark_members(document: &mut Value, schema: &str, names: &[&str], kind: &str) -> bool {
+/// Marks fields of a schema. Returns `true` if all exist.
+fn mark_fields(document: &mut Value, schema: &str, names: &[&str], kind: &str) -> bool {
     names
         .iter()
-        .all(|name| mark(member(document, schema, name), kind))
+        .all(|name| mark(field(document, schema, name), kind))
 }
 
-/// Dollars with four decimals by their descriptions and in recorded fills, under names without a suffix.
+/// Dollars whose names have no suffix. Their descriptions, and recorded fills, have four decimal places.
 fn fill_amounts_are_dollars(document: &mut Value) -> bool {
     let names = ["price", "entry_price", "fees", "realized_pnl"];
-    mark_members(document, "MarginFill", &names, DOLLARS)
+    mark_fields(document, "MarginFill", &names, DOLLARS)
 }
 
-/// The price of a public trade, likewise.
+/// The price of a public trade, which is also in dollars and has no suffix.
 fn trade_prices_are_dollars(document: &mut Value) -> bool {
-    mark_members(document, "MarginTrade", &["price"], DOLLARS)
+    mark_fields(document, "MarginTrade", &["price"], DOLLARS)
 }
 
-/// The limits are declared as texts, while the usage beside them refers to the schema of dollars.
+/// The limits are declared as strings, while the usage beside them refers to the schema of dollars.
 fn notional_limits_are_dollars(document: &mut Value) -> bool {
     const SCHEMA: &str = "NotionalRiskLimitResponse";
-    let by_ticker = member(
+    let by_ticker = field(
         document,
         SCHEMA,
         "notional_value_risk_limits_by_market_ticker",
     );
     let by_ticker = by_ticker.and_then(|map| map.get_mut("additionalProperties"));
     mark(by_ticker, DOLLARS)
-        && mark_members(
+        && mark_fields(
             document,
             SCHEMA,
             &["default_notional_value_risk_limit"],
@@ -61,9 +61,9 @@ fn notional_limits_are_dollars(document: &mut Value) -> bool {
         )
 }
 
-/// The step of prices that levels of an order book are rounded to, in dollars: "0.10".
+/// The step in dollars to which the prices of an order book are rounded, such as "0.10".
 fn aggregation_steps_are_dollars(document: &mut Value) -> bool {
-    let parameter = text_parameter(
+    let parameter = string_parameter(
         document,
         "GetMarginMarketOrderbook",
         "aggregation_tick_size",
@@ -74,7 +74,7 @@ fn aggregation_steps_are_dollars(document: &mut Value) -> bool {
     )
 }
 
-/// Decimal numbers that are no dollars, encoded as texts: units of the underlying, ratios and indices.
+/// Decimal numbers that are not dollars, encoded as strings: units of the underlying, ratios and indices.
 fn ratios_are_exact(document: &mut Value) -> bool {
     const FIELDS: [(&str, &[&str]); 4] = [
         ("MarginMarket", &["contract_size", "underlying_multiplier"]),
@@ -87,10 +87,10 @@ fn ratios_are_exact(document: &mut Value) -> bool {
     ];
     FIELDS
         .iter()
-        .all(|(schema, names)| mark_members(document, schema, names, DECIMAL_TEXT))
+        .all(|(schema, names)| mark_fields(document, schema, names, DECIMAL_TEXT))
 }
 
-/// UUIDs by their descriptions, without the format; the filter of corporate actions has it.
+/// UUIDs according to their descriptions, but without the format. The filter of corporate actions has it.
 fn market_ids_are_uuids(document: &mut Value) -> bool {
     [
         "AmendMarginOrderRequest",
@@ -99,21 +99,21 @@ fn market_ids_are_uuids(document: &mut Value) -> bool {
         "MarginMarket",
     ]
     .iter()
-    .all(|schema| mark_members(document, schema, &["market_id"], ID))
+    .all(|schema| mark_fields(document, schema, &["market_id"], ID))
 }
 
-/// `""` on a demo market in every recording of June 2026, and absent in production then.
+/// `""` for a demo market in all recordings of June 2026, and absent in production at that time.
 fn tick_size_may_be_empty(document: &mut Value) -> bool {
     optional(document, "MarginMarket", &["tick_size"])
-        && mark_members(document, "MarginMarket", &["tick_size"], DOLLARS_OR_NONE)
+        && mark_fields(document, "MarginMarket", &["tick_size"], DOLLARS_OR_NONE)
 }
 
-/// `922337203685477.5807` in a recorded demo market without asks: the largest number of an `i64`, in ten-thousandths.
+/// `922337203685477.5807` for a recorded demo market without asks: the maximum of an `i64` in ten-thousandths of a dollar.
 fn empty_asks_are_the_largest_amount(document: &mut Value) -> bool {
-    mark_members(document, "MarginMarket", &["ask"], DOLLARS_OR_NONE)
+    mark_fields(document, "MarginMarket", &["ask"], DOLLARS_OR_NONE)
 }
 
-/// Required, and not in markets recorded in June 2026. Of `schedule`, null has a meaning besides: around the clock.
+/// Required, but absent in markets recorded in June 2026. For `schedule`, null also means around the clock.
 fn market_rules_are_new(document: &mut Value) -> bool {
     let names = [
         "exchange_index",
@@ -125,17 +125,18 @@ fn market_rules_are_new(document: &mut Value) -> bool {
         "schedule",
         "underlying_multiplier",
     ];
-    // A list such as `halt_sources` is empty where it is absent.
+    // Lists such as `halt_sources` are empty if absent.
     optional(document, "MarginMarket", &names)
 }
 
-/// Required, and not in positions recorded in June 2026.
+/// Required, but absent in positions recorded in June 2026.
 fn portfolio_flag_is_new_on_positions(document: &mut Value) -> bool {
     ["MarginPosition", "MarginRiskPosition"].map(|name| optional(document, name, &["is_portfolio"]))
         == [true; 2]
 }
 
-/// Required, and not in the limits recorded in June 2026; nor was `current_usage_by_market_ticker`, a map, which is empty then.
+/// Required, but absent in limits recorded in June 2026. `current_usage_by_market_ticker` was absent too; as a map,
+/// it is then empty.
 fn usage_is_new_on_notional_limits(document: &mut Value) -> bool {
     optional(
         document,
@@ -144,10 +145,10 @@ fn usage_is_new_on_notional_limits(document: &mut Value) -> bool {
     )
 }
 
-/// A text in the spec. Any other word than these three gives an empty list and no error, on the exchange.
+/// Declared as a string. For any value other than these three, the exchange returns an empty list and no error.
 fn status_filter_of_margin_orders_is_a_status(document: &mut Value) -> bool {
     const NAME: &str = "MarginOrderStatus";
-    let Some(parameter) = text_parameter(document, "GetMarginOrders", "status") else {
+    let Some(parameter) = string_parameter(document, "GetMarginOrders", "status") else {
         return false;
     };
     parameter["schema"] = json!({ "$ref": format!("#/components/schemas/{NAME}") });
@@ -157,7 +158,7 @@ fn status_filter_of_margin_orders_is_a_status(document: &mut Value) -> bool {
     let values = json!({
         "type": "string",
         "enum": ["resting", "canceled", "executed"],
-        "description": "What became of an order: it rests in the book, was canceled, or was filled.",
+        "description": "The state of an order: it rests in the book, was canceled, or was filled.",
     });
     schemas.insert(NAME.to_owned(), values).is_none()
 }

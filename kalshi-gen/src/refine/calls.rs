@@ -113,7 +113,7 @@ fn refine_call(
                     /// # Errors
                     ///
                     /// Returns an error if the request is invalid, could not be sent or was rejected, or if the
-                    /// response does not decode. The error says whether the request may have taken effect.
+                    /// response does not decode. The error reports whether the request may have taken effect.
                     pub async fn send(self) -> #output {
                         let client = self.#client;
                         let request = self.into_request();

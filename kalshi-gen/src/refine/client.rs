@@ -74,10 +74,11 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
                 self.core.rate_limiter()
             }
 
-            /// Returns how far the exchange's clock is ahead of the local one, or `None` before the first response. The
-            /// value is negative if the exchange's clock is behind, and zero if no difference was detected. It is
-            /// derived from the `Date` headers of responses: a single response gives it to about half a second, several
-            /// give it more precisely.
+            /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
+            ///
+            /// The skew is measured from the `Date` headers of the last 16 signed responses, as far as they arrived in the
+            /// last 30 minutes. Returns `None` unless at least three of them, and more than half, agree. A step of the local
+            /// clock discards earlier measurements.
             #[must_use]
             pub fn clock_skew(&self) -> ::std::option::Option<::chrono::TimeDelta> {
                 self.core.clock_skew()

@@ -1,9 +1,9 @@
-//! Tests of a generated client, whatever its spec: the API crates and the crates that `tests/it/compiled.rs` makes include this file.
+//! Tests of a generated client for any spec. The API crates and the crates that `tests/it/compiled.rs` creates include this file.
 //!
 //! The crate that includes it describes its API in a module `target`:
 //!
 //! - the client's `Client`, `ClientBuilder`, `Environment`, `operation` and `types`;
-//! - `SPEC`, the text of its REST spec; `tests/generated/calls.rs` is in its package folder;
+//! - `SPEC`, its REST spec as a string; `tests/generated/calls.rs` is in its package folder;
 //! - `environment`, the server at a base URL without a path, with the REST API at its usual path;
 //! - `with_credentials`, a client builder with credentials, and `assert_authenticated` and `assert_anonymous`, which check a
 //!   request for them. Those of an API whose requests are signed are in [`signed`].
@@ -18,14 +18,14 @@ use wiremock::MockServer;
 
 use crate::target::{self, Client, ClientBuilder};
 
-/// A builder for the server, with credentials: each call is sent immediately, and once.
+/// Returns a builder for the server, with credentials but without rate limits and retries.
 pub fn builder(server: &MockServer) -> ClientBuilder {
     patient_builder(server)
         .rate_limits(RateLimits::Unlimited)
         .retry(RetryPolicy::none())
 }
 
-/// The same with the default limits and retries.
+/// Returns a builder for the server, with credentials and the default rate limits and retries.
 pub fn patient_builder(server: &MockServer) -> ClientBuilder {
     let builder = Client::builder().environment(target::environment(&server.uri()));
     target::with_credentials(builder)

@@ -1,4 +1,4 @@
-//! Credentials of the tests for an API whose requests are signed, with a stopped clock, and the check of a signature.
+//! Test credentials for an API with signed requests, a fixed clock, and the check of a signature.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,10 +10,10 @@ use wiremock::Request;
 
 pub const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
-/// A clock for signatures, in milliseconds since 1970.
+/// Time used for signatures, in milliseconds since 1970.
 pub const NOW_MS: u64 = 1_790_000_000_123;
 
-/// A key made once a test binary.
+/// Returns a key that is generated once per test binary.
 pub fn key() -> PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();
     KEY.get_or_init(|| PrivateKey::generate_ed25519().unwrap())
@@ -32,7 +32,7 @@ pub fn with_credentials<A: Api<Credentials = Credentials>>(
         .clock(Arc::new(FixedClock(NOW_MS)))
 }
 
-/// Checks the three headers of a request with the public key.
+/// Verifies the three access headers of a request with the public key.
 pub fn assert_signed(request: &Request) {
     let path = request.url.path();
     Verifier::new(KEY_ID, public_key())

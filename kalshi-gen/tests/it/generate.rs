@@ -398,7 +398,7 @@ fn invalid_specs_are_rejected_with_their_json_path() {
         (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
         (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: string}}}}\n{ANSWER}"), thing), "only a boolean query parameter can have a cost of its own"),
         (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: boolean}}}}\n  - {{name: r, in: query, x-token-cost: 6, schema: {{type: boolean}}}}\n{ANSWER}"), thing), "a second parameter of the operation has a cost of its own"),
-        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
+        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is not one of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already used by $.paths[\"/other\"].get"),
         (with_schemas(thing).replace("operationId: GetThing", "operationId: WithRetry"), "the name `WithRetry` is reserved in the generated code"),
         (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: this name is reserved in the generated code"),

@@ -68,7 +68,7 @@ fn every_error_has_a_json_path() {
         ),
         (
             spec(&format!("{PARAMETERS}x-rate-bucket: 5\n{ANSWER}"), THING),
-            "$.paths[\"/things/{id}\"].get.x-rate-bucket: `5` is none of read, write and balance",
+            "$.paths[\"/things/{id}\"].get.x-rate-bucket: `5` is not one of read, write and balance",
         ),
     ] {
         let error = error(&spec);

@@ -1,6 +1,6 @@
-//! What is made from the source and committed is current; the rest is in the shared `snapshots.rs`.
+//! Snapshots of the public API and defaulted fields. The shared `snapshots.rs` has the others.
 //!
-//! `UPDATE=1 cargo test -p kalshi-klear --test it snapshots` brings all up to date.
+//! `UPDATE=1 cargo test -p kalshi-klear --test it snapshots` updates all of them.
 
 use crate::{
     shared_snapshots::{defaulted_fields_are_current, public_items_are_current},
@@ -8,11 +8,11 @@ use crate::{
 };
 
 #[test]
-fn committed_public_items_are_those_of_the_source() {
+fn committed_public_items_match_the_source() {
     public_items_are_current(&["src"], &[]);
 }
 
 #[test]
-fn defaulted_fields_decide_nothing_and_are_committed() {
+fn committed_defaulted_fields_match_the_specs() {
     defaulted_fields_are_current(&[target::SPEC]);
 }

@@ -1,4 +1,4 @@
-//! What the maker holds in one market, counted from its fills.
+//! Position and cash of the maker in one market, counted from its fills.
 
 use kalshi_sdk::{
     Contracts, Dollars,
@@ -8,7 +8,7 @@ use kalshi_sdk::{
 
 use super::Error;
 
-/// A fill, delivered by the WebSocket or read by a backfill.
+/// A fill from the WebSocket or from a backfill.
 pub(crate) struct Fill {
     pub(crate) ticker: String,
     is_bid: bool,
@@ -53,17 +53,17 @@ impl TryFrom<&types::Fill> for Fill {
     }
 }
 
-/// The position cannot be counted without the side of every fill.
+/// Returns the error for a fill without a known side, which makes the position unknown.
 fn unknown_side(trade_id: &str, side: &impl std::fmt::Debug) -> Error {
     format!("the fill of trade {trade_id} has no known book side: {side:?}").into()
 }
 
-/// Contracts held, and what they cost.
+/// The position, and the cash that it has cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Account {
-    /// YES contracts, negative for NO.
+    /// YES contracts; negative for NO contracts.
     pub(crate) position: Contracts,
-    /// Dollars received less dollars paid, fees included.
+    /// Dollars received minus dollars paid, including fees.
     cash: Dollars,
 }
 
@@ -76,13 +76,13 @@ impl Account {
         self.cash = Dollars::from_micros(self.cash.micros() - cost);
     }
 
-    /// Profit if the position were closed at a price of YES.
+    /// Returns the profit if the position is closed at this YES price.
     pub(crate) fn profit(&self, price: Dollars) -> Dollars {
         Dollars::from_micros(self.cash.micros() + amount(price, self.position))
     }
 }
 
-/// Price times count in millionths of a dollar. Exact: prices have at most four decimals, and counts two.
+/// Returns price times count in millionths of a dollar. The result is exact, because prices have at most four decimals and counts two.
 fn amount(price: Dollars, count: Contracts) -> i64 {
     price.micros() * count.hundredths() / 100
 }

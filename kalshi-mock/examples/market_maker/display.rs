@@ -1,4 +1,4 @@
-//! What the market maker shows: a screen in a terminal, lines elsewhere.
+//! Output of the market maker: a screen in a terminal, lines otherwise.
 
 use std::{
     collections::VecDeque,
@@ -16,22 +16,22 @@ use ratatui::{
     widgets::{Block, Paragraph, Row, Sparkline, Table},
 };
 
-/// Notes on the screen.
+/// Maximum number of notes on the screen.
 const MAX_NOTES: usize = 6;
 
-/// The state after a decision.
+/// The state of the maker after a decision.
 pub(crate) struct View {
     pub(crate) step: u32,
     pub(crate) markets: Vec<MarketView>,
-    /// In millionths of a dollar, decision by decision.
+    /// Profit after each decision, in millionths of a dollar.
     pub(crate) profits: Vec<i64>,
-    /// What the maker does.
+    /// Activity of the maker, such as `quoting`.
     pub(crate) state: &'static str,
-    /// What happened since the last decision.
+    /// Notes since the last decision.
     pub(crate) notes: Vec<String>,
 }
 
-/// One market. Prices are of YES, and `None` if there is none.
+/// The state of one market. Prices are YES prices; `None` for an empty side.
 pub(crate) struct MarketView {
     pub(crate) ticker: String,
     pub(crate) bid: Option<Dollars>,
@@ -47,13 +47,14 @@ impl View {
     }
 }
 
+/// Formats a price, or `-` if there is none.
 fn text(price: Option<Dollars>) -> String {
     price.map_or_else(|| "-".to_owned(), |price| price.to_string())
 }
 
-/// A way to show it.
+/// An output for states.
 pub(crate) trait Show {
-    /// Shows a state. Returns `true` if the user has seen enough.
+    /// Shows a state. Returns `true` if the user quits.
     fn show(&mut self, view: &View) -> io::Result<bool>;
 }
 
@@ -63,7 +64,7 @@ pub(crate) struct Lines;
 impl Show for Lines {
     fn show(&mut self, view: &View) -> io::Result<bool> {
         match self.write(view) {
-            // The reader has seen enough.
+            // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
             result => result.map(|()| false),
         }
@@ -95,7 +96,7 @@ impl Lines {
     }
 }
 
-/// A screen, which is restored when this is dropped.
+/// A full-screen view. Dropping it restores the terminal.
 pub(crate) struct Screen {
     terminal: DefaultTerminal,
     notes: VecDeque<String>,
@@ -130,7 +131,7 @@ impl Show for Screen {
         self.terminal.draw(|frame| draw(frame, view, notes))?;
         while event::poll(Duration::ZERO)? {
             if let Event::Key(key) = event::read()? {
-                // A terminal in raw mode sends no signal.
+                // Ctrl-C sends no signal in raw mode.
                 let interrupted =
                     key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
                 if interrupted || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
@@ -170,7 +171,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View) {
             format!("step {}   profit {}   ", view.step, view.profit()).into(),
             state,
         ]),
-        Line::from("q ends it").dim(),
+        Line::from("press q to quit").dim(),
     ];
     let block = Block::bordered().title("Market maker on a local exchange");
     frame.render_widget(Paragraph::new(lines).block(block), area);
@@ -185,7 +186,7 @@ fn draw_markets(frame: &mut Frame<'_>, area: Rect, view: &View) {
     };
     let widths = [20, 8, 8, 8, 8, 10].map(Constraint::Length);
     let table = Table::new(view.markets.iter().map(row), widths).header(head);
-    frame.render_widget(table.block(Block::bordered().title("Prices of YES")), area);
+    frame.render_widget(table.block(Block::bordered().title("YES prices")), area);
 }
 
 fn draw_chart(frame: &mut Frame<'_>, area: Rect, view: &View) {
@@ -193,7 +194,7 @@ fn draw_chart(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let shown = &view.profits[view.profits.len().saturating_sub(width)..];
     let lowest = shown.iter().copied().min().unwrap_or_default();
     let highest = shown.iter().copied().max().unwrap_or_default();
-    // Bars are whole numbers from the lowest on: cents.
+    // The height of a bar is an integer: cents above the lowest profit shown.
     let bars: Vec<u64> = shown
         .iter()
         .map(|profit| (profit - lowest).unsigned_abs() / 10_000 + 1)

@@ -1,7 +1,7 @@
-//! The order group: the kill switch of all quotes.
+//! The order group that contains all quotes and serves as kill switch.
 //!
-//! Every quote is in the group. The exchange triggers it when too many contracts trade in 15 seconds, and the maker triggers it when
-//! fills may be missing. Either cancels all orders in it and rejects new ones until it is reset.
+//! The exchange triggers the group when too many contracts trade within 15 seconds, and the maker when fills may be missing. In either
+//! case, all orders of the group are cancelled, and new ones are rejected until the group is reset.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use kalshi_sdk::{Client, Contracts, OrderGroupId};
 
 use super::Error;
 
-/// Contracts that may trade in any 15 seconds.
-const LIMIT: i32 = 60;
+/// Maximum number of contracts that trade in any 15 seconds.
+const MAX_CONTRACTS: i32 = 60;
 
-/// Decisions to wait after the exchange triggered the group.
-const REST: u32 = 20;
+/// Number of decisions without quotes after the exchange triggered the group.
+const COOLDOWN: u32 = 20;
 
-/// Decisions between two reads of the group.
+/// Number of decisions between two reads of the group.
 const READ_INTERVAL: u32 = 5;
 
-/// Attempts of a request that may be repeated.
-const ATTEMPTS: u32 = 10;
+/// Maximum number of attempts of a request.
+const MAX_ATTEMPTS: u32 = 10;
 
 pub(crate) struct Group {
     id: OrderGroupId,
-    /// `true` if the group takes orders, as far as is known.
+    /// `true` if the group accepts orders, by the last response.
     is_armed: bool,
-    /// One request is in flight at a time.
+    /// `true` while a request is in flight. There is one at a time.
     is_busy: bool,
     /// Decisions until the group is reset.
-    rest: u32,
+    cooldown: u32,
     /// Decisions until the group is read.
     until_read: u32,
 }
 
-/// A request about the group. Each may be repeated: doing it twice is the same as doing it once.
+/// A request for the group. Each is idempotent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GroupRequest {
     Read,
@@ -43,7 +43,7 @@ pub(crate) enum GroupRequest {
 
 impl Group {
     pub(crate) async fn create(client: &Client) -> Result<Self, Error> {
-        let limit = Contracts::from(LIMIT);
+        let limit = Contracts::from(MAX_CONTRACTS);
         let created = client
             .create_order_group()
             .body_map(|body| body.contracts_limit_fp(limit))
@@ -53,7 +53,7 @@ impl Group {
             id: created.into_inner().order_group_id,
             is_armed: true,
             is_busy: false,
-            rest: 0,
+            cooldown: 0,
             until_read: READ_INTERVAL,
         })
     }
@@ -66,24 +66,24 @@ impl Group {
         self.is_armed
     }
 
-    /// A decision has passed.
-    pub(crate) fn rest(&mut self) {
-        self.rest = self.rest.saturating_sub(1);
+    /// Counts a decision.
+    pub(crate) fn tick(&mut self) {
+        self.cooldown = self.cooldown.saturating_sub(1);
         self.until_read = self.until_read.saturating_sub(1);
     }
 
-    /// Returns the request that is due.
+    /// Returns the next request, or `None` if there is nothing to do.
     pub(crate) fn next_request(&self, is_blind: bool) -> Option<GroupRequest> {
         match (is_blind, self.is_armed) {
             _ if self.is_busy => None,
             (true, true) => Some(GroupRequest::Trigger),
             (true, false) => None,
-            (false, false) if self.rest == 0 => Some(GroupRequest::Reset),
+            (false, false) if self.cooldown == 0 => Some(GroupRequest::Reset),
             _ => (self.until_read == 0).then_some(GroupRequest::Read),
         }
     }
 
-    /// Returns a request as a future that says if the group is armed after it.
+    /// Returns a future that sends the request and returns `true` if the group then accepts orders.
     pub(crate) fn send(
         &mut self,
         client: &Client,
@@ -113,7 +113,7 @@ impl Group {
         }
     }
 
-    /// Records the result of a request. A failed request is due again. Returns a note for the user.
+    /// Records the result of a request, and returns a note for the user. A failed request is repeated.
     pub(crate) fn finish(
         &mut self,
         request: GroupRequest,
@@ -123,35 +123,35 @@ impl Group {
         let was_armed = self.is_armed;
         match result {
             Ok(is_armed) => self.is_armed = is_armed,
-            Err(error) => return Some(format!("the order group request failed: {error}")),
+            Err(error) => return Some(format!("order group request failed: {error}")),
         }
         self.until_read = READ_INTERVAL;
         match request {
             GroupRequest::Read if was_armed && !self.is_armed => {
-                self.rest = REST;
+                self.cooldown = COOLDOWN;
                 Some(format!(
-                    "more than {LIMIT} contracts traded in 15 s: standing aside"
+                    "more than {MAX_CONTRACTS} contracts traded in 15 s: not quoting"
                 ))
             }
-            GroupRequest::Reset => Some("the order group is reset: quoting".to_owned()),
+            GroupRequest::Reset => Some("order group reset: quoting".to_owned()),
             _ => None,
         }
     }
 
-    /// Cancels all orders of the group and rejects later ones.
+    /// Triggers the group: its orders are cancelled, and later ones are rejected.
     pub(crate) async fn trigger(&mut self, client: &Client) -> Result<(), Error> {
         let mut attempt = 1;
         loop {
             match self.send(client, GroupRequest::Trigger).await {
                 Ok(_) => return Ok(()),
-                Err(error) if attempt == ATTEMPTS => return Err(error.into()),
+                Err(error) if attempt == MAX_ATTEMPTS => return Err(error.into()),
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
             attempt += 1;
         }
     }
 
-    /// Deletes the group.
+    /// Deletes the group. A group that does not exist is not an error.
     pub(crate) async fn delete(&self, client: &Client) -> Result<(), Error> {
         let mut attempt = 1;
         loop {
@@ -164,7 +164,7 @@ impl Group {
                 Ok(_) => return Ok(()),
                 // The response to an earlier attempt was lost.
                 Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) if attempt == ATTEMPTS => return Err(error.into()),
+                Err(error) if attempt == MAX_ATTEMPTS => return Err(error.into()),
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
             attempt += 1;

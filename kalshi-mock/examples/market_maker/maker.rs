@@ -1,4 +1,4 @@
-//! The maker: takes events in, decides, and sends requests.
+//! The maker: observes events, decides on quotes and sends requests.
 
 mod outcomes;
 
@@ -27,8 +27,8 @@ use super::{
 };
 use outcomes::Done;
 
-/// Time to cancel everything at the end.
-const STOP: Duration = Duration::from_secs(90);
+/// Timeout of the shutdown, which cancels all orders.
+const STOP_TIMEOUT: Duration = Duration::from_secs(90);
 
 pub(crate) struct Maker {
     client: Client,
@@ -36,7 +36,7 @@ pub(crate) struct Maker {
     group: Group,
     backfill: Backfill,
     is_reading: bool,
-    /// Requests in flight. Events are handled while they are answered.
+    /// Requests in flight.
     requests: JoinSet<Done>,
     id_prefix: String,
     counts: Counts,
@@ -50,7 +50,7 @@ impl Maker {
         tickers: &[&str],
         subscriptions: &[Subscription],
     ) -> Result<Self, Error> {
-        // Ids never become free again, so those of another run must differ.
+        // Client order ids can never be reused, so each run has its own prefix.
         let started = UNIX_EPOCH.elapsed()?.as_millis();
         let markets = tickers
             .iter()
@@ -75,7 +75,7 @@ impl Maker {
         self.notes.push_back(note);
     }
 
-    /// Takes in what the connection delivered. Decides nothing yet.
+    /// Records what the connection delivered, without a decision.
     pub(crate) fn observe(&mut self, changes: Changes) -> Result<(), Error> {
         for update in &changes.updates {
             // Every event of the connection goes to the backfill, in order.
@@ -83,7 +83,7 @@ impl Maker {
                 let was_blind = self.backfill.is_blind();
                 let observation = self.backfill.observe(event);
                 if self.backfill.is_blind() && !was_blind {
-                    self.go_blind(event);
+                    self.stop_quoting(event);
                 }
                 self.observe_event(event, observation)?;
             }
@@ -96,14 +96,14 @@ impl Maker {
         Ok(())
     }
 
-    /// Fills may be missing: inventory and quotes cannot be trusted.
-    fn go_blind(&mut self, event: &Event) {
+    /// Stops quoting, because fills may be missing and the inventory is unknown.
+    fn stop_quoting(&mut self, event: &Event) {
         self.counts.outages += 1;
         self.note(match event {
-            Event::Disconnected { reason } => format!("connection lost ({reason}): standing aside"),
-            _ => "messages may be missing: standing aside".to_owned(),
+            Event::Disconnected { reason } => format!("connection lost ({reason}): not quoting"),
+            _ => "messages may be missing: not quoting".to_owned(),
         });
-        // Does not wait for the next decision: quotes are open to everyone now.
+        // The quotes still rest, so this does not wait for the next decision.
         self.send_group_request();
     }
 
@@ -139,7 +139,7 @@ impl Maker {
         }
     }
 
-    /// Changes the order with that id, if it is still one of the quotes. `change` returns `false` if the order has ended.
+    /// Changes the order with this id if it is one of the quotes. `change` returns `false` if the order has ended.
     fn with_order(&mut self, client_order_id: &str, change: impl FnOnce(&mut Order) -> bool) {
         for quotes in self.markets.values_mut() {
             for quote in quotes.sides() {
@@ -172,7 +172,7 @@ impl Maker {
     fn add_missed(&mut self, missed: &Missed) -> Result<(), Error> {
         self.counts.missed_fills += missed.fills.len();
         self.note(format!(
-            "backfill: {} fills and {} orders were missed",
+            "backfill: {} missed fills, {} missed orders",
             missed.fills.len(),
             missed.orders.len()
         ));
@@ -191,21 +191,21 @@ impl Maker {
         }
         if let Some(error) = missed.skipped.first() {
             self.note(format!(
-                "a row could not be read, and the inventory may be wrong: {error}"
+                "the inventory may be wrong, because a row does not decode: {error}"
             ));
         }
         if missed.uncertain > 0 {
             self.note(format!(
-                "{} rows are too old to tell if they were counted, and the inventory may be wrong",
+                "the inventory may be wrong, because {} rows are too old to know if they were counted",
                 missed.uncertain
             ));
         }
         Ok(())
     }
 
-    /// Decides on all markets that changed since the last time, and sends what that needs in two batches.
+    /// Decides on the quotes of all markets that changed since the last decision, and sends cancels and orders as one batch each.
     pub(crate) fn decide(&mut self, books: &BookStream) -> Result<(), Error> {
-        self.group.rest();
+        self.group.tick();
         self.send_group_request();
         if self.backfill.is_due() && !self.is_reading {
             self.is_reading = true;
@@ -262,7 +262,7 @@ impl Maker {
         }
     }
 
-    /// Waits for the end of a request. `None` if there is none.
+    /// Returns the next request that completes, or `None` if none is in flight.
     pub(crate) async fn next_done(&mut self) -> Option<Result<Done, JoinError>> {
         self.requests.join_next().await
     }
@@ -281,8 +281,8 @@ impl Maker {
             }
         };
         let state = match (self.backfill.is_blind(), self.group.is_armed()) {
-            (true, _) => "blind: standing aside",
-            (false, false) => "group triggered: standing aside",
+            (true, _) => "fills may be missing: not quoting",
+            (false, false) => "order group triggered: not quoting",
             (false, true) => "quoting",
         };
         View {
@@ -294,16 +294,16 @@ impl Maker {
         }
     }
 
-    /// Cancels all orders and rejects those that arrive later, after an error that ends the maker.
+    /// Cancels all orders, after an error that ends the maker. Orders that arrive later are rejected.
     pub(crate) async fn cancel_all(&mut self) -> Result<(), Error> {
         self.group.trigger(&self.client).await
     }
 
-    /// Cancels everything, counts the last fills and compares the inventory with the exchange's.
+    /// Cancels all orders, counts the last fills and compares the inventory with the exchange's.
     pub(crate) async fn stop(self) -> Result<Report, Error> {
-        match tokio::time::timeout(STOP, self.cancel_and_compare()).await {
+        match tokio::time::timeout(STOP_TIMEOUT, self.cancel_and_compare()).await {
             Ok(report) => report,
-            Err(_) => Err("shutdown did not finish in time: orders may still rest".into()),
+            Err(_) => Err("shutdown timed out: orders may still rest".into()),
         }
     }
 
@@ -314,7 +314,7 @@ impl Maker {
             self.finish_request(done?)?;
         }
         self.group.delete(&self.client).await?;
-        // Nothing trades any more, and the connection is no longer read: fills that were not observed yet are missed.
+        // Nothing trades from here on, and the connection is not read any further. The backfill reads the fills not yet observed.
         self.backfill.disconnected();
         let missed = loop {
             match self.backfill.fetch().await {

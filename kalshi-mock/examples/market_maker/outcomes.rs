@@ -1,4 +1,4 @@
-//! What became of the maker's requests. An order or cancel with an unknown outcome is looked up before anything is sent again.
+//! Outcomes of the maker's requests. An unknown outcome of an order or a cancel is resolved before anything is sent again.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use kalshi_sdk::{
 
 use super::{super::group::GroupRequest, Error, Maker};
 
-/// Time to find out what became of a request.
-const RECONCILE: Duration = Duration::from_secs(20);
+/// Timeout of resolving an unknown outcome.
+const RECONCILE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How a request ended.
+/// The result of a request.
 pub(crate) enum Done {
     Placed(
         Vec<ClientOrderId>,
@@ -43,7 +43,7 @@ impl Maker {
                     self.finish_placement(id, outcome);
                 }
             }
-            // Certainly not processed.
+            // An error of the whole batch means that it was certainly not processed.
             Done::Placed(ids, Err(error)) => {
                 self.note(format!("no order was sent: {error}"));
                 for id in &ids {
@@ -64,7 +64,7 @@ impl Maker {
             Done::PlacementFound(unknown, found) => match found {
                 Reconciliation::Placed(placed) => self.add_placed(&placed),
                 Reconciliation::NotFound => self.with_order(unknown.client_order_id(), |_| false),
-                // It may rest. Sending another one could double the position.
+                // The order may rest. Another one could double the position.
                 _ => self.find_placement(unknown),
             },
             Done::CancelFound(id, unknown, found) => match found {
@@ -83,7 +83,7 @@ impl Maker {
                 let missed = self.backfill.merge(rows);
                 self.add_missed(&missed)?;
             }
-            // Nothing was counted: the next decision reads again.
+            // Nothing was counted. The next decision reads again.
             Done::Read(Err(error)) => {
                 self.is_reading = false;
                 self.note(error.to_string());
@@ -102,7 +102,7 @@ impl Maker {
             OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => {
                 self.add_placed(&placed);
             }
-            // The order would have traded immediately, or the group has triggered.
+            // The order would have traded immediately, or the group was triggered.
             OrderOutcome::Rejected(_) => self.with_order(id, |_| false),
             OrderOutcome::Unknown(unknown) => {
                 self.counts.unknown += 1;
@@ -112,7 +112,7 @@ impl Maker {
         }
     }
 
-    /// The exchange has the order. It may have ended in the meantime, and then it is no longer one of the quotes.
+    /// Records an order that the exchange has. An order that has ended in the meantime is removed from the quotes.
     fn add_placed(&mut self, placed: &PlacedOrder) {
         self.with_order(&placed.client_order_id, |order| {
             order.is_busy = false;
@@ -133,7 +133,7 @@ impl Maker {
                 self.counts.unknown += 1;
                 self.find_cancel(id, unknown);
             }
-            // It rests: the next decision cancels it again.
+            // The order still rests. The next decision cancels it again.
             _ => self.release(&id),
         }
     }
@@ -147,14 +147,14 @@ impl Maker {
 
     fn find_placement(&mut self, unknown: Box<UnknownOutcome>) {
         self.requests.spawn(async move {
-            let found = unknown.reconcile(RECONCILE).await;
+            let found = unknown.reconcile(RECONCILE_TIMEOUT).await;
             Done::PlacementFound(unknown, found)
         });
     }
 
     fn find_cancel(&mut self, id: ClientOrderId, unknown: Box<UnknownChange>) {
         self.requests.spawn(async move {
-            let found = unknown.reconcile(RECONCILE).await;
+            let found = unknown.reconcile(RECONCILE_TIMEOUT).await;
             Done::CancelFound(id, unknown, found)
         });
     }

@@ -1,4 +1,4 @@
-//! The quotes of one market: the prices that are wanted, and the order that stands for each.
+//! The quotes of one market: the wanted price and the order of each side.
 
 use kalshi_sdk::{
     BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, OrderId, OutcomeSide,
@@ -9,25 +9,25 @@ use kalshi_sdk::{
 
 use super::{Error, account::Account};
 
-/// Contracts of a quote.
+/// Size of a quote, in contracts.
 pub(crate) const SIZE: i32 = 10;
 
 /// Distance of a quote from the fair price, in cents.
 const HALF_SPREAD: i64 = 2;
 
-/// Contracts held for each cent that the quotes lean.
-const LEAN: i64 = 15;
+/// Contracts of inventory that skew the quotes by one cent.
+const CONTRACTS_PER_CENT: i64 = 15;
 
 /// An order that rests or may rest.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// Known before the order is sent, so that messages about it can be told from others before its placement is acknowledged.
+    /// Chosen before the order is sent, so that messages about it are recognised before its placement is acknowledged.
     pub(crate) client_order_id: ClientOrderId,
-    /// The exchange's id. `None` until it is known.
+    /// The id on the exchange, or `None` until the placement is acknowledged.
     pub(crate) order_id: Option<OrderId>,
     price: Dollars,
     pub(crate) remaining: Contracts,
-    /// `true` while a request about it is in flight or its outcome is unknown. Nothing is sent about it then.
+    /// `true` while a request for the order is in flight or its outcome is unknown. No other request is sent in that time.
     pub(crate) is_busy: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Quote {
     pub(crate) order: Option<Order>,
 }
 
-/// What to send for a quote.
+/// A request for a quote.
 pub(crate) enum Action {
     Cancel(ClientOrderId, OrderRef),
     Place(ClientOrderId, Box<NewOrder>),
@@ -54,20 +54,20 @@ impl Quote {
         }
     }
 
-    /// Price of the order that rests.
+    /// Returns the price of the order, or `None` if there is none.
     pub(crate) fn price(&self) -> Option<Dollars> {
         self.order.as_ref().map(|order| order.price)
     }
 
-    /// Returns `true` if an order at a price would trade with an own order on the other side.
-    fn meets(&self, price: Dollars, opposite: Dollars) -> bool {
+    /// Returns `true` if an order at `price` would trade with our own order at `opposite`.
+    fn crosses(&self, price: Dollars, opposite: Dollars) -> bool {
         match self.side {
             BookSide::Ask => price <= opposite,
             _ => price >= opposite,
         }
     }
 
-    /// The order as it adds to the book.
+    /// Returns the order as part of the book.
     fn own_order(&self) -> Option<OwnOrder> {
         let order = self.order.as_ref()?;
         let (outcome, price) = match self.side {
@@ -77,8 +77,8 @@ impl Quote {
         Some(OwnOrder::new(outcome, price, order.remaining))
     }
 
-    /// Returns what to send so that the order is as wanted, and marks the order as busy. An order that would meet the one on the other
-    /// side waits: that one may still rest at an old price.
+    /// Returns the request that brings the order to the wanted price, and marks the order as busy. An order that crosses our own order on
+    /// the other side waits, because that one may still rest at an old price.
     pub(crate) fn act(
         &mut self,
         opposite: &Self,
@@ -88,7 +88,7 @@ impl Quote {
     ) -> Result<Option<Action>, Error> {
         let enough = Contracts::from(SIZE / 2);
         let prices = self.wanted.zip(opposite.price());
-        let must_wait = prices.is_some_and(|(wanted, other)| self.meets(wanted, other));
+        let must_wait = prices.is_some_and(|(wanted, other)| self.crosses(wanted, other));
         match (&mut self.order, self.wanted) {
             (Some(order), _) if order.is_busy => Ok(None),
             (Some(order), Some(wanted)) if order.price == wanted && order.remaining >= enough => {
@@ -134,7 +134,7 @@ pub(crate) struct Quotes {
     pub(crate) account: Account,
     pub(crate) bid: Quote,
     pub(crate) ask: Quote,
-    /// Middle of the book without own orders, as it was last seen.
+    /// Last mid price of the book without our own orders.
     middle: Option<Dollars>,
     /// `true` if the book or the position changed since the last decision.
     pub(crate) has_changed: bool,
@@ -151,7 +151,7 @@ impl Quotes {
         }
     }
 
-    /// Profit if the position were closed at the middle of the book.
+    /// Returns the profit if the position is closed at the mid price.
     pub(crate) fn profit(&self) -> Dollars {
         self.account.profit(self.middle.unwrap_or_default())
     }
@@ -160,25 +160,25 @@ impl Quotes {
         [&mut self.bid, &mut self.ask]
     }
 
-    /// Decides on the prices by the book, or on none if the book is not live.
+    /// Sets the wanted prices from the book, or removes them if the book is not live.
     pub(crate) fn decide(&mut self, book: Option<&OrderBook>) {
         if !std::mem::take(&mut self.has_changed) {
             return;
         }
-        // Own orders would pull the middle towards themselves.
+        // Our own orders would pull the mid price towards themselves.
         let own = [&self.bid, &self.ask]
             .into_iter()
             .filter_map(Quote::own_order);
         let middle = book.and_then(|book| book.without(own).mid(OutcomeSide::Yes));
         self.middle = middle.or(self.middle);
-        let lean = self.account.position.hundredths() / 100 / LEAN;
-        let fair = middle.map(|middle| middle.micros() / 10_000 - lean);
+        let skew = self.account.position.hundredths() / 100 / CONTRACTS_PER_CENT;
+        let fair = middle.map(|middle| middle.micros() / 10_000 - skew);
         self.bid.wanted = fair.and_then(|fair| cents(fair - HALF_SPREAD));
         self.ask.wanted = fair.and_then(|fair| cents(fair + HALF_SPREAD));
     }
 }
 
-/// A price, or `None` if it is not above 0 and below 1 dollar.
+/// Returns a price in dollars, or `None` if it is not above 0 and below 1 dollar.
 fn cents(cents: i64) -> Option<Dollars> {
     (1..=99)
         .contains(&cents)

@@ -1,22 +1,22 @@
-//! What the maker reports at the end: its inventory beside the exchange's, and what happened.
+//! The report at the end: the maker's inventory next to the exchange's, and counts of orders, fills and failures.
 
 use std::fmt;
 
 use kalshi_sdk::{Contracts, Dollars};
 
-/// The inventory as the maker and the exchange have it.
+/// The inventory by the maker's fills and by the exchange's positions.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// Market, contracts by the maker's fills, contracts by the exchange.
+    /// Market, contracts by the maker's fills, contracts by the exchange's positions.
     pub(crate) inventory: Vec<(String, Contracts, Contracts)>,
     pub(crate) profit: Dollars,
     pub(crate) counts: Counts,
-    /// Orders that still rest at the exchange.
+    /// Number of orders that still rest on the exchange.
     pub(crate) resting: usize,
 }
 
 impl Report {
-    /// Returns `true` if the inventory is the exchange's and no order rests.
+    /// Returns `true` if the inventories agree and no order rests.
     pub(crate) fn agrees(&self) -> bool {
         let mut inventory = self.inventory.iter();
         inventory.all(|(_, own, exchange)| own == exchange) && self.resting == 0
@@ -44,7 +44,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "{outages} outages, {unknown} unknown outcomes resolved")?;
         match self.agrees() {
-            true => f.write_str("the inventory is the exchange's, and no order rests"),
+            true => f.write_str("the inventory agrees with the exchange's, and no order rests"),
             false => write!(
                 f,
                 "the inventory differs from the exchange's, or orders still rest ({} resting)",
@@ -54,12 +54,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// What happened, for the report.
+/// Counts for the report.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) orders: u64,
     pub(crate) fills: u64,
-    /// Fills that a backfill found.
+    /// Fills that were read by a backfill.
     pub(crate) missed_fills: usize,
     pub(crate) outages: u64,
     /// Orders and cancels whose outcome was unknown at first.

@@ -1,6 +1,6 @@
-//! What is made from the specs and the source and committed is current; the rest is in the shared `snapshots.rs`.
+//! Snapshots of the WebSocket surface, the public API and defaulted fields. The shared `snapshots.rs` has the others.
 //!
-//! `UPDATE=1 cargo test -p kalshi-perps --test it snapshots` brings all up to date.
+//! `UPDATE=1 cargo test -p kalshi-perps --test it snapshots` updates all of them.
 
 use crate::{
     every_api::snapshots::{current, defaulted_fields_are_current, public_items_are_current},
@@ -10,7 +10,7 @@ use crate::{
 const WEBSOCKET: &str = include_str!("../../perps_asyncapi.yaml");
 
 #[test]
-fn committed_surface_of_messages_is_that_of_the_spec() {
+fn committed_message_surface_matches_the_spec() {
     current(
         "tests/generated/websocket.txt",
         &kalshi_gen::surface(WEBSOCKET, &target::options()).unwrap(),
@@ -18,11 +18,11 @@ fn committed_surface_of_messages_is_that_of_the_spec() {
 }
 
 #[test]
-fn committed_public_items_are_those_of_the_source() {
+fn committed_public_items_match_the_source() {
     public_items_are_current(&["src"], &[]);
 }
 
 #[test]
-fn defaulted_fields_decide_nothing_and_are_committed() {
+fn committed_defaulted_fields_match_the_specs() {
     defaulted_fields_are_current(&[target::SPEC, WEBSOCKET]);
 }

@@ -1,5 +1,5 @@
-//! A server of our own for what no HTTP library lets one do: every request is answered, or not, as a function says, down to
-//! half an answer and a broken connection.
+//! An HTTP server that sends the replies a function returns, including truncated responses and broken connections, which
+//! HTTP libraries do not allow.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub method: String,
@@ -25,7 +25,7 @@ pub struct Received {
     pub query: BTreeMap<String, String>,
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
-    /// How many came before it.
+    /// Number of requests received before it.
     pub number: usize,
     /// Number of connections accepted before the one it came over.
     pub connection: usize,
@@ -36,32 +36,32 @@ impl Received {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The time it was signed at.
+    /// Returns the timestamp of the signature, in Unix milliseconds.
     pub fn timestamp(&self) -> i64 {
         self.headers["kalshi-access-timestamp"].parse().unwrap()
     }
 }
 
-/// What becomes of a request.
+/// The reaction of the server to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// A whole answer.
+    /// Sends a complete response.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// The connection is closed without a word.
+    /// Closes the connection without a response.
     Drop,
-    /// The connection is reset.
+    /// Resets the connection.
     Reset,
-    /// The first half of an answer, and then nothing.
+    /// Sends the first half of a response and closes the connection.
     Half(u16, Vec<u8>),
-    /// An answer whose length is told wrong: there is less.
+    /// Sends a response with fewer bytes than its `content-length`.
     Short(u16, Vec<u8>),
-    /// An answer that takes this long.
+    /// Pauses for this duration in the middle of the body.
     Slow(Duration, u16, Vec<u8>),
-    /// A body that begins like this and never ends.
+    /// Sends a chunked body that begins with these bytes and never ends.
     Endless(u16, Vec<u8>),
-    /// A response with this `content-length`, of which only the body is sent.
+    /// Sends this `content-length`, but only these bytes of the body.
     Announced(u16, u64, Vec<u8>),
-    /// Nothing, ever.
+    /// Sends nothing and keeps the connection open.
     Hang,
 }
 
@@ -78,7 +78,7 @@ impl Reply {
         Self::Answer(status, Vec::new(), Vec::new())
     }
 
-    /// The exchange's own 429.
+    /// The exchange's response to a request over the rate limit.
     pub fn rate_limited() -> Self {
         Self::json(
             429,
@@ -97,7 +97,7 @@ impl Reply {
     }
 }
 
-/// A running server; it ends when it is dropped.
+/// A running server. It stops when it is dropped.
 pub struct Exchange {
     pub base: String,
     received: Arc<Mutex<Vec<Received>>>,
@@ -106,12 +106,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Answers every request as `reply` says.
+    /// Starts a server that handles every request as `reply` returns.
     pub async fn start(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_unreliable(|| false, reply).await
     }
 
-    /// The same, but closes the connection in place of reading a request whenever `refuse` says so.
+    /// Like [`start`](Self::start), but closes the connection instead of reading a request whenever `refuse` returns `true`.
     pub async fn start_unreliable(
         refuse: impl Fn() -> bool + Send + Sync + 'static,
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
@@ -119,7 +119,7 @@ impl Exchange {
         Self::run(true, refuse, reply).await
     }
 
-    /// The same as [`start`](Self::start), without a record of the requests.
+    /// Like [`start`](Self::start), but does not record the requests.
     pub async fn start_unrecorded(
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -264,7 +264,7 @@ fn answer(status: u16, headers: &[(&str, String)], body: &[u8], length: usize) -
     [out.as_bytes(), body].concat()
 }
 
-/// The next request of a connection; none when the other side is done.
+/// Reads the next request of a connection, or returns `None` if the client closed it.
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<Received>> {
     loop {
         let end = buffer.windows(4).position(|window| window == b"\r\n\r\n");

@@ -1,4 +1,4 @@
-//! One exchange, one client, and replies of a script instead of the exchange's.
+//! A test case: one exchange, one client, and a script that may override replies.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::common::{
     key,
 };
 
-/// Timeout of an inquiry that is to end by proof.
+/// Timeout of a lookup that must end with a proof.
 pub const LONG: Duration = Duration::from_secs(20);
 
 pub struct Case {
@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// An exchange without lag, where `script` replies instead of the exchange, or `None` for the exchange's own reply.
+    /// Starts an exchange without lag. Where `script` returns `None`, the exchange replies itself.
     pub async fn new(
         script: impl Fn(&Received, &Model) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
@@ -52,7 +52,7 @@ impl Case {
         }
     }
 
-    /// Number of requests of a method whose path ends so.
+    /// Returns the number of requests with this method whose path ends with `end`.
     pub fn count(&self, method: &str, end: &str) -> usize {
         let received = self.server.received();
         let is_counted =
@@ -60,7 +60,7 @@ impl Case {
         received.iter().filter(is_counted).count()
     }
 
-    /// Places an order that rests.
+    /// Places an order that rests in the book.
     pub async fn placed(&self, order: Request) -> PlacedOrder {
         match self.client.orders().place(order).await.unwrap() {
             OrderOutcome::Placed(placed) => placed,
@@ -91,12 +91,12 @@ pub fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
     }
 }
 
-/// Replies to every write alike, without processing it.
+/// Sends the same reply to every write, without processing it.
 pub fn to_writes(reply: Reply) -> impl Fn(&Received, &Model) -> Option<Reply> + Send + Sync {
     move |request, _| (request.method != "GET").then(|| reply.clone())
 }
 
-/// Processes every write, and fails after it.
+/// Processes every write, then sends `reply` instead of the response.
 pub fn after_writes(reply: Reply) -> impl Fn(&Received, &Model) -> Option<Reply> + Send + Sync {
     move |request, model| {
         (request.method != "GET").then(|| {

@@ -1,4 +1,4 @@
-//! Changes whose order the exchange does not find, and the proof of where it is.
+//! Changes of orders that the exchange does not find, and the reads that locate them.
 
 use std::time::Duration;
 
@@ -36,12 +36,12 @@ async fn not_found_of_nginx_is_unknown() {
         matches!(outcome[0], ChangeOutcome::Unknown(_)),
         "{outcome:?}"
     );
-    // The exchange did not say that it does not find the order, so there is nothing to confirm.
+    // The response is not the exchange's own "not found", so there is nothing to confirm.
     assert_eq!(case.count("GET", ""), 0);
 }
 
 #[tokio::test]
-async fn order_in_another_subaccount_is_not_applied_and_says_where() {
+async fn change_in_wrong_subaccount_reports_the_order() {
     let case = Case::new(|_, _| None).await;
     let placed = case
         .placed(order_with(
@@ -59,9 +59,9 @@ async fn order_in_another_subaccount_is_not_applied_and_says_where() {
         matches!(&outcome[0], ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3.into())),
         "{outcome:?}"
     );
-    // One read suffices, because an order stays where it is.
+    // One read suffices, because an order never moves to another subaccount.
     assert_eq!(case.count("GET", "user_data_timestamp"), 0);
-    // Without a subaccount the order is sought in the primary one.
+    // Without a subaccount the exchange searches the primary one.
     let key = OrderRef::new(&placed.order_id).with_market(ticker(0, 'A'));
     let outcome = case
         .client
@@ -78,7 +78,7 @@ async fn order_in_another_subaccount_is_not_applied_and_says_where() {
 }
 
 #[tokio::test]
-async fn order_on_another_shard_is_not_applied_and_says_where() {
+async fn change_on_wrong_shard_reports_the_order() {
     let case = Case::new(|_, _| None).await;
     let market = ticker(1, 'A');
     assert_eq!(shard_of(&market), 1);
@@ -157,9 +157,9 @@ async fn confirm_of_zero_is_unknown_without_a_read() {
     assert_eq!(case.count("GET", ""), 0);
 }
 
-/// Reads show an executed order as resting for a while.
+/// Reads show an executed order as resting until they catch up.
 #[tokio::test]
-async fn resting_order_of_a_lagging_read_proves_nothing() {
+async fn resting_order_in_stale_read_proves_nothing() {
     let case = Case::with_lag(Duration::from_millis(1_500), |_, _| None).await;
     let placed = case.placed(order("a")).await;
     case.model.shown(&placed.order_id).await;
@@ -213,7 +213,7 @@ async fn batch_cancel_of_gone_orders_reads_one_page() {
 }
 
 #[tokio::test]
-async fn amend_that_returns_the_new_client_order_id_is_done() {
+async fn amendment_with_old_or_new_client_id_in_response_is_done() {
     for (returned, is_done) in [("new", true), ("a", true), ("another", false), ("", true)] {
         let case = Case::new(move |request, model| {
             request.path.ends_with("/amend").then(|| {

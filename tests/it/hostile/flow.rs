@@ -1,4 +1,4 @@
-//! A client that places a few orders, changes them and finds out what is unknown, and checks each result.
+//! A flow: a client that places a few orders, changes them, reconciles unknown outcomes, and checks every result.
 
 mod changes;
 
@@ -24,9 +24,9 @@ pub struct Flow {
     random: Rng,
     /// Size of the batch, or `None` for a single order.
     batch: Option<usize>,
-    /// Client order ids whose orders may exist.
+    /// Client order ids of orders that may exist.
     ids: BTreeSet<String>,
-    /// Orders that exist.
+    /// Order ids of existing orders.
     orders: Vec<String>,
     lookup_timeout: Duration,
 }
@@ -91,7 +91,8 @@ impl Flow {
         serde_json::from_value(order).unwrap()
     }
 
-    /// Adds orders of before the run, some with the client order id of an order to be sent. Returns the one that takes the id.
+    /// Adds orders from before the run, one of which may have the client order id of `order`. Returns its order id if that client
+    /// order id is taken.
     fn add_old(&mut self, order: &CreateOrderV2Request) -> Option<String> {
         let model = &self.checks.run.front.model;
         for index in 0..self.random.usize(0..6) {
@@ -114,7 +115,7 @@ impl Flow {
         let (ticker, side, subaccount) = match self.random.u32(0..20) {
             0 | 1 => (order.ticker.as_str(), other_side, subaccount),
             2 => (other_market.as_str(), side, subaccount),
-            // Without a subaccount a request may be of any that the key is locked to.
+            // A request without a subaccount may apply to any that the key is restricted to.
             3 if order.subaccount.is_some() => (order.ticker.as_str(), side, subaccount + 1),
             4 => (order.ticker.as_str(), side, subaccount),
             _ => return None,
@@ -189,7 +190,7 @@ impl Flow {
         self.checks.run.count(format!("{name}: not processed"));
         self.checks.check(
             error.was_not_processed(),
-            "an error may have been processed",
+            "returned an error, but may have been processed",
             error,
         );
         for id in requests
@@ -198,11 +199,11 @@ impl Flow {
         {
             let order = self.checks.run.front.model.placed(id);
             self.checks
-                .check(order.is_none(), "not processed, and exists", order);
+                .check(order.is_none(), "not processed, but exists", order);
         }
     }
 
-    /// Checks an outcome, and finds out one that is unknown.
+    /// Checks an outcome and resends or reconciles the order if it is unknown. Returns its client order id.
     async fn settle(
         &self,
         mut random: Rng,
@@ -243,7 +244,7 @@ impl Flow {
         }
         let id = id?;
         let duplicates = self.checks.run.front.model.duplicates(&id);
-        // Each resend may be retried after a failure to connect or the exchange's own 429 only.
+        // A resend may be retried only after a failure to connect or a 429 of the exchange itself.
         let expected = resends + usize::from(taken.is_some());
         self.checks.check(
             duplicates <= expected,
@@ -253,7 +254,7 @@ impl Flow {
         Some(id)
     }
 
-    /// Keeps the client order id of an order that may exist.
+    /// Remembers the client order id of an order that may exist.
     fn known(&mut self, id: Option<String>) {
         let Some(id) = id else { return };
         self.orders.extend(
@@ -279,7 +280,7 @@ impl Flow {
             OrderOutcome::Placed(placed) => {
                 let is_ours = ours.is_some_and(|order| order.id == placed.order_id);
                 self.checks
-                    .check(is_ours, "placed, and absent or another order", placed);
+                    .check(is_ours, "placed, but absent or another order", placed);
             }
             OrderOutcome::AlreadyExists(existing) => {
                 let order = self.checks.run.front.model.order(&existing.order_id);
@@ -292,20 +293,20 @@ impl Flow {
                 });
                 self.checks.check(
                     is_same,
-                    "already exists, and absent or another order",
+                    "already exists, but absent or another order",
                     existing,
                 );
             }
             OrderOutcome::Rejected(rejection) => {
                 self.checks
-                    .check(ours.is_none(), "rejected, and exists", &rejection);
+                    .check(ours.is_none(), "rejected, but exists", &rejection);
                 let markets = ['A', 'B'].map(|letter| ticker(self.checks.number, letter));
                 let unknown = self.checks.run.front.model.with_made_id(&markets);
-                // A batch may have others.
+                // The markets may have other orders of a batch.
                 let is_absent = id.is_some() || is_batch || unknown.is_none();
                 self.checks.check(
                     is_absent,
-                    "rejected, and exists under a made id",
+                    "rejected, but exists under a generated id",
                     (&rejection, unknown),
                 );
             }
@@ -331,7 +332,7 @@ impl Flow {
                 let order = self.checks.run.front.model.order(&placed.order_id);
                 let is_right = match (&ours, taken) {
                     (Some(ours), _) => ours.id == placed.order_id,
-                    // The order that takes the id is as this one, and seconds old at least.
+                    // The existing order has the same fields and is at least a minute old.
                     (None, Some(taken)) => {
                         taken == placed.order_id
                             && order
@@ -341,14 +342,14 @@ impl Flow {
                 };
                 self.checks.check(
                     is_right,
-                    "reconciled as placed, and absent or another order",
+                    "reconciled as placed, but absent or another order",
                     &found,
                 );
                 "Placed"
             }
             Reconciliation::NotFound => {
                 self.checks
-                    .check(ours.is_none(), "reconciled as absent, and exists", ours);
+                    .check(ours.is_none(), "reconciled as absent, but exists", ours);
                 "NotFound"
             }
             Reconciliation::Unknown(unresolved) => {
@@ -368,7 +369,7 @@ impl Flow {
         self.checks.run.count(format!("reconcile order: {result}"));
     }
 
-    /// Looks up client order ids with a new client.
+    /// Simulates a restart: looks up client order ids with a new client.
     async fn restart(&mut self) {
         let client = self.checks.run.client(Duration::from_secs(1));
         let (number, archived) = (
@@ -395,7 +396,7 @@ impl Flow {
                 .first()
                 .map_or(market.clone(), |order| order.ticker.clone());
             let mut lookup = client.orders().find(id).timeout(RECONCILE);
-            // Without the market, all orders are read.
+            // Without a market the lookup reads all orders.
             if self.checks.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
                 lookup = lookup.ticker(&market);
             }
@@ -408,13 +409,13 @@ impl Flow {
                 OrderLookup::Found(order) => {
                     let is_right = orders.iter().any(|known| known.id == order.order_id);
                     self.checks
-                        .check(is_right, "found, and another order", &order);
+                        .check(is_right, "found, but another order", &order);
                     "Found"
                 }
                 OrderLookup::NotFound => {
                     self.checks.check(
                         in_market().next().is_none(),
-                        "looked up as absent, and exists",
+                        "reported as absent, but exists",
                         (id, &orders),
                     );
                     "NotFound"

@@ -1,4 +1,4 @@
-//! What stands before the exchange and fails: by itself, in the name of the exchange, or by an extra response on a connection.
+//! A front of the exchange that fails like a proxy, fails like the exchange, or sends an extra response on a connection.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 use super::model::{Model, PRICE, flow_of};
 use crate::common::exchange::{Received, Reply};
 
-/// A delay that the client waits for, and one that it does not.
+/// A delay within the client's timeout, and one beyond it.
 const DELAYS: [Duration; 2] = [Duration::from_millis(40), Duration::from_secs(3)];
 
-/// Time after its signature at which a write is not processed any more, in milliseconds: soon after the client's timeout.
+/// Age of a signature from which a write is dropped, in milliseconds: shortly after the client's timeout.
 const LATEST_MS: i64 = 900;
 
-/// Statuses that prove nothing, whatever their body.
+/// Statuses that prove nothing, regardless of the body.
 const STATUSES: [u16; 18] = [
     301, 302, 307, 308, 405, 408, 413, 421, 425, 431, 451, 499, 500, 502, 503, 504, 520, 599,
 ];
 
-/// Statuses that reject if their body is the exchange's.
+/// Statuses that are rejections if the body has the exchange's format.
 const REJECTING: [u16; 7] = [400, 401, 403, 404, 409, 410, 422];
 
 pub const UNCERTAIN_CODES: [&str; 5] = [
@@ -35,7 +35,7 @@ pub const UNCERTAIN_CODES: [&str; 5] = [
     "service_unavailable",
 ];
 
-/// Rejections of orders and changes before they are processed.
+/// Rejections before processing.
 const REJECTIONS: [(u16, &str); 4] = [
     (409, "fill_or_kill_insufficient_resting_volume"),
     (409, "trading_is_paused"),
@@ -43,7 +43,7 @@ const REJECTIONS: [(u16, &str); 4] = [
     (403, "permission_denied"),
 ];
 
-/// A fault of a response.
+/// A fault in a response.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Drop,
@@ -84,11 +84,11 @@ const FAULTS: [Fault; 16] = [
 #[derive(Default)]
 struct State {
     random: Rng,
-    /// The response that each shifted connection owes.
+    /// The pending response of each shifted connection.
     owed: HashMap<usize, Reply>,
-    /// A recent success of each kind of request, with the flow it is of.
+    /// A recent success of each kind of request, with its flow.
     recent: HashMap<&'static str, (Option<u64>, Reply)>,
-    /// Flows that got the error or the empty list of another request.
+    /// Flows that received the error or the empty list of another request.
     misled: BTreeSet<u64>,
     counts: BTreeMap<String, usize>,
 }
@@ -111,7 +111,7 @@ impl Front {
         })
     }
 
-    /// Returns `true` if a request of the flow got a shifted response that cannot be recognised over HTTP/1.1.
+    /// Returns `true` if the flow received a shifted response that cannot be detected over HTTP/1.1.
     pub fn is_misled(&self, flow: u64) -> bool {
         self.state.lock().unwrap().misled.contains(&flow)
     }
@@ -150,7 +150,7 @@ impl Front {
     }
 
     fn write(&self, request: &Received) -> Reply {
-        // A busy machine may deliver a write long after the client gave it up, which nothing can prove.
+        // A busy machine may deliver a write long after the client timed out. No client could prove its outcome.
         if Utc::now().timestamp_millis() - request.timestamp() > LATEST_MS {
             *self
                 .state
@@ -171,7 +171,7 @@ impl Front {
             )
         };
         match chance {
-            // After processing, and before.
+            // First a fault after processing, then one before.
             0..250 => self.fail(request, fault, self.model.handle(request)),
             250..350 => self.fail(request, fault, Reply::json(500, &json!({}))),
             350..420 => Reply::rate_limited(),
@@ -185,7 +185,7 @@ impl Front {
         }
     }
 
-    /// Puts a fault into the response to a request.
+    /// Injects a fault into the response to a request.
     fn fail(&self, request: &Received, fault: Fault, reply: Reply) -> Reply {
         let mut state = self.state.lock().unwrap();
         let is_write = request.method != "GET";
@@ -212,7 +212,7 @@ impl Front {
             }
             Fault::ProxyError => {
                 let status = random.choice(REJECTING).unwrap();
-                // Of the exchange's shapes none, as this status would reject.
+                // None of these bodies has the exchange's format, so the status does not prove a rejection.
                 let body = random.choice([r#"{"message":"Not Found"}"#, "", NGINX, "{}", "null"]);
                 Reply::Answer(status, Vec::new(), body.unwrap().into())
             }
@@ -244,7 +244,7 @@ impl Front {
                 }
                 Reply::json(status, &body)
             }
-            // Neither names an error as the exchange does.
+            // These bodies do not have the exchange's error format either.
             Fault::ProxyLimit => {
                 let body = random.choice([r#"{"message":"slow down"}"#, NGINX, ""]);
                 Reply::Answer(429, Vec::new(), body.unwrap().into())
@@ -268,7 +268,7 @@ impl Front {
         }
     }
 
-    /// Makes a row of a list undecodable.
+    /// Makes a random row of a list invalid.
     fn spoil_row(&self, reply: Reply) -> Reply {
         let Reply::Answer(status, _, body) = reply else {
             return reply;
@@ -284,7 +284,7 @@ impl Front {
         Reply::json(status, &body)
     }
 
-    /// Sends an extra response now and then. After it, each request on the connection gets the response to the one before.
+    /// Occasionally sends an extra response. Each later request on the connection gets the response to its predecessor.
     fn shift(&self, request: &Received, own: Reply) -> Reply {
         let mut state = self.state.lock().unwrap();
         let (kind, flow) = (kind(request), self.flow(request));
@@ -333,7 +333,7 @@ impl Front {
         given
     }
 
-    /// The flow that a request is of.
+    /// Returns the number of the flow that a request belongs to.
     fn flow(&self, request: &Received) -> Option<u64> {
         let query = ["ticker", "market_ticker"].map(|name| request.query.get(name));
         let named = query.into_iter().flatten().find_map(|text| flow_of(text));
@@ -355,7 +355,7 @@ impl Front {
         named.or_else(of_path).or_else(of_body)
     }
 
-    /// Adds a `Date` to most responses, and a wrong one to very few: the client keeps each for the next 16 seconds.
+    /// Adds a `Date` to half of the responses, and rarely a wrong one, because the client keeps each for the next 16 seconds.
     fn date(&self, reply: Reply) -> Reply {
         let mut state = self.state.lock().unwrap();
         let now = SystemTime::now();
@@ -409,7 +409,7 @@ fn kind(request: &Received) -> &'static str {
     }
 }
 
-/// Returns `true` if a response names no order, and so may be of any request.
+/// Returns `true` if a response does not name an order, so it could belong to any request.
 fn names_nothing(reply: &Reply) -> bool {
     let Reply::Answer(status, _, body) = reply else {
         return false;

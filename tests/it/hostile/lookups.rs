@@ -1,4 +1,4 @@
-//! Look-ups by client order id where reads lag, rows do not decode, or clocks are wrong.
+//! Lookups by client order id while reads lag, rows are invalid or clocks are wrong.
 
 use std::{
     sync::{
@@ -42,7 +42,7 @@ fn dated(reply: Reply, time: SystemTime) -> Reply {
 }
 
 #[tokio::test]
-async fn row_that_does_not_decode_prevents_not_found() {
+async fn invalid_row_prevents_not_found() {
     let is_spoilt = Arc::new(AtomicBool::new(true));
     let spoils = is_spoilt.clone();
     let case = Case::new(move |request, model| match request.method.as_str() {
@@ -98,7 +98,7 @@ async fn date_two_hours_ahead_does_not_lose_a_resting_order() {
     }
 }
 
-/// The system's clock, set by some milliseconds.
+/// The system clock with an offset in milliseconds.
 #[derive(Clone, Debug, Default)]
 struct SetClock(Arc<AtomicI64>);
 
@@ -114,7 +114,7 @@ async fn clock_set_back_after_sending_does_not_lose_a_resting_order() {
     let case = Case::with_lag(Duration::from_millis(300), after_writes(Reply::Drop)).await;
     let clock = SetClock::default();
     let ahead = i64::try_from(TWO_HOURS.as_millis()).unwrap();
-    // Ahead and then right; right and then behind.
+    // First ahead then right, then right then behind.
     for (id, before, after) in [("a", ahead, 0), ("b", 0, -ahead)] {
         clock.0.store(before, Relaxed);
         let client = builder(&case.server)
@@ -129,7 +129,7 @@ async fn clock_set_back_after_sending_does_not_lose_a_resting_order() {
 }
 
 #[tokio::test]
-async fn one_wrong_date_does_not_block_an_expiring_order() {
+async fn single_wrong_date_does_not_block_an_expiring_order() {
     let case = Case::new(|request, model| {
         (request.method == "GET")
             .then(|| dated(model.handle(request), SystemTime::now() + TWO_HOURS))
@@ -157,7 +157,7 @@ async fn one_wrong_date_does_not_block_an_expiring_order() {
 }
 
 #[tokio::test]
-async fn find_order_finds_live_and_archived_orders() {
+async fn find_returns_live_and_archived_orders() {
     let case = Case::new(|_, _| None).await;
     let market = ticker(0, 'A');
     let archived = case.model.add_old(&old("archived", &market, true));
@@ -177,7 +177,7 @@ async fn find_order_finds_live_and_archived_orders() {
 }
 
 #[tokio::test]
-async fn find_order_proves_absence_only_by_reads_that_are_up_to_date() {
+async fn find_proves_absence_only_with_current_reads() {
     let is_stale = Arc::new(AtomicBool::new(true));
     let stale = is_stale.clone();
     let case = Case::new(move |request, _| {

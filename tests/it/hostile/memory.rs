@@ -1,4 +1,4 @@
-//! The memory of a client that places orders on a server whose bodies never end.
+//! Memory of a client that places orders on a server with endless and oversized bodies.
 
 use std::sync::Mutex;
 
@@ -15,13 +15,13 @@ use crate::common::{
 
 const MIB: usize = 1024 * 1024;
 
-/// Longest body that the client reads.
+/// Maximum length of a body, in bytes.
 const MAX_BODY: usize = MIB;
 
-/// Orders at the same time.
+/// Maximum number of orders in flight.
 const CONCURRENT: usize = 16;
 
-/// Keeps nothing of a request.
+/// Returns a reply without storing the order.
 fn reply(request: &Received, random: &mut Rng) -> Reply {
     let body = match request.method.as_str() {
         "POST" => json!({
@@ -74,7 +74,7 @@ async fn memory_stays_within_the_bodies_in_flight() {
         outcomes += usize::from(placed.unwrap());
     }
     let Some((before, after)) = before.zip(peak_memory()) else {
-        println!("this system does not report the memory of a process: skipped");
+        println!("skipped: this system does not report the memory of a process");
         return;
     };
     let grown = (after - before) / MIB;

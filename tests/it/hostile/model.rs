@@ -1,4 +1,4 @@
-//! An exchange whose reads lag behind its writes, each by its own time, and that says how far they are up to date.
+//! A model of the exchange whose reads lag behind its writes by varying times, and which reports how current they are.
 
 mod orders;
 
@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 
 use crate::common::exchange::{Received, Reply};
 
-/// Shards of the exchange. A market is on the one that its number is divided to.
+/// Number of shards. The number of a market modulo this is its shard.
 const SHARDS: i64 = 3;
 
-/// Field of an order that holds its price.
+/// Name of the price field of an order.
 pub const PRICE: &str = "yes_price_dollars";
 
-/// Market of a flow, which has two.
+/// Returns the ticker of a market of a flow.
 pub fn ticker(flow: u64, letter: char) -> String {
     format!("KXTEST-26-{letter}{flow}")
 }
 
-/// The flow whose orders or market a text names.
+/// Returns the number of the flow from a ticker or an order id.
 pub fn flow_of(text: &str) -> Option<u64> {
     let digits = text
         .strip_prefix("KXTEST-26-")
@@ -39,7 +39,7 @@ pub fn shard_of(ticker: &str) -> i64 {
     i64::try_from(flow_of(ticker).unwrap_or_default()).unwrap() % SHARDS
 }
 
-/// What an order is like.
+/// The mutable state of an order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     pub price: String,
@@ -48,7 +48,7 @@ pub struct State {
     pub status: &'static str,
 }
 
-/// A state of an order, and from when lists and single reads show it.
+/// A state of an order, and the times from which lists and single reads show it.
 #[derive(Clone, Debug)]
 struct Version {
     state: State,
@@ -71,11 +71,11 @@ pub struct Order {
     pub shard: i64,
     pub count: Contracts,
     created: DateTime<Utc>,
-    /// Placed before the run, so that its client order id is free again.
+    /// `true` if placed before the run with a client order id that is free again.
     pub is_old: bool,
-    /// Placed in the run.
+    /// `true` if placed during the run.
     pub is_of_run: bool,
-    /// Only the archive has it.
+    /// `true` if only the archive lists it.
     is_archived: bool,
     versions: Vec<Version>,
 }
@@ -89,7 +89,7 @@ impl Order {
         self.state().status == "resting"
     }
 
-    /// Number of writes to it.
+    /// Returns the number of versions, which grows with every write.
     pub fn writes(&self) -> usize {
         self.versions.len()
     }
@@ -113,7 +113,7 @@ impl Order {
     }
 }
 
-/// An order of before the run.
+/// An order from before the run.
 pub struct OldOrder<'a> {
     pub client_order_id: &'a str,
     pub ticker: &'a str,
@@ -121,7 +121,7 @@ pub struct OldOrder<'a> {
     pub subaccount: i64,
     pub age: TimeDelta,
     pub is_archived: bool,
-    /// Its client order id is still taken.
+    /// `true` if its client order id is still taken.
     pub is_taken: bool,
     pub status: &'static str,
 }
@@ -132,12 +132,12 @@ struct Orders {
     by_id: HashMap<String, usize>,
     by_market: BTreeMap<String, Vec<usize>>,
     by_client_id: HashMap<String, Vec<usize>>,
-    /// Rejections as a duplicate, by client order id.
+    /// Number of duplicate rejections by client order id.
     duplicates: HashMap<String, usize>,
-    /// Times of writes that some read does not show yet, and when all do.
+    /// Times of writes that are not visible to all reads yet, with the times from which they are.
     unseen: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     random: Rng,
-    /// Nothing is random: no order is filled, each read has the longest lag, and pages are whole.
+    /// `true` to disable randomness: orders are not filled, every read has the maximum lag, and pages are full.
     is_calm: bool,
 }
 
@@ -158,7 +158,7 @@ impl Model {
         }
     }
 
-    /// An exchange without chance, whose reads lag by `lag`.
+    /// Returns a model without randomness, whose reads lag by `lag`.
     pub fn calm(lag: Duration) -> Self {
         let model = Self::new(0, TimeDelta::from_std(lag).unwrap());
         model.lock().is_calm = true;
@@ -169,13 +169,13 @@ impl Model {
         self.orders.lock().unwrap()
     }
 
-    /// The order of that id, as it is.
+    /// Returns the current order with this id.
     pub fn order(&self, id: &str) -> Option<Order> {
         let orders = self.lock();
         orders.by_id.get(id).map(|index| orders.all[*index].clone())
     }
 
-    /// The order placed in the run under that client order id.
+    /// Returns the order placed during the run under this client order id.
     pub fn placed(&self, client_order_id: &str) -> Option<Order> {
         let orders = self.lock();
         let found = orders.by_client_id.get(client_order_id)?;
@@ -183,13 +183,13 @@ impl Model {
         found.find(|order| order.is_of_run).cloned()
     }
 
-    /// Number of rejections of that client order id as a duplicate.
+    /// Returns the number of duplicate rejections of this client order id.
     pub fn duplicates(&self, client_order_id: &str) -> usize {
         let orders = self.lock();
         orders.duplicates.get(client_order_id).copied().unwrap_or(0)
     }
 
-    /// All orders with that client order id.
+    /// Returns all orders with this client order id.
     pub fn with_client_id(&self, client_order_id: &str) -> Vec<Order> {
         let orders = self.lock();
         let found = orders
@@ -200,7 +200,7 @@ impl Model {
         found.map(|index| orders.all[*index].clone()).collect()
     }
 
-    /// An order placed in the run in one of the markets, under a client order id that the client made.
+    /// Returns an order placed during the run in one of these markets under a generated client order id.
     pub fn with_made_id(&self, markets: &[String]) -> Option<Order> {
         let orders = self.lock();
         let mut found = markets
@@ -211,7 +211,7 @@ impl Model {
         found.find_map(|index| is_made(&orders.all[*index]).then(|| orders.all[*index].clone()))
     }
 
-    /// Orders placed in the run.
+    /// Returns the number of orders placed during the run.
     pub fn count(&self) -> usize {
         self.lock()
             .all
@@ -220,7 +220,7 @@ impl Model {
             .count()
     }
 
-    /// Waits until all reads show an order as it is.
+    /// Waits until all reads show the current state of an order.
     pub async fn shown(&self, id: &str) {
         let order = self.order(id).unwrap();
         let [list, single] = order.versions.last().unwrap().seen;
@@ -228,7 +228,7 @@ impl Model {
         tokio::time::sleep(lag.to_std().unwrap_or_default()).await;
     }
 
-    /// Fills what rests of an order.
+    /// Fills the remaining count of an order.
     pub fn execute(&self, id: &str) {
         let mut orders = self.lock();
         let index = orders.by_id[id];
@@ -270,7 +270,7 @@ impl Model {
         orders.add(order)
     }
 
-    /// Does what a request asks.
+    /// Executes a request.
     pub fn handle(&self, request: &Received) -> Reply {
         let path = request.path.strip_prefix("/trade-api/v2/").unwrap();
         let parts: Vec<_> = path.split('/').collect();

@@ -1,4 +1,4 @@
-//! Responses that prove an outcome, and those that do not, for every kind of write.
+//! Responses that prove an outcome and responses that do not, for every kind of write.
 
 use std::{
     sync::{
@@ -43,8 +43,8 @@ fn has_order(outcome: &OrderOutcome) -> &'static str {
     }
 }
 
-/// Sends a write of each kind to an exchange that replies alike to all, and checks each outcome.
-async fn every_write_is(wanted: &str, reply: Reply) {
+/// Sends every kind of write to an exchange with a fixed reply and checks each outcome.
+async fn assert_every_write(wanted: &str, reply: Reply) {
     let case = Case::new(to_writes(reply.clone())).await;
     let (client, key) = (&case.client, OrderRef::new("order-0-0"));
     let placed = client.orders().place(order("single")).await.unwrap();
@@ -87,37 +87,37 @@ async fn every_write_is(wanted: &str, reply: Reply) {
 }
 
 #[tokio::test]
-async fn statuses_of_proxies_are_unknown() {
+async fn proxy_statuses_are_unknown() {
     for status in [301, 302, 307, 308, 405, 408, 413, 421, 425, 431, 451, 499] {
-        every_write_is("unknown", coded(status, "failed")).await;
+        assert_every_write("unknown", coded(status, "failed")).await;
     }
 }
 
 #[tokio::test]
-async fn errors_in_shapes_of_proxies_are_unknown() {
+async fn proxy_error_bodies_are_unknown() {
     for status in [400, 401, 403, 404, 410, 422] {
         for body in [NGINX, r#"{"message":"Not Found"}"#, "", "{}"] {
-            every_write_is("unknown", Reply::Answer(status, Vec::new(), body.into())).await;
+            assert_every_write("unknown", Reply::Answer(status, Vec::new(), body.into())).await;
         }
     }
     let conflict = Reply::Answer(409, Vec::new(), NGINX.into());
-    every_write_is("unknown", conflict).await;
+    assert_every_write("unknown", conflict).await;
 }
 
 #[tokio::test]
-async fn codes_of_failures_are_unknown() {
+async fn failure_codes_are_unknown() {
     for code in UNCERTAIN_CODES {
         for code in [code.to_owned(), format!("{code}: upstream 7")] {
             for status in [200, 400, 409] {
-                every_write_is("unknown", coded(status, &code)).await;
+                assert_every_write("unknown", coded(status, &code)).await;
             }
         }
     }
-    every_write_is("rejected", coded(409, "anchor_order_unavailable")).await;
+    assert_every_write("rejected", coded(409, "anchor_order_unavailable")).await;
 }
 
 #[tokio::test]
-async fn codes_of_failures_in_items_are_unknown() {
+async fn failure_codes_in_batch_items_are_unknown() {
     let outcomes = |code: String| async move {
         let item = json!({ "order_id": null, "reduced_by": "0.00", "error": { "code": code } });
         let cancelled =
@@ -159,7 +159,7 @@ async fn codes_of_failures_in_items_are_unknown() {
 }
 
 #[tokio::test]
-async fn shifted_order_is_unknown_and_its_connection_is_not_used_again() {
+async fn shifted_order_response_is_unknown_and_closes_connection() {
     let case = Case::new(|request, model| {
         let is_second = request.method == "POST" && request.json()["client_order_id"] == "second";
         is_second.then(|| {
@@ -182,7 +182,7 @@ async fn shifted_order_is_unknown_and_its_connection_is_not_used_again() {
     let received = case.server.received();
     assert_eq!(
         received[0].connection, shifted,
-        "the connection was kept until then"
+        "the connection was not reused"
     );
     assert!(
         received[2..]
@@ -191,9 +191,9 @@ async fn shifted_order_is_unknown_and_its_connection_is_not_used_again() {
     );
 }
 
-/// The response to an amendment has all fields that the response to an order needs.
+/// The response to an amendment has every field that the response to an order needs.
 #[tokio::test]
-async fn shifted_amendment_is_not_a_placed_order() {
+async fn shifted_amendment_response_is_not_a_placed_order() {
     let case = Case::new(|request, model| {
         let is_batch = request.path.ends_with("batched");
         (request.method == "POST").then(|| {
@@ -218,7 +218,7 @@ async fn shifted_amendment_is_not_a_placed_order() {
 }
 
 #[tokio::test]
-async fn shifted_cancel_is_unknown_and_its_connection_is_not_used_again() {
+async fn shifted_cancel_response_is_unknown_and_closes_connection() {
     let case = Case::new(|request, model| {
         let other = model.placed("first")?.id;
         (request.method == "DELETE").then(|| {
@@ -250,7 +250,7 @@ async fn shifted_cancel_is_unknown_and_its_connection_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn counts_that_cannot_be_are_unknown() {
+async fn impossible_counts_are_unknown() {
     for counts in [
         ["-1.00", "10.00"],
         ["0.00", "-1.00"],
@@ -334,7 +334,7 @@ async fn counts_that_cannot_be_are_unknown() {
 }
 
 #[tokio::test]
-async fn fill_or_kill_rejection_needs_no_look_up() {
+async fn fill_or_kill_rejection_needs_no_lookup() {
     let code = "fill_or_kill_insufficient_resting_volume";
     let case = Case::new(to_writes(coded(409, code))).await;
     let outcome = case.client.orders().place(order("a")).await.unwrap();
@@ -346,7 +346,7 @@ async fn fill_or_kill_rejection_needs_no_look_up() {
 }
 
 #[tokio::test]
-async fn look_up_of_a_conflict_ends_at_its_timeout_and_says_so() {
+async fn conflict_lookup_reports_its_timeout() {
     let case = Case::new(to_writes(coded(409, "order_already_exists"))).await;
     let client = builder(&case.server)
         .lookup_timeout(Duration::from_millis(700))
@@ -368,7 +368,7 @@ async fn look_up_of_a_conflict_ends_at_its_timeout_and_says_so() {
 }
 
 #[tokio::test]
-async fn resend_settles_by_a_new_order_and_by_a_duplicate() {
+async fn resend_is_resolved_by_new_order_or_duplicate() {
     for is_processed in [true, false] {
         let first = Arc::new(AtomicBool::new(true));
         let case = Case::new(move |request, model| {
@@ -405,7 +405,7 @@ fn old(client_order_id: &str, side: &'static str) -> OldOrder<'static> {
 }
 
 #[tokio::test]
-async fn older_order_of_the_other_side_does_not_hide_ours() {
+async fn earlier_order_on_other_side_does_not_hide_new_one() {
     let case = Case::new(after_writes(Reply::Drop)).await;
     case.model.add_old(&old("a", "ask"));
     let unknown = case.unknown(order("a")).await;
@@ -415,7 +415,7 @@ async fn older_order_of_the_other_side_does_not_hide_ours() {
         matches!(&found, Reconciliation::Placed(placed) if placed.order_id == ours.id),
         "{found:?}"
     );
-    // Nor is it taken for ours.
+    // It is not mistaken for the new order either.
     let case = Case::new(to_writes(Reply::Drop)).await;
     case.model.add_old(&old("a", "ask"));
     let found = case.unknown(order("a")).await.reconcile(LONG).await;
@@ -423,7 +423,7 @@ async fn older_order_of_the_other_side_does_not_hide_ours() {
 }
 
 #[tokio::test]
-async fn two_orders_as_sent_are_unknown_with_both_as_candidates() {
+async fn two_matching_orders_are_both_candidates() {
     let case = Case::new(after_writes(Reply::Drop)).await;
     case.model.add_old(&old("a", "bid"));
     let found = case.unknown(order("a")).await.reconcile(LONG).await;
@@ -433,9 +433,9 @@ async fn two_orders_as_sent_are_unknown_with_both_as_candidates() {
     assert_eq!(unresolved.candidates().len(), 2);
 }
 
-/// The exchange lists all subaccounts although the request names one.
+/// The exchange lists all subaccounts although the request specifies one.
 #[tokio::test]
-async fn order_of_another_subaccount_is_not_ours() {
+async fn order_of_another_subaccount_is_not_mistaken() {
     let case = Case::new(|request, model| {
         let mut request = request.clone();
         request.query.remove("subaccount");
@@ -453,7 +453,7 @@ async fn order_of_another_subaccount_is_not_ours() {
 }
 
 #[tokio::test]
-async fn rejection_of_the_exchange_keeps_the_connections() {
+async fn exchange_rejection_keeps_connections_open() {
     let case = Case::new(to_writes(coded(400, "insufficient_balance"))).await;
     for id in ["a", "b"] {
         let outcome = case.client.orders().place(order(id)).await.unwrap();

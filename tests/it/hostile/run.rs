@@ -1,4 +1,4 @@
-//! A run of many flows against a hostile front, what they share, and its report.
+//! A run of many flows against a hostile front, its shared state and its report.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{front::Front, model::Model};
 use crate::common::{KEY_ID, exchange::Exchange, key};
 
-/// Longest time after which a read shows a write.
+/// Maximum time until a read shows a write.
 pub const MAX_LAG: TimeDelta = TimeDelta::milliseconds(2_000);
 
 /// Timeout of a request.
@@ -28,25 +28,25 @@ pub const TIMEOUT: Duration = Duration::from_millis(600);
 /// Timeout of a reconciliation.
 pub const RECONCILE: Duration = Duration::from_secs(6);
 
-/// Time beyond its bound that a call may take.
+/// Tolerance beyond the time bound of a call.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Flows at the same time.
+/// Maximum number of flows in progress.
 const CONCURRENT: usize = 96;
 
-/// Longest delay of the runtime with which reads work, in milliseconds.
+/// Maximum delay of the runtime at which reads still succeed, in milliseconds.
 const MAX_STALL_MS: u64 = 250;
 
-/// Flows that share a client.
+/// Number of flows that share a client.
 const FLOWS_PER_CLIENT: u64 = 20;
 
-/// What the flows share.
+/// State shared by all flows.
 pub struct Run {
     pub front: Arc<Front>,
     environment: Environment,
     outcomes: Mutex<BTreeMap<String, usize>>,
     violations: Mutex<Vec<String>>,
-    /// Longest delay of the runtime itself, in milliseconds. The machine may be busy with other work.
+    /// Longest delay of the runtime, in milliseconds, for example because the machine is busy.
     stall_ms: AtomicU64,
 }
 
@@ -54,12 +54,12 @@ pub fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// A flow and the number of orders that it sends.
+/// The number of orders that a flow sends, and the flow.
 pub type Started = (u64, Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Run {
-    /// Runs flows until they have sent `default` orders, and checks that none of their results is wrong. `KALSHI_ORDERS` sets the
-    /// number of orders, `KALSHI_TEST_SEED` the seed. `start` makes a flow of a client, its number and the seed.
+    /// Runs flows until they have sent `default` orders and checks that no result is wrong. `KALSHI_ORDERS` sets the number of
+    /// orders, `KALSHI_TEST_SEED` the seed. `start` creates a flow from a client, the number of the flow and the seed.
     pub async fn complete(
         default: u64,
         start: impl Fn(Arc<Self>, Client, u64, u64) -> Started,
@@ -117,9 +117,9 @@ impl Run {
         run
     }
 
-    /// Checks that a share of the results of a kind, in percent, is known.
+    /// Checks that at least `percent` of the results of a kind are known.
     pub fn assert_known(&self, kind: &str, percent: usize) {
-        // On a machine that is busy with other work, reads time out.
+        // Reads time out if the machine is busy with other work.
         if self.stall_ms.load(Relaxed) > MAX_STALL_MS {
             return;
         }
@@ -130,7 +130,7 @@ impl Run {
         );
     }
 
-    /// Number of results whose names begin and end like this.
+    /// Returns the number of results whose names start with `start` and end with `end`.
     pub fn total(&self, start: &str, end: &str) -> usize {
         let outcomes = self.outcomes.lock().unwrap();
         let counted = outcomes.iter();
@@ -164,7 +164,7 @@ impl Run {
             .or_default() += 1;
     }
 
-    /// Measures how late the runtime is.
+    /// Measures the delay of the runtime.
     async fn watch_stalls(self: Arc<Self>) {
         let pause = Duration::from_millis(20);
         loop {
@@ -177,7 +177,7 @@ impl Run {
     }
 }
 
-/// The checks of one flow.
+/// Checks on the results of one flow.
 pub struct Checks {
     pub run: Arc<Run>,
     /// Number of the flow.
@@ -202,14 +202,14 @@ impl Checks {
         }
     }
 
-    /// Awaits a call and checks that it ends within its bound.
+    /// Awaits a call and checks that it ends within its time bound.
     pub async fn timed<T>(&self, name: &str, bound: Duration, call: impl Future<Output = T>) -> T {
         let begun = Instant::now();
         let result = call.await;
         let taken = begun.elapsed();
         let stall = Duration::from_millis(self.run.stall_ms.load(Relaxed));
         if taken > bound + SLACK + stall {
-            let text = format!("{name} took {taken:?}, its bound is {bound:?}");
+            let text = format!("{name} took {taken:?}, more than {bound:?}");
             self.run.violations.lock().unwrap().push(text);
         }
         result

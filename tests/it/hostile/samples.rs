@@ -1,19 +1,19 @@
-//! Requests of the tests.
+//! Sample requests.
 
 use kalshi_sdk::types::{AmendOrderV2Request, CreateOrderV2Request};
 use serde_json::{Value, json};
 
 use super::model::ticker;
 
-/// A request for an order.
+/// The request for an order.
 pub type Request = CreateOrderV2Request;
 
-/// An order for ten contracts.
+/// Returns an order for ten contracts.
 pub fn order(client_order_id: &str) -> CreateOrderV2Request {
     order_with(json!({ "client_order_id": client_order_id }))
 }
 
-/// The same with other fields.
+/// Returns the same order with `fields` replaced.
 pub fn order_with(fields: Value) -> CreateOrderV2Request {
     let order = json!({
         "ticker": ticker(0, 'A'), "side": "bid", "price": "0.5600", "count": "10.00",

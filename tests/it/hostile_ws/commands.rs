@@ -1,4 +1,4 @@
-//! Commands of the client, and the ways in which their replies go wrong.
+//! Commands of the client and faults in their replies.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use super::{
 };
 use crate::ws_target::{LEVELS_FIELD, SIDES, check_subscription, price};
 
-/// More changes than a stale book buffers.
+/// Number of changes that overflows the buffer of a stale book.
 const BURST: usize = 10_050;
 
 impl Server {
     pub fn command(&mut self, command: &Value) {
         let id = command["id"].as_u64();
         let params = &command["params"];
-        let markets = named(params);
+        let markets = markets_of(params);
         let sid = params["sids"][0].as_u64();
         let own = self
             .peer
@@ -125,7 +125,7 @@ impl Server {
         if markets.len() > self.max_burst {
             return peer.fail(id, false, 25);
         }
-        // A reply with an earlier number shows no loss.
+        // A reply may have an earlier number, so it reveals no loss.
         peer.reveal_losses(model);
         if let Some(kind) = fault
             && let Some(market) = markets.pop_first()
@@ -197,7 +197,7 @@ impl Server {
     }
 }
 
-/// Adds markets to the subscription, and acknowledges them.
+/// Adds markets to the subscription and acknowledges them.
 fn extend(peer: &mut Peer, model: &mut Model, id: Option<u64>, markets: BTreeSet<usize>) {
     let new: Vec<_> = markets.difference(&peer.markets()).copied().collect();
     peer.subscription().markets.extend(markets);
@@ -274,8 +274,8 @@ fn send_faulty_reply(
     }
 }
 
-/// The markets that a command names.
-fn named(params: &Value) -> BTreeSet<usize> {
+/// Returns the markets of a command.
+fn markets_of(params: &Value) -> BTreeSet<usize> {
     let list = params["market_tickers"].as_array().into_iter().flatten();
     list.map(|ticker| market_of(ticker.as_str().unwrap()))
         .collect()

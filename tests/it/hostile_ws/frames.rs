@@ -105,7 +105,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             peer.texts.extend(peer.last.clone());
         }
         Kind::EarlierRepeated => {
-            // The last two are those of now.
+            // The two latest changes are not candidates for the repetition.
             peer.act(model, market);
             peer.send_change(&model.single(market));
             let last = peer.subscription().seq;
@@ -157,7 +157,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             if peer.ended.is_none() {
                 peer.fail(None, true, 25);
             }
-            // One that the exchange had before.
+            // Use a `sid` that the exchange had assigned before.
             let change = model.sample(market);
             let envelope = Envelope::numbered(peer.ended.unwrap_or(1), 1 + seq);
             peer.texts.push(delta(envelope, &change));
@@ -166,7 +166,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
     }
 }
 
-/// Sends a change in another envelope than the one that it should have.
+/// Sends a change in a modified envelope.
 fn odd(
     peer: &mut Peer,
     model: &mut Model,
@@ -178,7 +178,7 @@ fn odd(
     peer.texts.push(text);
 }
 
-/// Sends a change in another envelope than the one that it should have. The next frame has its number.
+/// Sends a change in a modified envelope. The next frame has the number that the change should have had.
 fn extra(
     peer: &mut Peer,
     model: &mut Model,
@@ -236,7 +236,7 @@ fn break_snapshot(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind)
         Kind::LevelAtZero => invalid(&[(Dollars::ZERO, 100)]),
         Kind::LevelAtOne => invalid(&[(TOO_HIGH.unwrap(), 100)]),
         Kind::CrossedSnapshot => {
-            // No change removes these levels.
+            // These levels stay until the next snapshot, because no change removes them.
             let more = SIDES.map(|side| [(price(side, 98), 100)]);
             peer.send_invalid_snapshot(model, market, None, [&more[0], &more[1]]);
         }
@@ -269,7 +269,7 @@ fn break_snapshot(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind)
 }
 
 fn break_message(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) {
-    /// A change that does not fit, with the clock of an action that changes nothing.
+    /// Returns a change that was not made, with the clock of an action without changes.
     fn unfit(model: &mut Model, market: usize) -> Change {
         let clock = model.markets[market].clock + 1;
         model.set_clock(market, clock);

@@ -1,4 +1,4 @@
-//! Handshakes, and the ways in which they fail.
+//! Handshakes and their faults.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use super::{
     server::Server,
 };
 
-/// The time that a client gets for its request.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Time limit for a client to send its request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Server {
     pub async fn greet(&mut self, tcp: TcpStream) {
         tcp.set_nodelay(true).unwrap();
-        // The client has one connection: the one before is dead.
+        // The client has only one connection, so the previous one is dead.
         if let Some(before) = self.peer.take()
             && before.mute == Mute::Everything
         {
@@ -34,7 +34,10 @@ impl Server {
         {
             return self.fail_handshake(tcp, kind).await;
         }
-        let Ok(Ok(socket)) = timeout(PATIENCE, accept_async(tcp)).boxed_local().await else {
+        let Ok(Ok(socket)) = timeout(REQUEST_TIMEOUT, accept_async(tcp))
+            .boxed_local()
+            .await
+        else {
             return;
         };
         let mut peer = Peer::new(socket);
@@ -50,7 +53,10 @@ impl Server {
         if kind == Kind::ClosedBeforeRequest {
             return;
         }
-        if timeout(PATIENCE, read_request(&mut tcp)).await.is_err() {
+        if timeout(REQUEST_TIMEOUT, read_request(&mut tcp))
+            .await
+            .is_err()
+        {
             return;
         }
         let error = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"hostile"}}}}"#);
@@ -87,7 +93,7 @@ impl Server {
                 return;
             }
         };
-        // The client may have given up.
+        // The client may have closed the connection.
         _ = tcp.write_all(response.as_bytes()).await;
     }
 }

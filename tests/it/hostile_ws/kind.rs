@@ -1,25 +1,25 @@
-//! The kinds of faults.
+//! Kinds of faults.
 
-/// The occasion on which a fault happens.
+/// The time at which a fault happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
-    /// The next handshake, after the connection was cut.
+    /// At the next handshake, after the connection is closed.
     Handshake,
-    /// Any time, in the bytes of the connection.
+    /// At any time, in the bytes of the connection.
     Transport,
-    /// Any time, in the frames of the subscription.
+    /// At any time, in the frames of the subscription.
     Frames,
-    /// As `Frames`, if the exchange sends clocks.
+    /// Like `Frames`, if the exchange sends clocks.
     Clock,
-    /// The next `subscribe`, after the subscription was ended.
+    /// At the next `subscribe`, after the subscription is ended.
     Subscribe,
-    /// The next `get_snapshot`, after a frame was lost.
+    /// At the next `get_snapshot`, after a frame is lost.
     Reply,
-    /// As `Reply`, if the exchange sends clocks.
+    /// Like `Reply`, if the exchange sends clocks.
     ClockReply,
-    /// As `Subscribe`, if the exchange sends clocks.
+    /// Like `Subscribe`, if the exchange sends clocks.
     ClockSubscribe,
-    /// The next `add_markets`, which the client is asked for.
+    /// At the next `add_markets`, which the client is instructed to send.
     Addition,
 }
 
@@ -49,7 +49,7 @@ macro_rules! kinds {
 }
 
 impl Kind {
-    /// Returns `true` if it happens only where the exchange sends clocks.
+    /// Returns `true` if the fault requires that the exchange sends clocks.
     pub fn needs_clock(self) -> bool {
         matches!(
             self.occasion(),
@@ -62,25 +62,25 @@ kinds! {
     Handshake {
         /// 401 `header_timestamp_expired` with the date of the exchange.
         ExpiredTimestamp,
-        /// 401 for a key that is unknown at the moment.
+        /// 401 for a key that is temporarily unknown.
         UnknownKey,
-        /// 403 with HTML of the edge.
+        /// 403 with HTML from a content delivery network.
         Forbidden,
         /// 404 without a body.
         NotFound,
-        /// 400 with the error of the exchange.
+        /// 400 with an error of the exchange.
         BadRequest,
-        /// 409.
+        /// 409 with an error of the exchange.
         Conflict,
         /// 302 to another host.
         Redirect,
         /// 429 with `Retry-After`.
         TooManyRequests,
-        /// 502 of a proxy.
+        /// 502 with HTML from a proxy.
         BadGateway,
         /// 503 during maintenance.
         Maintenance,
-        /// 200 with a page instead of an upgrade.
+        /// 200 with HTML instead of an upgrade.
         NoUpgrade,
         /// 101 with the accept key of another handshake.
         WrongAcceptKey,
@@ -88,7 +88,7 @@ kinds! {
         OtherProtocol,
         /// Bytes that are not HTTP.
         NotHttp,
-        /// Half of a response, then the end.
+        /// Half of a response, then the connection is closed.
         HalfResponse,
         /// Closed before the request was read.
         ClosedBeforeRequest,
@@ -96,9 +96,9 @@ kinds! {
         ClosedBeforeResponse,
         /// Closed after the upgrade, before a frame.
         ClosedAfterUpgrade,
-        /// No response until the client gives up.
+        /// No response until the client times out.
         StalledHandshake,
-        /// Upgraded, and then not a byte.
+        /// An upgrade, followed by silence.
         StalledAfterUpgrade,
     }
     Transport {
@@ -106,7 +106,7 @@ kinds! {
         Reset,
         /// A TCP reset in the middle of a frame.
         ResetInFrame,
-        /// The end of the TCP stream without a close frame.
+        /// End of the TCP stream without a close frame.
         EndOfStream,
         /// A close frame without a code.
         CloseWithoutCode,
@@ -114,7 +114,7 @@ kinds! {
         Close1000,
         /// Close code 1001.
         Close1001,
-        /// Close code 1006, which no frame may have.
+        /// Close code 1006, which is not allowed in a frame.
         Close1006,
         /// Close code 1008.
         Close1008,
@@ -124,15 +124,15 @@ kinds! {
         Close1012,
         /// Close code 4000.
         Close4000,
-        /// Silence on an open connection, forever.
+        /// Permanent silence on an open connection.
         HalfOpen,
-        /// Pings, but no messages and no replies for a while.
+        /// Pings but no messages or replies for a while.
         PingsOnly,
-        /// No pings for a while, but messages.
+        /// Messages but no pings for a while.
         NoPings,
         /// Hundreds of pings.
         PingFlood,
-        /// Pongs that nobody asked for.
+        /// Pongs without a ping.
         UnsolicitedPongs,
         /// Frames that arrive byte by byte.
         Trickle,
@@ -142,21 +142,21 @@ kinds! {
         OneSegment,
         /// Text in binary frames.
         BinaryFrames,
-        /// A frame longer than the limit.
+        /// A frame above the length limit.
         GiantFrame,
-        /// Fragments that are longer than the limit together.
+        /// Fragments that exceed the length limit together.
         GiantMessage,
         /// Text that is not UTF-8.
         InvalidUtf8,
-        /// A frame with the bit of compression, which was not agreed.
+        /// A frame with the compression bit, which was not negotiated.
         Compressed,
         /// A frame with an unknown opcode.
         UnknownOpcode,
         /// A masked frame, which only clients send.
         Masked,
-        /// A ping longer than pings may be.
+        /// A ping with too long a payload.
         LongPing,
-        /// A continuation of nothing.
+        /// A continuation frame without a first fragment.
         LoneContinuation,
     }
     Frames {
@@ -166,49 +166,49 @@ kinds! {
         LostRun,
         /// The last frame is sent twice.
         LastRepeated,
-        /// An earlier frame is sent again.
+        /// An earlier frame is repeated.
         EarlierRepeated,
         /// Two frames swap places.
         Swapped,
-        /// The count restarts at 1.
+        /// The sequence restarts at 1.
         RestartAtOne,
-        /// The count restarts at a lower number.
+        /// The sequence restarts at a lower number.
         RestartLower,
-        /// The count jumps to a higher number.
+        /// The sequence jumps to a higher number.
         RestartHigher,
         /// A change without a sequence number.
         MissingSeq,
         /// A change numbered 0.
         ZeroSeq,
-        /// A change with the highest number there is.
+        /// A change with the largest sequence number.
         MaxSeq,
-        /// A change with a negative number.
+        /// A change with a negative sequence number.
         NegativeSeq,
-        /// A change of a subscription that does not exist.
+        /// A change with an unknown `sid`.
         UnknownSid,
-        /// A change without a subscription.
+        /// A change without a `sid`.
         MissingSid,
         /// A change of a subscription that has ended.
         EndedSid,
-        /// Frames stop having clocks.
+        /// Frames no longer have clocks.
         ClocksVanish,
-        /// A snapshot that nobody asked for.
+        /// An unrequested snapshot.
         UnrequestedSnapshot,
-        /// A snapshot that nobody asked for, with an earlier number.
+        /// An unrequested snapshot with an earlier number.
         SnapshotWithEarlierSeq,
-        /// A snapshot with a level below zero.
+        /// A snapshot with a negative level.
         NegativeLevel,
         /// A snapshot that lists a level twice.
         DuplicateLevel,
-        /// A snapshot with a level at 0.
+        /// A snapshot with a level at price 0.
         LevelAtZero,
-        /// A snapshot with a level at a dollar.
+        /// A snapshot with a level at one dollar.
         LevelAtOne,
-        /// A snapshot that is crossed.
+        /// A crossed snapshot.
         CrossedSnapshot,
         /// A snapshot of a market that is not subscribed to.
         SnapshotOfOtherMarket,
-        /// A market loses all its levels, and its snapshot has none.
+        /// A market loses all its levels, so its snapshot is empty.
         EmptyBook,
         /// A snapshot with fields that cannot be decoded.
         MalformedSnapshot,
@@ -216,9 +216,9 @@ kinds! {
         UnknownType,
         /// A message of an unknown type, without a number, instead of a change.
         UnknownTypeWithoutSeq,
-        /// A text that ends too early.
+        /// A truncated message.
         BrokenJson,
-        /// An empty text.
+        /// An empty message.
         EmptyText,
         /// JSON that is not an object.
         NotAnObject,
@@ -228,31 +228,31 @@ kinds! {
         MissingMarket,
         /// A change whose fields have other types.
         WrongTypes,
-        /// A change of a price outside the range.
+        /// A change at a price out of range.
         PriceOutOfRange,
-        /// A change that removes more than there is.
+        /// A change that removes more than the level has.
         RemovesTooMuch,
-        /// A change of neither side.
+        /// A change of an unknown side.
         UnknownSide,
         /// A change of a market that is not subscribed to.
         ChangeOfOtherMarket,
-        /// Fields in another order, with escapes and unknown fields.
+        /// Reordered fields, with escapes and unknown fields.
         OtherSpelling,
-        /// An action that crosses the book in between.
+        /// An action that crosses the book temporarily.
         TransientCrossing,
         /// A book that stays crossed for a while.
         LastingCrossing,
-        /// An `ok` for no command, without a list.
+        /// An `ok` without a command or a list.
         UnrequestedOk,
         /// Error 25 for the subscription.
         Overflow,
-        /// Error 25 without a subscription.
+        /// Error 25 without a `sid`.
         OverflowOfAll,
         /// Error 10 for the subscription.
         ChannelFailed,
-        /// An error for no command that does not end the subscription.
+        /// An error without a command, which does not end the subscription.
         StrayError,
-        /// The subscription is ended as if the client had asked for it.
+        /// An `unsubscribed` that the client did not request.
         Unsubscribed,
     }
     Clock {
@@ -260,11 +260,11 @@ kinds! {
         ClockFalls,
         /// The clocks of all markets restart at 1.
         ClocksRestart,
-        /// A clock far ahead, once.
+        /// A single clock far ahead.
         ClockLeaps,
         /// A change without a clock.
         ClockMissing,
-        /// Two parts of an action with one clock, with a pause in between.
+        /// Two changes of an action with one clock, and a pause between them.
         EqualClocks,
         /// A snapshot that is older than the last change.
         SnapshotWithLowerClock,
@@ -274,7 +274,7 @@ kinds! {
         AckLost,
         /// The acknowledgement is sent twice.
         AckTwice,
-        /// Snapshots and changes come before the acknowledgement.
+        /// Snapshots and changes arrive before the acknowledgement.
         AckLate,
         /// The acknowledgement and all snapshots are lost, so the next one is merged without snapshots.
         MergedWithoutSnapshots,
@@ -282,43 +282,43 @@ kinds! {
         MergedWithoutList,
         /// Error 18 rejects the subscription.
         SubscribeTimedOut,
-        /// Error 25 rejects the subscription, without its number.
+        /// Error 25 rejects the subscription, without a `sid`.
         SubscribeOverflowed,
         /// The first snapshot is lost.
         FirstSnapshotLost,
-        /// No snapshot comes.
+        /// No snapshot arrives.
         NoSnapshots,
-        /// Changes come before the snapshots.
+        /// Changes arrive before the snapshots.
         FirstSnapshotsLate,
-        /// From now on, more than one snapshot at once overflows the subscription.
+        /// From now on, more than one snapshot at once overflows the queue.
         SnapshotBurst,
     }
     ClockSubscribe {
-        /// Changes come before the snapshots, which are older.
+        /// Changes arrive before the snapshots, which are older.
         FirstSnapshotsOld,
     }
     Reply {
-        /// A snapshot is not sent.
+        /// A requested snapshot is lost.
         ReplyLost,
-        /// A requested snapshot is numbered as the frame before.
+        /// A requested snapshot has the number of the previous frame.
         ReplyUnnumbered,
-        /// A requested snapshot comes late, numbered when it was made.
+        /// A requested snapshot arrives late, with the number from when it was made.
         ReplyLate,
-        /// More changes than a stale book buffers, and then a snapshot from before them.
+        /// More changes than a stale book buffers, followed by a snapshot from before them.
         BufferOverflow,
-        /// A requested snapshot comes twice.
+        /// A requested snapshot arrives twice.
         ReplyTwice,
-        /// A requested snapshot names another command.
+        /// A requested snapshot has the ID of another command.
         ReplyWithOtherId,
-        /// A requested snapshot names no command.
+        /// A requested snapshot has no command ID.
         ReplyWithoutId,
         /// A requested snapshot cannot be decoded.
         ReplyMalformed,
         /// A requested snapshot lists a level twice.
         ReplyInvalid,
-        /// A requested snapshot is of another market.
+        /// A requested snapshot shows another market.
         ReplyOfOtherMarket,
-        /// Only one of the requested snapshots comes.
+        /// Only one of the requested snapshots arrives.
         ReplyIncomplete,
         /// Error 14 rejects the request.
         ReplyRejected,
@@ -326,23 +326,23 @@ kinds! {
         ReplyTimedOut,
         /// Error 27 rejects the request.
         ReplyRateLimited,
-        /// An error with the subscription, but without the command.
+        /// An error with a `sid`, but without a command ID.
         ErrorWithoutId,
-        /// Error 25 replies to the request, without the subscription.
+        /// Error 25 in reply to the request, without a `sid`.
         ReplyOverflowed,
     }
     ClockReply {
         /// A requested snapshot is older than the last change.
         ReplyWithLowerClock,
-        /// A requested snapshot is older than a change that was lost.
+        /// A requested snapshot is older than a lost change.
         ReplyFromBeforeLoss,
         /// The clock of a market falls before its requested snapshot.
         ReplyAfterClockFell,
     }
     Addition {
-        /// Error 25 replies to the addition, without the subscription.
+        /// Error 25 in reply to the addition, without a `sid`.
         AdditionOverflowed,
-        /// Error 18 replies to the addition.
+        /// Error 18 in reply to the addition.
         AdditionTimedOut,
         /// The addition is not acknowledged.
         AdditionAckLost,
@@ -350,7 +350,7 @@ kinds! {
         AdditionAckTwice,
         /// The addition is acknowledged without a list.
         AdditionWithoutList,
-        /// The addition is acknowledged without a snapshot.
+        /// The addition is acknowledged, but no snapshot follows.
         AdditionWithoutSnapshot,
     }
 }

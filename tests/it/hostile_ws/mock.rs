@@ -1,4 +1,4 @@
-//! Live books against `kalshi-mock`, with the faults that its connections have.
+//! Live books against `kalshi-mock` with the connection faults that it supports.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::stress::{History, Seen, take, truth};
 const MARKETS: usize = 4;
 const STEPS: usize = 20;
 
-/// Time within which every book has to be live after the last fault.
+/// Time limit for every book to become live after the last fault.
 const BOUND: Duration = Duration::from_secs(60);
 
 fn change(market: &Market, random: &mut Rng) {
@@ -65,7 +65,7 @@ async fn read(books: &mut BookStream, pause: Duration, history: &History, seen: 
             take(&update, books, history, seen);
             true
         }
-        Ok(end) => panic!("the stream ended: {end:?}"),
+        Ok(end) => panic!("the book stream ended: {end:?}"),
         Err(_) => false,
     }
 }
@@ -106,7 +106,7 @@ async fn run(seed: u64) -> Result<u64, String> {
     }
     streams.resume();
     for market in &markets {
-        // The next change shows what was lost, behind a frame that is held back or dropped.
+        // The next changes reveal what was lost, even if one of them is held back or dropped.
         for _ in 0..5 {
             change(market, &mut random);
             history.note(market);
@@ -134,7 +134,7 @@ async fn run(seed: u64) -> Result<u64, String> {
 }
 
 #[test]
-fn live_books_equal_those_of_the_mock() {
+fn live_books_match_the_mock() {
     let seeds = seeds::chosen();
     let (mut compared, mut failures) = (0, Vec::new());
     for result in seeds::run_all(&seeds, run) {

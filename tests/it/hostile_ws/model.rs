@@ -1,4 +1,4 @@
-//! The exchange behind the hostile server: its markets, with the book at every change, and the frames about them.
+//! The exchange behind the hostile server: its markets, the history of their books, and the frames about them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::ws_target::{
     ws::OrderBook,
 };
 
-/// Markets that the client subscribes to.
+/// Number of markets that the client subscribes to at first.
 pub const FIRST: usize = 3;
 
 /// The market that the client adds and removes.
@@ -27,7 +27,7 @@ pub fn market_of(ticker: &str) -> usize {
     ticker.rsplit('-').next().unwrap().parse().unwrap()
 }
 
-/// A book after a change, and the clock of the change. `None` if the frame had none.
+/// A book after a change, and the clock of the change. The clock is `None` if the frame had none.
 pub struct State {
     pub book: OrderBook,
     pub clock: Option<i64>,
@@ -45,7 +45,7 @@ pub struct Change {
     pub market: usize,
     pub side: Side,
     pub price: Dollars,
-    /// Hundredths of contracts.
+    /// Count in hundredths of a contract.
     pub count: i64,
     pub clock: Option<i64>,
 }
@@ -54,10 +54,10 @@ pub struct Model {
     pub random: Rng,
     pub markets: Vec<Market>,
     pub has_clock: bool,
-    /// The books of all markets where a mark was sent.
+    /// Books of all markets at each mark that was sent.
     pub marks: BTreeMap<u64, Vec<OrderBook>>,
     last_mark: u64,
-    /// How often each kind of fault happened.
+    /// Number of times that each kind of fault was injected.
     pub fired: BTreeMap<Kind, u64>,
 }
 
@@ -92,7 +92,7 @@ impl Model {
         market.history.push(State { book, clock });
     }
 
-    /// The clock that frames of a market have.
+    /// Returns the clock that frames of a market have.
     pub fn clock(&self, market: usize) -> Option<i64> {
         self.has_clock.then(|| self.markets[market].clock)
     }
@@ -103,7 +103,7 @@ impl Model {
         self.note(market);
     }
 
-    /// One action: some changes with one clock. It crosses the book at most in between.
+    /// Performs one action: changes with a shared clock, which may cross the book until the last of them.
     pub fn act(&mut self, market: usize) -> Vec<Change> {
         self.markets[market].clock += self.random.i64(1..4);
         let mut changes = Vec::new();
@@ -133,7 +133,7 @@ impl Model {
         changes
     }
 
-    /// Takes out the levels of the first side that cross.
+    /// Removes the levels of the first side that cross.
     pub fn uncross(&mut self, market: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         while self.markets[market].book.is_crossed() {
@@ -144,7 +144,7 @@ impl Model {
         changes
     }
 
-    /// Adds a level of the first side that crosses the book, and one of the second for it to cross.
+    /// Adds a level to each side so that they cross.
     pub fn cross(&mut self, market: usize) -> Vec<Change> {
         self.markets[market].clock += 1;
         let counts = [self.random.i64(1..100_000), self.random.i64(1..100_000)];
@@ -154,7 +154,7 @@ impl Model {
         vec![second, first]
     }
 
-    /// An action that uncrosses the book, if no other one has.
+    /// Uncrosses the book in a new action, if it is still crossed.
     pub fn end_crossing(&mut self, market: usize) -> Vec<Change> {
         if self.markets[market].book.is_crossed() {
             self.markets[market].clock += 1;
@@ -162,7 +162,7 @@ impl Model {
         self.uncross(market)
     }
 
-    /// From here on frames have no clock.
+    /// Stops sending clocks.
     pub fn drop_clocks(&mut self) {
         self.has_clock = false;
         for market in 0..self.markets.len() {
@@ -198,13 +198,13 @@ impl Model {
         }
     }
 
-    /// An action of one change, which does not cross the book.
+    /// Performs an action of one change that does not cross the book.
     pub fn single(&mut self, market: usize) -> Change {
         self.markets[market].clock += 1;
         self.with_same_clock(market)
     }
 
-    /// One more change of the last action.
+    /// Adds another change to the last action.
     pub fn with_same_clock(&mut self, market: usize) -> Change {
         let side = SIDES[self.random.usize(..2)];
         let price = ws_target::price(side, self.random.i64(1..30));
@@ -212,7 +212,7 @@ impl Model {
         self.change(market, side, price, count)
     }
 
-    /// A change like those of the market, which it has not made.
+    /// Returns a change that was not made.
     pub fn sample(&self, market: usize) -> Change {
         Change {
             market,
@@ -223,7 +223,7 @@ impl Model {
         }
     }
 
-    /// A message that shows the client's reader which frames were sent before it.
+    /// Returns a message that shows the reader which frames were sent before it.
     pub fn mark(&mut self) -> String {
         self.last_mark += 1;
         let books = self.markets.iter().map(|market| market.book.clone());
@@ -260,7 +260,7 @@ impl Envelope {
         Self { id, ..self }
     }
 
-    /// A frame with this body.
+    /// Returns a frame with this body.
     pub fn frame(self, kind: &str, body: &str) -> String {
         let field = |name, value: Option<u64>| match value {
             Some(value) => format!(r#","{name}":{value}"#),
@@ -276,7 +276,7 @@ fn clock_field(clock: Option<i64>) -> String {
     clock.map_or_else(String::new, |clock| format!(r#","clock":{clock}"#))
 }
 
-/// The body of a change.
+/// Returns the body of a change.
 pub fn delta_body(change: &Change) -> String {
     let (ticker, clock) = (ticker(change.market), clock_field(change.clock));
     let count = Contracts::from_hundredths(change.count);
@@ -288,10 +288,10 @@ pub fn delta(envelope: Envelope, change: &Change) -> String {
     envelope.frame("orderbook_delta", &delta_body(change))
 }
 
-/// A level of a snapshot: its price, and hundredths of contracts.
+/// A level of a snapshot: its price, and its count in hundredths of a contract.
 pub type Level = (Dollars, i64);
 
-/// A snapshot, with some more levels of both sides that the book does not have.
+/// Returns a snapshot, with additional levels for each side in `more`.
 pub fn snapshot(
     envelope: Envelope,
     market: usize,

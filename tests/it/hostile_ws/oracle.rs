@@ -1,4 +1,4 @@
-//! The client, and the comparison of its live books with those of the exchange.
+//! The client, and the comparison of its live books with the exchange's.
 
 use std::{collections::BTreeSet, future::Future, pin::Pin, rc::Rc, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     model::{EXTRA, FIRST, Model, ticker},
-    server::{Shared, Wish},
+    server::{Instruction, Shared},
 };
 use crate::{
     scripted_server::credentials,
@@ -20,24 +20,24 @@ use crate::{
     },
 };
 
-/// Longest message that the client accepts.
+/// Maximum length of a message that the client accepts, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// Time within which every book has to be live after the last fault.
+/// Time limit for every book to become live after the last fault.
 pub const BOUND: Duration = Duration::from_secs(60);
 
-/// Time within which all faults have to be over.
-const LONGEST: Duration = Duration::from_secs(600);
+/// Time limit for all faults to end.
+const FAULTS_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Pause before a command or a first connection is tried again.
+/// Pause before a command or a first connection is retried.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a run has seen.
+/// Statistics of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
-    /// Live books that were compared with the history of their market.
+    /// Number of live books compared with the history of their market.
     pub compared: u64,
-    /// Live books that were compared with the book at the same frame.
+    /// Number of live books compared with the book at the same frame.
     pub at_marks: u64,
     /// Time from the last fault until every book was live.
     pub recovery: Duration,
@@ -47,7 +47,7 @@ type Change = Pin<Box<dyn Future<Output = Result<(), ConnectionError>>>>;
 
 /// Compares the books of a client.
 pub struct Oracle {
-    /// State in the history of each market that its live book had last.
+    /// Index in the history of each market of the last state that its live book had.
     cursors: Vec<usize>,
     pub seen: Seen,
 }
@@ -60,7 +60,7 @@ impl Oracle {
         }
     }
 
-    /// Compares every live book with the states of its market from the last one on.
+    /// Compares every live book with the history of its market, starting at the last matching state.
     pub fn check(&mut self, model: &Model, books: &BookStream) -> Result<(), String> {
         for (market, cursor) in self.cursors.iter_mut().enumerate() {
             let ticker = ticker(market);
@@ -71,13 +71,13 @@ impl Oracle {
             self.seen.compared += 1;
             let states = &model.markets[market].history[*cursor..];
             let same = states.iter().position(|state| {
-                // Without clocks that of the last frame with one stays.
+                // Frames without clocks leave the last clock in place.
                 state.book == *book && (state.clock.is_none() || state.clock == clock)
             });
             let Some(later) = same else {
                 let last = &model.markets[market].book;
                 return Err(format!(
-                    "{ticker} at clock {clock:?} matches no state from {cursor} on: {book:?}, and the last state is {last:?}"
+                    "{ticker} at clock {clock:?} matches no state from {cursor} on: {book:?}; the last state is {last:?}"
                 ));
             };
             *cursor += later;
@@ -94,7 +94,7 @@ impl Oracle {
         wanted: &BTreeSet<usize>,
     ) -> Result<bool, String> {
         let Some(expected) = model.marks.remove(&mark) else {
-            return Err(format!("mark {mark} came twice"));
+            return Err(format!("mark {mark} arrived twice"));
         };
         let mut are_live = true;
         for (market, expected) in expected.iter().enumerate() {
@@ -113,7 +113,7 @@ impl Oracle {
     }
 }
 
-/// Without a connection no book is live.
+/// Checks that no book is live without a connection.
 fn check_disconnected(model: &Model, books: &BookStream) -> Result<(), String> {
     let mut markets = 0..model.markets.len();
     match markets.find(|market| books.live(&ticker(*market)).is_some()) {
@@ -122,7 +122,7 @@ fn check_disconnected(model: &Model, books: &BookStream) -> Result<(), String> {
     }
 }
 
-/// The position of a mark, if an update is one.
+/// Returns the number of a mark, or `None` if the update is not a mark.
 fn mark_of(update: &BookUpdate) -> Option<u64> {
     let BookUpdate::Connection(Event::Message(received)) = update else {
         return None;
@@ -134,7 +134,7 @@ fn mark_of(update: &BookUpdate) -> Option<u64> {
     text["msg"]["position"].as_u64()
 }
 
-/// A client of a server on this address.
+/// Returns a client for a server at this address.
 pub fn client(address: std::net::SocketAddr) -> Client {
     let environment = Environment::custom(
         &format!("http://{address}/trade-api/v2"),
@@ -167,28 +167,28 @@ async fn connect(client: &Client) -> BookStream {
 pub async fn read(
     client: Client,
     shared: Rc<Shared>,
-    mut wishes: UnboundedReceiver<Wish>,
+    mut instructions: UnboundedReceiver<Instruction>,
 ) -> Result<Seen, String> {
     let begun = Instant::now();
     let mut books = connect(&client).await;
     let mut oracle = Oracle::new(shared.model.borrow().markets.len());
     let mut wanted: BTreeSet<usize> = (0..FIRST).collect();
-    let mut wish = None;
+    let mut instruction = None;
     let mut change: Option<Change> = None;
     loop {
-        if let Ok(next) = wishes.try_recv() {
-            wish = Some(next);
+        if let Ok(next) = instructions.try_recv() {
+            instruction = Some(next);
             wanted.remove(&EXTRA);
             change = Some(attempt(&books, next, Duration::ZERO));
         }
         let calm_since = shared.calm_since.get();
-        let deadline = calm_since.map_or(begun + LONGEST, |since| since + BOUND);
+        let deadline = calm_since.map_or(begun + FAULTS_TIMEOUT, |since| since + BOUND);
         tokio::select! {
             update = books.next() => {
                 shared.is_busy.set(true);
                 let update = match update {
                     Some(Ok(update)) => update,
-                    end => return Err(format!("the stream ended: {end:?}")),
+                    end => return Err(format!("the book stream ended: {end:?}")),
                 };
                 let model = &mut *shared.model.borrow_mut();
                 oracle.check(model, &books)?;
@@ -205,13 +205,13 @@ pub async fn read(
                 }
             }
             Some(result) = async { Some(change.as_mut()?.await) } => {
-                change = match (result, wish) {
-                    (Ok(()), Some(Wish::AddMarket)) => {
+                change = match (result, instruction) {
+                    (Ok(()), Some(Instruction::AddMarket)) => {
                         wanted.insert(EXTRA);
                         None
                     }
                     (Ok(()), _) => None,
-                    (Err(_), Some(wish)) => Some(attempt(&books, wish, PAUSE)),
+                    (Err(_), Some(instruction)) => Some(attempt(&books, instruction, PAUSE)),
                     (Err(_), None) => None,
                 };
             }
@@ -229,14 +229,14 @@ pub async fn read(
     }
 }
 
-fn attempt(books: &BookStream, wish: Wish, pause: Duration) -> Change {
+fn attempt(books: &BookStream, instruction: Instruction, pause: Duration) -> Change {
     let handle = books.connection().handle();
     let subscription = books.connection().subscriptions()[0].id();
     Box::pin(async move {
         sleep(pause).await;
-        match wish {
-            Wish::AddMarket => handle.add_markets(subscription, [ticker(EXTRA)]).await,
-            Wish::RemoveMarket => handle.remove_markets(subscription, [ticker(EXTRA)]).await,
+        match instruction {
+            Instruction::AddMarket => handle.add_markets(subscription, [ticker(EXTRA)]).await,
+            Instruction::RemoveMarket => handle.remove_markets(subscription, [ticker(EXTRA)]).await,
         }
     })
 }

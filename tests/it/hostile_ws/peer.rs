@@ -1,4 +1,4 @@
-//! One connection, and the only subscription to order books on it.
+//! One connection and its subscription to order books.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -10,45 +10,45 @@ use super::{
     wire::Style,
 };
 
-/// Numbered changes that are kept to be repeated.
+/// Number of recent changes that are kept to be repeated.
 const RECENT: usize = 20;
 
-/// Frames that do not reach the client.
+/// Frames that are withheld from the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mute {
     Nothing,
-    /// All but pings.
+    /// All frames except pings.
     Messages,
-    /// All.
+    /// All frames.
     Everything,
 }
 
 pub struct Subscription {
     pub sid: u64,
-    /// Number of the last frame.
+    /// Number of the last frame sent.
     pub seq: u64,
-    /// Number of the last frame that reached the client.
+    /// Number of the last frame that the client received.
     pub received: u64,
     pub markets: BTreeSet<usize>,
 }
 
 pub struct Peer {
     pub socket: WebSocketStream<TcpStream>,
-    /// Messages that are to be written.
+    /// Messages to be written.
     pub texts: Vec<String>,
     pub style: Style,
     pub mute: Mute,
     pub subscription: Option<Subscription>,
     last_sid: u64,
-    /// A subscription that has ended.
+    /// `sid` of a subscription that has ended.
     pub ended: Option<u64>,
-    /// Frames were lost, and none came since that shows it.
+    /// `true` if frames were lost and no later frame reveals it.
     pub has_hidden_loss: bool,
-    /// Changes that were sent, with their numbers.
+    /// Recently sent changes with their numbers.
     pub recent: VecDeque<(u64, String)>,
     /// The last numbered frame.
     pub last: Option<String>,
-    /// Replies that are made and not sent yet.
+    /// Replies that have not been sent yet.
     pub late: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ impl Peer {
         subscription.map_or_else(BTreeSet::new, |subscription| subscription.markets.clone())
     }
 
-    /// Starts a subscription, and returns its number.
+    /// Starts a subscription and returns its `sid`.
     pub fn start(&mut self, markets: BTreeSet<usize>) -> u64 {
         self.last_sid += 1;
         self.subscription = Some(Subscription {
@@ -92,7 +92,7 @@ impl Peer {
         self.last_sid
     }
 
-    /// Ends the subscription, and returns its number.
+    /// Ends the subscription and returns its `sid`.
     pub fn end(&mut self) -> Option<u64> {
         self.forget();
         self.ended = self
@@ -102,7 +102,7 @@ impl Peer {
         self.ended
     }
 
-    /// Forgets frames whose numbers mean something else from here on.
+    /// Forgets frames whose numbers have a new meaning from here on.
     fn forget(&mut self) {
         self.recent.clear();
         self.late.clear();
@@ -129,7 +129,7 @@ impl Peer {
         self.texts.last().unwrap()
     }
 
-    /// Loses the next frame of the subscription, and returns its envelope.
+    /// Skips the next frame of the subscription and returns its envelope.
     pub fn lose(&mut self) -> Envelope {
         let subscription = self.subscription();
         subscription.seq += 1;
@@ -145,14 +145,14 @@ impl Peer {
         self.forget();
     }
 
-    /// Restarts the count behind this number.
+    /// Restarts the sequence after `seq`.
     pub fn restart(&mut self, seq: u64) {
         self.subscription().seq = seq;
         self.has_hidden_loss = true;
         self.forget();
     }
 
-    /// Sends those changes that are subscribed to.
+    /// Sends the changes of subscribed markets.
     pub fn send(&mut self, changes: &[Change]) {
         let markets = self.markets();
         for change in changes {
@@ -176,7 +176,7 @@ impl Peer {
         self.send(&changes);
     }
 
-    /// Shows what was lost, by a change.
+    /// Sends a change if a loss is still hidden, which reveals it.
     pub fn reveal_losses(&mut self, model: &mut Model) {
         let market = self.some_market(model);
         if self.has_hidden_loss
@@ -186,19 +186,19 @@ impl Peer {
         }
     }
 
-    /// A market of the subscription.
+    /// Returns a random market of the subscription.
     pub fn some_market(&self, model: &mut Model) -> Option<usize> {
         let markets: Vec<_> = self.markets().into_iter().collect();
         model.random.choice(markets)
     }
 
-    /// Sends a snapshot, in reply to a command or by itself.
+    /// Sends a snapshot, in reply to the command `id` if there is one.
     pub fn send_snapshot(&mut self, model: &Model, market: usize, id: Option<u64>) {
         let (book, clock) = (&model.markets[market].book, model.clock(market));
         self.numbered(|envelope| snapshot(envelope.with_id(id), market, book, clock, [&[], &[]]));
     }
 
-    /// Sends a snapshot with levels that the book does not have.
+    /// Sends a snapshot with additional levels that the book does not have.
     pub fn send_invalid_snapshot(
         &mut self,
         model: &Model,
@@ -210,7 +210,7 @@ impl Peer {
         self.numbered(|envelope| snapshot(envelope.with_id(id), market, book, clock, more));
     }
 
-    /// Changes a market, and sends a snapshot from before that.
+    /// Changes a market and sends a snapshot from before the change.
     pub fn send_old_snapshot(&mut self, model: &mut Model, market: usize, id: Option<u64>) {
         let before = model.markets[market].history.len() - 1;
         self.act(model, market);
@@ -218,28 +218,28 @@ impl Peer {
         self.numbered(|envelope| snapshot(envelope.with_id(id), market, book, *clock, [&[], &[]]));
     }
 
-    /// Lowers the clock of a market.
+    /// Lowers the clock of a market and changes it.
     pub fn lower_clock(&mut self, model: &mut Model, market: usize) {
         let clock = model.markets[market].clock;
         let clock = model.random.i64(1..=clock);
         model.set_clock(market, clock);
-        // A clock that falls to between the buffered changes of a book shows in the next change only.
+        // A clock that falls between the buffered changes of a book shows only in the next change.
         self.act(model, market);
     }
 
-    /// The envelope of the last frame.
+    /// Returns the envelope of the last frame.
     pub fn last_envelope(&mut self) -> Envelope {
         let subscription = self.subscription();
         Envelope::numbered(subscription.sid, subscription.seq)
     }
 
-    /// The body of an acknowledgement.
+    /// Returns the body of an acknowledgement.
     pub fn list(&self) -> String {
         let tickers: Vec<_> = self.markets().into_iter().map(ticker).collect();
         format!(r#"{{"market_tickers":{tickers:?}}}"#)
     }
 
-    /// Sends an error, which has no number.
+    /// Sends an error without a sequence number.
     pub fn send_error(&mut self, id: Option<u64>, sid: Option<u64>, code: i64) {
         let seq = None;
         let body = format!(r#"{{"code":{code},"msg":"hostile"}}"#);

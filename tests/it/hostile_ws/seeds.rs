@@ -1,4 +1,4 @@
-//! Runs of many seeds, each in a runtime of its own with virtual time.
+//! Runs many seeds, each in its own runtime with virtual time.
 
 use std::{
     env,
@@ -11,10 +11,10 @@ use std::{
     thread,
 };
 
-/// Seeds unless the environment sets others.
+/// Default number of seeds.
 const DEFAULT: u64 = 500;
 
-/// The seeds to run.
+/// Returns the seeds to run.
 pub fn chosen() -> Range<u64> {
     let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
     match number("KALSHI_TEST_SEED") {
@@ -23,12 +23,12 @@ pub fn chosen() -> Range<u64> {
     }
 }
 
-/// Returns `true` if the seeds are at least those of an ordinary run.
+/// Returns `true` if there are at least as many seeds as by default.
 pub fn are_all(seeds: &Range<u64>) -> bool {
     seeds.end - seeds.start >= DEFAULT
 }
 
-/// Runs seeds on all processors, and returns what became of them in any order. A failure begins with how to repeat it.
+/// Runs seeds on all processors and returns their results in any order. An error message starts with the seed.
 pub fn run_all<T: Send>(
     seeds: &Range<u64>,
     run: impl AsyncFn(u64) -> Result<T, String> + Sync,

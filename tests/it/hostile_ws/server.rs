@@ -1,4 +1,4 @@
-//! The hostile server: one exchange, one client, and a plan of faults.
+//! A hostile server: one exchange, one client, and a plan of faults.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -19,19 +19,19 @@ use super::{
 
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 
-/// What the client is asked to do.
+/// An instruction to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Instruction {
     AddMarket,
     RemoveMarket,
 }
 
-/// What the server, the reader and the clock share.
+/// State shared by the server, the reader and the clock.
 pub struct Shared {
     pub model: RefCell<Model>,
-    /// When the last fault was over.
+    /// Time at which the last fault ended.
     pub calm_since: std::cell::Cell<Option<Instant>>,
-    /// Set when bytes were sent or received.
+    /// `true` if bytes were sent or received.
     pub is_busy: std::cell::Cell<bool>,
 }
 
@@ -39,27 +39,27 @@ pub struct Server {
     pub listener: TcpListener,
     pub shared: Rc<Shared>,
     pub peer: Option<Peer>,
-    /// Connections that stay open, silent.
+    /// Silent connections that are kept open.
     pub abandoned: Vec<TcpStream>,
-    /// Faults to come, the next one last.
+    /// Remaining faults, the next one last.
     plan: Vec<Kind>,
-    /// Faults that wait for their occasion.
+    /// Faults that are waiting for their occasion.
     pub armed: Vec<Kind>,
     next_fault: Instant,
     next_step: Instant,
     next_ping: Instant,
-    /// When messages and pings are sent again.
+    /// Time at which messages and pings are sent again.
     pub mute_until: Option<Instant>,
     pub no_pings_until: Option<Instant>,
-    /// A market that is crossed until then.
+    /// A crossed market, and the time until which it stays crossed.
     pub crossing: Option<(usize, Instant)>,
-    /// A change that follows after a pause with the same clock.
+    /// The market of a change that follows after a pause with the same clock.
     pub second_half: Option<usize>,
-    /// More snapshots at once overflow the subscription, also after the last fault.
+    /// Number of snapshots at once above which the queue overflows. It stays in effect after the last fault.
     pub max_burst: usize,
-    wishes: UnboundedSender<Wish>,
+    instructions: UnboundedSender<Instruction>,
     has_extra: bool,
-    /// Markets change after the last fault.
+    /// `true` if markets keep changing after the last fault.
     is_busy_when_calm: bool,
 }
 
@@ -68,7 +68,7 @@ impl Server {
         listener: TcpListener,
         shared: Rc<Shared>,
         plan: Vec<Kind>,
-        wishes: UnboundedSender<Wish>,
+        instructions: UnboundedSender<Instruction>,
     ) -> Self {
         let now = Instant::now();
         let is_busy_when_calm = shared.model.borrow_mut().random.bool();
@@ -87,7 +87,7 @@ impl Server {
             crossing: None,
             second_half: None,
             max_burst: usize::MAX,
-            wishes,
+            instructions,
             has_extra: false,
             is_busy_when_calm,
         }
@@ -141,7 +141,7 @@ impl Server {
             self.next_fault = now + self.random_ms(0..3_000);
             self.next_kind().await;
         }
-        // No snapshot is made in between.
+        // No snapshot is made during the pause.
         if self.second_half.is_some() {
             sleep(self.random_ms(5..150)).await;
             self.send_second_half();
@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Ends the faults that last for a while.
+    /// Ends temporary faults whose time is over.
     fn end_of_faults(&mut self, now: Instant) {
         let is_over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
         if is_over(self.mute_until) {
@@ -211,13 +211,13 @@ impl Server {
         }
     }
 
-    /// Takes the next fault of the plan, if it can happen now.
+    /// Injects the next fault of the plan, if it is possible now.
     async fn next_kind(&mut self) {
         if self.is_calm() {
             return;
         }
         if self.plan.is_empty() {
-            // Those whose occasion did not come are tried again.
+            // Faults whose occasion never came are planned again.
             self.plan.append(&mut self.armed);
         }
         let is_over = self.mute_until.or(self.no_pings_until).is_none() && self.crossing.is_none();
@@ -259,21 +259,21 @@ impl Server {
             Occasion::Addition => {
                 self.armed.push(kind);
                 if self.has_extra {
-                    self.wish(Wish::RemoveMarket);
+                    self.instruct(Instruction::RemoveMarket);
                 }
-                self.wish(Wish::AddMarket);
+                self.instruct(Instruction::AddMarket);
             }
         }
         self.flush().await;
     }
 
-    fn wish(&mut self, wish: Wish) {
-        self.has_extra = wish == Wish::AddMarket;
-        // The reader may be connecting again, and is told the last wish then.
-        _ = self.wishes.send(wish);
+    fn instruct(&mut self, instruction: Instruction) {
+        self.has_extra = instruction == Instruction::AddMarket;
+        // The reader may be reconnecting. It gets the last instruction afterwards.
+        _ = self.instructions.send(instruction);
     }
 
-    /// Loses a change, and sends another one.
+    /// Loses a change and sends another one.
     pub fn lose_and_show(&mut self) {
         let model = &mut *self.shared.model.borrow_mut();
         if let Some(peer) = &mut self.peer
@@ -287,17 +287,17 @@ impl Server {
 
     fn become_calm(&mut self) {
         if self.has_extra && self.random_ms(0..2).is_zero() {
-            self.wish(Wish::RemoveMarket);
+            self.instruct(Instruction::RemoveMarket);
         }
         let model = &mut *self.shared.model.borrow_mut();
         if let Some(peer) = &mut self.peer {
-            // No reply shows a loss.
+            // A reply would not reveal the loss.
             peer.reveal_losses(model);
         }
         self.shared.calm_since.set(Some(Instant::now()));
     }
 
-    /// Takes a fault of this kind of occasion, if one waits for it.
+    /// Takes a fault that is waiting for one of these occasions.
     pub fn take(&mut self, occasions: &[Occasion]) -> Option<Kind> {
         let is_due = |kind: &Kind| occasions.contains(&kind.occasion());
         let at = self.armed.iter().position(is_due)?;
@@ -306,7 +306,7 @@ impl Server {
         Some(kind)
     }
 
-    /// Writes what is to be sent, and mostly a mark behind it.
+    /// Writes the queued messages, usually followed by a mark.
     pub async fn flush(&mut self) {
         let Some(peer) = &mut self.peer else { return };
         let mut texts = std::mem::take(&mut peer.texts);
@@ -344,10 +344,10 @@ impl Server {
     }
 }
 
-/// The next message of the client, if there is one.
+/// Returns the next message of the client. Pending without a connection.
 async fn receive(peer: &mut Option<Peer>) -> Option<Result<Message, Error>> {
     match peer {
-        // A client that is not listened to.
+        // Messages of the client are ignored on a mute connection.
         Some(peer) if peer.mute == Mute::Everything => std::future::pending().await,
         Some(peer) => peer.socket.next().await,
         None => std::future::pending().await,

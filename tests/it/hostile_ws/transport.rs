@@ -78,7 +78,7 @@ impl Server {
         }
     }
 
-    /// Writes some changes in this form.
+    /// Sends some changes in a style.
     fn write_as(&mut self, style: Style) {
         let model = &mut *self.shared.model.borrow_mut();
         let Some(peer) = &mut self.peer else { return };
@@ -90,7 +90,7 @@ impl Server {
         }
     }
 
-    /// A numbered change, which is taken out of what is to be sent.
+    /// Returns a numbered change without queueing it.
     fn change_alone(&mut self) -> String {
         let model = &mut *self.shared.model.borrow_mut();
         let market = self.peer.as_ref().and_then(|peer| peer.some_market(model));

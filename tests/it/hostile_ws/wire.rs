@@ -1,4 +1,4 @@
-//! Frames as bytes, so that they can be cut, joined and broken.
+//! WebSocket frames as bytes, so that they can be cut, joined and corrupted.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 const COMPRESSED: u8 = 0x40;
 
-/// The form in which the next messages are written.
+/// The way in which the next messages are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     Plain,
@@ -24,7 +24,7 @@ pub enum Style {
     Binary,
 }
 
-/// A frame of a server, with the first byte of its header.
+/// Returns an unmasked frame. `first` is the first byte of its header.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
@@ -54,7 +54,7 @@ pub fn pong() -> Vec<u8> {
     frame(FIN | PONG, b"heartbeat")
 }
 
-/// A close frame, with a code unless there is none.
+/// Returns a close frame, with a code if there is one.
 pub fn close(code: Option<u16>) -> Vec<u8> {
     let mut payload = Vec::new();
     if let Some(code) = code {
@@ -119,11 +119,11 @@ pub async fn write(
     Ok(())
 }
 
-/// Frames that break the protocol, or exceed `max` bytes.
+/// Frames that violate the protocol or exceed a limit.
 pub mod broken {
     use super::*;
 
-    /// The header of a frame of a gigabyte, and its beginning.
+    /// Returns the header of a frame of one gigabyte, and the first bytes of its payload.
     pub fn giant_frame() -> Vec<u8> {
         let mut bytes = vec![FIN | TEXT, 127];
         bytes.extend((1_u64 << 30).to_be_bytes());
@@ -164,14 +164,14 @@ pub mod broken {
     }
 
     pub fn lone_continuation() -> Vec<u8> {
-        frame(FIN | CONTINUATION, b"of nothing")
+        frame(FIN | CONTINUATION, b"alone")
     }
 }
 
-/// Cuts a connection off with a reset.
+/// Resets a connection after writing part of a frame.
 pub async fn reset(mut tcp: TcpStream, part_of_a_frame: &[u8]) {
     // The client may have closed it already.
     _ = tcp.write_all(part_of_a_frame).await;
-    #[allow(deprecated, reason = "a linger of nothing does not block")]
+    #[allow(deprecated, reason = "a zero linger does not block")]
     tcp.set_linger(Some(Duration::ZERO)).unwrap();
 }

@@ -7,21 +7,21 @@ use crate::{
     target::operation,
 };
 
-/// Every member of every answer, taken away and bent: what is missing is an error with its path or stays missing, and is never
-/// made up; what is bent and is an amount is an error with its path.
+/// Removes and corrupts every field of every sample response. A missing field is an error with its path, or stays absent. A
+/// corrupt amount is an error with its path.
 #[tokio::test]
-async fn nothing_is_ever_made_up() {
+async fn missing_field_is_an_error_or_stays_absent() {
     let (samples, server) = (samples(), Server::start().await);
-    let (mut refused, mut left_out) = (0, 0);
+    let (mut rejected, mut absent) = (0, 0);
     for operation in &operation::ALL {
         let Some(full) = samples.answers(operation.id).into_iter().next() else {
             continue;
         };
         let arguments = arguments(samples, operation.id);
         let status = samples.status(operation.id).unwrap();
-        let mut members = Vec::new();
-        collect(&full.body, String::new(), &mut members);
-        for pointer in members {
+        let mut fields = Vec::new();
+        collect(&full.body, String::new(), &mut fields);
+        for pointer in fields {
             let (parent, name) = pointer.rsplit_once('/').unwrap();
             let path = json_path(&pointer);
             let mut body = full.body.clone();
@@ -35,7 +35,7 @@ async fn nothing_is_ever_made_up() {
             server.answer(status, Some(body));
             match call(&server.client, operation.id, &arguments).await {
                 Err(error) => {
-                    refused += 1;
+                    rejected += 1;
                     assert_eq!(
                         error.decode_path(),
                         Some(path.as_str()),
@@ -43,18 +43,22 @@ async fn nothing_is_ever_made_up() {
                         operation.id
                     );
                 }
-                Ok(answer) => {
-                    let found = answer.pointer(&pointer);
+                Ok(response) => {
+                    let found = response.pointer(&pointer);
                     let empty =
                         found.is_none_or(|found| [json!([]), json!({}), json!("")].contains(found));
-                    assert!(empty, "{}: {path} was made up: {found:?}", operation.id);
-                    // An empty text is for cursors only.
+                    assert!(
+                        empty,
+                        "{}: {path} has an invented value: {found:?}",
+                        operation.id
+                    );
+                    // Only cursors may be decoded as an empty string.
                     assert!(
                         found != Some(&json!("")) || name.ends_with("cursor"),
                         "{}: {path}",
                         operation.id
                     );
-                    left_out += 1;
+                    absent += 1;
                 }
             }
             if value == 0.5 {
@@ -66,9 +70,9 @@ async fn nothing_is_ever_made_up() {
                 assert_eq!(error.decode_path(), Some(path.as_str()), "{error}");
             }
             if value == "0.5625" || value == "12.50" {
-                for bent in ["", "abc", "1.1234567"] {
+                for corrupt in ["", "abc", "1.1234567"] {
                     let mut body = full.body.clone();
-                    *body.pointer_mut(&pointer).unwrap() = json!(bent);
+                    *body.pointer_mut(&pointer).unwrap() = json!(corrupt);
                     server.answer(status, Some(body));
                     match call(&server.client, operation.id, &arguments).await {
                         Err(error) => assert_eq!(
@@ -77,10 +81,10 @@ async fn nothing_is_ever_made_up() {
                             "{}: {error}",
                             operation.id
                         ),
-                        // An empty text may stand for no amount.
-                        Ok(answer) => assert!(
-                            bent.is_empty() && answer.pointer(&pointer).is_none(),
-                            "{}: {path} was {bent:?}",
+                        // An empty string may mean that the amount is absent.
+                        Ok(response) => assert!(
+                            corrupt.is_empty() && response.pointer(&pointer).is_none(),
+                            "{}: {path} was {corrupt:?}",
                             operation.id
                         ),
                     }
@@ -90,16 +94,16 @@ async fn nothing_is_ever_made_up() {
     }
     let enough = 3 * operation::ALL.len();
     assert!(
-        refused > enough && left_out > enough,
-        "{refused} refused, {left_out} left out"
+        rejected > enough && absent > enough,
+        "{rejected} rejected, {absent} absent"
     );
 }
 
-/// The members of all objects in a value, as JSON pointers; not those of maps.
+/// Collects the fields of all objects in a value as JSON pointers, without the keys of maps.
 fn collect(value: &Value, at: String, found: &mut Vec<String>) {
     match value {
-        Value::Object(members) => {
-            for (name, value) in members
+        Value::Object(fields) => {
+            for (name, value) in fields
                 .iter()
                 .filter(|(name, _)| *name != "sample key" && *name != "free")
             {

@@ -1,8 +1,9 @@
-//! Tests of every API crate, which include this file and `kalshi-gen/tests/compiled/harness.rs`. `target` also has:
+//! Tests that every API crate includes, together with `kalshi-gen/tests/compiled/harness.rs`. Beyond what the harness needs,
+//! `target` has:
 //!
-//! - `options`, those options of the build script that change types of the REST spec;
-//! - `RECORDED`, the folder of the API's recorded answers below the one that `KALSHI_RECORDED` names.
-#![allow(dead_code, reason = "not every crate has every snapshot")]
+//! - `options`: the build script's options that change types of the REST spec;
+//! - `RECORDED`: the folder of the API's recorded responses, relative to the one that `KALSHI_RECORDED` names.
+#![allow(dead_code, reason = "not every crate uses every snapshot")]
 
 mod absent_fields;
 pub mod recorded;

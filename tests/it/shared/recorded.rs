@@ -1,7 +1,7 @@
-//! Decodes recorded answers of the real exchange, from the folder that `KALSHI_RECORDED` names.
+//! Decodes recorded responses of the real exchange, from the folder that `KALSHI_RECORDED` names.
 //!
-//! Bodies are named `OPERATION__N.json`, refusals `OPERATION__errSTATUS__N.json`, parts of an answer
-//! `OPERATION.MEMBER__N.json`. Without the variable there is nothing to do, which is said aloud.
+//! Bodies are named `OPERATION__N.json`, error responses `OPERATION__errSTATUS__N.json`, and fragments of a response
+//! `OPERATION.FIELD__N.json`. Without the variable these tests print that they are skipped.
 
 use std::{
     fs,
@@ -18,26 +18,26 @@ use crate::{
 };
 
 pub struct Recorded {
-    /// The operation's id.
+    /// ID of the operation.
     pub operation: String,
-    /// The member of the answer that the file holds a part of.
-    pub member: Option<String>,
-    /// The status of a refusal.
-    pub refusal: Option<u16>,
+    /// The field of the response that the file contains, or `None` if it contains the whole response.
+    pub field: Option<String>,
+    /// HTTP status, if it is an error response.
+    pub error_status: Option<u16>,
     pub body: Value,
     pub file: String,
 }
 
-/// The folder of the API's recorded answers.
+/// Returns the folder of the API's recorded responses, or `None` if `KALSHI_RECORDED` is not set.
 pub fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("KALSHI_RECORDED").filter(|folder| !folder.is_empty());
     if folder.is_none() {
-        eprintln!("skipped: KALSHI_RECORDED names no folder of recorded answers");
+        eprintln!("skipped: KALSHI_RECORDED is not set");
     }
     folder.map(|folder| Path::new(&folder).join(target::RECORDED))
 }
 
-/// The recorded bodies of a folder, by name; files whose operation is not (or no longer) one are listed and left.
+/// Returns the recorded bodies of a folder, sorted by name. Files of unknown operations are skipped with a message.
 pub fn recorded(folder: &Path) -> Vec<Recorded> {
     let mut files: Vec<_> = match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
@@ -54,20 +54,20 @@ pub fn recorded(folder: &Path) -> Vec<Recorded> {
     }) {
         let file = path.file_stem().unwrap().to_string_lossy().into_owned();
         let mut parts = file.split("__");
-        let (name, member) = match parts.next().unwrap().split_once('.') {
-            Some((name, member)) => (name.to_owned(), Some(member.to_owned())),
+        let (name, field) = match parts.next().unwrap().split_once('.') {
+            Some((name, field)) => (name.to_owned(), Some(field.to_owned())),
             None => (file.split("__").next().unwrap().to_owned(), None),
         };
         if operation::find(&name).is_none() {
-            eprintln!("left out: {file}: no operation of the contract");
+            eprintln!("skipped: {file}: the spec has no such operation");
             continue;
         }
-        let refusal = parts.find_map(|part| part.strip_prefix("err")?.parse().ok());
+        let error_status = parts.find_map(|part| part.strip_prefix("err")?.parse().ok());
         let body = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         found.push(Recorded {
             operation: name,
-            member,
-            refusal,
+            field,
+            error_status,
             body,
             file,
         });
@@ -75,40 +75,40 @@ pub fn recorded(folder: &Path) -> Vec<Recorded> {
     found
 }
 
-/// The answers a recorded file stands for: itself, or its parts put into a sample of the rest.
-pub fn answers(samples: &Samples, recorded: &Recorded) -> Vec<Value> {
-    let Some(member) = &recorded.member else {
+/// Returns the responses to replay for a recorded file: the file itself, or its fragments inserted into a sample.
+pub fn responses(samples: &Samples, recorded: &Recorded) -> Vec<Value> {
+    let Some(field) = &recorded.field else {
         return vec![recorded.body.clone()];
     };
     let sample = samples.answers(&recorded.operation).remove(0).body;
     assert!(
-        sample.get(member).is_some(),
-        "{}: the answer has no `{member}`",
+        sample.get(field).is_some(),
+        "{}: the response has no `{field}`",
         recorded.file
     );
     let with = |part: &Value| {
-        let mut answer = sample.clone();
-        answer[member] = part.clone();
-        answer
+        let mut response = sample.clone();
+        response[field] = part.clone();
+        response
     };
     match &recorded.body {
-        Value::Array(parts) if !sample[member].is_array() => parts.iter().map(with).collect(),
+        Value::Array(parts) if !sample[field].is_array() => parts.iter().map(with).collect(),
         whole => vec![with(whole)],
     }
 }
 
-/// Serves the recorded body to a call of its operation.
+/// Sends a request of the operation to a server that returns the recorded body.
 pub async fn replay(
     server: &Server,
     samples: &Samples,
     recorded: &Recorded,
-    answer: Value,
+    response: Value,
 ) -> Result<Value, Error> {
     let status = recorded
-        .refusal
+        .error_status
         .or(samples.status(&recorded.operation))
         .unwrap();
-    server.answer(status, Some(answer));
+    server.answer(status, Some(response));
     call(
         &server.client,
         &recorded.operation,
@@ -117,16 +117,16 @@ pub async fn replay(
     .await
 }
 
-/// Every body decodes, and every refusal is understood.
+/// Checks that every body decodes and every error response has a code or a message. Returns the number of responses.
 async fn all_decode(folder: &Path) -> usize {
     let (samples, server) = (samples(), Server::start().await);
     let mut count = 0;
     for recorded in recorded(folder) {
-        for answer in answers(samples, &recorded) {
+        for response in responses(samples, &recorded) {
             count += 1;
             match (
-                recorded.refusal,
-                replay(&server, samples, &recorded, answer).await,
+                recorded.error_status,
+                replay(&server, samples, &recorded, response).await,
             ) {
                 (None, Ok(_)) => {}
                 (Some(status), Err(error)) => {
@@ -136,7 +136,7 @@ async fn all_decode(folder: &Path) -> usize {
                         "{}",
                         recorded.file
                     );
-                    // The check of parameters sends a bare message.
+                    // Errors of parameter validation have only a message.
                     let code = match recorded.body.get("msg") {
                         Some(_) => error.message(),
                         None => error.code(),
@@ -147,7 +147,10 @@ async fn all_decode(folder: &Path) -> usize {
             }
         }
     }
-    eprintln!("{count} recorded answers decoded from {}", folder.display());
+    eprintln!(
+        "{count} recorded responses decoded from {}",
+        folder.display()
+    );
     count
 }
 
@@ -156,7 +159,7 @@ async fn recorded_bodies_decode() {
     if let Some(folder) = folder() {
         assert!(
             all_decode(&folder).await > 0,
-            "{} holds no recorded answer",
+            "{} contains no recorded responses",
             folder.display()
         );
     }

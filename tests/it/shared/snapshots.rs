@@ -1,6 +1,6 @@
-//! Committed output that is made from a spec and from the source: calls of every operation, and the public surface.
+//! Snapshots generated from a spec and from the source: a call of every operation, and the public API.
 //!
-//! `UPDATE=1 cargo test --test it snapshots` in the package's folder writes it again.
+//! `UPDATE=1 cargo test --test it snapshots` in the package's folder updates them.
 
 use std::{
     fs,
@@ -12,20 +12,20 @@ use kalshi_gen::{FixupMode, Samples};
 use crate::target;
 
 #[test]
-fn the_committed_calls_are_those_of_the_spec() {
+fn committed_calls_match_the_spec() {
     let samples = Samples::new(target::SPEC, FixupMode::Strict).unwrap();
     current("tests/generated/calls.rs", &samples.calls());
 }
 
 #[test]
-fn the_committed_surface_is_that_of_the_spec() {
+fn committed_surface_matches_the_spec() {
     current(
         "tests/generated/surface.txt",
         &kalshi_gen::surface(target::SPEC, &target::options()).unwrap(),
     );
 }
 
-/// Checks the committed list of public items in folders of the package, except for those of the files `skipped`.
+/// Checks the committed list of public items in `folders`, without the files whose path starts with an entry of `skipped`.
 pub fn public_items_are_current(folders: &[&str], skipped: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -57,8 +57,8 @@ fn add_sources(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Checks the committed list of fields of the specs that have a value where the exchange sends none. A field that decides something
-/// must not be one of them.
+/// Checks the committed list of fields that are decoded as an empty value if the exchange omits them. Only collections and
+/// cursors may be such fields.
 pub fn defaulted_fields_are_current(specs: &[&str]) {
     let mut lines = String::new();
     for spec in specs {
@@ -76,7 +76,7 @@ pub fn defaulted_fields_are_current(specs: &[&str]) {
     current("tests/generated/defaults.txt", &lines);
 }
 
-/// Compares a committed file with what it should be, and with `UPDATE=1` writes it.
+/// Compares a committed file with its expected content. With `UPDATE=1`, writes it first.
 pub fn current(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE").is_some() {
@@ -89,7 +89,7 @@ pub fn current(path: &str, expected: &str) {
         .find(|(found, expected)| found != expected);
     assert!(
         found == expected,
-        "{path} is not current ({difference:?}): run `UPDATE=1 cargo test -p {} --test it snapshots` and review its diff",
+        "{path} is outdated ({difference:?}): run `UPDATE=1 cargo test -p {} --test it snapshots` and review its diff",
         env!("CARGO_PKG_NAME")
     );
 }

@@ -1,4 +1,4 @@
-//! The operation table beside the spec.
+//! Compares the operation table with the spec.
 
 use kalshi_gen::Place;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{harness::calls::samples, target::operation};
 
 #[test]
-fn the_table_has_the_operations_of_the_spec() {
+fn table_lists_operations_of_the_spec() {
     let ids: Vec<_> = operation::ALL
         .iter()
         .map(|operation| operation.id)
@@ -17,9 +17,9 @@ fn the_table_has_the_operations_of_the_spec() {
     }
 }
 
-/// The table beside the spec as it was read, before the generator made anything of it.
+/// The table is compared with the raw spec, before the generator has processed it.
 #[test]
-fn the_table_is_what_the_spec_says() {
+fn table_matches_the_spec() {
     let samples = samples();
     let spec = samples.spec();
     let resolve = |node: &Value| match node["$ref"].as_str() {
@@ -43,7 +43,7 @@ fn the_table_is_what_the_spec_says() {
             );
             let tag = node["tags"][0].as_str().unwrap_or_default();
             assert_eq!(operation.tag, tag, "{id}");
-            // That of an operation replaces that of the whole spec.
+            // The security of an operation replaces that of the whole spec.
             let security = node.get("security").unwrap_or(&spec["security"]);
             assert_eq!(
                 operation.auth,
@@ -91,7 +91,7 @@ fn the_table_is_what_the_spec_says() {
             let expected: Vec<_> = expected
                 .iter()
                 .map(|parameter| {
-                    // Of most joined lists, only the descriptions say so.
+                    // Most comma-separated lists are marked as such only in their descriptions.
                     let description = parameter["description"].as_str().unwrap_or_default();
                     let is_joined =
                         parameter["explode"] == false || description.contains("joined by commas");
@@ -115,15 +115,15 @@ fn the_table_is_what_the_spec_says() {
                 .map(|body| resolve(&body["content"]["application/json"]["schema"]));
             let carries = body.is_some_and(|schema| schema["properties"].is_object());
             assert_eq!(samples.body(id).is_some(), carries, "{id}");
-            let has_answer =
+            let has_response =
                 node["responses"]
                     .as_object()
                     .unwrap()
                     .iter()
-                    .any(|(status, answer)| {
-                        status.starts_with('2') && resolve(answer).get("content").is_some()
+                    .any(|(status, response)| {
+                        status.starts_with('2') && resolve(response).get("content").is_some()
                     });
-            assert_eq!(!samples.answers(id).is_empty(), has_answer, "{id}");
+            assert_eq!(!samples.answers(id).is_empty(), has_response, "{id}");
             let status = samples.status(id).unwrap().to_string();
             assert!(node["responses"].get(&status).is_some(), "{id}: {status}");
         }

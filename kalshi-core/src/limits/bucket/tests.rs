@@ -1,4 +1,4 @@
-//! Tests of one bucket. Without slack, unless they are about it.
+//! Tests of one bucket, without slack unless they test it.
 #![allow(clippy::unwrap_used)]
 use super::*;
 
@@ -12,7 +12,7 @@ fn bucket(refill_rate: u32, capacity: u32) -> Arc<TokenBucket> {
 const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(start_paused = true)]
-async fn full_bucket_serves_immediately_and_then_by_the_clock() {
+async fn full_bucket_serves_a_burst_and_then_at_the_refill_rate() {
     let bucket = bucket(100, 100);
     let start = Instant::now();
     for _ in 0..10 {
@@ -140,10 +140,10 @@ async fn rejection_empties_the_bucket_and_resizing_keeps_its_tokens() {
     assert_eq!(bucket.snapshot().tokens, 50);
     bucket.resize(BucketLimit::new(1000, 20));
     assert_eq!(bucket.snapshot().tokens, 20);
-    // Full stays full.
+    // A full bucket stays full.
     bucket.resize(BucketLimit::new(1000, 2000));
     assert_eq!(bucket.snapshot().tokens, 2000);
-    // A waiting request that no longer fits fails.
+    // A waiting request that exceeds the new capacity fails.
     bucket.empty();
     let waiting = tokio::spawn({
         let bucket = bucket.clone();
@@ -191,11 +191,11 @@ async fn attempt_without_a_response_frees_the_bucket_when_it_ends() {
     let bucket = TokenBucket::new(BucketLimit::new(10, 10), Duration::from_millis(50));
     let start = Instant::now();
     drop(bucket.acquire(10, Lane::Ordinary, LONG).await.unwrap());
-    // The request may arrive until 50 ms after its departure.
+    // The request may arrive up to 50 ms after it was sent.
     let next = bucket.acquire(10, Lane::Ordinary, LONG).await.unwrap();
     let waited = start.elapsed().as_millis();
     assert!((1_050..=1_052).contains(&waited), "{waited} ms");
-    // A permit that never ends blocks the bucket for a bounded time.
+    // A permit that never ends blocks the bucket only for a limited time.
     std::mem::forget(next);
     bucket
         .acquire(10, Lane::Ordinary, LONG)
@@ -207,7 +207,7 @@ async fn attempt_without_a_response_frees_the_bucket_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pending_response_fails_a_request_only_after_its_longest_wait() {
+async fn request_behind_a_pending_response_waits_for_its_whole_max_wait() {
     let bucket = TokenBucket::new(BucketLimit::new(10, 10), Duration::from_millis(50));
     let _pending = bucket.acquire(10, Lane::Ordinary, LONG).await.unwrap();
     let start = Instant::now();
@@ -217,7 +217,7 @@ async fn pending_response_fails_a_request_only_after_its_longest_wait() {
         (error.wait(), start.elapsed()),
         (Some(Duration::from_millis(1_050)), Duration::ZERO)
     );
-    // The response is expected in time and does not come.
+    // The response is expected in time but does not arrive.
     let longer = Duration::from_secs(3);
     let error = bucket
         .acquire(10, Lane::Ordinary, longer)

@@ -1,4 +1,4 @@
-//! Sending a change of an order, and what its response says.
+//! Sending a change of an order, and evaluating the response.
 
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
@@ -11,30 +11,30 @@ use crate::{
     outcome::{Evidence, Outcome},
 };
 
-/// A change that is ready to be sent, and what the order is like after it.
+/// A change that is ready to be sent, with the expected state of the order after it.
 pub struct PreparedChange<T, W> {
     pub request: Request,
     pub wanted: W,
     pub about: ResponseCheck<T>,
 }
 
-/// Returns what is wrong with a response that is not about the change.
+/// Returns an error message if a response is not about the change.
 type ResponseCheck<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
 
-/// What the response to a change says.
+/// Outcome of a change according to its response.
 pub enum ChangeVerdict<T> {
-    /// The exchange did it.
+    /// The exchange made the change.
     Done(T),
-    /// The exchange did not find the order, which proves nothing yet.
+    /// The exchange did not find the order. This is not proof of an outcome.
     NotFound(ApiError, Error),
-    /// The exchange rejected it.
+    /// The exchange rejected the change.
     Rejected(ApiError),
-    /// It may have been done.
+    /// The change may have been made.
     Unknown(Error),
 }
 
 impl<T: DeserializeOwned, W> PreparedChange<T, W> {
-    /// Sends the change. The error is that of a change that was certainly not processed.
+    /// Sends the change. Returns an error only if the change was certainly not processed.
     pub async fn send(
         self,
         core: &Core,
@@ -44,7 +44,7 @@ impl<T: DeserializeOwned, W> PreparedChange<T, W> {
         let evidence = write.evidence();
         let about = |status, response: &T| match status {
             StatusCode::OK => (self.about)(response),
-            // That of the same order's create has 201, and as much of it as a change checks.
+            // The response to the order's creation has status 201, and all the fields that a change checks.
             status => Err(format!("the response has status {status} instead of 200")),
         };
         let verdict = match write.judge(about) {

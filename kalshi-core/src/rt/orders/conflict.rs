@@ -1,42 +1,42 @@
-//! Explaining the rejection of an order whose client order id is taken, perhaps by the order itself.
+//! Explanation of a rejection because the client order id is taken, perhaps by the order itself.
 
-/// How an order compares with a request that may have placed it.
+/// Result of comparing an order with a request that may have placed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// What the request set is the same, as far as orders show it, and it was not created before the request.
+    /// All requested values that orders show match, and the order was not created before the request.
     AsSent,
-    /// It may be the order, changed since, or an earlier one; or some fields are missing.
+    /// The order may be the one requested but changed since, or an earlier one, or some fields are missing.
     Unclear,
-    /// It is in another market, on the other side, of another subaccount, or older than the request.
+    /// The order is in another market, on the other side, of another subaccount, or older than the request.
     Other,
 }
 
-/// The rejection of an order as a duplicate.
+/// The rejection of an order as a duplicate, and what is known about its client order id.
 #[derive(Clone, Copy, Debug)]
 pub struct Conflict {
     /// The response says that the client order id is taken.
     pub is_taken: bool,
-    /// An attempt before the one that was rejected may have placed the order.
+    /// An attempt before the rejected one may have placed the order.
     pub may_be_ours: bool,
-    /// The id was made by the client, so no other order has it.
+    /// The client generated the id, so no other order has it.
     pub has_made_id: bool,
 }
 
-/// What the orders with the client order id say of the rejection.
+/// Explanation of the rejection by the orders that have the client order id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explanation<'a, O> {
-    /// This order is as the request wanted it.
+    /// The request placed this order.
     Ours(&'a O),
-    /// This order, which is another one, has the id.
+    /// A different order, this one, has the id.
     Other(&'a O),
-    /// They prove nothing.
+    /// The orders do not explain the rejection.
     Ambiguous,
-    /// The order that has the id may not be listed yet.
+    /// The order with the id may not be listed yet.
     Open,
 }
 
 impl Conflict {
-    /// Explains the rejection by the orders that have the id. With `is_complete`, no other order can have it.
+    /// Explains the rejection by the orders that have the id. `is_complete` means that no other order can have the id.
     pub fn explain<'a, O>(
         &self,
         found: &[&'a O],
@@ -53,7 +53,7 @@ impl Conflict {
             (_, _, []) => Explanation::Open,
             ([order], [], _) => Explanation::Ours(order),
             ([], [], _) if !is_complete => Explanation::Open,
-            // No other order than this one has the id, so it explains the rejection.
+            // This is the only order with the id, so it explains the rejection.
             ([], [], [other]) if self.is_taken && !self.may_be_ours && !self.has_made_id => {
                 Explanation::Other(other)
             }

@@ -1,4 +1,4 @@
-//! Reading until the evidence suffices: reads of the exchange may lag behind its writes.
+//! Repeated reads until the outcome of a write is proven: the exchange's reads may lag behind its writes.
 
 use std::{
     future::Future,
@@ -18,46 +18,46 @@ use crate::{
     retry,
 };
 
-/// Pause before the second look. Pauses double up to [`MAX_PAUSE`].
+/// Pause before the second attempt. Pauses double up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Longest pause between two looks in the first seconds, in which most inquiries end, and after them.
+/// Maximum pause between two attempts: in the first seconds, in which most inquiries end, and after them.
 const MAX_PAUSE: [Duration; 2] = [Duration::from_millis(400), Duration::from_secs(2)];
 
 /// Pause before a page is requested again.
 const PAGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// A timeout that is as good as none. More cannot be added to an `Instant` safely.
+/// Maximum timeout, in effect unlimited. A longer one could overflow when added to an `Instant`.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// A client whose reads are to prove something.
+/// A client whose reads serve as evidence.
 pub trait Reader: Clone {
-    /// The same client with a connection for each request, over which no response to another request can come.
+    /// Returns the same client with a separate connection for each request, on which no response to another request can arrive.
     fn for_evidence(&self) -> Self;
 
-    /// Returns `true` if reads are up to date with everything written before `since`, by every reading of the clocks.
+    /// Returns `true` if reads reflect everything written before `since`, whatever the uncertainty of the clocks.
     fn reads_are_fresh(&self, since: Moment) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
-/// What one look at the exchange shows.
+/// Result of one attempt to read the outcome.
 pub enum Sight<T> {
-    /// Proof, whether reads are up to date or not.
+    /// Proof of the outcome even if reads lag.
     Conclusive(T),
-    /// Proof only if reads were up to date with the write.
+    /// Proof only if reads already reflected the write.
     Tentative(T),
 }
 
-/// How an inquiry ended.
+/// Result of an inquiry.
 pub enum Finding<T> {
-    /// The last look was conclusive.
+    /// The last attempt was conclusive.
     Conclusive(T),
-    /// The last look was tentative, and reads were up to date.
+    /// The last attempt was tentative, and reads were up to date.
     Fresh(T),
-    /// The time was up, with the last error if there was one.
+    /// The inquiry timed out. Contains the last error, if there was one.
     Open(Option<Arc<Error>>),
 }
 
-/// The last error of an inquiry, which continues after errors that may pass.
+/// The last error of an inquiry. An inquiry continues after transient errors.
 #[derive(Default)]
 pub struct LastError(Mutex<Option<Error>>);
 
@@ -72,9 +72,10 @@ impl LastError {
     }
 }
 
-/// Looks until a look is conclusive, or reads are known to be up to date with everything written before `since`, or the time is up.
+/// Repeats `look` until it is conclusive, until it is tentative and reads reflect everything written before `since`, or until the timeout.
 ///
-/// `look` is told whether reads are up to date. The first look uses the client's connections, and later ones those for evidence.
+/// `look` receives the client to read with and whether reads are up to date. The first attempt uses the client's pooled connections, and
+/// later attempts those for evidence.
 pub async fn inquire<C, T, F>(
     client: &C,
     since: Moment,
@@ -108,7 +109,7 @@ where
             }
         }
     };
-    // A timer of zero could still let a fast response win.
+    // With a zero timeout, `timeout_at` could still return a fast response.
     if timeout.is_zero() {
         return Finding::Open(None);
     }
@@ -119,16 +120,16 @@ where
     }
 }
 
-/// Most items that a walk for a single one keeps.
+/// Maximum number of items that a walk keeps when it searches for a single one.
 const MAX_KEPT: usize = 1_000;
 
-/// Most errors of rows that a walk keeps.
+/// Maximum number of row errors that a walk keeps.
 pub const MAX_SKIPPED: usize = 16;
 
-/// Items that a walk through a list kept.
+/// Items kept by a walk through a list.
 pub struct Walk<T> {
     pub kept: Vec<T>,
-    /// The last errors of rows that do not decode, [`MAX_SKIPPED`] at most. The list may hold what was looked for, unread.
+    /// The last errors of rows that do not decode, at most [`MAX_SKIPPED`]. One of those rows may be the item that was searched for.
     pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
     pub skipped_count: usize,
@@ -144,21 +145,21 @@ impl<T> Walk<T> {
     }
 }
 
-/// Walks through a whole list and keeps some of its items. `is_ours` returns `false` for an item that the request excluded: the
-/// response then belongs to another request.
+/// Walks through a whole list and keeps the items that `keep` selects. `is_ours` returns `false` for an item that the request excluded,
+/// which means that the response belongs to another request.
 ///
-/// A list may be long and the exchange failing, so an error that may pass does not send the walk back to the first page.
+/// Lists can be long, so a transient error resumes the walk at the page that failed, not at the first one.
 pub async fn walk<T: Page, I: DeserializeOwned>(
     items: Items<T, I>,
     last_error: &LastError,
     is_ours: impl Fn(&I) -> bool,
     keep: impl Fn(&I) -> bool,
 ) -> Result<Walk<I>, Error> {
-    // Several candidates prove nothing, however many there are.
+    // Several candidates are inconclusive, however many there are.
     walk_up_to(MAX_KEPT, items, last_error, is_ours, keep).await
 }
 
-/// The same as [`walk`], up to a number of kept items.
+/// Like [`walk`], with a given limit on the number of kept items.
 pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     max_kept: usize,
     mut items: Items<T, I>,
@@ -190,7 +191,7 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
             }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_row() => walk.skip(error),
-            Some(Err(error)) if may_pass(&error) => {
+            Some(Err(error)) if is_transient(&error) => {
                 last_error.set(error);
                 sleep(PAGE_PAUSE).await;
                 items.resume();
@@ -201,14 +202,14 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     }
 }
 
-/// Sends a read again after errors that may pass, like [`walk`].
+/// Retries a read after transient errors, like [`walk`].
 pub async fn persist<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
     loop {
         match send().await {
-            Err(error) if may_pass(&error) => {
+            Err(error) if is_transient(&error) => {
                 last_error.set(error);
                 sleep(PAGE_PAUSE).await;
             }
@@ -217,8 +218,8 @@ where
     }
 }
 
-/// Returns `true` if the same read may succeed later: also one that was rate limited locally and may be sent after a wait.
-fn may_pass(error: &Error) -> bool {
+/// Returns `true` if the same read may succeed later, including one that was rate limited locally and can be sent after a wait.
+fn is_transient(error: &Error) -> bool {
     let is_local_wait = error
         .local_rate_limit()
         .is_some_and(|limit| limit.wait().is_some());

@@ -1,4 +1,4 @@
-//! Sending an order, and what its response says.
+//! Sending an order, and evaluating the response.
 
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
@@ -21,14 +21,14 @@ pub struct SentOrder<R> {
     /// The request, with its client order id.
     pub request: R,
     pub client_order_id: ClientOrderId,
-    /// The id was made here, so no other order has it.
+    /// The id was generated here, so no other order has it.
     pub has_made_id: bool,
-    /// Before the first attempt.
+    /// The time just before the first attempt.
     pub began: Moment,
 }
 
 impl<R> SentOrder<R> {
-    /// Prepares an order for sending: gives it a random UUID as its client order id if `given` is empty, and records the time.
+    /// Prepares an order for sending: records the time, and generates a random UUID as its client order id if `given` is empty.
     pub fn new(
         core: &Core,
         given: Option<ClientOrderId>,
@@ -40,7 +40,7 @@ impl<R> SentOrder<R> {
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !id.bytes().all(is_safe) {
             tracing::warn!(
-                "the client order id contains characters other than letters, digits, `-` and `_`: the exchange may reject it"
+                "the client order id contains characters other than letters, digits, `-` and `_`; the exchange may reject it"
             );
         }
         Self {
@@ -52,7 +52,7 @@ impl<R> SentOrder<R> {
     }
 }
 
-/// The part of a response that says which order it is about.
+/// The part of a response that identifies its order.
 pub struct Identity<'a> {
     pub order_id: &'a str,
     pub client_order_id: Option<&'a str>,
@@ -61,7 +61,7 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Returns what is wrong if the response cannot be about the order of this client order id and count.
+    /// Returns an error message if the response cannot be about the order with this client order id and count.
     pub fn check(
         &self,
         status: StatusCode,
@@ -77,10 +77,10 @@ impl Identity<'_> {
                     "the response is about an order with another client order id".to_owned(),
                 );
             }
-            // The response to an amendment looks the same, but for the status.
+            // The response to an amendment differs only in its status.
             None if status != StatusCode::CREATED => {
                 return Err(format!(
-                    "the response names no client order id, and has status {status} instead of 201"
+                    "the response has no client order id and status {status} instead of 201"
                 ));
             }
             _ => {}
@@ -89,20 +89,21 @@ impl Identity<'_> {
     }
 }
 
-/// What the response to an order says.
+/// Outcome of an order according to its response.
 pub enum PlaceVerdict<T> {
-    /// The exchange has it.
+    /// The exchange accepted the order.
     Placed(T),
-    /// The exchange rejected it.
+    /// The exchange rejected the order.
     Rejected(ApiError),
-    /// The client order id is taken, which a look-up must explain. With `may_be_ours`, an earlier attempt may have placed the order.
+    /// The client order id is taken, and a look-up must find out by which order. `may_be_ours` means that an earlier attempt
+    /// may have placed it.
     Conflict { error: Error, may_be_ours: bool },
-    /// It may have been placed.
+    /// The order may have been placed.
     Unknown(Error),
 }
 
-/// Sends the request of an order for `count` contracts, and returns what the response says and when it came. With `earlier`, the order
-/// has been sent before and may have been placed. The error is that of an order that was certainly not processed.
+/// Sends an order for `count` contracts, and returns the outcome and the time of the response. `earlier` is `true` if the order has been
+/// sent before and may have been placed. Returns an error only if the order was certainly not processed.
 pub async fn send_order<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,

@@ -1,4 +1,4 @@
-//! Description of an API's order books for the runtime.
+//! Traits by which an API crate describes its order books to the runtime.
 
 use std::fmt;
 
@@ -13,34 +13,34 @@ use crate::{
     },
 };
 
-/// An order book of one of the exchange's APIs, and the messages that make it.
+/// An order book of one of the exchange's APIs, and the messages that update it.
 ///
-/// API crates implement this for their order book; programs see it only as the parameter of [`Books`].
+/// API crates implement this trait. Programs see it only as the type parameter of [`Books`].
 pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
-    /// The messages of the API.
+    /// Messages of the API's WebSocket.
     type Message: Message;
     /// Body of a change of one level.
     type Delta;
     /// Body of a snapshot.
     type Snapshot;
-    /// How a subscription quotes prices, where its frames do not say so. `()` if the API has one way.
+    /// The way a subscription quotes prices, if its frames do not show it. `()` if the API has only one.
     type PriceMode: Copy + PartialEq + fmt::Debug;
 
-    /// The mode of subscriptions for which none was stated. `None` if one must be stated.
+    /// Price mode of subscriptions for which none was stated. `None` if it must be stated.
     const DEFAULT_MODE: Option<Self::PriceMode>;
-    /// `type` of a message with a change.
+    /// `type` of a message that contains a change.
     const DELTA: &'static str;
-    /// `type` of a message with a snapshot.
+    /// `type` of a message that contains a snapshot.
     const SNAPSHOT: &'static str;
 
-    /// Reads what a message says about order books.
+    /// Classifies a message by its meaning for order books.
     fn read(message: &Self::Message) -> BookMessage<'_, Self>;
 
     /// Reads the change in a message that was sent at `sent_ms`, in Unix milliseconds.
     ///
     /// # Errors
     ///
-    /// Returns an error if no book can have the change.
+    /// Returns an error if the change is invalid for every book.
     fn read_change(
         delta: &Self::Delta,
         mode: Self::PriceMode,
@@ -51,14 +51,14 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// Returns an error if the levels are not those of a book.
+    /// Returns an error if the levels do not form a valid book.
     fn read_snapshot(
         snapshot: &Self::Snapshot,
         mode: Self::PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<Self, BookError>;
 
-    /// Returns the time of the latest change by the exchange's clock, or `None` if the exchange sent none.
+    /// Returns the time of the latest change on the exchange's clock, or `None` if the exchange sent none.
     fn last_update(&self) -> Option<DateTime<Utc>>;
 }
 
@@ -70,21 +70,21 @@ pub enum BookMessage<'a, B: ApiBook> {
     Delta(BookBody<'a, B::Delta>),
     /// All levels of a market.
     Snapshot(BookBody<'a, B::Snapshot>),
-    /// An acknowledgement, with the markets that the subscription has now. Empty if it does not list them.
+    /// An acknowledgement, with the current markets of the subscription. Empty if it does not list them.
     Acknowledged(&'a [String]),
-    /// An error with this code.
+    /// An error, with the exchange's error code.
     Error(i64),
     /// The subscription has ended.
     Unsubscribed,
-    /// The market has settled.
+    /// A market has settled. Contains its ticker.
     Settled(&'a str),
-    /// Something other than orders changed the levels or the ticker of the market.
+    /// A corporate action changed the levels or the ticker of the market.
     Restated(&'a str),
     /// A message that could not be decoded.
     Malformed(&'a MalformedMessage),
-    /// A message of a type that the spec does not have.
+    /// A message of a type that is not in the spec.
     Unknown,
-    /// A message that is not about order books.
+    /// A message unrelated to order books.
     Other,
 }
 
@@ -93,31 +93,31 @@ pub enum BookMessage<'a, B: ApiBook> {
 pub struct BookBody<'a, T> {
     /// Ticker of the market.
     pub market_ticker: &'a str,
-    /// The exchange's clock of the market, on APIs that have one.
+    /// The exchange's clock of the market, or `None` on APIs without one.
     pub clock: Option<i64>,
-    /// Client order id of the user's order behind a change.
+    /// Client order id of the user's own order that caused the change. `None` for orders of others.
     pub client_order_id: Option<&'a ClientOrderId>,
-    /// The body of the message.
+    /// Decoded body of the message.
     pub body: &'a T,
 }
 
-/// A WebSocket by which order books are kept.
+/// A WebSocket API with an order book channel.
 pub trait BookApi: WebSocketApi {
-    /// An order book of the API.
+    /// The API's order book.
     type Book: ApiBook<Message = Self::Message>;
 
-    /// The channel of order books.
+    /// The channel that delivers order books.
     const BOOK_CHANNEL: Self::Channel;
 
     /// Sets the parameters that a subscription to order books needs.
     ///
     /// # Errors
     ///
-    /// Returns an error if books cannot be kept with a parameter of the builder.
+    /// Returns an error if order books cannot be maintained with a parameter of the builder.
     fn prepare_books(
         builder: ConnectionBuilder<Self>,
     ) -> Result<ConnectionBuilder<Self>, ConnectionError>;
 
-    /// Returns the books of subscriptions with those parameters, without any market.
+    /// Returns an empty set of books for subscriptions with those parameters.
     fn new_books() -> Books<Self::Book>;
 }

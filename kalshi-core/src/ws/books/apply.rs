@@ -1,4 +1,4 @@
-//! How frames change order books.
+//! Application of frames to order books.
 
 use super::{
     Books,
@@ -19,7 +19,7 @@ impl<B: ApiBook> Books<B> {
         events: &mut BookEvents,
     ) {
         match message {
-            // It may have been a change of any book.
+            // It may have been a change to any book.
             BookMessage::Malformed(_) | BookMessage::Delta(_) | BookMessage::Snapshot(_) => {
                 self.lose_everything(StaleReason::MissingSid, events);
             }
@@ -41,7 +41,7 @@ impl<B: ApiBook> Books<B> {
     ) {
         let is_about_books = match message {
             BookMessage::Delta(_) | BookMessage::Snapshot(_) => true,
-            // It may have been the first message of its subscription.
+            // It may be the first message of its subscription.
             BookMessage::Malformed(malformed) => market_of::<B>(malformed).is_some(),
             BookMessage::Error(code) if CommandError::new(*code).is_terminal() => {
                 return self.end(sid, StaleReason::SubscriptionEnded, events);
@@ -54,7 +54,7 @@ impl<B: ApiBook> Books<B> {
         };
         let subscription = match self.subscriptions.get_mut(&sid) {
             Some(subscription) => subscription,
-            // The number may be that of a new subscription, which counts from 1.
+            // The number may be reused by a new subscription, which counts from 1.
             None if self.ended.contains(&sid) && frame.seq != Some(1) => return,
             None if is_about_books => {
                 self.ended.remove(&sid);
@@ -83,20 +83,20 @@ impl<B: ApiBook> Books<B> {
         let sent_ms = frame.sending_ts_ms;
         match message {
             BookMessage::Delta(delta) => self.delta(sid, place, delta, sent_ms, events),
-            // A requested one may be of a market that is not, or no longer, subscribed to: no changes of it would come.
+            // A requested snapshot may be of a market that is no longer subscribed to, so no changes would follow.
             BookMessage::Snapshot(snapshot)
                 if frame.id.is_some() && !self.has(sid, snapshot.market_ticker) => {}
             BookMessage::Snapshot(snapshot) => {
                 self.snapshot(sid, place, snapshot, sent_ms, events);
             }
-            // No book depends on a reply: it is requested again.
+            // No book depends on a reply: the snapshot is requested again.
             BookMessage::Malformed(_) if is_snapshot_reply => {}
             message => match (message.listed(&frame.message), message) {
                 (Some(listed), _) => self.listed(sid, listed, events),
                 (None, BookMessage::Malformed(malformed)) => {
                     self.malformed(sid, place, malformed, events);
                 }
-                // A message of a later version may be a change.
+                // A type added in a later version may be a change.
                 (None, BookMessage::Unknown) => {
                     self.lose_all(sid, place, StaleReason::UnknownMessage, events);
                 }
@@ -137,7 +137,7 @@ impl<B: ApiBook> Books<B> {
     ) {
         let ticker = snapshot.market_ticker;
         let Some(mode) = self.mode.known() else {
-            return self.refuse_mode(sid, place, ticker, events);
+            return self.reject_unknown_mode(sid, place, ticker, events);
         };
         let book = B::read_snapshot(snapshot.body, mode, sent_ms);
         let Some((tracked, schedule)) = self.tracked(sid, place, ticker) else {
@@ -146,7 +146,7 @@ impl<B: ApiBook> Books<B> {
         match book {
             Ok(book) => {
                 let outcome = tracked.replica.snapshot(place, snapshot.clock, book);
-                tracked.settle(place, outcome, None, schedule, events);
+                tracked.report_outcome(place, outcome, None, schedule, events);
             }
             Err(error) => {
                 let reason = StaleReason::InvalidSnapshot(error);
@@ -165,10 +165,10 @@ impl<B: ApiBook> Books<B> {
     ) {
         let ticker = delta.market_ticker;
         let Some(mode) = self.mode.known() else {
-            return self.refuse_mode(sid, place, ticker, events);
+            return self.reject_unknown_mode(sid, place, ticker, events);
         };
         let change = B::read_change(delta.body, mode, sent_ms);
-        // The usual case.
+        // The common case.
         if let Some(tracked) = self.books.get_mut(ticker)
             && tracked.sid == sid
         {
@@ -176,7 +176,7 @@ impl<B: ApiBook> Books<B> {
                 Ok(change) => {
                     let outcome = tracked.replica.change(place, delta.clock, &change);
                     let own_id = delta.client_order_id;
-                    tracked.settle(place, outcome, own_id, &mut self.schedule, events);
+                    tracked.report_outcome(place, outcome, own_id, &mut self.schedule, events);
                 }
                 Err(error) => {
                     let reason = StaleReason::InvalidChange(error);
@@ -195,7 +195,7 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// A message that cannot be decoded. If its market can, no other one is concerned, as nothing is missing.
+    /// Processes a message that could not be decoded. If its market is known, only that book is affected, because no message is missing.
     fn malformed(
         &mut self,
         sid: u64,
@@ -213,13 +213,19 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Does not apply a frame whose mode is unknown.
-    fn refuse_mode(&mut self, sid: u64, place: Place, ticker: &str, events: &mut BookEvents) {
+    /// Skips a frame whose price mode is unknown.
+    fn reject_unknown_mode(
+        &mut self,
+        sid: u64,
+        place: Place,
+        ticker: &str,
+        events: &mut BookEvents,
+    ) {
         if let Some((tracked, schedule)) = self.tracked(sid, place, ticker) {
             let reason = StaleReason::UnknownPriceMode;
             tracked.report_missing(reason, events);
             tracked.replica.lose(place);
-            // No snapshot would help.
+            // A snapshot would have the same problem.
             tracked.cancel_request(schedule);
         }
     }

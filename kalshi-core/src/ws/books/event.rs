@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::BookError;
 use crate::{ClientOrderId, ws::sequence::StaleCause};
 
-/// A change of a book.
+/// A change of the state of an order book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BookEvent {
@@ -13,8 +13,8 @@ pub enum BookEvent {
     Changed {
         /// Ticker of the market.
         market_ticker: Arc<str>,
-        /// Client order id of your order behind the change. `None` if the order is not yours or has no such id, or if a snapshot
-        /// replaced the book.
+        /// Client order id of your order that caused the change. `None` if the order is not yours or has no such id, or if a
+        /// snapshot replaced the book.
         client_order_id: Option<ClientOrderId>,
     },
     /// A book is live, for the first time or again.
@@ -22,8 +22,8 @@ pub enum BookEvent {
         /// Ticker of the market.
         market_ticker: Arc<str>,
     },
-    /// A live book is crossed and withheld: neither live nor stale. The changes of one action may cross in between. It is reported as
-    /// changed when it is no longer crossed, and as stale if it stays so.
+    /// A live book is crossed and withheld: it is neither live nor stale. A single action can produce several changes, and the book may be
+    /// crossed between them. The book is reported as changed when it is no longer crossed, and as stale if it stays crossed.
     Withheld {
         /// Ticker of the market.
         market_ticker: Arc<str>,
@@ -32,14 +32,14 @@ pub enum BookEvent {
     Stale {
         /// Ticker of the market.
         market_ticker: Arc<str>,
-        /// Why.
+        /// Reason why the book is stale.
         reason: StaleReason,
     },
     /// The book of a market is still stale after several requests for a snapshot. Requests continue.
     SnapshotOverdue {
         /// Ticker of the market.
         market_ticker: Arc<str>,
-        /// Number of requests since the book was live.
+        /// Number of requests since the book was last live.
         attempts: u32,
     },
 }
@@ -58,18 +58,19 @@ impl BookEvent {
     }
 }
 
-/// Why a book is stale. Each value is one cause.
+/// The reason why a book is stale. Each variant is a distinct cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleReason {
     /// A message of the subscription is missing, or the exchange restarted its count.
     Gap {
-        /// The sequence number that should have come.
+        /// The sequence number that was expected.
         expected: u64,
-        /// The sequence number that came.
+        /// The sequence number that was received.
         got: u64,
     },
-    /// A change has a clock at or below that of the snapshot, or below that of the change before. Maintenance lowers clocks.
+    /// A change has a clock at or below that of the snapshot, or below that of the previous change. Maintenance of the
+    /// exchange can lower clocks.
     ClockFell {
         /// Clock of the book.
         last: i64,
@@ -91,33 +92,34 @@ pub enum StaleReason {
     InvalidChange(BookError),
     /// The best bid and the best ask stayed crossed.
     Crossed,
-    /// A change came before a snapshot of the market.
+    /// A change arrived before a snapshot of the market.
     NoSnapshot,
-    /// More changes came than are buffered for a stale book.
+    /// More changes arrived than are buffered for a stale book.
     BufferOverflow,
     /// A message of the subscription could not be decoded, and may have been a change.
     Malformed,
-    /// A message of the subscription has a type that the spec does not have, and may have been a change.
+    /// A message of the subscription has a type that is not in the spec, and may have been a change.
     UnknownMessage,
     /// A change or a snapshot has no sequence number.
     MissingSeq,
-    /// A change, a snapshot or a message that could not be decoded has no subscription.
+    /// A change, a snapshot or an undecodable message has no subscription number.
     MissingSid,
-    /// It is unknown how the subscription quotes prices, so nothing was applied: state its mode. Only on APIs that have several, such
-    /// as the Trade API with its parameter `use_yes_price`.
+    /// The price mode of the subscription is unknown, so nothing was applied. State it with
+    /// [`register_with_mode`](super::Books::register_with_mode). Only on APIs with several modes, such as the Trade API
+    /// with its parameter `use_yes_price`.
     UnknownPriceMode,
     /// Messages were dropped because they were not read in time.
     Lagged,
-    /// The subscription no longer has the market, or has ended at the caller's request.
+    /// The market was removed from the subscription, or the caller ended the subscription.
     Unsubscribed,
-    /// The market has settled, as a channel reports that has to be subscribed to: `market_lifecycle_v2` or
+    /// The market has settled. This is reported only if a lifecycle channel is subscribed to: `market_lifecycle_v2` or
     /// `multivariate_market_lifecycle` on the Trade API, `corporate_actions` on the perpetuals API.
     Settled,
-    /// A corporate action split the market or changed its ticker, as the channel `corporate_actions` of the perpetuals API reports.
+    /// A corporate action split the market or changed its ticker, as reported on the channel `corporate_actions` of the perpetuals API.
     CorporateAction,
-    /// An acknowledgement did not list the markets of the subscription, so it is unknown which it has.
+    /// An acknowledgement did not list the markets of the subscription, so they are unknown.
     UnlistedMarkets,
-    /// The subscription is read elsewhere from here on.
+    /// The messages of the subscription are now delivered to another reader.
     Detached,
     /// The exchange ended the subscription with an error.
     SubscriptionEnded,
@@ -126,7 +128,7 @@ pub enum StaleReason {
 }
 
 impl StaleReason {
-    /// What was expected and what came, in numbers.
+    /// Returns the expected and the received number, for the log.
     pub(super) fn numbers(self) -> (Option<i128>, Option<i128>) {
         let numbers = |expected, got| (Some(expected), Some(got));
         match self {
@@ -137,7 +139,7 @@ impl StaleReason {
         }
     }
 
-    /// Returns `true` if the cause is no fault in what the exchange sent.
+    /// Returns `true` if the cause is not a fault in the exchange's messages.
     pub(super) fn is_usual(self) -> bool {
         matches!(
             self,

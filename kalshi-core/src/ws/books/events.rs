@@ -1,4 +1,4 @@
-//! What one frame did to order books: mostly one event.
+//! The order book events of one frame, usually a single one.
 
 use std::{iter::Chain, ops::Deref, option, slice, vec};
 
@@ -13,7 +13,7 @@ enum Events {
     #[default]
     None,
     One(BookEvent),
-    /// At least two.
+    /// Two or more events.
     Several(Vec<BookEvent>),
 }
 
@@ -58,7 +58,7 @@ impl FromIterator<BookEvent> for BookEvents {
     }
 }
 
-/// Iterator of the events.
+/// Owning iterator over [`BookEvents`].
 #[derive(Clone, Debug)]
 pub struct IntoIter(Chain<option::IntoIter<BookEvent>, vec::IntoIter<BookEvent>>);
 

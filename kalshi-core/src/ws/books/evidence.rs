@@ -1,4 +1,4 @@
-//! What is known of the subscriptions of a connection, and of messages that could not be decoded.
+//! State of a connection's subscriptions, and classification of messages that could not be decoded.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -10,19 +10,19 @@ use crate::ws::{
     sequence::{Fingerprint, Sequence},
 };
 
-/// A subscription to order books.
+/// A subscription to order books, with its markets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Subscription {
     pub(super) sequence: Sequence<Fingerprint>,
     pub(super) tickers: BTreeSet<Arc<str>>,
 }
 
-/// The price mode of a connection. Subscriptions to one channel may be merged, so they must not differ.
+/// The price mode of a connection. The exchange may merge subscriptions to one channel, so they must have the same mode.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnectionMode<M> {
-    /// Stated for all connections.
+    /// Mode stated for all connections.
     pub(super) stated: Option<M>,
-    /// Stated for a subscription of this one.
+    /// Mode stated for a subscription of this connection.
     registered: Option<M>,
     is_ambiguous: bool,
 }
@@ -53,7 +53,7 @@ impl<M: Copy + PartialEq> ConnectionMode<M> {
     }
 }
 
-/// The market whose book a malformed message is about.
+/// Returns the market of a malformed snapshot or change, if it can be read.
 pub(super) fn market_of<B: ApiBook>(malformed: &MalformedMessage) -> Option<String> {
     #[derive(Deserialize)]
     struct Outer {
@@ -81,12 +81,13 @@ impl<'a, B: ApiBook> BookMessage<'a, B> {
         }
     }
 
-    /// The markets that an acknowledgement lists. `None` for other messages. An acknowledgement without a list has `Some(None)`.
+    /// Returns the markets that an acknowledgement lists. `None` for other messages, and `Some(None)` for an
+    /// acknowledgement without a list.
     pub(super) fn listed(&self, message: &B::Message) -> Option<Option<&'a [String]>> {
         match self {
             Self::Acknowledged([]) => Some(None),
             Self::Acknowledged(listed) => Some(Some(listed)),
-            // An acknowledgement that cannot be decoded has no list.
+            // An acknowledgement that cannot be decoded counts as one without a list.
             _ if message.kind() == "ok" => Some(None),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! Order books fed by several connections at once, so that what one loses is not missed.
+//! Order books fed by several connections, so that a loss on one does not interrupt them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,24 +15,24 @@ use crate::{
     ws::{Event, Frame, Received, SnapshotRequest, sequence::Clock},
 };
 
-/// The order books of the same markets, kept by several connections.
+/// The order books of the same markets, maintained over several connections.
 ///
-/// Each connection keeps its own books. Of the live ones of a market, the one with most of its changes is returned, by the exchange's
-/// clock, which is the same on all connections. So the first connection to bring a change wins, and a loss on one is not seen while
-/// another is live. It costs the memory and the messages of each.
+/// Each connection maintains its own books. Among the live books of a market, the one with the most changes is returned, judged by the
+/// exchange's clock, which is the same on all connections. The first connection to deliver a change therefore wins, and a loss on one
+/// connection has no effect while another is live. The cost is the memory and the messages of each connection.
 ///
-/// Where the exchange sends no clock, it is unknown which of two live books is newer: [`RedundantBooks::has_no_clock`] says so, and the
-/// book of one connection is returned for as long as it is live. The perpetuals API has none.
+/// If the exchange sends no clock, as on the perpetuals API, two live books cannot be compared. [`RedundantBooks::has_no_clock`] returns
+/// `true` then, and the book of one connection is returned for as long as it is live.
 ///
-/// The exchange's count may start again at a maintenance. A connection that was half open since before it then has the higher one,
-/// and is preferred until its silence is noticed.
+/// Maintenance can restart the exchange's clock. A half-open connection from before the restart then has the higher clock, and is preferred
+/// until it times out.
 #[derive(Clone, Debug)]
 pub struct RedundantBooks<B: ApiBook> {
     connections: Vec<Books<B>>,
     shown: HashMap<Arc<str>, Shown>,
 }
 
-/// The book that is returned for a market.
+/// The book returned for a market.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     connection: usize,
@@ -40,40 +40,41 @@ struct Shown {
 }
 
 impl<B: ApiBook> RedundantBooks<B> {
-    /// No books, of a number of connections. If subscriptions have modes, state theirs by [`with_mode`](Self::with_mode).
+    /// Creates empty books for this number of connections. If the API has several price modes, state
+    /// the mode with [`with_mode`](Self::with_mode).
     #[must_use]
     pub fn new(connections: usize) -> Self {
-        Self::of(connections, Books::new())
+        Self::from_books(connections, Books::new())
     }
 
-    /// No books, of a number of connections whose subscriptions all have this mode.
+    /// Creates empty books for this number of connections, whose subscriptions all have this mode.
     #[must_use]
     pub fn with_mode(connections: usize, mode: B::PriceMode) -> Self {
-        Self::of(connections, Books::with_mode(mode))
+        Self::from_books(connections, Books::with_mode(mode))
     }
 
-    fn of(connections: usize, books: Books<B>) -> Self {
+    fn from_books(connections: usize, books: Books<B>) -> Self {
         Self {
             connections: vec![books; connections],
             shown: HashMap::new(),
         }
     }
 
-    /// The book of a market, while it is live on a connection.
+    /// Returns the book of a market, or `None` if it is not live on any connection.
     #[must_use]
     pub fn live(&self, market_ticker: &str) -> Option<&B> {
         let shown = self.shown.get(market_ticker)?;
         self.connections.get(shown.connection)?.live(market_ticker)
     }
 
-    /// Returns `true` if the live book of a market came without a `clock`, so that the connections cannot be compared.
+    /// Returns `true` if the live book of a market has no clock, so that the connections cannot be compared.
     #[must_use]
     pub fn has_no_clock(&self, market_ticker: &str) -> bool {
         let shown = self.shown.get(market_ticker);
         shown.is_some_and(|shown| shown.clock.is_none())
     }
 
-    /// Returns the snapshots to request on a connection: see [`Books::drain_snapshot_requests`].
+    /// Returns the snapshots to request on a connection. See [`Books::drain_snapshot_requests`].
     pub fn drain_snapshot_requests(&mut self, connection: usize) -> Vec<SnapshotRequest> {
         let books = self.connections.get_mut(connection);
         books
@@ -81,21 +82,21 @@ impl<B: ApiBook> RedundantBooks<B> {
             .unwrap_or_default()
     }
 
-    /// Requests snapshots on a connection again, immediately.
+    /// Requests snapshots on a connection again without a pause.
     pub fn request_again(&mut self, connection: usize, request: &SnapshotRequest) {
         if let Some(books) = self.connections.get_mut(connection) {
             books.request_again(request);
         }
     }
 
-    /// Requests snapshots on a connection again, after a pause that doubles with every attempt: call this if a request was rejected.
+    /// Requests snapshots on a connection again after a pause that doubles with every attempt. Call this if a request was rejected.
     pub fn request_failed(&mut self, connection: usize, request: &SnapshotRequest) {
         if let Some(books) = self.connections.get_mut(connection) {
             books.request_failed(request);
         }
     }
 
-    /// Registers markets of a subscription on a connection: see [`Books::register`].
+    /// Registers markets of a subscription on a connection. See [`Books::register`].
     pub fn register(
         &mut self,
         connection: usize,
@@ -107,14 +108,14 @@ impl<B: ApiBook> RedundantBooks<B> {
         }
     }
 
-    /// The next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every event.
+    /// Returns the next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every event.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         let timeouts = self.connections.iter().filter_map(Books::next_timeout);
         timeouts.min()
     }
 
-    /// Does what is due at a time on all connections: see [`Books::poll_timeouts`].
+    /// Processes timeouts up to `now` on all connections. See [`Books::poll_timeouts`].
     pub fn poll_timeouts(&mut self, now: Instant) -> BookEvents {
         let mut events = BookEvents::default();
         for connection in 0..self.connections.len() {
@@ -125,21 +126,21 @@ impl<B: ApiBook> RedundantBooks<B> {
         events
     }
 
-    /// A connection is lost: its books are stale.
+    /// Makes all books of a connection stale because it is lost.
     pub fn disconnected(&mut self, connection: usize) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books.map(Books::disconnected).unwrap_or_default();
         self.merge(connection, events)
     }
 
-    /// Applies a frame of one connection, counted from 0, and returns what happened to which books.
+    /// Applies a frame of one connection, counted from 0, and returns the resulting book events.
     pub fn apply(&mut self, connection: usize, frame: &Frame<B::Message>) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books.map(|books| books.apply(frame)).unwrap_or_default();
         self.merge(connection, events)
     }
 
-    /// Applies an event of one connection, counted from 0, and returns what happened to which books: see [`Books::apply_event`].
+    /// Applies an event of one connection, counted from 0, and returns the resulting book events. See [`Books::apply_event`].
     pub fn apply_event(
         &mut self,
         connection: usize,
@@ -159,7 +160,7 @@ impl<B: ApiBook> RedundantBooks<B> {
             .collect()
     }
 
-    /// What an event of one connection means for the books of all.
+    /// Converts an event of one connection into an event of the merged books, or `None` if they did not change.
     fn merged(&mut self, connection: usize, event: BookEvent) -> Option<BookEvent> {
         let (market_ticker, client_order_id, reason) = match event {
             BookEvent::Changed {
@@ -177,7 +178,7 @@ impl<B: ApiBook> RedundantBooks<B> {
                     None if before.connection == connection => {
                         Some(BookEvent::Withheld { market_ticker })
                     }
-                    // Another one is live, or the book was withheld before.
+                    // Another connection's book is live, or the book was already withheld.
                     None => None,
                     Some(now) => self.show(connection, market_ticker, None, now),
                 };
@@ -196,7 +197,7 @@ impl<B: ApiBook> RedundantBooks<B> {
         self.show(connection, market_ticker, client_order_id, now)
     }
 
-    /// Shows the book of a connection, after an event of one.
+    /// Makes `now` the returned book after an event of `connection`, and returns the resulting event.
     fn show(
         &mut self,
         connection: usize,
@@ -208,11 +209,11 @@ impl<B: ApiBook> RedundantBooks<B> {
         self.shown.insert(Arc::clone(&market_ticker), now);
         match before {
             None => Some(BookEvent::Live { market_ticker }),
-            // What one brings that is not given out has been brought before, or is older.
+            // A connection whose book is not returned delivers only changes that are older or already applied.
             Some(before) if before.connection == now.connection && now.connection != connection => {
                 None
             }
-            // The other one's book is the same, change for change.
+            // Both connections have the same changes, so the book is the same.
             Some(before)
                 if now.clock.is_some()
                     && before.clock == now.clock
@@ -227,7 +228,7 @@ impl<B: ApiBook> RedundantBooks<B> {
         }
     }
 
-    /// The live book with most changes; where that is not known, the one given out before.
+    /// Returns the live book with the most changes. If they cannot be compared, returns the previous one.
     fn best(&self, market_ticker: &str, before: Option<Shown>) -> Option<Shown> {
         let live = self
             .connections

@@ -1,27 +1,27 @@
-//! When to request snapshots, and when a withheld book is judged.
+//! Schedule of snapshot requests and of timeouts of withheld books.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-/// Time within which a snapshot should come, the first time.
+/// Timeout of the first snapshot request. It doubles with each request.
 pub(super) const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pause before a snapshot is requested again after one that failed. It doubles each time.
+/// Pause before a snapshot is requested again after a failed request. It doubles each time.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Longest pause and longest timeout.
+/// Upper limit of pauses and timeouts.
 const MAX_PAUSE: Duration = Duration::from_secs(64);
 
-/// Number of requests after which a book is reported as overdue.
+/// Number of requests after which a snapshot is reported as overdue.
 pub(super) const OVERDUE_ATTEMPTS: u32 = 5;
 
-/// Time to wait for the snapshot of this request, counted from 1.
+/// Returns the timeout of a request, counted from 1.
 pub(super) fn timeout(attempt: u32) -> Duration {
     doubled(SNAPSHOT_TIMEOUT, attempt)
 }
 
-/// Pause after a request that failed, counted from 1.
+/// Returns the pause after a failed request, counted from 1.
 pub(super) fn pause(attempt: u32) -> Duration {
     doubled(RETRY_PAUSE, attempt)
 }
@@ -31,20 +31,20 @@ fn doubled(first: Duration, attempt: u32) -> Duration {
     first.saturating_mul(factor).min(MAX_PAUSE)
 }
 
-/// What is done about the snapshot of a stale book.
+/// State of the snapshot request of a stale book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// None is needed, or none can be requested.
+    /// No snapshot is needed, or none can be requested.
     None,
-    /// It is to be requested now.
+    /// The request is due to be sent.
     Due,
-    /// It is on its way until the timer of the book expires.
+    /// The request was sent. It expires with the timer of the book.
     Sent,
-    /// It is requested again when the timer of the book expires.
+    /// The request is repeated when the timer of the book expires.
     Waiting,
 }
 
-/// The books that something is to be done about, now or later.
+/// Books with a request that is due, and timers of books.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Schedule {
     due: BTreeSet<Arc<str>>,
@@ -84,7 +84,7 @@ impl Schedule {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Removes and returns a book whose timer has expired.
+    /// Removes an expired timer and returns the ticker of its book, or `None` if no timer has expired.
     pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Arc<str>> {
         self.next_timer().filter(|at| *at <= now)?;
         self.timers.pop_first().map(|(_, ticker)| ticker)

@@ -1,4 +1,4 @@
-//! Live order books over a connection: reads it, keeps the books, and requests their snapshots.
+//! Live order books over a connection: reads messages, applies them and requests snapshots.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -23,67 +23,69 @@ use crate::ws::{
     Received, SnapshotRequest, Subscription,
 };
 
-/// Shortest time between two requests for snapshots of one subscription.
+/// Minimum time between two snapshot requests of one subscription.
 const REQUEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Most updates that one call of [`BookStream::changed`] takes.
+/// Maximum number of updates that one call of [`BookStream::changed`] processes.
 const MAX_CHANGES: usize = 10_000;
 
-/// Bytes of messages after which it takes no more.
+/// Number of message bytes after which [`BookStream::changed`] returns.
 const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Live order books of markets, over a connection that reconnects.
+/// Live order books over a connection that reconnects.
 ///
-/// It applies the messages of the connection, requests snapshots after gaps, and returns a book only while it is live.
+/// The stream applies the messages of the connection, requests snapshots after gaps, and returns a book only while it is live.
 ///
-/// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and for display.
-/// [`next`](Self::next) returns every single change, for recorders. Do not quote on each of them: while an order is sent, more changes
-/// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
+/// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and display.
+/// [`next`](Self::next) returns every single change, for recorders. Do not quote on each of them: further changes arrive while an order is
+/// sent, so every decision lags further behind the book. Fills and orders on the same connection wait in the same queue.
 pub struct BookStream<A: BookApi> {
     client: A::Client,
     connection: Connection<A>,
     handle: ConnectionHandle<A>,
     books: Books<A::Book>,
-    /// Markets of the first subscription, until it is known to the books.
+    /// Markets of the first subscription, until it is registered with the books.
     markets: Vec<String>,
-    /// The subscription that is known to the books on this connection.
+    /// Number of the subscription that is registered with the books on this connection.
     sid: Option<u64>,
     updates: VecDeque<BookUpdate<A::Message>>,
     requests: FuturesUnordered<Request>,
-    /// When snapshots were last requested, by subscription of this connection.
+    /// Time of the last snapshot request, by subscription number of this connection.
     requested: HashMap<u64, Instant>,
     /// Settled markets that are still part of the subscription.
     settled: Vec<String>,
     is_removing: bool,
-    /// The error that ended the connection, if it is not returned yet.
+    /// The error that ended the connection, until it is returned.
     failed: Option<ConnectionError>,
 }
 
 /// A command in flight.
 type Request = Pin<Box<dyn Future<Output = Done> + Send>>;
 
-/// How a command ended.
+/// Result of a command.
 enum Done {
-    /// Snapshots were requested. Has those that failed.
+    /// Snapshots were requested. Contains those that failed.
     Requested(Option<SnapshotRequest>),
-    /// Settled markets were removed, but for these.
+    /// Settled markets were removed, except for these.
     Removed(Vec<String>),
 }
 
-/// What a [`BookStream`] reports.
+/// An update of a [`BookStream`].
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "news of the connection are rare")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "events of the connection are rare"
+)]
 #[non_exhaustive]
 pub enum BookUpdate<M> {
-    /// A change of a book.
+    /// A change of the state of a book.
     Book(BookEvent),
-    /// Any other event of the connection: messages of other channels included.
+    /// Any other event of the connection, including messages of other channels.
     Connection(Event<Received<M>>),
 }
 
 impl<M: Message> BookUpdate<M> {
-    /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a
-    /// subscription.
+    /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a subscription.
     #[must_use]
     pub fn message(&self) -> Option<&M> {
         match self {
@@ -97,11 +99,11 @@ impl<M: Message> BookUpdate<M> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Changes<M> {
-    /// Markets whose book changed, went live or is no longer live.
+    /// Markets whose book changed, became live or is no longer live.
     pub market_tickers: BTreeSet<Arc<str>>,
-    /// Everything but [`BookEvent::Changed`], in the order of arrival: messages of other channels, events of the connection, and books
-    /// that went live or stale. The `client_order_id` of a [`BookEvent::Changed`] is therefore not in it, and a change that made a book
-    /// [`Withheld`](BookEvent::Withheld) or [`Live`](BookEvent::Live) has none.
+    /// All updates except [`BookEvent::Changed`], in the order of arrival: messages of other channels, events of the connection, and books
+    /// that became live or stale. The `client_order_id` of a [`BookEvent::Changed`] is therefore not included, and
+    /// [`Withheld`](BookEvent::Withheld) and [`Live`](BookEvent::Live) do not carry that of the change that caused them.
     pub updates: Vec<BookUpdate<M>>,
 }
 
@@ -134,7 +136,7 @@ impl<M> Changes<M> {
 }
 
 impl<A: BookApi> BookStream<A> {
-    /// Connects and subscribes.
+    /// Connects and subscribes to the order books.
     pub(in crate::ws) async fn connect(
         builder: ConnectionBuilder<A>,
     ) -> Result<Self, ConnectionError> {
@@ -161,14 +163,14 @@ impl<A: BookApi> BookStream<A> {
         })
     }
 
-    /// Returns the markets whose books changed since the last call, and all other updates. Waits until there is one. `None` after the
-    /// end. Cancel safe.
+    /// Waits for an update, and returns the markets whose books changed since the last call along with all other updates. Returns `None`
+    /// after the end. Cancel safe.
     ///
-    /// It takes up to 10,000 updates that have been received: a slow caller skips intermediate states of a book, but misses no fill.
+    /// A call processes up to 10,000 updates that have arrived. A slow caller skips intermediate states of a book, but misses no fill.
     ///
     /// # Errors
     ///
-    /// Returns an error if the connection ended for good. No book is live then.
+    /// Returns an error if the connection ended permanently. No book is live then.
     pub async fn changed(&mut self) -> Option<Result<Changes<A::Message>, ConnectionError>> {
         let mut changes = Changes::default();
         match self.next().await? {
@@ -196,7 +198,7 @@ impl<A: BookApi> BookStream<A> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the connection ended for good. No book is live then.
+    /// Returns an error if the connection ended permanently. No book is live then.
     pub async fn next(&mut self) -> Option<Result<BookUpdate<A::Message>, ConnectionError>> {
         loop {
             if let Some(update) = self.updates.pop_front() {
@@ -211,7 +213,7 @@ impl<A: BookApi> BookStream<A> {
                 event = self.connection.next() => match event {
                     Some(Ok(event)) => self.take(event),
                     end => {
-                        // No more changes come.
+                        // No further changes follow.
                         self.books.disconnected();
                         return end.map(|error| error.map(BookUpdate::Connection));
                     }
@@ -232,7 +234,7 @@ impl<A: BookApi> BookStream<A> {
         }
     }
 
-    /// Sends the commands that are due. Snapshots of a subscription are requested once a second at most.
+    /// Sends the commands that are due. Snapshots of a subscription are requested at most once a second.
     fn send_requests(&mut self) {
         if !self.is_removing && !self.settled.is_empty() {
             self.is_removing = true;
@@ -248,7 +250,7 @@ impl<A: BookApi> BookStream<A> {
                         continue;
                     };
                     tracing::debug!(%error, "settled markets not removed");
-                    // Otherwise they would be subscribed to again after every reconnect.
+                    // Retry, or they would be resubscribed after every reconnect.
                     if matches!(
                         error,
                         ConnectionError::Disconnected | ConnectionError::Timeout(_)
@@ -264,11 +266,12 @@ impl<A: BookApi> BookStream<A> {
             let before = self.requested.insert(request.sid, now);
             let since = before.map(|before| now - before);
             let pause = since.map_or(Duration::ZERO, |since| REQUEST_PAUSE.saturating_sub(since));
-            self.requests.push(ask(self.handle.clone(), request, pause));
+            self.requests
+                .push(request_snapshots(self.handle.clone(), request, pause));
         }
     }
 
-    /// Registers the markets of a new subscription, so that snapshots that do not come are requested.
+    /// Registers the markets of a new subscription, so that missing snapshots are requested.
     fn register_books(&mut self, event: &Event<Received<A::Message>>) {
         let (subscription, sid, markets) = match event {
             Event::Disconnected { .. } => {
@@ -305,8 +308,8 @@ impl<A: BookApi> BookStream<A> {
         }
     }
 
-    /// Returns `true` if an event is a message about a book of a subscription that does not exist on this connection, such as one that
-    /// has ended. It would move the book to a subscription that no snapshot can be requested from.
+    /// Returns `true` if an event is a book message of a subscription that does not exist on this connection, such as one that has ended.
+    /// It would move the book to a subscription from which no snapshot can be requested.
     fn is_stray(&self, event: &Event<Received<A::Message>>) -> bool {
         let Event::Message(received) = event else {
             return false;
@@ -322,8 +325,8 @@ impl<A: BookApi> BookStream<A> {
             && frame.sid != self.sid
     }
 
-    /// Expects snapshots of the books that an acknowledgement without a list has ended. The connection knows which markets are still
-    /// subscribed to, and requests no snapshots of others.
+    /// Expects snapshots of the books that became stale through an acknowledgement without a list. The connection tracks which markets are
+    /// still subscribed to, and requests no snapshots of others.
     fn expect_unlisted(&mut self, events: &[BookEvent]) {
         let unlisted = events.iter().filter_map(|event| match event {
             BookEvent::Stale {
@@ -371,44 +374,44 @@ impl<A: BookApi> BookStream<A> {
             .extend(events.into_iter().map(BookUpdate::Book));
     }
 
-    /// The book of a market, while it is live.
+    /// Returns the book of a market, or `None` if it is not live.
     #[must_use]
     pub fn live(&self, market_ticker: &str) -> Option<&A::Book> {
         self.books.live(market_ticker)
     }
 
-    /// Time since the last update of a live book, by the exchange's clock: see [`ApiBook::last_update`]. It grows while the market is
-    /// quiet, so it does not measure the delay of the connection.
+    /// Returns the time since the last update of a live book, on the exchange's clock (see [`ApiBook::last_update`]). It grows while the
+    /// market is quiet, so it does not measure the delay of the connection.
     ///
-    /// `None` if the book is not live or has no time of an update. The clock is that of this machine, corrected by
-    /// [`clock_skew`](crate::Core::clock_skew) once that is known.
+    /// `None` if the book is not live or has no update time. The current time is that of this machine, corrected by
+    /// [`clock_skew`](crate::Core::clock_skew) once it has been measured.
     #[must_use]
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
         let skew = A::core(&self.client).clock_skew().unwrap_or_default();
-        // chrono reads the clock only with a feature that this crate does not need.
+        // chrono can read the clock only with a feature that this crate does not need.
         let now = DateTime::<Utc>::from(SystemTime::now());
         now.checked_add_signed(skew).map(|now| now - updated)
     }
 
-    /// All the books.
+    /// Returns the books of all markets.
     #[must_use]
     pub fn books(&self) -> &Books<A::Book> {
         &self.books
     }
 
-    /// The connection, for its subscriptions and further commands.
+    /// Returns the connection, for its subscriptions and further commands.
     pub fn connection(&self) -> &Connection<A> {
         &self.connection
     }
 
-    /// Closes the connection.
+    /// Closes the connection and discards the books.
     pub async fn shutdown(self) {
         self.connection.shutdown().await;
     }
 }
 
-/// Returns `true` if a message ends the subscription with this number.
+/// Returns `true` if a message ends the subscription `sid`.
 fn ends_subscription<A: BookApi>(received: &Received<A::Message>, sid: Option<u64>) -> bool {
     let is_terminal = match A::Book::read(&received.frame.message) {
         BookMessage::Error(code) => CommandError::new(code).is_terminal(),
@@ -418,15 +421,15 @@ fn ends_subscription<A: BookApi>(received: &Received<A::Message>, sid: Option<u6
     is_terminal && sid.is_some() && received.frame.sid.is_none_or(|of| Some(of) == sid)
 }
 
-/// Waits for a time, if there is one.
+/// Sleeps until `timeout`. Returns immediately if it is `None`.
 async fn until(timeout: Option<Instant>) {
     if let Some(timeout) = timeout {
         tokio::time::sleep_until(timeout).await;
     }
 }
 
-/// Requests snapshots. An error does not say which market it is about, so each is then requested alone.
-fn ask<A: BookApi>(
+/// Requests snapshots. An error does not name its market, so each market is then requested separately.
+fn request_snapshots<A: BookApi>(
     handle: ConnectionHandle<A>,
     mut request: SnapshotRequest,
     pause: Duration,
@@ -437,7 +440,7 @@ fn ask<A: BookApi>(
             return Done::Requested(None);
         };
         let sid = request.sid;
-        // The books have a timeout of their own for each snapshot.
+        // The books have their own timeout for each snapshot.
         if matches!(error, ConnectionError::Timeout(_)) {
             return Done::Requested(None);
         }

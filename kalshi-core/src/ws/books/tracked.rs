@@ -1,4 +1,4 @@
-//! One of several books: its copy, what was reported about it, and its request for a snapshot.
+//! State of one order book: its replica, the last reported state, and its snapshot request.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     ws::sequence::{Outcome, Place, Replica},
 };
 
-/// A book of a subscription.
+/// An order book and its subscription.
 #[derive(Clone, Debug)]
 pub(super) struct TrackedBook<B: ApiBook> {
     pub(super) ticker: Arc<str>,
@@ -25,11 +25,11 @@ pub(super) struct TrackedBook<B: ApiBook> {
     reported: Reported,
     request: Request,
     timer: Option<Instant>,
-    /// Snapshots requested since the book was live.
+    /// Number of snapshots requested since the book was last live.
     attempts: u32,
 }
 
-/// What was last reported of a book.
+/// The last reported state of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reported {
     Nothing,
@@ -39,7 +39,7 @@ enum Reported {
 }
 
 impl<B: ApiBook> TrackedBook<B> {
-    /// A book without a snapshot.
+    /// Creates a book without a snapshot.
     pub(super) fn new(ticker: Arc<str>, sid: u64, since: Place, has_loss: bool) -> Self {
         Self {
             ticker,
@@ -58,8 +58,8 @@ impl<B: ApiBook> TrackedBook<B> {
         self.replica.restart(since, has_loss);
     }
 
-    /// Reports what a frame did to the book. `own_id` is the client order id of the change, if it is the user's own.
-    pub(super) fn settle(
+    /// Reports the effect of a frame on the book. `own_id` is the client order id of the change, if it was caused by the user's own order.
+    pub(super) fn report_outcome(
         &mut self,
         place: Place,
         outcome: Outcome<BookError>,
@@ -89,7 +89,7 @@ impl<B: ApiBook> TrackedBook<B> {
             }
             Outcome::StillStale(cause) => {
                 let reason = StaleReason::from(cause);
-                // A book that was withheld meanwhile may have been reported as live.
+                // A book that was withheld in between may have been reported as live.
                 self.report_stale(reason, events);
                 self.request_after_fault(reason, schedule);
             }
@@ -124,7 +124,7 @@ impl<B: ApiBook> TrackedBook<B> {
         events.push(BookEvent::Live { market_ticker });
     }
 
-    /// Reports the book as stale, unless that is known or it was never reported.
+    /// Reports the book as stale, unless it was reported as stale or never reported at all.
     fn report_stale(&mut self, reason: StaleReason, events: &mut BookEvents) {
         let (sid, market, clock) = (self.sid, &*self.ticker, self.clock());
         let (expected, got) = reason.numbers();
@@ -171,7 +171,7 @@ impl<B: ApiBook> TrackedBook<B> {
         });
     }
 
-    /// Reports a book that nothing was reported of yet, too.
+    /// Reports the book as stale even if it was never reported.
     pub(super) fn report_missing(&mut self, reason: StaleReason, events: &mut BookEvents) {
         if self.reported == Reported::Nothing {
             self.reported = Reported::Withheld;
@@ -179,7 +179,7 @@ impl<B: ApiBook> TrackedBook<B> {
         self.report_stale(reason, events);
     }
 
-    /// Reports a book that is dropped, whatever was reported of it.
+    /// Reports a dropped book as stale, regardless of what was reported before.
     pub(super) fn report_dropped(
         mut self,
         reason: StaleReason,
@@ -204,7 +204,7 @@ impl<B: ApiBook> TrackedBook<B> {
         self.request_now(schedule);
     }
 
-    /// Makes the book stale, with no subscription to request a snapshot from.
+    /// Makes the book stale without requesting a snapshot, because it has no subscription.
     pub(super) fn close(
         &mut self,
         sid: u64,
@@ -219,7 +219,7 @@ impl<B: ApiBook> TrackedBook<B> {
         self.set_timer(schedule, None);
     }
 
-    /// Notes that a snapshot cannot be used.
+    /// Records that a snapshot is unusable.
     pub(super) fn refuse_snapshot(
         &mut self,
         place: Place,
@@ -232,26 +232,26 @@ impl<B: ApiBook> TrackedBook<B> {
         self.request_after_fault(reason, schedule);
     }
 
-    /// Expects a snapshot without a request.
+    /// Waits for a snapshot that the exchange sends without a request.
     pub(super) fn expect_snapshot(&mut self, schedule: &mut Schedule) {
         self.request = Request::Sent;
         self.set_timer(schedule, Some(Instant::now() + timeout(1)));
     }
 
-    /// Requests a snapshot immediately.
+    /// Requests a snapshot without a pause.
     pub(super) fn request_now(&mut self, schedule: &mut Schedule) {
         self.request = Request::Due;
         self.set_timer(schedule, None);
         schedule.push_due(&self.ticker);
     }
 
-    /// Requests a snapshot, later if those before did not help.
+    /// Requests a snapshot, after a pause if earlier ones did not help.
     fn request_after_fault(&mut self, reason: StaleReason, schedule: &mut Schedule) {
         let is_of_change = matches!(
             reason,
             StaleReason::ClockFell { .. } | StaleReason::BufferOverflow
         );
-        // A first snapshot with a lower clock is confirmed immediately.
+        // A first snapshot with a lower clock needs a second one to confirm it.
         let is_first = matches!(reason, StaleReason::EarlierSnapshot { .. });
         match is_of_change || is_first || self.attempts == 0 {
             true => self.request_now(schedule),
@@ -265,7 +265,7 @@ impl<B: ApiBook> TrackedBook<B> {
         self.set_timer(schedule, Some(Instant::now() + pause(self.attempts)));
     }
 
-    /// Returns `true` if a snapshot was to be requested, which it is now.
+    /// Returns `true` if a snapshot request was due, and marks it as sent.
     pub(super) fn send_request(&mut self, schedule: &mut Schedule) -> bool {
         if self.request != Request::Due || !self.replica.is_stale() {
             return false;
@@ -277,7 +277,7 @@ impl<B: ApiBook> TrackedBook<B> {
         true
     }
 
-    /// Does what the expired timer was for.
+    /// Handles the expiry of the timer.
     pub(super) fn timer_expired(
         &mut self,
         now: Instant,
@@ -315,13 +315,13 @@ impl<B: ApiBook> TrackedBook<B> {
         schedule.set_timer(&self.ticker, &mut self.timer, at);
     }
 
-    /// Requests no snapshot, as none would help.
+    /// Cancels the snapshot request, because a snapshot would not help.
     pub(super) fn cancel_request(&mut self, schedule: &mut Schedule) {
         self.request = Request::None;
         self.set_timer(schedule, None);
     }
 
-    /// Returns `true` if the book is stale and nothing is done about it.
+    /// Returns `true` if the book is stale and no snapshot is requested or expected.
     pub(super) fn is_unrequested(&self) -> bool {
         self.replica.is_stale() && self.request == Request::None
     }

@@ -1,8 +1,8 @@
-//! A short stand-in for the text of a frame.
+//! Fingerprint of a frame, stored instead of the frame to detect repeats.
 
-/// Length and hash of a text, to recognize a frame that was sent twice.
+/// Length and hash of a frame, to recognize one that was sent twice.
 ///
-/// The hash is quick and not cryptographic: it tells apart what the exchange sends, not what an attacker makes up.
+/// The hash is fast but not cryptographic: it is not secure against frames that an attacker constructs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     length: usize,
@@ -14,7 +14,7 @@ const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 const LANES: usize = 4;
 const WORD: usize = 8;
 
-/// Every step is a bijection of the lane, so texts that differ in one word always differ in their hash.
+/// Each step is a bijection of the lane, so strings that differ in one word always have different hashes.
 fn mix(lane: u64, word: u64) -> u64 {
     (lane.rotate_left(27) ^ word).wrapping_mul(MULTIPLIER)
 }
@@ -27,10 +27,10 @@ fn absorb(lanes: &mut [u64; LANES], block: &[u8; LANES * WORD]) {
 }
 
 impl Fingerprint {
-    /// The fingerprint of a text.
+    /// Computes the fingerprint of a frame.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        // Independent lanes, which the processor works on at the same time.
+        // The lanes are independent, so that the processor computes them in parallel.
         let mut lanes = [1, 2, 3, 4];
         let (blocks, rest) = text.as_bytes().as_chunks::<{ LANES * WORD }>();
         for block in blocks {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_that_differ_in_one_byte_have_other_fingerprints() {
+    fn strings_that_differ_in_one_byte_have_different_fingerprints() {
         let text = "0123456789".repeat(20);
         for length in 0..text.len() {
             let text = &text[..length];

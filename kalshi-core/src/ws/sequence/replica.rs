@@ -1,4 +1,4 @@
-//! One order book that follows the exchange's: live, withheld or stale.
+//! A local copy of one order book: live, withheld or stale.
 
 use std::{collections::VecDeque, fmt::Debug, time::Duration};
 
@@ -6,17 +6,17 @@ use tokio::time::Instant;
 
 use super::{Clock, Place};
 
-/// Most changes that a stale book buffers.
+/// Maximum number of changes that a stale book buffers.
 pub const MAX_BUFFERED: usize = 10_000;
 
-/// Time after which a book that is still crossed is stale.
+/// Time after which a crossed book becomes stale.
 pub const CROSSED_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// An order book that is made by snapshots and changes.
+/// An order book that is built from snapshots and changes.
 pub trait ReplicatedBook: Clone + PartialEq {
     /// A change of one level.
     type Change: Clone + Debug;
-    /// The reason that a change does not fit the book.
+    /// Error for a change that does not fit the book.
     type Error;
 
     /// Applies a change.
@@ -34,23 +34,23 @@ pub trait ReplicatedBook: Clone + PartialEq {
 #[derive(Clone, Debug)]
 pub struct Replica<B: ReplicatedBook> {
     book: B,
-    /// Position of the last frame that is in the book.
+    /// Position of the last frame applied to the book.
     place: Place,
     clock: Option<Clock>,
-    /// If the book is crossed: when it is stale.
+    /// Time at which a crossed book becomes stale. `None` if it is not crossed.
     crossed_until: Option<Instant>,
     /// `None` if the book is live or withheld.
     recovery: Option<Box<Recovery<B>>>,
 }
 
-/// What a stale book has for when it is live again.
+/// Data that a stale book collects to become live again.
 #[derive(Clone, Debug)]
 struct Recovery<B: ReplicatedBook> {
-    /// No snapshot from before this frame heals the book.
+    /// Snapshots from before this frame are ignored.
     since: Place,
     /// Changes may have been lost before the first buffered one.
     has_loss: bool,
-    /// Position and clock of the first change after a loss. A snapshot from behind it has to have that clock.
+    /// Position and clock of the first change after a loss. A later snapshot must have at least this clock.
     covers: Option<(Place, i64)>,
     changes: VecDeque<Buffered<B::Change>>,
     last_clock: Option<Clock>,
@@ -70,15 +70,15 @@ struct Candidate<B> {
     place: Place,
     clock: Option<i64>,
     book: B,
-    /// Another snapshot was requested since.
+    /// Another snapshot has been requested since.
     is_requested: bool,
 }
 
-/// Why a book is stale, by its own frames.
+/// The reason why a replica is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleCause<E> {
-    /// A change has a clock at or below that of the snapshot, or below that of the change before.
+    /// A change has a clock at or below that of the snapshot, or below that of the previous change.
     ClockFell {
         /// Clock of the book.
         last: i64,
@@ -96,17 +96,17 @@ pub enum StaleCause<E> {
         /// Clock of the snapshot.
         got: i64,
     },
-    /// The second snapshot is not the first one plus the changes in between.
+    /// The second snapshot does not equal the first one plus the changes in between.
     UnconfirmedSnapshot,
-    /// More changes came than are buffered.
+    /// More changes arrived than are buffered.
     Overflow,
 }
 
-/// What a frame did to a book.
+/// Effect of a frame on a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome<E> {
-    /// Nothing that can be seen.
+    /// The frame had no visible effect.
     Unchanged,
     /// The live book changed.
     Changed,
@@ -114,14 +114,14 @@ pub enum Outcome<E> {
     Live,
     /// The book is crossed and withheld.
     Withheld,
-    /// The book was live or withheld and is stale.
+    /// The book was live or withheld and is now stale.
     Stale(StaleCause<E>),
     /// The book was stale and needs another snapshot.
     StillStale(StaleCause<E>),
 }
 
 impl<C> Buffered<C> {
-    /// Returns `true` if a snapshot of this position has the change.
+    /// Returns `true` if a snapshot with this position and clock includes the change.
     fn is_in(&self, place: Place, clock: Option<i64>) -> bool {
         match (self.clock, clock) {
             (Some(change), Some(snapshot)) => change <= snapshot,
@@ -142,7 +142,7 @@ impl<B: ReplicatedBook> Recovery<B> {
         })
     }
 
-    /// Buffers a change. Returns the reason if another snapshot is needed.
+    /// Buffers a change. Returns the cause if another snapshot is needed.
     fn buffer(&mut self, change: Buffered<B::Change>) -> Option<StaleCause<B::Error>> {
         let place = change.place;
         let mut cause = None;
@@ -169,7 +169,7 @@ impl<B: ReplicatedBook> Recovery<B> {
         Some(StaleCause::Overflow)
     }
 
-    /// Returns the clock that a snapshot should have reached, if it has not.
+    /// Returns the clock that a snapshot should have reached if it has not.
     fn missing_clock(&self, floor: Option<Clock>, place: Place, clock: Option<i64>) -> Option<i64> {
         let clock = clock?;
         let covers = self.covers.filter(|(at, _)| *at <= place);
@@ -177,7 +177,7 @@ impl<B: ReplicatedBook> Recovery<B> {
         floor.filter(|floor| clock < *floor)
     }
 
-    /// Returns `true` if a snapshot is the candidate plus the changes in between, and was requested after it.
+    /// Returns `true` if a snapshot equals the candidate plus the changes in between, and was requested after it.
     fn confirms(&self, place: Place, clock: Option<i64>, book: &B) -> bool {
         let Some(candidate) = &self.candidate else {
             return false;
@@ -194,12 +194,12 @@ impl<B: ReplicatedBook> Recovery<B> {
 
     /// Keeps a snapshot until a second one confirms it.
     fn keep(&mut self, place: Place, clock: Option<i64>, book: B) {
-        // What came before it has clocks that do not compare.
+        // Changes before the snapshot have clocks that do not compare with its own.
         let before = self.changes.iter().filter(|change| change.place <= place);
         let newest = before.filter_map(|change| Some((change.place, change.clock?)));
         self.covers = newest.last().or(self.covers);
         self.changes.retain(|change| change.place > place);
-        // An earlier snapshot would need what was dropped.
+        // An earlier snapshot would need the dropped changes.
         self.since = place;
         if self.changes.is_empty() {
             self.last_clock = clock.map(Clock::of_snapshot);
@@ -214,7 +214,7 @@ impl<B: ReplicatedBook> Recovery<B> {
 }
 
 impl<B: ReplicatedBook> Replica<B> {
-    /// A book of which no snapshot has arrived. `has_loss` is `true` if changes before `since` may have been missed.
+    /// Creates a book without a snapshot. `has_loss` is `true` if changes before `since` may have been missed.
     #[must_use]
     pub fn without_snapshot(empty: B, since: Place, has_loss: bool) -> Self {
         Self {
@@ -226,7 +226,7 @@ impl<B: ReplicatedBook> Replica<B> {
         }
     }
 
-    /// The book, while it is live.
+    /// Returns the book, or `None` if it is not live.
     #[must_use]
     pub fn live(&self) -> Option<&B> {
         self.is_live().then_some(&self.book)
@@ -244,38 +244,38 @@ impl<B: ReplicatedBook> Replica<B> {
         self.recovery.is_some()
     }
 
-    /// Progress of the book, or `None` if the exchange sends no clock.
+    /// Returns the progress of the book, or `None` if the exchange sends no clock.
     #[must_use]
     pub fn clock(&self) -> Option<Clock> {
         self.clock
     }
 
-    /// The time at which a withheld book is stale unless it changes. `None` if it is not withheld.
+    /// Returns the time at which a withheld book becomes stale unless it is no longer crossed. `None` if it is not withheld.
     #[must_use]
     pub fn crossed_until(&self) -> Option<Instant> {
         self.crossed_until
     }
 
-    /// Makes the book stale: frames were lost before this position. Returns `true` if it was not stale before.
+    /// Makes the book stale because frames were lost before this position. Returns `true` if it was not stale before.
     pub fn lose(&mut self, since: Place) -> bool {
         self.crossed_until = None;
         let recovery = Recovery::new(since, true, self.clock);
         self.recovery.replace(recovery).is_none()
     }
 
-    /// Moves the book to another subscription: its clock stays, as it is the same on all.
+    /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
     pub fn restart(&mut self, since: Place, has_loss: bool) {
         self.crossed_until = None;
         self.recovery = Some(Recovery::new(since, has_loss, self.clock));
     }
 
-    /// Notes that a snapshot cannot be used. Returns `true` if the book was not stale before.
+    /// Records that a snapshot is unusable. Returns `true` if the book was not stale before.
     pub fn refuse_snapshot(&mut self, place: Place) -> bool {
-        // What is buffered for a stale book still fits the next snapshot.
+        // The buffered changes of a stale book remain valid for the next snapshot.
         self.recovery.is_none() && self.lose(place)
     }
 
-    /// Notes that a snapshot was requested.
+    /// Records that a snapshot was requested.
     pub fn requested(&mut self) {
         if let Some(candidate) = self
             .recovery
@@ -286,13 +286,13 @@ impl<B: ReplicatedBook> Replica<B> {
         }
     }
 
-    /// Makes the book stale if it has been crossed for too long. Returns `true` if it is stale now and was not before.
+    /// Makes the book stale if it has been crossed for too long. Returns `true` if it was not stale before and is now.
     pub fn expire_crossed(&mut self, now: Instant) -> bool {
         let is_over = self.crossed_until.is_some_and(|until| until <= now);
         is_over && self.lose(self.place)
     }
 
-    /// Takes a change at this position.
+    /// Applies or buffers a change at this position.
     pub fn change(
         &mut self,
         place: Place,
@@ -318,7 +318,7 @@ impl<B: ReplicatedBook> Replica<B> {
             Err(cause) => {
                 self.lose(place);
                 if let Some(recovery) = &mut self.recovery {
-                    // The change is buffered even if its clock is the conflict.
+                    // The change is buffered even if its clock caused the conflict.
                     recovery.last_clock = None;
                     recovery.buffer(buffered(change));
                 }
@@ -355,10 +355,10 @@ impl<B: ReplicatedBook> Replica<B> {
         Ok(())
     }
 
-    /// Takes a snapshot at this position.
+    /// Applies a snapshot at this position.
     pub fn snapshot(&mut self, place: Place, clock: Option<i64>, book: B) -> Outcome<B::Error> {
         let Some(recovery) = &mut self.recovery else {
-            // An older one says nothing new.
+            // An older snapshot contains nothing new.
             if place <= self.place {
                 return Outcome::Unchanged;
             }
@@ -398,7 +398,7 @@ impl<B: ReplicatedBook> Replica<B> {
         self.adopt(place, clock, book, changes, Outcome::Live)
     }
 
-    /// Replaces the book by a snapshot and the changes behind it.
+    /// Replaces the book by a snapshot and the changes after it.
     fn adopt(
         &mut self,
         place: Place,

@@ -1,34 +1,34 @@
-//! Subscribing to many targets in chunks, so that the snapshots that follow do not overflow the exchange's queue once more.
+//! Subscription to many targets in chunks, so that the resulting snapshots do not overflow the exchange's queue again.
 //!
-//! A subscription is made with all of its targets at once, until the exchange reports an overflow. Then it is made with a first chunk,
-//! and each further chunk is added when the snapshots of the one before have arrived. Every overflow makes the chunks smaller;
-//! a subscription that lasted makes the next ones larger.
+//! A subscription is made with all its targets at once until the exchange reports an overflow. From then on it is made with a first chunk,
+//! and each further chunk is added once the snapshots of the previous one have arrived. Each overflow makes the chunks smaller; a
+//! subscription that lasts makes later ones larger.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-/// Divisor of the chunk size after an overflow.
+/// Factor by which an overflow divides the chunk size.
 const SHRINK: usize = 4;
 
-/// Time that a subscription has to last to double the chunk size, and to double it again.
+/// A stable subscription doubles the chunk size once, and once more for each such period that it lasted.
 const GROW_TIME: Duration = Duration::from_secs(60);
 
-/// Time after which the next chunk is sent although snapshots of the one before are missing.
+/// Time after which the next chunk is sent even if snapshots of the previous one are missing.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of a subscription has been requested on the current socket.
+/// Progress of a subscription on the current socket, and its chunk size.
 #[derive(Debug)]
 pub(super) struct Chunks {
-    /// Most targets of one command.
+    /// Maximum number of targets per command.
     size: usize,
-    /// Targets that are not requested yet.
+    /// Targets that have not been requested yet.
     unsent: BTreeSet<String>,
-    /// Targets of a rejected chunk, which are requested one by one to find out which is at fault.
+    /// Targets of a rejected chunk. They are requested individually to find the one that is rejected.
     alone: BTreeSet<String>,
-    /// Targets of the last chunk without a snapshot so far.
+    /// Targets of the last chunk that have no snapshot yet.
     awaited: BTreeSet<String>,
-    /// Time at which the next chunk is sent in any case.
+    /// Time at which the next chunk is sent regardless of missing snapshots. `None` if there is no next chunk.
     next_at: Option<Instant>,
 }
 
@@ -45,7 +45,7 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// Begins again with all targets. Returns the first chunk.
+    /// Starts over with all targets. Returns the first chunk.
     pub(super) fn start(&mut self, targets: &BTreeSet<String>) -> Vec<String> {
         self.stop();
         if targets.len() <= self.size {
@@ -55,7 +55,7 @@ impl Chunks {
         self.next_chunk()
     }
 
-    /// Forgets what is not requested yet: the socket is lost, or the subscription.
+    /// Drops all targets that have not been requested, because the socket or the subscription is lost.
     pub(super) fn stop(&mut self) {
         self.unsent.clear();
         self.alone.clear();
@@ -63,7 +63,7 @@ impl Chunks {
         self.next_at = None;
     }
 
-    /// Takes the next chunk.
+    /// Removes and returns the next chunk.
     pub(super) fn next_chunk(&mut self) -> Vec<String> {
         let chunk: Vec<_> = match self.alone.pop_first() {
             Some(target) => vec![target],
@@ -81,59 +81,59 @@ impl Chunks {
         chunk
     }
 
-    /// Notes the snapshot of a target. Returns `true` if the next chunk is due.
+    /// Records the snapshot of a target. Returns `true` if the next chunk is due.
     pub(super) fn received(&mut self, target: &str) -> bool {
         self.awaited.remove(target) && self.awaited.is_empty()
     }
 
-    /// Puts back the targets of a rejected chunk, to be requested with the next one.
+    /// Returns the targets of a rejected chunk to the queue, to be requested with the next one.
     pub(super) fn return_targets(&mut self, targets: Vec<String>) {
         self.unsent.extend(targets);
         self.next_at = Some(Instant::now() + CHUNK_TIMEOUT);
     }
 
-    /// Sends the next chunk now: no snapshot of the last one will come.
+    /// Makes the next chunk due now, because no snapshot of the last one will arrive.
     pub(super) fn skip(&mut self) {
         self.next_at = self.next_at.map(|_| Instant::now());
     }
 
-    /// Requests the targets of a rejected chunk one by one, beginning now.
+    /// Queues the targets of a rejected chunk to be requested individually, starting now.
     pub(super) fn isolate(&mut self, targets: Vec<String>) {
         self.alone.extend(targets);
         self.next_at = Some(Instant::now());
     }
 
-    /// Leaves out a target that is no longer selected, or was requested otherwise. Returns `false` if it has been requested.
+    /// Removes a target that is no longer selected, or was requested by another command. Returns `false` if it has already been requested.
     pub(super) fn remove_unsent(&mut self, target: &str) -> bool {
         self.unsent.remove(target) | self.alone.remove(target)
     }
 
-    /// Waits for the next chunk once more.
+    /// Restarts the timeout of the next chunk.
     pub(super) fn postpone(&mut self) {
         self.next_at = self.next_at.map(|_| Instant::now() + CHUNK_TIMEOUT);
     }
 
-    /// Time at which the next chunk is sent although snapshots are missing. `None` if there is none.
+    /// Returns the time at which the next chunk is sent regardless of missing snapshots. `None` if there is no next chunk.
     pub(super) fn next_at(&self) -> Option<Instant> {
         self.next_at
     }
 
-    /// Most targets whose snapshots are requested at once.
+    /// Returns the maximum number of targets whose snapshots are requested at once.
     pub(super) fn size(&self) -> usize {
         self.size
     }
 
-    /// Returns `true` unless the target still has to be requested. Assumes that the target is selected.
+    /// Returns `true` if the target has been requested. The target must be selected.
     pub(super) fn has_sent(&self, target: &str) -> bool {
         !self.unsent.contains(target) && !self.alone.contains(target)
     }
 
-    /// Shrinks chunks after an overflow of the exchange's queue with this number of targets selected.
+    /// Reduces the chunk size after an overflow of the exchange's queue with this number of selected targets.
     pub(super) fn shrink(&mut self, selected: usize) {
         self.size = (self.size.min(selected) / SHRINK).max(1);
     }
 
-    /// Enlarges chunks after a subscription that lasted.
+    /// Increases the chunk size after a subscription that lasted this long.
     pub(super) fn grow(&mut self, lasted: Duration) {
         let minutes = lasted.as_secs() / GROW_TIME.as_secs();
         let doublings = u32::try_from(minutes).unwrap_or(u32::MAX).saturating_add(1);
@@ -149,7 +149,7 @@ mod tests {
         (0..count).map(|number| format!("M{number:03}")).collect()
     }
 
-    /// Sizes of all chunks, each sent when the snapshots of the one before have come.
+    /// Returns the sizes of all chunks, each sent once the snapshots of the previous one have arrived.
     fn sizes(chunks: &mut Chunks, targets: &BTreeSet<String>) -> Vec<usize> {
         let mut chunk = chunks.start(targets);
         let mut sizes = vec![chunk.len()];
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_shrink_by_overflows_and_grow_again() {
+    fn overflows_shrink_chunks_and_stability_grows_them() {
         let (mut chunks, targets) = (Chunks::default(), targets(600));
         assert_eq!(sizes(&mut chunks, &targets), [600]);
         chunks.shrink(600);

@@ -1,4 +1,4 @@
-//! Commands: what they ask of the exchange, and how they change the tracked subscriptions.
+//! Commands: the requests that they send to the exchange, and their effect on the tracked subscriptions.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -99,8 +99,7 @@ impl Session {
                     });
                 }
                 Some(Some(_)) if change == Change::Add && self.is_by_id(subscription) => {
-                    let reason =
-                        "the subscription was made with market ids, so tickers cannot be added";
+                    let reason = "the subscription was made with market ids, so tickers cannot be added; subscribe again with tickers";
                     _ = reply.send(Err(ConnectionError::Invalid(reason.to_owned())));
                 }
                 Some(Some(sid)) => {
@@ -141,7 +140,7 @@ impl Session {
                 reply,
             } => match self.sids.get(&sid) {
                 Some(route) => {
-                    // Others were removed: no snapshot would bring them back.
+                    // Other targets were removed, and a snapshot would not restore them.
                     targets.retain(|target| self.has_target(route, target));
                     match targets.is_empty() {
                         true => _ = reply.send(Ok(Vec::new())),
@@ -162,7 +161,7 @@ impl Session {
         self.write_snapshot(sid, names, targets, Vec::new(), reply);
     }
 
-    /// Requests snapshots in chunks of the same size as those of the subscription.
+    /// Requests snapshots in chunks of the subscription's chunk size.
     pub(super) fn write_snapshot(
         &mut self,
         sid: u64,
@@ -187,13 +186,14 @@ impl Session {
         self.write("update_subscription", Some(params), pending);
     }
 
-    /// Adds the next chunk of a subscription that is made in several.
+    /// Adds the next chunk of a subscription.
     pub(super) fn send_chunk(&mut self, id: SubscriptionId) {
         let is_full = self.is_full();
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
-        // Without a `sid` the subscription is made again from the start. While the reader is behind, more snapshots would only wait.
+        // Without a `sid`, the subscription is made again from the start. While the reader is behind, further snapshots
+        // would only queue up.
         let Some(sid) = tracked.sid.filter(|_| !is_full) else {
             return tracked.chunks.postpone();
         };
@@ -211,7 +211,7 @@ impl Session {
         self.write("update_subscription", Some(params), pending);
     }
 
-    /// Makes a subscription that selected nothing and gets its first targets.
+    /// Makes a subscription that had no targets with its first ones.
     fn wake(&mut self, id: SubscriptionId, targets: &[String]) {
         let Some(tracked) = self
             .subscriptions
@@ -237,7 +237,7 @@ impl Session {
             .is_some_and(|tracked| tracked.scope == Scope::Ids)
     }
 
-    /// The `sid` of a subscription. `None` if there is no such subscription, `Some(None)` if it has no `sid` at the moment.
+    /// Returns the `sid` of a subscription. `None` if the subscription does not exist, `Some(None)` if it currently has no `sid`.
     fn sid_of(&self, id: SubscriptionId) -> Option<Option<u64>> {
         self.subscriptions.get(&id).map(|tracked| tracked.sid)
     }
@@ -265,7 +265,7 @@ impl Session {
         mut targets: Vec<String>,
         reply: Option<ReplySender<()>>,
     ) {
-        // Snapshots follow an addition.
+        // An addition is followed by snapshots, so it is sent in chunks.
         let tracked = self.subscriptions.get(&subscription);
         let size = tracked.filter(|_| change == Change::Add && names.snapshot.is_some());
         let size = size.map_or(usize::MAX, |tracked| tracked.chunks.size());
@@ -293,7 +293,7 @@ impl Session {
         self.write("update_subscription", Some(params), pending);
     }
 
-    /// Drops the targets that are selected and not requested yet. Returns the others.
+    /// Deselects the targets that have not been requested yet. Returns the others.
     fn drop_unsent(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return targets;
@@ -305,7 +305,7 @@ impl Session {
         sent
     }
 
-    /// Drops the targets that other subscriptions to the channel select as well. Returns those to remove at the exchange.
+    /// Deselects the targets that other subscriptions to the channel also select. Returns those to remove at the exchange.
     fn release(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
         let Some(channel) = self
             .subscriptions
@@ -330,7 +330,7 @@ impl Session {
         })
     }
 
-    /// Keeps a command until its subscription has a `sid`, and drops those whose caller has gone.
+    /// Queues a command until its subscription has a `sid`, and removes queued commands whose caller is gone.
     fn wait(&mut self, command: Command) {
         self.waiting.retain(|waiting| !waiting.is_abandoned());
         self.waiting.push(command);
@@ -344,7 +344,7 @@ impl Session {
         }
     }
 
-    /// Completes the commands that wait to add targets to a subscription that was just made with them.
+    /// Completes the waiting commands that add targets to a subscription that was just made with them.
     pub(super) fn complete_waiting(&mut self, id: SubscriptionId) {
         let Some(tracked) = self.subscriptions.get(&id) else {
             return;
@@ -374,7 +374,7 @@ impl Session {
         }
     }
 
-    /// Fails the commands that wait to add targets to a subscription.
+    /// Fails the waiting commands that add targets to a subscription.
     pub(super) fn fail_waiting(&mut self, id: SubscriptionId, error: &ConnectionError) {
         for command in std::mem::take(&mut self.waiting) {
             match command {
@@ -408,7 +408,7 @@ impl Session {
             let params = json!({"sids": [sid]});
             return self.write("unsubscribe", Some(params), Pending::Unsubscribe(reply));
         }
-        // Others share it: remove only what no other selects.
+        // Other subscriptions share the `sid`: remove only the targets that no other selects.
         let targets = tracked.selected.into_iter();
         let targets: Vec<_> = targets
             .filter(|target| tracked.chunks.has_sent(target))
@@ -424,7 +424,7 @@ impl Session {
     }
 }
 
-/// A string, or those of a list.
+/// Returns a string, or the strings of a list.
 fn strings(value: Value) -> Vec<String> {
     match value {
         Value::String(string) => vec![string],

@@ -1,4 +1,4 @@
-//! Commands that wait for their reply.
+//! Commands that are waiting for their reply.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::ws::{
 /// Time after which a reply is no longer expected.
 const MAX_REPLY_TIME: Duration = Duration::from_secs(600);
 
-/// A command without a reply so far.
+/// A command that has not been replied to.
 pub(super) enum Pending {
     Subscribe(SubscriptionId),
     Change {
@@ -23,19 +23,19 @@ pub(super) enum Pending {
         channel: Arc<str>,
         change: Change,
         targets: Vec<String>,
-        /// Targets of further commands.
+        /// Targets left for further commands.
         rest: Vec<String>,
         reply: Option<ReplySender<()>>,
     },
     Snapshot {
         names: &'static Targets,
         missing: BTreeSet<String>,
-        /// Targets that are requested when the missing ones have come.
+        /// Targets to request once the missing snapshots have arrived.
         unsent: Vec<String>,
         snapshots: Vec<RawReply>,
         reply: ReplySender<Vec<RawReply>>,
     },
-    /// A part of a subscription.
+    /// A chunk of a subscription.
     Chunk {
         subscription: SubscriptionId,
         sid: u64,
@@ -45,7 +45,7 @@ pub(super) enum Pending {
     Other(ReplySender<RawReply>),
 }
 
-/// A command without a reply so far, and the `sid` that it names, if it names one.
+/// A command that has not been replied to, and the `sid` in its parameters, if any.
 pub(super) struct PendingCommand {
     pub(super) sid: Option<u64>,
     pub(super) pending: Pending,
@@ -53,14 +53,14 @@ pub(super) struct PendingCommand {
 }
 
 impl PendingCommand {
-    /// Returns `true` if nothing depends on the reply, or none can come.
+    /// Returns `true` if nothing depends on the reply, or it can no longer arrive.
     pub(super) fn is_over(&self) -> bool {
         self.pending.is_abandoned()
             || !self.pending.has_caller() && self.sent.elapsed() > MAX_REPLY_TIME
     }
 }
 
-/// The only `sid` that the parameters of a command name.
+/// Returns the `sid` in the parameters of a command, if there is exactly one.
 pub(super) fn sid_in(params: &Value) -> Option<u64> {
     match params["sids"].as_array().map(Vec::as_slice) {
         Some([sid]) => sid.as_u64(),
@@ -69,7 +69,7 @@ pub(super) fn sid_in(params: &Value) -> Option<u64> {
 }
 
 impl Pending {
-    /// Returns `true` if the reply would change nothing, because the caller has gone.
+    /// Returns `true` if the reply would have no effect because the caller is gone.
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
             Self::Snapshot { reply, .. } => reply.is_closed(),
@@ -78,7 +78,7 @@ impl Pending {
         }
     }
 
-    /// Returns `true` if a caller waits for the reply, or the subscription itself does.
+    /// Returns `true` if a caller or the subscription itself waits for the reply.
     fn has_caller(&self) -> bool {
         match self {
             Self::Subscribe(_) => true,
@@ -92,7 +92,7 @@ impl Pending {
     }
 
     pub(super) fn fail(self, error: ConnectionError) {
-        // The caller may have gone.
+        // The caller may be gone.
         match self {
             Self::Subscribe(_) | Self::Chunk { .. } => {}
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
@@ -104,7 +104,7 @@ impl Pending {
     }
 }
 
-/// Reports success to the caller, if one waits.
+/// Reports success to the caller, if one is waiting.
 pub(super) fn done(reply: Option<ReplySender<()>>) {
     _ = reply.map(|reply| reply.send(Ok(())));
 }

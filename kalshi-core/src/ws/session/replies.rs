@@ -1,4 +1,4 @@
-//! Replies to commands, matched by their id, and what follows from them.
+//! Replies to commands, matched by id, and their effects.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use crate::ws::{
 };
 
 impl Session {
-    /// The command that an error without an id belongs to: the only one on its subscription. Errors of commands on a subscription have
-    /// been seen to come without an id.
+    /// Returns the command that an error without an id belongs to: the only pending one on its subscription. The exchange has been observed
+    /// to omit the id in errors of commands on a subscription.
     pub(super) fn command_that_failed(
         &self,
         envelope: &Envelope,
@@ -41,11 +41,11 @@ impl Session {
         }
     }
 
-    /// The `sid` that the reply to a command ends: that of an unsubscription, or that of the channel that failed or overflowed.
+    /// Returns the `sid` that the reply to a command ends: that of an unsubscription, or that of the channel that failed or overflowed.
     pub(super) fn sid_ended_by(&self, command: &PendingCommand, control: &Control) -> Option<u64> {
         match (&command.pending, control) {
             (Pending::Unsubscribe(_), Control::Unsubscribed) => command.sid,
-            // The exchange does not have it.
+            // The exchange does not have the subscription.
             (Pending::Unsubscribe(_), Control::Error(error)) if error.code == 7 => command.sid,
             (Pending::Subscribe(id), Control::Error(error)) if error.is_terminal() => {
                 self.sid_of_channel(*id)
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// Processes the reply to a command. Returns the `sid` that it is about.
+    /// Processes the reply to a command. Returns the `sid` that the reply concerns.
     pub(super) fn replied(
         &mut self,
         id: u64,
@@ -84,7 +84,7 @@ impl Session {
                 self.subscribed(subscription, *sid);
                 return Some(*sid);
             }
-            // The channel was open on this connection: its subscription has these targets as well now.
+            // The channel was already open on this connection, and its subscription now includes these targets.
             (Pending::Subscribe(subscription), Control::Ok) => {
                 let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
                 self.subscribed(subscription, sid);
@@ -152,14 +152,14 @@ impl Session {
                 match tracked.and_then(|tracked| tracked.sid) {
                     _ if rest.is_empty() => done(reply),
                     Some(sid) => self.change(sid, subscription, change, rest, reply),
-                    // It ended in the middle of the addition.
+                    // The subscription ended while targets were being added.
                     None => {
                         let error = Err(ConnectionError::Disconnected);
                         _ = reply.map(|reply| reply.send(error));
                     }
                 }
             }
-            // The next chunk is sent when the snapshots of this one have arrived.
+            // The next chunk is sent once the snapshots of this one have arrived.
             (Pending::Chunk { .. }, Control::Ok) => {}
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
@@ -168,22 +168,22 @@ impl Session {
         sid
     }
 
-    /// Waits for another reply to a command.
+    /// Keeps a command pending until a further reply.
     fn wait_longer(&mut self, id: u64, sid: Option<u64>, pending: Pending) {
         let sent = Instant::now();
         self.pending
             .insert(id, PendingCommand { sid, pending, sent });
     }
 
-    /// A chunk was rejected. It is requested again if the error is transient. Otherwise its targets are requested one by one, and the
-    /// rejected ones are no longer selected.
+    /// Handles a rejected chunk. It is requested again if the error is transient. Otherwise its targets are requested individually, and
+    /// those that are rejected are deselected.
     fn chunk_failed(
         &mut self,
         (id, sid): (SubscriptionId, u64),
         mut targets: Vec<String>,
         error: &CommandError,
     ) {
-        // A terminal error ends the subscription, and all of it is made again.
+        // A terminal error ends the subscription, which is then made again as a whole.
         let Some(tracked) = self
             .subscriptions
             .get_mut(&id)
@@ -219,7 +219,7 @@ impl Session {
         sid: Option<u64>,
     ) {
         if let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) {
-            // Selected from here on, or removed.
+            // They are now selected or removed.
             route.extra.retain(|target| !targets.contains(target));
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
@@ -238,7 +238,7 @@ impl Session {
             return;
         };
         for target in targets {
-            // Another subscription selected the target while it was being removed.
+            // Another subscription has selected the target while it was being removed.
             let wants = self.subscriptions.iter().find(|(other, tracked)| {
                 **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
             });
@@ -248,7 +248,7 @@ impl Session {
         }
     }
 
-    /// The `sid` of another subscription to the same channel.
+    /// Returns the `sid` of another subscription to the same channel.
     fn sid_of_channel(&self, id: SubscriptionId) -> Option<u64> {
         let channel = &self.subscriptions.get(&id)?.channel;
         self.subscriptions
@@ -259,7 +259,7 @@ impl Session {
 
     fn subscribed(&mut self, id: SubscriptionId, sid: u64) {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
-            // Removed before it was acknowledged.
+            // The subscription was removed before it was acknowledged.
             let none = Pending::Unsubscribe(None);
             if !self.sids.contains_key(&sid) {
                 self.write("unsubscribe", Some(json!({"sids": [sid]})), none);
@@ -284,7 +284,7 @@ impl Session {
         route.queues = queues_of(&self.subscriptions, &route.subscriptions);
         match reply.map(|reply| reply.send(Ok(id))) {
             Some(Ok(())) => {}
-            // The caller has gone.
+            // The caller is gone.
             Some(Err(_)) => self.unsubscribe(id, None),
             None => {
                 let resubscribed = RawEvent::Resubscribed {
@@ -296,14 +296,15 @@ impl Session {
             }
         }
         if was_waking && is_in_chunks {
-            // Adding all targets now would be what the chunks avoid.
+            // The waiting command must not add all targets again, or the chunks would have no effect.
             self.complete_waiting(id);
         }
         self.deliver_early(Some(sid));
         self.resume_waiting();
     }
 
-    /// Routes the messages that waited for an acknowledgement: those of this subscription or without `sid`, or all if none is pending.
+    /// Routes the messages that waited for an acknowledgement: those of this subscription or without a `sid`, or all of them if
+    /// no acknowledgement is pending.
     pub(super) fn deliver_early(&mut self, sid: Option<u64>) {
         let still_early = self.is_subscribing();
         for (message, control) in std::mem::take(&mut self.early) {
@@ -326,7 +327,7 @@ impl Session {
             _ = reply.send(Err(ConnectionError::Command(error)));
             self.remove(id);
         } else if tracked.is_waking && !error.is_transient() {
-            // The first targets were rejected: the subscription is empty again.
+            // The first targets were rejected, so the subscription is empty again.
             tracked.is_waking = false;
             tracked.selected.clear();
             tracked.chunks.stop();

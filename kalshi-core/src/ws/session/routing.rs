@@ -1,4 +1,4 @@
-//! Frames: which subscription each belongs to, and which readers get it.
+//! Routing of frames to subscriptions and readers.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::ws::{
 };
 
 impl Session {
-    /// A frame was received.
+    /// Processes a received frame.
     pub(in crate::ws) fn frame(&mut self, text: Arc<str>, arrival: Arrival) {
         let envelope = match Envelope::parse(&text) {
-            // Not checked up to its end, which is enough for a message of a channel: its reader checks it.
+            // The body is not validated here, which is enough for a channel message: its reader validates it.
             Ok(envelope) if envelope.is_usual && !self.is_command_reply(&text, &envelope) => {
                 Ok(envelope)
             }
@@ -22,7 +22,7 @@ impl Session {
         };
         let (envelope, control) = match envelope {
             Ok(envelope) => {
-                let control = Control::of(&text, &envelope);
+                let control = Control::parse(&text, &envelope);
                 (envelope, control)
             }
             Err(_) => (Envelope::parse_lenient(&text), Control::Malformed),
@@ -36,7 +36,7 @@ impl Session {
         self.route(message, control);
     }
 
-    /// Returns `true` if a frame may be a reply to a command, so that all of its envelope counts.
+    /// Returns `true` if a frame may be a reply to a command, so that its envelope must be parsed completely.
     fn is_command_reply(&self, text: &str, envelope: &Envelope) -> bool {
         let kind = envelope.kind(text);
         !self.pending.is_empty() || control::is_control(kind) || kind.contains('\\')
@@ -55,11 +55,11 @@ impl Session {
                 ended_sid = self.sid_ended_by(&command, &control);
                 if own_sid.is_none() && ended_sid.is_some() && matches!(control, Control::Error(_))
                 {
-                    // An overflow that answers a command ends the subscription like one that comes alone.
+                    // An overflow in reply to a command ends the subscription like one without a command.
                     message.envelope.sid = ended_sid;
                 }
                 let sid = self.replied(id, command.pending, &message, &control);
-                // The reply may have made the route in which it is numbered.
+                // The reply may have created the route to which its number belongs.
                 if !is_numbered {
                     self.check_sequence(&message);
                 }
@@ -79,12 +79,12 @@ impl Session {
         };
         let ends = own_sid.filter(|_| terminal).or(ended_sid);
         let route = sid.and_then(|sid| self.sids.get(&sid));
-        // Of several subscriptions the same one on every socket.
+        // If several subscriptions share the route, pick the same one on every socket.
         message.subscription = route.and_then(|route| route.subscriptions.iter().min().copied());
         match route {
             Some(route) if own_sid.is_some() && !route.queues.is_empty() => {
                 match *route.queues.as_slice() {
-                    // The usual case.
+                    // The common case.
                     [queue] => self.send(&[queue], RawEvent::Message(message)),
                     ref queues => {
                         let queues = queues.to_vec();
@@ -96,7 +96,7 @@ impl Session {
             None if own_sid.is_some() && self.has_early_room() && self.is_subscribing() => {
                 self.early.push((message, control));
             }
-            // Without a `sid` it could concern any subscription.
+            // Without a `sid`, the message may concern any subscription.
             _ if own_sid.is_none()
                 && (terminal || matches!(control, Control::Data | Control::Malformed)) =>
             {
@@ -105,13 +105,13 @@ impl Session {
                     && !self.early.is_empty()
                     && self.has_early_room()
                 {
-                    // It may concern these waiting messages, so their readers also get it after them.
+                    // It may also concern the waiting messages, so their readers get it again after them.
                     self.early.push((message.clone(), control));
                 }
                 self.broadcast(&RawEvent::Message(message));
                 if terminal {
                     if is_overflow {
-                        // Of those whose acknowledgement has not come.
+                        // The overflow also affects subscriptions that are not acknowledged yet.
                         let waiting = self.subscriptions.values_mut();
                         waiting
                             .filter(|tracked| tracked.sid.is_none())
@@ -135,7 +135,7 @@ impl Session {
             && self.early.iter().map(bytes).sum::<usize>() < MAX_EARLY_BYTES
     }
 
-    /// A target with a snapshot belongs to the subscription, whoever added it.
+    /// Records a snapshot. Its target belongs to the subscription even if another command added it.
     fn note_snapshot(&mut self, sid: Option<u64>, message: &RawMessage) {
         let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) else {
             return;
@@ -147,7 +147,7 @@ impl Session {
         {
             return;
         }
-        // All of the envelope counts.
+        // The envelope must be parsed completely.
         let Ok(envelope) = Envelope::parse_any(&message.text) else {
             return;
         };
@@ -190,7 +190,7 @@ impl Session {
             .any(|command| matches!(&command.pending, Pending::Subscribe(id) if self.subscriptions.contains_key(id)))
     }
 
-    /// Checks the sequence number of a message and reports a gap. Returns `false` if the message belongs to no numbered route.
+    /// Checks the sequence number of a message and reports a gap. Returns `false` if the message is not numbered or has no route.
     fn check_sequence(&mut self, message: &RawMessage) -> bool {
         let envelope = &message.envelope;
         let (Some(sid), Some(got)) = (envelope.sid, envelope.seq) else {

@@ -1,4 +1,4 @@
-//! Tests of the session, without a socket.
+//! Tests of the session without a socket.
 
 use super::*;
 use crate::ws::{command::Change, event::Arrival, queue::Backpressure};
@@ -13,12 +13,12 @@ static TARGETS: Targets = Targets {
     snapshot: Some("snapshot"),
 };
 
-/// A session that is subscribed to a channel as `sid` 1.
+/// Returns a session that is subscribed to a channel as `sid` 1.
 fn subscribed() -> (Session, crate::ws::queue::Receiver) {
     selecting(&[])
 }
 
-/// The same with these targets.
+/// Like [`subscribed`], with these targets.
 fn selecting(targets: &[&str]) -> (Session, crate::ws::queue::Receiver) {
     let mut params = Map::new();
     if !targets.is_empty() {
@@ -64,7 +64,7 @@ async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
 }
 
 #[tokio::test]
-async fn broken_frame_ends_no_subscription() {
+async fn invalid_frame_does_not_end_a_subscription() {
     let (mut session, _receiver) = subscribed();
     session.frame(
         r#"{"type":"unsubscribed","sid":1,"msg":{"a":{}}"#.into(),
@@ -99,7 +99,7 @@ async fn malformed_replies_fail_their_command() {
 }
 
 #[tokio::test]
-async fn frame_without_a_type_counts_in_its_sequence() {
+async fn frame_without_a_type_advances_the_sequence() {
     let (mut session, mut receiver) = subscribed();
     let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
     let third = r#"{"type":"delta","sid":1,"seq":3,"msg":{}}"#;
@@ -119,7 +119,7 @@ async fn frame_without_a_type_counts_in_its_sequence() {
 }
 
 #[tokio::test]
-async fn unwritten_commands_do_not_outlive_their_socket() {
+async fn unwritten_commands_are_dropped_with_their_socket() {
     let (main, _receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
     let mut session = Session::new(main);
     session.connected();
@@ -139,7 +139,7 @@ async fn unwritten_commands_do_not_outlive_their_socket() {
     assert_eq!(session.next_outgoing(), None);
 }
 
-/// The id of the next command that is to be written.
+/// Returns the id of the next outgoing command.
 fn next_id(session: &mut Session) -> u64 {
     let text = session.next_outgoing().unwrap_or_default();
     let command: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -159,7 +159,7 @@ fn change(session: &mut Session, change: Change, target: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn nothing_grows_with_markets_that_come_and_go() {
+async fn added_and_removed_markets_leave_no_state() {
     let (mut session, _receiver) = selecting(&["A"]);
     for number in 0..1_000 {
         let target = format!("M{number}");
@@ -169,7 +169,7 @@ async fn nothing_grows_with_markets_that_come_and_go() {
                 format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#).into(),
                 Arrival::default(),
             );
-            // Before the removal, so that it is the same market to the end.
+            // Requested before the removal, so that it is the same market throughout.
             if step == Change::Add {
                 session.frame(
                     format!(
@@ -211,7 +211,7 @@ async fn ended_subscriptions_leave_no_route() {
             reply: None,
         });
         let id = next_id(&mut session);
-        // The reply need not name the subscription.
+        // The reply may omit the subscription.
         session.frame(
             format!(r#"{{"id":{id},"type":"unsubscribed"}}"#).into(),
             Arrival::default(),
@@ -223,7 +223,7 @@ async fn ended_subscriptions_leave_no_route() {
 }
 
 #[tokio::test]
-async fn overflow_that_answers_a_command_ends_the_subscription() {
+async fn overflow_in_reply_to_a_command_ends_the_subscription() {
     for step in [Change::Add, Change::Remove] {
         let (mut session, mut receiver) = selecting(&["A", "B"]);
         let id = change(&mut session, step, "B");
@@ -239,10 +239,10 @@ async fn overflow_that_answers_a_command_ends_the_subscription() {
                 sids.push(message.envelope.sid);
             }
         }
-        // Order books learn from it which subscription is over.
+        // Order books use it to find the subscription that ended.
         assert_eq!(sids, [Some(1)]);
     }
-    // Another error rejects the command only.
+    // Any other error only rejects the command.
     let (mut session, _receiver) = selecting(&["A"]);
     let id = change(&mut session, Change::Add, "B");
     session.frame(
@@ -274,7 +274,7 @@ async fn early_messages_are_bounded_in_bytes() {
     assert!(session.early.len() <= 16, "{}", session.early.len());
 }
 
-/// The gaps that a subscribed session reports for these frames.
+/// Returns the gaps that a subscribed session reports for these frames.
 async fn gaps(frames: &[&str]) -> Vec<(u64, u64)> {
     let (mut session, mut receiver) = subscribed();
     for text in frames {
@@ -299,7 +299,7 @@ async fn lower_number_is_a_gap() {
 }
 
 #[tokio::test]
-async fn repeat_and_late_reply_to_a_snapshot_request_are_no_gaps() {
+async fn repeat_and_late_snapshot_reply_are_not_gaps() {
     let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
     let sixth = r#"{"type":"delta","sid":1,"seq":6,"msg":{}}"#;
     let reply = r#"{"type":"snapshot","id":9,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
@@ -323,7 +323,7 @@ async fn commands_without_a_reply_are_forgotten() {
             });
         }
     }
-    // A late reply still changes what is selected.
+    // A late reply still updates the selection.
     assert_eq!(session.pending.len(), 40);
     tokio::time::advance(Duration::from_secs(700)).await;
     let (reply, _result) = oneshot::channel();
@@ -335,7 +335,7 @@ async fn commands_without_a_reply_are_forgotten() {
     assert_eq!(session.pending.len(), 1);
 }
 
-/// A session of the targets A to H that overflowed, and is made again in chunks of two as `sid` 2.
+/// Returns a session of the targets A to H that overflowed and is made again in chunks of two as `sid` 2.
 fn in_chunks() -> (Session, crate::ws::queue::Receiver) {
     let (mut session, receiver) = selecting(&["A", "B", "C", "D", "E", "F", "G", "H"]);
     let overflow = r#"{"type":"error","sid":1,"seq":1,"msg":{"code":25,"msg":"lag"}}"#;
@@ -363,15 +363,15 @@ fn changed(session: &mut Session, change: Change, target: &str) -> Option<String
 }
 
 #[tokio::test]
-async fn target_that_was_added_alone_is_not_part_of_a_chunk() {
+async fn target_added_individually_is_not_part_of_a_chunk() {
     let (mut session, _receiver) = in_chunks();
-    // Not requested yet, so the exchange does not have it.
+    // The exchange does not have the target yet.
     assert_eq!(changed(&mut session, Change::Remove, "H"), None);
     let added = changed(&mut session, Change::Add, "G").unwrap_or_default();
     assert!(added.contains(r#""action":"add""#), "{added}");
     let ok = r#"{"id":3,"type":"ok","sid":2,"seq":1,"msg":{}}"#;
     session.frame(ok.into(), Arrival::default());
-    // Now the exchange has it.
+    // Now the exchange has the target.
     let removed = changed(&mut session, Change::Remove, "G").unwrap_or_default();
     assert!(removed.contains(r#""action":"remove""#), "{removed}");
     let mut sent = String::new();
@@ -415,7 +415,7 @@ async fn target_removed_while_its_chunk_fails_is_not_requested_again() {
 }
 
 #[tokio::test]
-async fn deliberate_end_of_a_subscription_is_reported() {
+async fn unsubscribing_is_reported() {
     let (mut session, mut receiver) = subscribed();
     session.command(Command::Unsubscribe {
         subscription: SubscriptionId(1),

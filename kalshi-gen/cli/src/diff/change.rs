@@ -15,7 +15,7 @@ pub enum Class {
     Behaviour,
     /// Something was added. Existing programs are unaffected.
     Additive,
-    /// Only descriptions changed.
+    /// Only descriptions changed; programs are unaffected.
     Prose,
 }
 
@@ -43,7 +43,7 @@ pub enum Subject {
     Operation,
     /// A WebSocket channel, or its address.
     Channel,
-    /// A WebSocket message.
+    /// A message of a WebSocket API.
     Message,
     /// The method or the path of an operation.
     Path,

@@ -49,7 +49,7 @@ struct Carried {
 pub(super) enum Shape {
     /// A string, a number, a boolean or a scalar type of the SDK.
     Scalar(String),
-    /// A named schema.
+    /// A schema with a name of its own.
     Named(String),
     Object,
     Enum,

@@ -1,4 +1,4 @@
-//! Changes of the orders of a flow.
+//! Changes to the orders of a flow, and checks of their outcomes.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::hostile::{
     run::{RECONCILE, TIMEOUT},
 };
 
-/// What a change wants of an order.
+/// A change as requested.
 #[derive(Clone, Debug)]
 enum Change {
     Cancel,
@@ -156,14 +156,14 @@ impl Flow {
             Err(error) => {
                 self.checks.check(
                     error.was_not_processed(),
-                    "an error may have been processed",
+                    "returned an error, but may have been processed",
                     &error,
                 );
                 for before in before.into_iter().flatten() {
                     let after = self.checks.run.front.model.order(&before.id).unwrap();
                     self.checks.check(
                         after.writes() == before.writes(),
-                        "not processed, and done",
+                        "not processed, but changed",
                         &after,
                     );
                 }
@@ -191,18 +191,18 @@ impl Flow {
             Err(error) => {
                 self.checks.check(
                     error.was_not_processed(),
-                    "an error may have been processed",
+                    "returned an error, but may have been processed",
                     &error,
                 );
                 self.checks
-                    .check(writes == 0, &subject("not processed, and done"), &after);
+                    .check(writes == 0, &subject("not processed, but changed"), &after);
                 "not processed"
             }
             Ok(ChangeOutcome::Done(response)) => {
                 let is_done = writes == 1 && wanted.is_done(&before, &after);
                 self.checks.check(
                     is_done,
-                    &subject("done, and was not"),
+                    &subject("done, but was not"),
                     (wanted, &response, &after),
                 );
                 "Done"
@@ -213,14 +213,14 @@ impl Flow {
                     && order.fill_count_fp == before.state().filled;
                 self.checks.check(
                     is_gone,
-                    &subject("of a gone order that was not"),
+                    &subject("already gone, but was not"),
                     (&order, &after),
                 );
                 "AlreadyGone"
             }
             Ok(ChangeOutcome::NotApplied(order)) => {
                 self.checks
-                    .check(writes == 0, &subject("not applied, and done"), &after);
+                    .check(writes == 0, &subject("not applied, but changed"), &after);
                 let is_elsewhere = key
                     .subaccount()
                     .is_some_and(|subaccount| subaccount != after.subaccount)
@@ -230,13 +230,13 @@ impl Flow {
                         .is_some_and(|shard| shard != after.shard);
                 match (after.rests(), is_elsewhere) {
                     (true, _) => {}
-                    // One read suffices to show where an order is, and it may be out of date.
+                    // One read suffices to show where an order is, so its status may be out of date.
                     (false, true) => self
                         .checks
                         .run
                         .count("not applied elsewhere, where the order had ended unseen"),
                     (false, false) => self.checks.violation(subject(&format!(
-                        "not applied, and the order has ended: {after:?}"
+                        "not applied, but the order has ended: {after:?}"
                     ))),
                 }
                 self.checks.check(
@@ -250,12 +250,12 @@ impl Flow {
                 let is_absent = rejection.status() == 404;
                 self.checks.check(
                     !is_absent,
-                    &subject("of an absent order that exists"),
+                    &subject("absent, but exists"),
                     (&rejection, &after),
                 );
                 self.checks.check(
                     writes == 0,
-                    &subject("rejected, and done"),
+                    &subject("rejected, but changed"),
                     (&rejection, &after),
                 );
                 "Rejected"
@@ -264,7 +264,7 @@ impl Flow {
                 self.checks.run.count(format!("{name}: Unknown"));
                 let call = unknown.reconcile(RECONCILE);
                 let found = self.checks.timed("reconcile change", RECONCILE, call).await;
-                // It may have been processed late, after the client gave it up.
+                // The change may have been processed after the client had timed out.
                 let after = self.checks.run.front.model.order(key.order_id()).unwrap();
                 let (is_done, writes) = (
                     wanted.is_done(&before, &after),
@@ -276,7 +276,7 @@ impl Flow {
                             || matches!(wanted, Change::DecreaseTo(count) if after.state().remaining <= *count);
                         self.checks.check(
                             is_as_wanted,
-                            &subject("reconciled as done, and was not"),
+                            &subject("reconciled as done, but was not"),
                             (wanted, &after),
                         );
                         "Done"
@@ -285,7 +285,7 @@ impl Flow {
                         let is_done = is_done && (writes > 0 || before.rests());
                         self.checks.check(
                             !is_done,
-                            &subject("reconciled as not done, and was"),
+                            &subject("reconciled as not done, but was"),
                             (wanted, &after, &found),
                         );
                         "NotDone"
@@ -293,7 +293,7 @@ impl Flow {
                     ChangeReconciliation::NotFound => {
                         self.checks.check(
                             false,
-                            &subject("reconciled as absent, and exists"),
+                            &subject("reconciled as absent, but exists"),
                             &after,
                         );
                         "NotFound"
@@ -309,13 +309,13 @@ impl Flow {
         self.checks.run.count(format!("{name}: {result}"));
     }
 
-    /// Checks the outcome of a change of an order that never was.
+    /// Checks the outcome of a change to an order that never existed.
     async fn settle_absent<T: Debug>(&self, name: &str, outcome: Result<ChangeOutcome<T>, Error>) {
         let result = match outcome {
             Err(error) => {
                 self.checks.check(
                     error.was_not_processed(),
-                    "an error may have been processed",
+                    "returned an error, but may have been processed",
                     &error,
                 );
                 "not processed"
@@ -325,13 +325,15 @@ impl Flow {
                 let call = unknown.reconcile(RECONCILE);
                 match self.checks.timed("reconcile change", RECONCILE, call).await {
                     ChangeReconciliation::NotFound | ChangeReconciliation::Unknown(_) => {}
-                    other => self.checks.check(false, "an order that never was", other),
+                    other => self
+                        .checks
+                        .check(false, "an order that never existed", other),
                 }
                 "Unknown"
             }
             Ok(other) => {
                 self.checks
-                    .check(false, "a change of an order that never was", other);
+                    .check(false, "a change to an order that never existed", other);
                 "wrong"
             }
         };

@@ -1,4 +1,4 @@
-//! What the exchange does with its orders.
+//! Execution of orders, changes and lists by the model exchange.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kalshi_sdk::Contracts;
@@ -25,10 +25,10 @@ impl Orders {
         id
     }
 
-    /// When lists and single reads show a write of now.
+    /// Returns the times from which lists and single reads show a write made now.
     fn lag(&mut self, max_lag: TimeDelta) -> [DateTime<Utc>; 2] {
         let now = Utc::now();
-        // Most of the time reads are close behind.
+        // Usually reads lag only a little.
         let is_slow = now.timestamp_millis() % 6_000 < 1_500;
         let longest = max_lag;
         let max_lag = if is_slow { max_lag } else { max_lag / 8 };
@@ -100,7 +100,7 @@ impl Orders {
         }))
     }
 
-    /// The resting order, sought as the exchange routes a change: by the shard, or else the market, or else on the first shard.
+    /// Finds a resting order as the exchange routes a change: by shard, else by market, else on the first shard.
     pub(super) fn seek(
         &self,
         id: &str,
@@ -175,7 +175,7 @@ impl Orders {
         )
     }
 
-    /// A page of a list, the newest order first. Pages are short, and some are empty.
+    /// Returns a page of a list, the newest order first. Pages are short, and some are empty.
     pub(super) fn list(&mut self, request: &Received, is_archive: bool) -> Reply {
         let query = |name: &str| request.query.get(name).map(String::as_str);
         let number = |name: &str| query(name).map(|text| text.parse::<i64>().unwrap());

@@ -109,7 +109,7 @@ fn one_line(text: &str) -> String {
     with_visible_directions(&spaced).chars().take(500).collect()
 }
 
-/// Returns the string with characters that change the text direction replaced by JSON escapes.
+/// Replaces characters that change the writing direction by JSON escapes.
 fn with_visible_directions(text: &str) -> Cow<'_, str> {
     let acts = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(acts) {

@@ -1,4 +1,4 @@
-//! The world around the maker: a crowd that quotes and trades, and an exchange that fails.
+//! The environment of the maker: other traders, and faults of the exchange.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use super::TICKERS;
 /// Steps between two faults of the WebSocket connection.
 const STEPS_BETWEEN_FAULTS: u32 = 30;
 
-/// Steps for which a connection is silent before it is lost: fills of this time are not delivered.
+/// Steps for which a connection is silent before it is lost. Fills in this time are not delivered.
 const SILENT_STEPS: u32 = 3;
 
-pub(crate) struct World {
-    crowds: Vec<Crowd>,
+pub(crate) struct Simulation {
+    traders: Vec<Traders>,
     streams: Streams,
     random: fastrand::Rng,
-    /// Step at which a silent connection is lost.
+    /// Step at which a silent connection is lost, or `None` if it is not silent.
     lost_at: Option<u32>,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new(exchange: &MockExchange, seed: u64) -> Self {
-        // Reads lag behind writes, responses are late or lost, and requests are executed although they seem to fail.
+        // Reads lag behind writes, responses are late or lost, and some requests are executed although they fail.
         exchange.fault(Fault::StaleReads(Duration::from_millis(300)));
         let latency = Fault::Latency(Duration::from_millis(80));
         exchange.fault(latency.probability(0.2).seed(seed));
@@ -47,23 +47,23 @@ impl World {
             let rule = fault.on(operation).probability(probability);
             exchange.fault(rule.seed(seed));
         }
-        let crowd = |(number, ticker): (usize, &&str)| Crowd {
+        let traders = |(number, ticker): (usize, &&str)| Traders {
             market: exchange.market(ticker),
             middle: 35 + 15 * i64::try_from(number).unwrap_or_default(),
             random: fastrand::Rng::with_seed(seed + number as u64),
         };
         Self {
-            crowds: TICKERS.iter().enumerate().map(crowd).collect(),
+            traders: TICKERS.iter().enumerate().map(traders).collect(),
             streams: exchange.streams(),
             random: fastrand::Rng::with_seed(seed),
             lost_at: None,
         }
     }
 
-    /// The crowd trades, and something may fail.
+    /// Lets the other traders act, and injects the next fault.
     pub(crate) fn step(&mut self, step: u32) {
-        for crowd in &mut self.crowds {
-            crowd.trade();
+        for traders in &mut self.traders {
+            traders.trade();
         }
         if self.lost_at.is_some_and(|lost_at| step >= lost_at) {
             self.lost_at = None;
@@ -85,15 +85,15 @@ impl World {
     }
 }
 
-/// Everybody else in one market: quotes away from the middle, and hits the maker's quotes.
-struct Crowd {
+/// The other traders of one market. They quote away from the mid price, and trade with the maker's quotes.
+struct Traders {
     market: Market,
-    /// In cents. It wanders.
+    /// Mid price in cents, which follows a random walk.
     middle: i64,
     random: fastrand::Rng,
 }
 
-impl Crowd {
+impl Traders {
     fn trade(&mut self) {
         self.middle = (self.middle + self.random.i64(-1..=1)).clamp(15, 85);
         let count = self.random.i32(1..=6);
@@ -102,7 +102,7 @@ impl Crowd {
             2 | 3 => _ = self.market.ask(Dollars::from_cents(self.middle - 3), count),
             _ => {}
         }
-        // What did not trade is cancelled, and the quotes follow the middle.
+        // Cancels what did not trade, and quotes around the new mid price.
         self.market.clear();
         for level in 0..5 {
             let away = 4 + 2 * level;

@@ -1,0 +1,20 @@
+//! What the exchange starts with, what it implements, and where it differs from Kalshi's.
+//!
+//! | Page | Content |
+//! |---|---|
+//! | [`setup`] | The initial markets, control by a test, the clock, simulated activity |
+//! | [`coverage`] | What is implemented, and the known and possible differences from the exchange |
+//! | [`perpetual_futures`] | The margin exchange and its differences (feature `perps`) |
+//! | [`faults`] | Faults of requests and of WebSocket connections |
+//! | [`program`] | The program `kalshi-mock`: its output, its key, its performance |
+
+#[doc = include_str!("guide/coverage.md")]
+pub mod coverage {}
+#[doc = include_str!("guide/faults.md")]
+pub mod faults {}
+#[doc = include_str!("guide/perpetual_futures.md")]
+pub mod perpetual_futures {}
+#[doc = include_str!("guide/program.md")]
+pub mod program {}
+#[doc = include_str!("guide/setup.md")]
+pub mod setup {}
