@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line or the config file is invalid.
     Usage = 2,
+    /// A write may have taken effect, and it is unknown whether it has.
+    Unknown = 11,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
 }
@@ -45,6 +47,14 @@ impl Failure {
         Self {
             exit: Exit::Usage,
             error: error.into(),
+        }
+    }
+
+    /// Returns a failure of a write that may have taken effect.
+    pub(crate) fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            exit: Exit::Unknown,
+            error: UnknownEffect(error.into()).into(),
         }
     }
 
@@ -90,5 +100,23 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
             exit: Exit::Failure,
             error: error.into(),
         }
+    }
+}
+
+/// A write that may have taken effect.
+#[derive(Debug)]
+struct UnknownEffect(Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for UnknownEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the effect of the request is unknown: read the state of the account before you send it again",
+        )
+    }
+}
+
+impl Error for UnknownEffect {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }
