@@ -34,15 +34,6 @@ impl Api {
             Self::Klear => &kalshi_klear::operation::ALL,
         }
     }
-
-    /// Returns every operation with its API.
-    pub(crate) fn all_operations() -> impl Iterator<Item = (Self, &'static Operation)> {
-        Self::ALL.into_iter().flat_map(|api| {
-            api.operations()
-                .iter()
-                .map(move |operation| (api, operation))
-        })
-    }
 }
 
 /// A client of one of the APIs.

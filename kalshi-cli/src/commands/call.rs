@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::signal;
 
 use self::arguments::Arguments;
-pub(crate) use self::command_line::{bucket_name, operation_name};
+pub(crate) use self::command_line::{Named, OPERATIONS, bucket_name};
 use crate::{
     api::{Api, ApiClient},
     context::Context,
@@ -18,8 +18,17 @@ use crate::{
     output::Record,
 };
 
+/// A call of an operation, or the reason why there is none.
+pub(crate) struct Call(Result<Invocation, Failure>);
+
+impl Call {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        self.0?.run(context).await
+    }
+}
+
 /// An operation with its arguments.
-pub(crate) struct Call {
+struct Invocation {
     api: Api,
     operation: &'static Operation,
     arguments: Arguments,
@@ -29,8 +38,8 @@ pub(crate) struct Call {
     all: bool,
 }
 
-impl Call {
-    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl Invocation {
+    async fn run(self, context: &Context) -> Result<Exit, Failure> {
         context.output.check_raw()?;
         let body = self.body.as_deref().map(arguments::read_body).transpose()?;
         let needs_key = self.operation.auth && !context.dry_run;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::call::{bucket_name, operation_name};
+use super::call::{Named, OPERATIONS, bucket_name};
 use crate::{
     api::Api,
     context::Context,
@@ -41,10 +41,15 @@ impl Operations {
         )
         .flexible("path")
         .flexible("summary");
-        for (api, operation) in Api::all_operations() {
-            let name = operation_name(api, operation);
+        for named in OPERATIONS.iter() {
+            let &Named {
+                ref name,
+                api,
+                operation,
+                ..
+            } = named;
             let texts = [
-                &*name,
+                name,
                 operation.id,
                 operation.path,
                 operation.tag,
@@ -55,7 +60,7 @@ impl Operations {
                 continue;
             }
             table.push([
-                name.into(),
+                name.as_str().into(),
                 api.name().into(),
                 operation.method.as_str().into(),
                 operation.path.into(),

@@ -1,5 +1,7 @@
 //! The command line of `kalshi call`: a subcommand for each operation, made from the operation tables.
 
+use std::sync::LazyLock;
+
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches,
     builder::{PossibleValue, PossibleValuesParser, StyledStr, TypedValueParser},
@@ -10,13 +12,12 @@ use kalshi_sdk::{
     operation::{Bucket, Parameter, ParameterType},
 };
 
-use super::{Arguments, Call};
-use crate::{api::Api, output::clean};
+use super::{Arguments, Call, Invocation};
+use crate::{api::Api, failure::Failure, output::clean};
 
 /// Ids of the arguments that are not parameters of the operation. None is a name that a spec could give to a parameter.
 const BODY: &str = "call --body";
 const ALL_PAGES: &str = "call --all";
-const REST: &str = "call REST";
 
 impl Args for Call {
     fn augment_args(command: Command) -> Command {
@@ -25,12 +26,12 @@ impl Args for Call {
             .subcommand_value_name("OPERATION")
             .subcommand_help_heading("Operations")
             .disable_help_subcommand(true)
+            // The suggestions of clap for unknown names are hundreds, so they are accepted here and rejected below.
+            .allow_external_subcommands(true)
             .after_help("Options of an operation: kalshi call OPERATION --help. Search: kalshi operations --search TEXT.")
             // Other commands need not wait for 200 subcommands.
             .defer(|command| {
-                let operations = Api::all_operations();
-                let operations = operations.map(|(api, operation)| subcommand(api, operation));
-                command.subcommands(operations).subcommands(ambiguous())
+                command.subcommands(OPERATIONS.iter().map(subcommand))
             })
     }
 
@@ -47,21 +48,14 @@ impl FromArgMatches for Call {
                 "an operation is required\n",
             ));
         };
-        let Some((api, operation)) = find(name) else {
-            let names: Vec<_> = qualified(name).map(|(_, name)| name).collect();
-            return Err(clap::Error::raw(
-                ErrorKind::InvalidSubcommand,
-                format!(
-                    "{name} is an operation of more than one API: write {}\n",
-                    names.join(" or ")
-                ),
-            ));
+        let Some(&Named { api, operation, .. }) = find(name) else {
+            return Ok(Self(Err(unknown(name))));
         };
         let given = operation.parameters.iter().filter_map(|parameter| {
             let values = matches.get_many::<String>(&id(parameter))?;
             Some((parameter, values.cloned().collect()))
         });
-        Ok(Self {
+        Ok(Self(Ok(Invocation {
             api,
             operation,
             arguments: Arguments(given.collect()),
@@ -70,7 +64,7 @@ impl FromArgMatches for Call {
                 false => None,
             },
             all: operation.paging.is_some() && matches.get_flag(ALL_PAGES),
-        })
+        })))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -79,15 +73,40 @@ impl FromArgMatches for Call {
     }
 }
 
-/// Returns the name of an operation on the command line, such as `get-markets`. If several APIs have an operation of that name, it
-/// begins with that of the API: `perps:get-markets`.
-pub(crate) fn operation_name(api: Api, operation: &Operation) -> String {
-    let name = kebab(operation.id);
-    match is_ambiguous(operation) {
-        true => format!("{}:{name}", api.name()),
-        false => name,
-    }
+/// An operation with its name on the command line, such as `get-markets`. If several APIs have an operation of that name, it begins
+/// with that of the API: `perps:get-markets`.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) api: Api,
+    pub(crate) operation: &'static Operation,
+    is_shared: bool,
 }
+
+/// The operations of the three APIs.
+pub(crate) static OPERATIONS: LazyLock<Vec<Named>> = LazyLock::new(|| {
+    let all = || {
+        let apis = Api::ALL.into_iter();
+        apis.flat_map(|api| {
+            api.operations()
+                .iter()
+                .map(move |operation| (api, operation))
+        })
+    };
+    let named = all().map(|(api, operation)| {
+        let is_shared = all().filter(|(_, it)| it.id == operation.id).count() > 1;
+        let name = kebab(operation.id);
+        Named {
+            name: match is_shared {
+                true => format!("{}:{name}", api.name()),
+                false => name,
+            },
+            api,
+            operation,
+            is_shared,
+        }
+    });
+    named.collect()
+});
 
 /// Returns the name of a bucket.
 pub(crate) fn bucket_name(bucket: Bucket) -> &'static str {
@@ -99,21 +118,38 @@ pub(crate) fn bucket_name(bucket: Bucket) -> &'static str {
     }
 }
 
-fn is_ambiguous(operation: &Operation) -> bool {
-    let same = Api::all_operations().filter(|(_, other)| other.id == operation.id);
-    same.count() > 1
-}
-
 /// Returns the operation with this name on the command line.
-fn find(name: &str) -> Option<(Api, &'static Operation)> {
-    Api::all_operations().find(|(api, operation)| operation_name(*api, operation) == name)
+fn find(name: &str) -> Option<&'static Named> {
+    OPERATIONS.iter().find(|named| named.name == name)
 }
 
-/// Returns the operations that have this name without the API's, with their names on the command line.
-fn qualified(name: &str) -> impl Iterator<Item = (&'static Operation, String)> {
-    Api::all_operations()
-        .filter(move |(_, operation)| kebab(operation.id) == name)
-        .map(|(api, operation)| (operation, operation_name(api, operation)))
+/// Returns the error for a name that no operation has, or more than one.
+fn unknown(name: &str) -> Failure {
+    let wanted = kebab(name).replace('_', "-");
+    let same = OPERATIONS.iter();
+    let same: Vec<_> = same
+        .filter(|named| kebab(named.operation.id) == wanted)
+        .map(|named| &*named.name)
+        .collect();
+    if !same.is_empty() {
+        return Failure::usage(format!(
+            "{wanted} is an operation of more than one API: write {}",
+            same.join(" or ")
+        ));
+    }
+    let nearest = OPERATIONS
+        .iter()
+        .map(|named| {
+            let likeness = strsim::normalized_damerau_levenshtein(&named.name, &wanted);
+            (likeness, &named.name)
+        })
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let mut message = format!("there is no operation {name:?}");
+    if let Some((_, nearest)) = nearest.filter(|(likeness, _)| *likeness > 0.6) {
+        message.push_str(&format!("; did you mean {nearest}?"));
+    }
+    message.push_str(" `kalshi operations --search TEXT` lists operations");
+    Failure::usage(message)
 }
 
 /// Returns `get-markets` for `GetMarkets`, and `get-rfqs` for `GetRFQs`.
@@ -139,45 +175,29 @@ fn kebab(id: &str) -> String {
     out
 }
 
-fn subcommand(api: Api, operation: &'static Operation) -> Command {
+fn subcommand(named: &'static Named) -> Command {
+    let Named {
+        name,
+        api,
+        operation,
+        is_shared,
+    } = named;
     let own = kebab(operation.id);
     let qualified = |name: &str| format!("{}:{name}", api.name());
     let snake = own.replace('-', "_");
     let mut aliases = vec![qualified(&snake), qualified(operation.id)];
-    if !is_ambiguous(operation) {
+    if !is_shared {
         aliases.extend([qualified(&own), snake, operation.id.to_owned()]);
     }
-    let name = operation_name(api, operation);
-    aliases.retain(|alias| *alias != name);
-    aliases.sort();
-    aliases.dedup();
-    Command::new(name)
+    Command::new(&**name)
         .aliases(aliases)
         .about(clean(operation.summary))
         .defer(with_arguments)
 }
 
-/// Returns a hidden subcommand for each name that several APIs have, so that the error can say what to write.
-fn ambiguous() -> impl Iterator<Item = Command> {
-    let names = Api::Trade.operations().iter().filter(|it| is_ambiguous(it));
-    names.map(|operation| {
-        let name = kebab(operation.id);
-        let rest = Arg::new(REST)
-            .num_args(0..)
-            .trailing_var_arg(true)
-            .allow_hyphen_values(true);
-        Command::new(name.clone())
-            .alias(operation.id)
-            .alias(name.replace('-', "_"))
-            .hide(true)
-            .disable_help_flag(true)
-            .arg(rest)
-    })
-}
-
 /// Adds the options of an operation to its subcommand.
 fn with_arguments(command: Command) -> Command {
-    let Some((_, operation)) = find(command.get_name()) else {
+    let Some(&Named { operation, .. }) = find(command.get_name()) else {
         return command;
     };
     let taken: Vec<String> = command
@@ -269,7 +289,6 @@ pub(super) fn argument(parameter: &'static Parameter, taken: &[String]) -> Arg {
         .long(long.clone())
         .required(parameter.required)
         .help(help)
-        .help_heading("Parameters")
         .value_name(type_name(parameter.kind));
     if parameter.name != long && parameter.name.contains('_') && !long.starts_with("param-") {
         argument = argument.alias(parameter.name);

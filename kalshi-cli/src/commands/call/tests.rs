@@ -8,18 +8,18 @@ use kalshi_sdk::{
     operation::{Location, Parameter, ParameterType},
 };
 
-use super::{Call, operation_name};
+use super::{Invocation, Named, OPERATIONS};
 use crate::{
     api::{Api, ApiClient},
     options::{Command, Options},
 };
 
 /// Parses the command line of a call.
-fn parse(arguments: &[&str]) -> Result<Call, clap::Error> {
+fn parse(arguments: &[&str]) -> Result<Invocation, String> {
     let program = ["kalshi", "call"].iter().chain(arguments);
-    let options = Options::try_parse_from(program)?;
+    let options = Options::try_parse_from(program).map_err(|error| error.to_string())?;
     match options.command {
-        Command::Call(call) => Ok(call),
+        Command::Call(call) => call.0.map_err(|failure| failure.to_string()),
         _ => unreachable!(),
     }
 }
@@ -72,14 +72,23 @@ async fn every_operation_can_be_called() {
         ),
         ApiClient::Klear(exchange.klear_client().unwrap()),
     ];
-    for (api, operation) in Api::all_operations() {
-        let name = operation_name(api, operation);
+    for &Named {
+        ref name,
+        api,
+        operation,
+        ..
+    } in OPERATIONS.iter()
+    {
         let mut arguments = vec![name.clone()];
         for parameter in operation.parameters {
             if parameter.required {
                 let option = parameter.name.replace('_', "-");
                 arguments.push(format!("--{option}={}", sample(parameter)));
             }
+        }
+        // Its parameters are optional one by one.
+        if operation.id == "GetOrderQueuePositions" {
+            arguments.push("--event-ticker=7".to_owned());
         }
         if operation.has_body {
             arguments.push("--body={}".to_owned());
@@ -132,28 +141,28 @@ fn names_are_accepted_in_every_spelling() {
         "trade:get-markets",
         "trade:get_markets",
     ] {
-        assert_eq!(
-            parse(&[name]).ok().unwrap().operation.id,
-            "GetMarkets",
-            "{name}"
-        );
+        assert_eq!(parse(&[name]).unwrap().operation.id, "GetMarkets", "{name}");
     }
-    assert_eq!(parse(&["get-rfqs"]).ok().unwrap().operation.id, "GetRFQs");
+    assert_eq!(parse(&["get-rfqs"]).unwrap().operation.id, "GetRFQs");
     let error = parse(&["get-market"]).err().unwrap();
-    assert!(error.to_string().contains("--ticker"), "{error}");
-    let error = parse(&["get-markts"]).err().unwrap();
-    assert!(error.to_string().contains("'get-markets'"), "{error}");
+    assert!(error.contains("--ticker"), "{error}");
+    for typo in ["get-markts", "GetMarkts", "get_markts"] {
+        let error = parse(&[typo, "--limit", "5"]).err().unwrap();
+        assert!(error.contains("did you mean get-markets?"), "{error}");
+    }
+    let error = parse(&["walk-the-dog"]).err().unwrap();
+    assert!(!error.contains("did you mean"), "{error}");
 }
 
 #[test]
 fn name_of_two_apis_needs_a_prefix() {
-    let error = parse(&["intra-exchange-instance-transfer", "--body", "{}"]).err();
-    let error = error.unwrap().to_string();
+    let error = parse(&["IntraExchangeInstanceTransfer", "--body", "{}"]).err();
+    let error = error.unwrap();
     let expected =
         "write trade:intra-exchange-instance-transfer or perps:intra-exchange-instance-transfer";
     assert!(error.contains(expected), "{error}");
     let call = parse(&["perps:IntraExchangeInstanceTransfer", "--body={}"]);
-    assert_eq!(call.ok().unwrap().api, Api::Perps);
+    assert_eq!(call.unwrap().api, Api::Perps);
 }
 
 /// Completion scripts are made from these subcommands.
@@ -163,10 +172,12 @@ fn every_operation_is_a_subcommand_with_its_parameters() {
     command.build();
     command.clone().debug_assert();
     let call = command.find_subcommand("call").unwrap();
-    for (api, operation) in Api::all_operations() {
-        let name = operation_name(api, operation);
-        let found = call.find_subcommand(&name).unwrap();
-        assert_eq!(found.get_name(), name);
+    for Named {
+        name, operation, ..
+    } in OPERATIONS.iter()
+    {
+        let found = call.find_subcommand(name).unwrap();
+        assert_eq!(found.get_name(), *name);
         let options: Vec<_> = found
             .get_arguments()
             .filter_map(|it| it.get_long())
