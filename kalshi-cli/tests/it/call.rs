@@ -1,8 +1,11 @@
 //! `kalshi call` and `kalshi operations`.
 
+use std::{process::Stdio, time::Duration};
+
 use kalshi_mock::Fault;
 use kalshi_sdk::{Dollars, operation};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::harness::{Run, Setup, TestResult, golden_text, program};
 
@@ -164,6 +167,29 @@ async fn unknown_effect_has_its_own_exit_code() -> TestResult {
     Ok(())
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn interrupted_write_has_an_unknown_effect() -> TestResult {
+    let setup = Setup::new().await?;
+    setup.exchange.market("KXTEST-26-A");
+    let latency = Duration::from_secs(60);
+    setup.exchange.fault(Fault::Latency(latency));
+    let write = format!("call create-order-v2 --yes --body {}", order("a"));
+    for (command, code) in [(&*write, 11), ("call get-balance", 130)] {
+        setup.exchange.clear_requests();
+        let child = setup.command(command).stderr(Stdio::piped()).spawn()?;
+        while setup.exchange.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let id = child.id().ok_or("a running process")?.to_string();
+        let kill = Command::new("kill").args(["-INT", &id]).status().await?;
+        assert!(kill.success());
+        let output = child.wait_with_output().await?;
+        assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn hostile_values_stay_in_their_segment() -> TestResult {
     let setup = Setup::new().await?;
@@ -225,7 +251,7 @@ async fn secret_is_printed() -> TestResult {
 
 #[tokio::test]
 async fn help_of_an_operation_lists_its_parameters() -> TestResult {
-    let run = Run::of(program("call get-trades --help")).await?;
+    let run = Run::of(program("call get-market-candlesticks --help")).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     golden_text("call_help.txt", &run.stdout)?;
     let run = Run::of(program("call --help")).await?;

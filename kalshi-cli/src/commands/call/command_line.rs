@@ -285,6 +285,9 @@ pub(super) fn argument(parameter: &'static Parameter, taken: &[String]) -> Arg {
     if parameter.deprecated {
         help = format!("Deprecated. {help}");
     }
+    if parameter.required {
+        help.push_str(" [required]");
+    }
     let mut argument = Arg::new(id(parameter))
         .long(long.clone())
         .required(parameter.required)

@@ -196,3 +196,12 @@ fn option_with_the_name_of_a_global_one_has_a_prefix() {
     let argument = super::command_line::argument(parameter, std::slice::from_ref(&long));
     assert_eq!(argument.get_long(), Some(&*format!("param-{long}")));
 }
+
+#[test]
+fn last_page_has_no_cursor() {
+    let next = |text: &str| super::arguments::next_cursor(text, "cursor").unwrap();
+    for last in ["{}", r#"{"cursor":""}"#, r#"{"cursor":null,"a":[1]}"#] {
+        assert_eq!(next(last), None, "{last}");
+    }
+    assert_eq!(next(r#"{"cursor":"a\"b"}"#).as_deref(), Some("a\"b"));
+}
