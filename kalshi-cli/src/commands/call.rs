@@ -34,7 +34,7 @@ struct Invocation {
     arguments: Arguments,
     /// JSON, `@FILE`, or `@-` for standard input.
     body: Option<String>,
-    /// Read all pages.
+    /// `true` to read all pages of a list.
     all: bool,
 }
 

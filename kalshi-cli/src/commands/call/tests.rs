@@ -1,5 +1,5 @@
 //! Tests of all operations at once, in this process.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use clap::{CommandFactory, Parser};
 use kalshi_mock::MockExchange;
