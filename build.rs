@@ -4,7 +4,7 @@ use std::env;
 
 use kalshi_gen::{FixupMode, Options, build_script};
 
-/// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
+/// Operations that hand-written modules use. If the spec lacks one, or one of the fields below, the build fails and names it.
 const OPERATIONS: [&str; 15] = [
     "AmendOrderV2",
     "BatchCancelOrdersV2",
@@ -187,16 +187,16 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-/// Values of the enums that `OutcomeSide` stands for.
+/// Values of the enums that `OutcomeSide` replaces.
 const OUTCOMES: [&str; 2] = ["yes", "no"];
 
-/// Values of the status of an order in WebSocket messages, which `types::OrderStatus` stands for. `unknown` is one that it does not list.
+/// Values of the order status in WebSocket messages, which `types::OrderStatus` replaces. It does not list `unknown`.
 const STATUSES: [&str; 4] = ["resting", "canceled", "executed", "unknown"];
 
-/// Values of the enums that `BookSide` stands for.
+/// Values of the enums that `BookSide` replaces.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
 
-/// Operations for which there is a method that reports each outcome, and the method.
+/// Operations with a method of `Orders` that reports outcomes, and that method. Their documentation links to it.
 const PREFERRED: [(&str, &str); 6] = [
     ("AmendOrderV2", "amend"),
     ("BatchCancelOrdersV2", "cancel_batch"),
@@ -207,31 +207,29 @@ const PREFERRED: [(&str, &str); 6] = [
 ];
 
 fn main() {
-    let rest = Options::new()
+    let rest = options("OutcomeSide")
         .marker("TradeApi")
         .require_operations(OPERATIONS)
-        .enum_type("OutcomeSide", &OUTCOMES, "crate::OutcomeSide")
-        .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
+        .require_types(&REST_FIELDS);
     let rest = PREFERRED.iter().fold(rest, |rest, (id, method)| {
         let link = format!(
-            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect"
+            "[`orders().{method}`](crate::orders::Orders::{method}), which shows whether a request that failed may have taken effect"
         );
         rest.prefer(*id, link)
     });
-    build_script("openapi.yaml", "kalshi.rs", &requiring(rest, &REST_FIELDS));
+    build_script("openapi.yaml", "kalshi.rs", &rest);
     if env::var_os("CARGO_FEATURE_WS").is_some() {
-        let websocket = Options::new()
-            .enum_type("MarketSide", &OUTCOMES, "crate::OutcomeSide")
+        let websocket = options("MarketSide")
             .enum_type("UserOrderStatus", &STATUSES, "crate::types::OrderStatus")
-            .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
-        let websocket = requiring(websocket, &WEBSOCKET_FIELDS);
+            .require_types(&WEBSOCKET_FIELDS);
         build_script("asyncapi.yaml", "websocket.rs", &websocket);
     }
 }
 
-fn requiring(options: Options, fields: &[(&str, &[&str])]) -> Options {
-    let strict = options.fixups(FixupMode::Strict);
-    fields.iter().fold(strict, |options, (name, fields)| {
-        options.require_fields(*name, fields)
-    })
+/// The options of both specs, which have different names for the side of an outcome.
+fn options(outcome_side: &str) -> Options {
+    Options::new()
+        .fixups(FixupMode::Strict)
+        .enum_type(outcome_side, &OUTCOMES, "crate::OutcomeSide")
+        .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide")
 }

@@ -1,5 +1,5 @@
-//! A whole signed call on loopback, beside bare reqwest that sends the same headers and signs with bare aws-lc-rs. Goal: at
-//! most 1.05 times at the median for Ed25519. And with limits and retries that have nothing to do: at most 1.03 times without.
+//! A complete signed request on loopback, compared with bare reqwest that sends the same headers and signs with bare aws-lc-rs. Goal: at
+//! most 1.05 times its median for Ed25519. The same with idle limits and retries. Goal: at most 1.03 times the time without them.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A page of 1,000 markets from bytes, beside a hand-written struct that keeps amounts as `String`. Goal: at most 0.95 times.
+//! Decoding a page of 1,000 markets, compared with a hand-written struct that keeps amounts as `String`. Goal: at most 0.95 times its time.
 #![recursion_limit = "256"]
 #![allow(missing_docs, dead_code, clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use kalshi_sdk::types::GetMarketsResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The page as one would write it down by hand: every text a `String`.
+/// The page as a hand-written struct: every string is a `String`.
 #[derive(Deserialize)]
 struct Page {
     markets: Vec<Market>,
@@ -110,9 +110,8 @@ fn decode(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("kalshi-sdk", |b| {
         b.iter(|| {
-            // As the client does it: the text is checked once.
+            // Checks UTF-8 once and then decodes, as the client does.
             let text = std::str::from_utf8(black_box(&body)).unwrap();
-            // As a client decodes a response.
             kalshi_core::rt::from_json::<GetMarketsResponse>(text).unwrap()
         });
     });

@@ -1,4 +1,4 @@
-//! Frames of a WebSocket connection: parsing one, and keeping order books by them, each beside a program written by hand.
+//! Parsing WebSocket frames and keeping order books from them, compared with hand-written code.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
@@ -11,7 +11,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use kalshi_sdk::ws::{Books, Frame, Message, OrderBook, PriceMode};
 use serde::Deserialize;
 
-/// What a program that knows only this message would write: amounts as fixed point, times as they come.
+/// A minimal hand-written struct for this message: fixed-point amounts, times unparsed.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "read, not used")]
 struct Raw {
@@ -32,7 +32,7 @@ struct RawDelta {
     ts_ms: Option<i64>,
 }
 
-/// The same with every member, each in its type: what this crate gives, but for messages of all other types.
+/// The same with every field in its type, as in this crate, but without the other messages.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "read, not used")]
 struct RawWhole {
@@ -66,7 +66,7 @@ enum RawSide {
     No,
 }
 
-/// Decimal text as a whole number of parts.
+/// Parses a decimal string as a whole number of parts.
 fn fixed_point<'de, D: serde::Deserializer<'de>, const PARTS: i64>(
     deserializer: D,
 ) -> Result<i64, D::Error> {
@@ -85,7 +85,7 @@ fn fixed_point<'de, D: serde::Deserializer<'de>, const PARTS: i64>(
     Ok(sign * (number(whole).map_err(serde::de::Error::custom)? * PARTS + parts))
 }
 
-/// Deltas of some markets: bids of both sides that come and go.
+/// Returns deltas of some markets, which add and remove bids on both sides.
 fn deltas(markets: usize) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(1);
     let mut held: BTreeMap<(usize, bool, i64), i64> = BTreeMap::new();
@@ -120,7 +120,7 @@ fn ticker(market: usize) -> String {
     format!("KXBENCH-26NOV24-T{market}.99")
 }
 
-/// An empty book of each market.
+/// Returns a snapshot of an empty book for each market.
 fn snapshots(markets: usize) -> Vec<String> {
     let snapshot = |market| {
         format!(
@@ -150,7 +150,7 @@ fn frames(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("read, by hand, every member", |bencher| {
+    group.bench_function("read, by hand, every field", |bencher| {
         bencher.iter(|| {
             for text in &deltas {
                 black_box(serde_json::from_str::<RawWhole>(text).unwrap());
@@ -192,10 +192,10 @@ fn frames(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The book of a market, by side and price.
+/// A hand-written book of a market, by side and price.
 type RawBook = BTreeMap<(RawSide, i64), i64>;
 
-/// Books of many markets that notice gaps, beside maps with a sequence check. Both have all their markets before.
+/// Measures books of many markets that detect gaps, compared with maps and a sequence check. Both contain all markets from the start.
 fn books(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("books");
     for markets in [1, 100, 1_000, 10_000] {

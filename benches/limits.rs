@@ -1,4 +1,4 @@
-//! A decision of the rate limiter that nobody contends for, beside a bare bucket: a lock, a clock, an addition.
+//! An uncontended decision of the rate limiter, compared with a bare bucket: a lock, a clock and an addition.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
@@ -14,7 +14,7 @@ use kalshi_sdk::{
 };
 use tokio::runtime::Builder;
 
-/// Tokens and when they were so many.
+/// Number of tokens, and the time at which it was counted.
 struct Bare(Mutex<(u64, Instant)>);
 
 impl Bare {

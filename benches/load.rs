@@ -1,8 +1,8 @@
-//! Many signed requests at once from one thread, beside bare reqwest that sends the same headers and signs with bare aws-lc-rs.
-//! Goal: at least 0.93 of its requests a second, however many are in flight.
+//! Concurrent signed requests from one thread, compared with bare reqwest that sends the same headers and signs with bare aws-lc-rs. Goal:
+//! at least 0.93 of its requests a second at any concurrency.
 //!
-//! Both are measured in turn, many times, so that what else the machine does meets both alike; criterion measures one after the
-//! other. A ratio is the median over the rounds, and the one of the best rounds of each.
+//! The clients take turns over many rounds, so that other load on the machine affects all alike; criterion would measure one after the
+//! other. The ratios are the median over the rounds, and that of the best rounds.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
@@ -17,7 +17,7 @@ use tokio::{runtime::Builder, task::JoinSet};
 #[path = "support/loopback.rs"]
 mod loopback;
 
-/// Time that `count` requests take, `at_once` at a time.
+/// Returns the time that `count` requests take, `at_once` at a time.
 async fn load<F: Future<Output = ()> + Send>(
     at_once: usize,
     count: usize,
@@ -54,7 +54,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    // `cargo test` runs benchmarks once, to see that they run.
+    // `cargo test` runs each benchmark once, as a smoke test.
     let measures = env::args().any(|argument| argument == "--bench");
     let rounds = if measures { 21 } else { 1 };
     let base = loopback::server();

@@ -1,4 +1,4 @@
-//! From the exchange's socket to the reader: a stream beside a bare socket, on this machine; and what a thousand books hold.
+//! Delivery from the exchange's socket to the reader, compared with a bare socket on this machine, and the memory of 1,000 books.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,13 +30,13 @@ use tokio_tungstenite::{
 
 const TICKER: &str = "KXBENCH-26-A";
 
-/// One change of the book, another each time, and never one that trades.
+/// Changes one level of the book, another one each round, without a trade.
 fn change(market: &Market, round: u64) {
     let cents = i64::try_from(round % 40).unwrap() + 1;
     market.bid(Dollars::from_micros(cents * 10_000), 1);
 }
 
-/// A socket with nothing around it.
+/// Connects and subscribes a bare WebSocket.
 async fn bare(exchange: &MockExchange) -> WebSocketStream<TcpStream> {
     let mut request = exchange.ws_url().into_client_request().unwrap();
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
@@ -51,14 +51,14 @@ async fn bare(exchange: &MockExchange) -> WebSocketStream<TcpStream> {
         r#"{{"id":1,"cmd":"subscribe","params":{{"channels":["orderbook_delta"],"market_tickers":["{TICKER}"]}}}}"#
     );
     socket.send(Data::text(subscribe)).await.unwrap();
-    // The acknowledgement, and the snapshot.
+    // The acknowledgement and the snapshot.
     for _ in 0..2 {
         socket.next().await.unwrap().unwrap();
     }
     socket
 }
 
-/// On one thread, and on several, where each step wakes another.
+/// Measures on one thread, and on two, where each step wakes the other.
 fn delivery(criterion: &mut Criterion) {
     let one = Builder::new_current_thread().enable_all().build();
     delivery_on(criterion, "on one thread", &one.unwrap());
@@ -102,7 +102,7 @@ fn delivery_on(criterion: &mut Criterion, name: &str, runtime: &Runtime) {
     let is_snapshot = |event: &Event| matches!(event, Event::Message(received) if matches!(received.frame.message, Message::OrderbookSnapshot(_)));
     while !is_snapshot(&runtime.block_on(stream.next()).unwrap().unwrap()) {}
     let mut latencies = Vec::new();
-    group.bench_function("a change to a stream", |bencher| {
+    group.bench_function("a change to a connection", |bencher| {
         bencher.iter_custom(|times| {
             runtime.block_on(async {
                 let mut sum = Duration::ZERO;
@@ -148,7 +148,7 @@ fn delivery_on(criterion: &mut Criterion, name: &str, runtime: &Runtime) {
     runtime.block_on(books.shutdown());
 }
 
-/// Bytes that are resident.
+/// Returns the resident memory in bytes.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm

@@ -1,8 +1,9 @@
-//! A live order book in the terminal: what is bid and offered, how old it is, and when it is not to be trusted.
+//! Shows a live order book in the terminal: bids, asks, and whether the book is live or stale.
 //!
-//! With nothing set it watches a market of a local exchange in this process, on a network that loses frames and connections now
-//! and then. With `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it watches the demo exchange, with
-//! `KALSHI_API_KEY_ID` and `KALSHI_PRIVATE_KEY_PATH` the real one; it only reads. Piped, it prints a line for each event.
+//! By default it shows a market of a local exchange in this process, on a network that occasionally loses frames and connections. With
+//! `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it shows a market of the demo exchange, and with `KALSHI_API_KEY_ID` and
+//! `KALSHI_PRIVATE_KEY_PATH` one of the production exchange. It places no orders. If the output is not a terminal, it prints a line for
+//! each event.
 //!
 //! `cargo run --example orderbook -- [MARKET] [--events N]`
 
@@ -33,12 +34,12 @@ use ratatui::{
 
 const USAGE: &str = "orderbook [MARKET] [--events N]
 
-Shows the order book of a market as it changes. MARKET is its ticker; on the local exchange it may be left out.
-In a terminal, q ends it.
+Shows the order book of a market as it changes. MARKET is its ticker, optional on the local exchange.
+In a terminal, press q to quit.
 
-  --events N   end after N events; 100 unless set where the output is no terminal";
+  --events N   exit after N events; defaults to 100 if the output is not a terminal";
 
-/// How often the screen is drawn.
+/// Interval between redraws, and between changes of the local market.
 const PACE: Duration = Duration::from_millis(100);
 
 struct Options {
@@ -64,13 +65,13 @@ async fn main() -> ExitCode {
         Err(error) => {
             let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
             if kind == Some(io::ErrorKind::BrokenPipe) {
-                // Whoever read the lines has seen enough.
+                // The reader, such as `head`, has exited.
                 return ExitCode::SUCCESS;
             }
             eprintln!("error: {error}");
             let mut source = error.source();
             while let Some(error) = source {
-                eprintln!("  because: {error}");
+                eprintln!("  caused by: {error}");
                 source = error.source();
             }
             ExitCode::FAILURE
@@ -89,22 +90,27 @@ fn options() -> Result<Option<Options>, String> {
             "--help" | "-h" => return Ok(None),
             "--events" => {
                 let number = arguments.next().and_then(|number| number.parse().ok());
-                options.events = Some(number.ok_or("--events wants a number")?);
+                options.events = Some(number.ok_or("--events needs a number")?);
             }
             other if other.starts_with('-') => return Err(format!("unknown argument {other:?}")),
             market if options.market.is_none() => options.market = Some(market.to_owned()),
-            other => return Err(format!("one market is enough, what is {other:?}?")),
+            other => return Err(format!("unexpected argument {other:?}: give one market")),
         }
     }
     Ok(Some(options))
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let market = || options.market.clone().ok_or("name a market by its ticker");
-    // Kept until the end: the local exchange lives as long as this.
+    let market = || {
+        options
+            .market
+            .clone()
+            .ok_or("no market given: pass its ticker")
+    };
+    // Keeps the local exchange running until the end.
     let mut local = None;
     let (client, market, place) = if env::var_os("KALSHI_API_KEY_ID").is_some() {
-        (Client::from_env()?, market()?, "the real exchange")
+        (Client::from_env()?, market()?, "the production exchange")
     } else if env::var_os("KALSHI_DEMO_API_KEY_ID").is_some() {
         (Client::demo_from_env()?, market()?, "the demo exchange")
     } else {
@@ -112,7 +118,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         let ticker = options.market.clone();
         let ticker = ticker.unwrap_or_else(|| "KXEXAMPLE-26-BOOK".to_owned());
         let client = exchange.client()?;
-        tokio::spawn(crowd(exchange.market(&ticker), exchange.streams()));
+        tokio::spawn(simulate_market(
+            exchange.market(&ticker),
+            exchange.streams(),
+        ));
         local = Some(exchange);
         (client, ticker, "a local exchange in this process")
     };
@@ -127,8 +136,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     result
 }
 
-/// Everybody else on the local exchange, and a network that is not the best.
-async fn crowd(market: kalshi_mock::Market, streams: kalshi_mock::Streams) {
+/// Simulates the other traders of the local exchange, and network faults.
+async fn simulate_market(market: kalshi_mock::Market, streams: kalshi_mock::Streams) {
     let mut random = fastrand::Rng::new();
     let cents = |cents: i64| Dollars::from_micros(cents * 10_000);
     let mut middle = 50;
@@ -148,8 +157,8 @@ async fn crowd(market: kalshi_mock::Market, streams: kalshi_mock::Streams) {
     }
 }
 
-/// What an event is, in a line.
-fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
+/// Describes an update in a line, or returns `None` if it is not worth showing.
+fn describe(update: &BookUpdate, books: &BookStream) -> Option<String> {
     Some(match update {
         BookUpdate::Book(BookEvent::Stale { reason, .. }) => format!("STALE  {reason:?}"),
         BookUpdate::Book(BookEvent::Live { market_ticker }) => {
@@ -159,16 +168,16 @@ fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
             format!("       {}", quote(books.live(market_ticker)?))
         }
         BookUpdate::Connection(Event::Disconnected { reason }) => {
-            format!("LOST   {reason}; connecting again")
+            format!("LOST   {reason}; reconnecting")
         }
         BookUpdate::Connection(Event::Gap { expected, got, .. }) => {
             format!("GAP    expected message {expected}, got {got}")
         }
         BookUpdate::Connection(Event::Connected) => "CONNECTED".to_owned(),
-        BookUpdate::Connection(Event::Resubscribed { .. }) => "SUBSCRIBED again".to_owned(),
+        BookUpdate::Connection(Event::Resubscribed { .. }) => "RESUBSCRIBED".to_owned(),
         BookUpdate::Connection(Event::Unsubscribed { error, .. }) => match error {
-            Some(error) => format!("OVER   {error}"),
-            None => "OVER".to_owned(),
+            Some(error) => format!("UNSUBSCRIBED {error}"),
+            None => "UNSUBSCRIBED".to_owned(),
         },
         _ => return None,
     })
@@ -186,7 +195,7 @@ fn quote(book: &OrderBook) -> String {
     )
 }
 
-/// A line for each event.
+/// Prints a line for each event.
 async fn print(
     mut books: BookStream,
     market: &str,
@@ -199,8 +208,8 @@ async fn print(
     while seen < events
         && let Some(update) = books.next().await
     {
-        // Changes away from the best prices are not worth a line.
-        if let Some(line) = told(&update?, &books).filter(|line| *line != last) {
+        // Skips changes that leave the best prices as they were.
+        if let Some(line) = describe(&update?, &books).filter(|line| *line != last) {
             writeln!(io::stdout(), "{line}")?;
             last = line;
             seen += 1;
@@ -210,7 +219,7 @@ async fn print(
     Ok(())
 }
 
-/// A screen that is drawn ten times a second.
+/// Draws the book ten times a second until the user quits.
 async fn watch(
     mut books: BookStream,
     market: &str,
@@ -231,7 +240,7 @@ async fn draw_until_done(
     place: &str,
     events: Option<u64>,
 ) -> Result<(), Box<dyn Error>> {
-    let mut news = VecDeque::new();
+    let mut log = VecDeque::new();
     let mut seen = 0;
     let mut frames = tokio::time::interval(PACE);
     while events.is_none_or(|events| seen < events) {
@@ -240,14 +249,14 @@ async fn draw_until_done(
                 let Some(update) = update else { break };
                 let update = update?;
                 seen += 1;
-                let is_news = !matches!(update, BookUpdate::Book(BookEvent::Changed { .. }));
-                if is_news && let Some(line) = told(&update, books) {
-                    news.push_front(line);
-                    news.truncate(8);
+                let is_notable = !matches!(update, BookUpdate::Book(BookEvent::Changed { .. }));
+                if is_notable && let Some(line) = describe(&update, books) {
+                    log.push_front(line);
+                    log.truncate(8);
                 }
             }
             _ = frames.tick() => {
-                terminal.draw(|frame| draw(frame, books.live(market), &news, &format!(" {market} on {place} ")))?;
+                terminal.draw(|frame| draw(frame, books.live(market), &log, &format!(" {market} on {place} ")))?;
                 while event::poll(Duration::ZERO)? {
                     if matches!(event::read()?, event::Event::Key(key) if matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)) {
                         return Ok(());
@@ -259,7 +268,7 @@ async fn draw_until_done(
     Ok(())
 }
 
-fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, news: &VecDeque<String>, title: &str) {
+fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, log: &VecDeque<String>, title: &str) {
     let [state, levels, below] = Layout::vertical([
         Constraint::Length(3),
         Constraint::Min(4),
@@ -276,7 +285,7 @@ fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, news: &VecDeque<String>
                 .map_or("none".to_owned(), |mid| mid.to_string());
             Line::from(format!("LIVE   mid {mid}   spread {spread}")).fg(Color::Green)
         }
-        None => Line::from("STALE  not to be traded on").fg(Color::Red),
+        None => Line::from("STALE  do not trade on this book").fg(Color::Red),
     };
     let block = |title: &str| Block::bordered().title(title.to_owned());
     frame.render_widget(Paragraph::new(line).block(block(title)), state);
@@ -298,6 +307,9 @@ fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, news: &VecDeque<String>
             .fg(color);
         frame.render_widget(table, area);
     }
-    let news: Vec<_> = news.iter().map(|line| Line::from(line.as_str())).collect();
-    frame.render_widget(Paragraph::new(news).block(block(" news (q ends) ")), below);
+    let log: Vec<_> = log.iter().map(|line| Line::from(line.as_str())).collect();
+    frame.render_widget(
+        Paragraph::new(log).block(block(" events (q quits) ")),
+        below,
+    );
 }

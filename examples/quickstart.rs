@@ -1,8 +1,7 @@
-//! A first run: lists markets, trades, protects an order with a group, and takes everything back.
+//! First steps: lists markets, trades, places a resting order in an order group, and cleans up.
 //!
-//! With nothing set it runs on a local exchange in this process, which checks signatures and keeps books and money. With
-//! `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it reads from the demo exchange instead, and changes nothing
-//! there.
+//! By default it runs on a local exchange in this process, which checks signatures and keeps books and money. With `KALSHI_DEMO_API_KEY_ID`
+//! and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it only reads from the demo exchange.
 
 use std::{
     env,
@@ -21,7 +20,7 @@ use kalshi_sdk::{
     },
 };
 
-/// Prints a line. Unlike `println!` it does not panic when the reader, such as `head`, has gone.
+/// Prints a line. Unlike `println!` it does not panic if the reader, such as `head`, has exited.
 macro_rules! say {
     ($($text:tt)*) => { writeln!(io::stdout(), $($text)*)? };
 }
@@ -39,7 +38,7 @@ async fn main() -> ExitCode {
             eprintln!("error: {error}");
             let mut source = error.source();
             while let Some(error) = source {
-                eprintln!("  because: {error}");
+                eprintln!("  caused by: {error}");
                 source = error.source();
             }
             ExitCode::FAILURE
@@ -47,14 +46,14 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether the reader of the output has gone.
+/// Returns `true` if the reader of the output has exited.
 fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Everything, on an exchange in this process.
+/// Runs all steps on a local exchange in this process.
 async fn local() -> Result<(), Box<dyn Error>> {
     say!("No KALSHI_DEMO_API_KEY_ID is set: running on a local exchange in this process.");
     let exchange = MockExchange::start().await?;
@@ -95,7 +94,7 @@ async fn local() -> Result<(), Box<dyn Error>> {
     }
 
     let low = market.yes_bid_dollars;
-    say!("\nPOST /portfolio/events/orders, 10 contracts at {low}, to rest:");
+    say!("\nPOST /portfolio/events/orders, 10 contracts at {low}, resting:");
     let order = CreateOrderV2Request::builder()
         .ticker(&market.ticker)
         .side(BookSide::Bid)
@@ -112,7 +111,7 @@ async fn local() -> Result<(), Box<dyn Error>> {
             .send()
             .await?;
         say!(
-            "  {} rest, {} contracts are ahead of them",
+            "  {} resting, {} contracts ahead in the queue",
             placed.remaining_count,
             ahead.queue_position_fp
         );
@@ -138,21 +137,21 @@ async fn local() -> Result<(), Box<dyn Error>> {
             .order_group_id(&group.order_group_id)
             .send()
     };
-    say!("  {}: the group is gone", delete().await?.status());
-    say!("\nDELETE again, to see a refusal:");
+    say!("  {}: the group is deleted", delete().await?.status());
+    say!("\nDELETE again, which the exchange rejects:");
     match delete().await {
         Ok(_) => say!("  deleted"),
         Err(error) if error.is_not_found() => say!("  {error}"),
         Err(error) => return Err(error.into()),
     }
     say!(
-        "\nThe exchange received {} requests, each signed where it had to be.",
+        "\nThe exchange received {} requests and verified the signatures of those that need one.",
         exchange.requests().len()
     );
     Ok(())
 }
 
-/// The reads, on the demo exchange.
+/// Reads from the demo exchange.
 async fn demo() -> Result<(), Box<dyn Error>> {
     say!("Reading from the demo exchange with the key that KALSHI_DEMO_API_KEY_ID names.");
     let client = Client::demo_from_env()?;
@@ -179,9 +178,9 @@ async fn read_balance(client: &Client) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Lists a few markets, and gives the first.
+/// Lists a few markets and returns the first.
 async fn list_markets(client: &Client) -> Result<Option<Market>, Box<dyn Error>> {
-    say!("\nGET /markets, open ones:");
+    say!("\nGET /markets, open markets:");
     let page = client
         .get_markets()
         .status(MarketStatusQuery::Open)

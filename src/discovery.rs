@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{Client, operation, types};
 
-/// Path of the base URL. The exchange lists endpoints from the root of the host.
+/// Path prefix of the endpoints that the exchange lists.
 const BASE_PATH: &str = "/trade-api/v2";
 
 /// # Rate limits of the account
@@ -17,17 +17,34 @@ impl Client {
     /// Reads the account's rate limits and token costs from the exchange and applies them to this client, its clones, and all others
     /// that share its [`rate_limiter`](Self::rate_limiter). Sends two reads.
     ///
-    /// The exchange reports the buckets of reads and writes. The bucket of the balance follows from the tier.
+    /// The exchange reports the read and write buckets. The balance bucket follows from the tier.
     ///
     /// # Errors
     ///
-    /// Returns an error if the exchange cannot be asked. The limits are unchanged then.
+    /// Returns an error if a request fails or a response is invalid. The limits are then unchanged.
     pub async fn discover_limits(&self) -> Result<AccountLimits, Error> {
-        discover(self).await
+        let operation = operation::GET_ACCOUNT_API_LIMITS;
+        let response = rt::read::<Limits>(&self.core, operation).await?;
+        let bucket = |bucket: &types::BucketLimit| {
+            let (rate, capacity) = (bucket.refill_rate, bucket.bucket_capacity);
+            rt::bucket_limit(operation, response.status(), rate, capacity)
+        };
+        let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
+            "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
+            // Also for a tier that is not known here.
+            _ => Tier::Basic,
+        };
+        let limits = AccountLimits::from_tier(tier)
+            .with_read(bucket(&response.read)?)
+            .with_write(bucket(&response.write)?);
+        let costs = endpoint_costs(self).await?;
+        self.rate_limiter().set_limits(limits);
+        rt::set_endpoint_costs(&self.core, &costs);
+        Ok(limits)
     }
 }
 
-/// The fields of the response that are used, so that a change of the others does not cost an account its limits.
+/// The fields of the response that are used. A change to the others does not break discovery.
 #[derive(Deserialize)]
 struct Limits {
     usage_tier: String,
@@ -35,39 +52,11 @@ struct Limits {
     write: types::BucketLimit,
 }
 
-pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
-    let operation = operation::GET_ACCOUNT_API_LIMITS;
-    let request = rt::request(&client.core, operation, format_args!("{}", operation.path));
-    let request = rt::finish_request(operation, request);
-    let response = rt::send::<Limits>(&client.core, operation, request).await?;
-    let status = response.status();
-    let bucket = |bucket: &types::BucketLimit| {
-        rt::bucket_limit(
-            operation,
-            status,
-            bucket.refill_rate,
-            bucket.bucket_capacity,
-        )
-    };
-    let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
-        "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
-        // Also for a tier that is not known here.
-        _ => Tier::Basic,
-    };
-    let limits = AccountLimits::from_tier(tier)
-        .with_read(bucket(&response.read)?)
-        .with_write(bucket(&response.write)?);
-    let costs = endpoint_costs(client).await?;
-    client.rate_limiter().set_limits(limits);
-    rt::set_endpoint_costs(&client.core, &costs);
-    Ok(limits)
-}
-
 async fn endpoint_costs(client: &Client) -> Result<EndpointCosts, Error> {
     let response = client.get_account_endpoint_costs().send().await?;
     let cost = |number: i64| {
         u32::try_from(number).map_err(|_| {
-            let message = format!("a cost is {number}");
+            let message = format!("invalid token cost {number}");
             let operation = operation::GET_ACCOUNT_ENDPOINT_COSTS;
             rt::unexpected_response(operation, response.status(), message)
         })

@@ -1,8 +1,8 @@
-//! What trades cost, in exact money: as the exchange computes it, and as recorded fills bear out.
+//! Trading fees in exact decimal arithmetic, computed as the exchange does and checked against recorded fills.
 //!
-//! The general fee of a trade of `C` contracts at a price `P` is `0.07 × C × P × (1 − P)`, times the series' multiplier, for the
-//! taker. A maker pays a quarter of that in series with maker fees, and half of it for combos. What is paid in all, price and
-//! fee together, is rounded up to a hundredth of a cent, so that the fee itself may have more digits.
+//! The general fee of a trade of `C` contracts at a price `P` is `0.07 × C × P × (1 − P)`, times the series' multiplier, for the taker. A
+//! maker pays a quarter of that in series with maker fees, and half of it for combos. The total of price and fee is rounded up to a
+//! hundredth of a cent, so the fee alone may have more digits.
 
 use std::fmt;
 
@@ -15,33 +15,33 @@ const TAKER_QUARTERS: i128 = 4;
 const MAKER_QUARTERS: i128 = 1;
 const COMBO_MAKER_QUARTERS: i128 = 2;
 
-/// A series' or an event's `fee_multiplier`, exact to a millionth.
+/// The `fee_multiplier` of a series or an event, exact to a millionth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Multiplier(u32);
 
 impl Multiplier {
-    /// Nothing is added or taken off.
+    /// A multiplier of 1: the general fee.
     pub const ONE: Self = Self(1_000_000);
-    /// Half the general fee.
+    /// A multiplier of 0.5: half the general fee.
     pub const HALF: Self = Self(500_000);
 
     /// Decimal places of a multiplier.
     const DECIMALS: u32 = 6;
 
-    /// From a whole number of millionths.
+    /// Returns a multiplier from a whole number of millionths.
     #[must_use]
     pub const fn from_millionths(millionths: u32) -> Self {
         Self(millionths)
     }
 
-    /// As a whole number of millionths.
+    /// Returns the multiplier as a whole number of millionths.
     #[must_use]
     pub const fn millionths(self) -> u32 {
         self.0
     }
 }
 
-/// From the number that the exchange sends, such as 1 or 0.5.
+/// Converts a number as the exchange sends it, such as 1 or 0.5.
 impl TryFrom<Decimal> for Multiplier {
     type Error = MoneyError;
 
@@ -58,7 +58,7 @@ impl TryFrom<Decimal> for Multiplier {
     }
 }
 
-/// From decimal text with up to six digits behind the point.
+/// Parses a decimal number with up to six decimal places.
 impl std::str::FromStr for Multiplier {
     type Err = MoneyError;
 
@@ -73,9 +73,9 @@ impl fmt::Debug for Multiplier {
     }
 }
 
-/// The fee of a taker: `price` is what is paid for a contract of the side that is bought, so for NO one dollar less the price of YES.
+/// Returns the fee of a taker, in dollars. `price` is the price of the outcome that is bought: for NO, one dollar minus the YES price.
 ///
-/// Nothing for a price outside of 0 to 1 dollar, a negative count, or amounts too large to hold.
+/// `None` if the price is not between 0 and 1 dollar, if the count is negative, or on overflow.
 ///
 /// ```
 /// use kalshi_sdk::{fees::{self, Multiplier}};
@@ -90,19 +90,20 @@ pub fn taker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option
     fee(price, count, multiplier, TAKER_QUARTERS)
 }
 
-/// The fee of a maker in a series with maker fees (`quadratic_with_maker_fees`): a quarter of a taker's. Elsewhere a maker pays none.
+/// Returns the fee of a maker in a series with maker fees (`quadratic_with_maker_fees`): a quarter of a taker's. In other series makers pay
+/// no fee. `None` as for [`taker`].
 #[must_use]
 pub fn maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
     fee(price, count, multiplier, MAKER_QUARTERS)
 }
 
-/// The fee of a maker of combos (`quadratic_with_combo_maker_fees`): half of a taker's.
+/// Returns the fee of a maker of combos (`quadratic_with_combo_maker_fees`): half of a taker's. `None` as for [`taker`].
 #[must_use]
 pub fn combo_maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
     fee(price, count, multiplier, COMBO_MAKER_QUARTERS)
 }
 
-/// How the markets of an event charge fees.
+/// The fee schedule of an event's markets.
 ///
 /// The series names a fee type and a multiplier; an event may override either.
 ///
@@ -119,7 +120,7 @@ pub fn combo_maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> 
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeSchedule {
-    /// What a maker pays, in quarters of a taker's fee.
+    /// A maker's fee, in quarters of a taker's.
     maker_quarters: i128,
     multiplier: Multiplier,
 }
@@ -128,10 +129,10 @@ pub struct FeeSchedule {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeeError {
-    /// The fee type is `flat`: its fees are in the exchange's table of specific fees, and no formula gives them.
+    /// The fee type is `flat`: its fees are in the exchange's table of specific fees, and have no formula.
     #[error("fees of type `flat` are listed by the exchange and cannot be computed")]
     Flat,
-    /// The fee type is not one that this version knows.
+    /// This version does not know the fee type.
     #[error("the fee type `{0}` is unknown: update this crate, or read the fees of fills")]
     UnknownType(String),
     /// The multiplier is negative, too large or has more than six decimal places.
@@ -140,7 +141,7 @@ pub enum FeeError {
 }
 
 impl FeeSchedule {
-    /// Returns the fee schedule of an event's markets. Without the event, an override by it is not considered.
+    /// Returns the fee schedule of an event's markets. Without the event, its overrides are ignored.
     ///
     /// # Errors
     ///
@@ -164,17 +165,17 @@ impl FeeSchedule {
         })
     }
 
-    /// The fee of a taker: see [`taker`].
+    /// Returns the fee of a taker: see [`taker`].
     #[must_use]
     pub fn taker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
         taker(price, count, self.multiplier)
     }
 
-    /// The fee of a maker, which is zero if the fee type has no maker fees. `None` as for [`taker`].
+    /// Returns the fee of a maker, which is zero if the fee type has no maker fees. `None` as for [`taker`].
     #[must_use]
     pub fn maker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
         let fee = fee(price, count, self.multiplier, self.maker_quarters)?;
-        // No fee is not rounded up.
+        // Rounding the total up could make a zero fee positive.
         Some(match self.maker_quarters {
             0 => Dollars::ZERO,
             _ => fee,
@@ -182,16 +183,17 @@ impl FeeSchedule {
     }
 }
 
-/// Rounded up so that price and fee together are whole hundredths of a cent.
+/// Returns a fee, rounded up so that price and fee together are whole hundredths of a cent.
 fn fee(
     price: Dollars,
     count: Contracts,
     multiplier: Multiplier,
     quarters: i128,
 ) -> Option<Dollars> {
-    /// Parts of a dollar in 0.07 / 4 × hundredths × millionths × millionths × millionths.
+    /// Parts of a dollar in which the fee is exact: 400 for the rate of 0.07 / 4, 100 for the count, and a million each for the price, its
+    /// complement and the multiplier.
     const PARTS: i128 = 4 * 100 * 100 * 1_000_000 * 1_000_000 * 1_000_000;
-    /// A hundredth of a cent.
+    /// A hundredth of a cent, in these parts.
     const UNIT: i128 = PARTS / 10_000;
     let (price, count) = (i128::from(price.micros()), i128::from(count.hundredths()));
     if !(0..=1_000_000).contains(&price) || count < 0 {
@@ -200,12 +202,12 @@ fn fee(
     let raw = (7 * quarters * price * (1_000_000 - price))
         .checked_mul(count)?
         .checked_mul(i128::from(multiplier.0))?;
-    // Both in parts: the price of all is micros times hundredths.
+    // In the same parts: the price of all contracts is micros times hundredths.
     let all = (price * count).checked_mul(PARTS / 100_000_000)?;
     let paid = all.checked_add(raw)?;
     let rounded = (paid / UNIT + i128::from(paid % UNIT != 0)).checked_mul(UNIT)?;
     let fee = rounded - all;
-    // Exact where the price of all has no more than six digits; else rounded up once more, to the last that can be held.
+    // Exact if the price of all contracts has at most six decimal places, and otherwise rounded up to a micro.
     let micro = PARTS / 1_000_000;
     dollars(fee / micro + i128::from(fee % micro != 0))
 }

@@ -5,12 +5,12 @@
 //! | [`getting_started`] | The first requests, the examples, environments, money, Cargo features |
 //! | [`keys`] | API keys: formats, environment variables, what the crate does to protect them |
 //! | [`orders_and_outcomes`] | Placing, changing and finding orders; what proves each outcome; fees |
-//! | [`errors_and_retries`] | What an error says, and what happens in each case of failure |
+//! | [`errors_and_retries`] | What an error says, and how each kind of failure is handled |
 //! | [`rate_limits`] | Token buckets, tiers, waits, priorities |
 //! | [`pagination`] | Lists by page and by item |
 //! | [`websocket`] | Connections that reconnect, order books, and what to do after a reconnect |
 //! | [`testing`] | Tests against `kalshi-mock`, a local exchange |
-//! | [`compatibility`] | Responses that deviate from the spec; versions of this crate |
+//! | [`compatibility`] | Responses that deviate from the spec, and versions of this crate |
 //! | [`performance`] | What the crate costs, and how to keep requests fast |
 //! | [`operations`] | All operations by topic |
 

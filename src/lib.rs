@@ -4,7 +4,7 @@
 //! - [`Client::orders`] places, changes and finds orders. A request that may have placed an order is never sent again, and each
 //!   [`OrderOutcome`](orders::OrderOutcome) is placed, rejected or unknown.
 //! - [`Client::websocket`] connects to the [WebSocket](ws), reconnects, and keeps order books.
-//! - [`Error`] says if the exchange may have acted.
+//! - [`Error`] says whether the exchange may have acted.
 //! - [`Dollars`], [`Contracts`] and [`Decimal`] are exact.
 //!
 //! The [`guide`] has a page for each task. Begin with [getting started](guide::getting_started).
@@ -27,7 +27,7 @@
 //! |---|---|---|
 //! | Sign requests | [Keys](guide::keys) | [`Credentials`], [`PrivateKey`] |
 //! | Trade | [Orders and outcomes](guide::orders_and_outcomes) | [`NewOrder`](orders::NewOrder), [`Orders`](orders::Orders), [`fees`], [`positions`] |
-//! | Handle failures | [Errors and retries](guide::errors_and_retries) | [`Error`], [`ApiError`], [`RetryPolicy`] |
+//! | Handle errors | [Errors and retries](guide::errors_and_retries) | [`Error`], [`ApiError`], [`RetryPolicy`] |
 //! | Stay within rate limits | [Rate limits](guide::rate_limits) | [`RateLimits`](limits::RateLimits), [`RateLimiter`](limits::RateLimiter) |
 //! | Read lists | [Pagination](guide::pagination) | [`Pages`](pages::Pages), [`Items`](pages::Items) |
 //! | Follow markets and own orders | [WebSocket](guide::websocket) | [`Connection`](ws::Connection), [`BookStream`](ws::BookStream), [`Backfill`](ws::Backfill) |
@@ -66,13 +66,26 @@ pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
-    ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
-    CustomRequest, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError, Operation,
-    OrderGroupId, OrderId, ParseValueError, PriceLevel, PrivateKey, Response, RetryPolicy,
-    Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds, UnknownValue,
+    ApiError, AuthFailure, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts,
+    Credentials, CustomRequest, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
+    Operation, OrderGroupId, OrderId, ParseValueError, PriceLevel, PrivateKey, Response,
+    RetryPolicy, Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds,
+    UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
 pub use outcome_side::OutcomeSide;
+
+/// Version of the exchange's REST spec that this crate is generated from.
+pub const SPEC_VERSION: &str = "3.34.0";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn spec_version_is_that_of_the_spec() {
+        let version = format!("\n  version: '{}'\n", super::SPEC_VERSION);
+        assert!(include_str!("../openapi.yaml").contains(&version));
+    }
+}
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! Rate limits: token buckets as the exchange counts them, so that requests wait locally instead of being rejected.
+//! Rate limits: token buckets that mirror those of the exchange, so that requests wait locally instead of being rejected.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -14,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! A request that should not wait, and its error:
+//! With a maximum wait of zero, a request fails instead of waiting:
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) {

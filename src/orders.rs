@@ -1,8 +1,8 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
-//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never
-//! sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] finds out what became of it by
-//! its client order id.
+//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
+//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] determines by the client order id whether
+//! it was placed.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
 //! | `AlreadyExists` | 409 `order_already_exists`, and the exchange has a matching order under the client order id that you set |
 //! | `AlreadyGone` | 404, and the order is cancelled or executed |
-//! | `NotApplied` | 404, and the order rests: elsewhere, or in that place by reads that are up to date |
+//! | `NotApplied` | 404, and the order rests in another place than the request named, or, by reads that are up to date, in the same place |
 //! | `NotFound` | Reads that are up to date with the request do not contain the order, and every row of them decoded |
 //! | `Unknown` | Anything else |
 //!
@@ -53,7 +53,7 @@
 //!
 //! # Restarts
 //!
-//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] shows whether it was
+//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] shows whether the order was
 //! placed.
 
 mod amendment;
@@ -66,6 +66,7 @@ mod new_order;
 mod order_ref;
 mod outcome;
 mod place;
+mod resting;
 mod rules;
 mod search;
 mod sighting;
@@ -75,13 +76,14 @@ mod unknown_order;
 #[cfg(feature = "ws")]
 pub(crate) use self::sighting::has_ended;
 pub use self::{
-    amendment::{Amendment, Decrease},
+    amendment::Amendment,
     cancel_batch::CancelBatch,
     change::{ChangeOutcome, ChangeRequest},
     grid::{OffGrid, PriceGrid},
     new_order::NewOrder,
     order_ref::OrderRef,
     outcome::{OrderOutcome, PlacedOrder, Rejection},
+    resting::RestingOrders,
     rules::{InvalidOrder, OrderGroupRef, OrderRules},
     search::{FindOrder, OrderLookup, Unresolved},
     unknown_change::{ChangeReconciliation, UnknownChange},
@@ -89,24 +91,22 @@ pub use self::{
 };
 
 #[doc(inline)]
-pub use kalshi_core::orders::InvalidExpiry;
+pub use kalshi_core::orders::{Decrease, InvalidExpiry};
 
-use crate::Client;
+use crate::{
+    Client,
+    types::{AmendOrderV2Request, AmendOrderV2Response, CreateOrderV2Response},
+};
 
-/// Placing, changing and finding orders, each with its outcome. Made by [`Client::orders`]; cheap to clone.
+/// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Orders {
     client: Client,
 }
 
-/// # Orders
-impl Client {
-    /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again, and
-    /// each outcome is proven or unknown.
-    #[must_use]
-    pub fn orders(&self) -> Orders {
-        Orders {
-            client: self.clone(),
-        }
-    }
-}
+kalshi_core::orders_method!(Client -> Orders);
+kalshi_core::order_messages!(
+    CreateOrderV2Response,
+    AmendOrderV2Request,
+    AmendOrderV2Response
+);

@@ -22,7 +22,7 @@ kalshi_core::copy_enum! {
 }
 
 impl OutcomeSide {
-    /// Returns the other outcome. An unknown one is returned as it is.
+    /// Returns the other outcome. An unknown outcome is returned unchanged.
     #[must_use]
     pub const fn opposite(self) -> Self {
         match self {

@@ -6,9 +6,9 @@
 //!
 //! # Netting
 //!
-//! A market has one position, because buying NO is selling YES on its one order book. A fill that buys NO takes from a position in YES
-//! first, and only the rest becomes a position in NO; a fill that buys YES does the opposite. So the position is the sum of the signed
-//! counts of all fills: 10 YES and then 4 NO are a position of 6 YES.
+//! A market has one position, because buying NO is selling YES on its one order book. A fill that buys NO first reduces a position in YES,
+//! and only the rest becomes a position in NO; a fill that buys YES does the opposite. The position is therefore the sum of the signed
+//! counts of all fills: buying 10 YES and then 4 NO leaves 6 YES.
 //!
 //! # Example
 //!
@@ -35,7 +35,7 @@
 use crate::{BookSide, Contracts, Dollars, OutcomeSide, types};
 
 impl types::GetBalanceResponse {
-    /// Value of the portfolio, which the exchange sends in cents. `None` if it is too large for [`Dollars`].
+    /// Returns the value of the portfolio, which the exchange sends in cents. `None` if it is too large for [`Dollars`].
     #[must_use]
     pub fn portfolio_value_dollars(&self) -> Option<Dollars> {
         Dollars::checked_from_cents(self.portfolio_value)
@@ -43,21 +43,21 @@ impl types::GetBalanceResponse {
 }
 
 impl types::Settlement {
-    /// What the settlement paid in all, which the exchange sends in cents. `None` if it is too large for [`Dollars`].
+    /// Returns the total payout of the settlement, which the exchange sends in cents. `None` if it is too large for [`Dollars`].
     #[must_use]
     pub fn revenue_dollars(&self) -> Option<Dollars> {
         Dollars::checked_from_cents(self.revenue)
     }
 
-    /// What one YES contract paid, which the exchange sends in cents. `None` if the exchange sent none, or if it is too large for
-    /// [`Dollars`].
+    /// Returns the payout of one YES contract, which the exchange sends in cents. `None` if the exchange sent no value, or if it is too
+    /// large for [`Dollars`].
     #[must_use]
     pub fn value_dollars(&self) -> Option<Dollars> {
         self.value.and_then(Dollars::checked_from_cents)
     }
 }
 
-/// Returns what a position costs at a price of YES, without fees: the price for each YES contract, one dollar less the price for each NO
+/// Returns the cost of a position at a YES price, without fees: the price for each YES contract, one dollar minus the price for each NO
 /// contract.
 ///
 /// `None` if the price is not between 0 and 1 dollar, if the result is not a whole number of millionths of a dollar, or on overflow.
@@ -82,12 +82,12 @@ pub fn cost(position: Contracts, yes_price: Dollars) -> Option<Dollars> {
     price.checked_mul(position.checked_abs()?)
 }
 
-/// Returns what a position would bring at the best prices, without fees: YES is sold at the bid, NO at one dollar less the ask.
+/// Returns the proceeds of closing a position at the best prices, without fees: YES is sold at the bid, NO at one dollar minus the ask.
 ///
-/// A market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of 1 dollar or 0: nothing can be sold there, and the
-/// position is worth 0. The best level may hold fewer contracts than the position; `sweep` of `ws::OrderBook` considers the whole book.
+/// A market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of 1 dollar or 0: the position cannot be closed and is
+/// worth 0. The best level may hold fewer contracts than the position; `sweep` of `ws::OrderBook` considers the whole book.
 ///
-/// `None` for the reasons of [`cost`].
+/// `None` as for [`cost`].
 #[must_use]
 pub fn mark(position: Contracts, yes_bid: Dollars, yes_ask: Dollars) -> Option<Dollars> {
     let price = match position < Contracts::ZERO {
@@ -112,7 +112,35 @@ fn signed(
     }
 }
 
+/// Returns the outcome that is bought and its price. Selling an outcome is buying the other one.
+fn bought(
+    outcome: Option<OutcomeSide>,
+    side: Option<BookSide>,
+    yes_price: Dollars,
+) -> Option<(OutcomeSide, Dollars)> {
+    match outcome.or(side.and_then(OutcomeSide::from_book_side))? {
+        OutcomeSide::Yes => Some((OutcomeSide::Yes, yes_price)),
+        OutcomeSide::No => Some((OutcomeSide::No, yes_price.checked_complement()?)),
+        OutcomeSide::Unknown(_) => None,
+    }
+}
+
+impl types::Order {
+    /// Returns the outcome that the order buys and the price of that outcome. An order that sells YES buys NO at one dollar less the
+    /// price. `None` if the exchange sent no side, or one that is unknown.
+    #[must_use]
+    pub fn bought(&self) -> Option<(OutcomeSide, Dollars)> {
+        bought(self.outcome_side, self.book_side, self.yes_price_dollars)
+    }
+}
+
 impl types::Fill {
+    /// Returns the outcome that the fill bought and the price of that outcome: see [`Order::bought`](types::Order::bought).
+    #[must_use]
+    pub fn bought(&self) -> Option<(OutcomeSide, Dollars)> {
+        bought(self.outcome_side, self.book_side, self.yes_price_dollars)
+    }
+
     /// Returns the change of the position in the market: positive if the fill bought YES or sold NO, negative if it bought NO or sold
     /// YES. `None` if the exchange sent no side, or one that is unknown.
     #[must_use]
@@ -141,7 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn yes_and_no_are_worth_a_dollar_together() {
+    fn selling_an_outcome_is_buying_the_other() {
+        let price = dollars("0.40");
+        let yes = Some((OutcomeSide::Yes, price));
+        let no = Some((OutcomeSide::No, dollars("0.60")));
+        assert_eq!(bought(Some(OutcomeSide::Yes), None, price), yes);
+        assert_eq!(bought(Some(OutcomeSide::No), None, price), no);
+        assert_eq!(bought(None, Some(BookSide::Bid), price), yes);
+        assert_eq!(bought(None, Some(BookSide::Ask), price), no);
+        assert_eq!(bought(None, None, price), None);
+    }
+
+    #[test]
+    fn yes_and_no_cost_a_dollar_together() {
         for (count, price, expected) in [
             ("10", "0.56", "5.60"),
             ("-10", "0.56", "4.40"),
@@ -163,7 +203,7 @@ mod tests {
         }
         assert_eq!(cost(1.into(), dollars("1.01")), None);
         assert_eq!(cost(1.into(), dollars("-0.01")), None);
-        // A third of a cent of a hundredth contract is no amount.
+        // Not a whole number of millionths of a dollar.
         assert_eq!(cost("0.01".parse().unwrap(), dollars("0.00333")), None);
         assert_eq!(
             cost(Contracts::from_hundredths(i64::MIN), Dollars::ONE),
@@ -172,11 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn position_is_closed_at_the_other_side_of_the_book() {
+    fn position_is_marked_at_the_price_that_closes_it() {
         let (bid, ask) = (dollars("0.40"), dollars("0.45"));
         assert_eq!(mark(10.into(), bid, ask), Some(dollars("4.00")));
         assert_eq!(mark((-10).into(), bid, ask), Some(dollars("5.50")));
-        // Nobody bids.
+        // There is no bid.
         assert_eq!(mark(10.into(), Dollars::ZERO, ask), Some(Dollars::ZERO));
         for no_ask in [Dollars::ONE, Dollars::ZERO] {
             assert_eq!(mark((-10).into(), bid, no_ask), Some(Dollars::ZERO));

@@ -26,12 +26,12 @@ impl Market {
             ),
             OutcomeSide::Unknown(_) => return None,
         };
-        // The exchange shows a price of 0 or 1 dollar where there is no order.
+        // The exchange sends a price of 0 or 1 dollar if there is no order.
         let is_price = price > Dollars::ZERO && price < Dollars::ONE;
         is_price.then_some(PriceLevel { price, count })
     }
 
-    /// Returns the best offer of an outcome and the contracts at it, or `None` if there is none or the outcome is unknown.
+    /// Returns the best ask for an outcome and the contracts at it, or `None` if there is none or the outcome is unknown.
     #[must_use]
     pub fn best_ask(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
         let bid = self.best_bid(outcome.opposite())?;
@@ -41,7 +41,7 @@ impl Market {
         })
     }
 
-    /// Returns what a position in this market would bring at its best prices: see [`positions::mark`].
+    /// Returns the proceeds of closing a position at this market's best prices: see [`positions::mark`].
     #[must_use]
     pub fn mark(&self, position: Contracts) -> Option<Dollars> {
         positions::mark(position, self.yes_bid_dollars, self.yes_ask_dollars)
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_of_no_are_those_of_the_other_side() {
+    fn no_prices_are_complements_of_yes_prices() {
         let level = |price: &str, count: i32| {
             Some(PriceLevel {
                 price: price.parse().unwrap(),

@@ -1,7 +1,7 @@
 //! Values for tests: markets, orders, fills, placed orders and errors.
 //!
-//! Types that the exchange sends may get new fields, so programs cannot construct them. A program that puts a trait of its own in front
-//! of the client can construct them here, with the feature `testing`, and change any field:
+//! Types that the exchange sends may get new fields, so programs cannot construct them. The functions of this module construct them, for
+//! programs that mock the client behind a trait of their own. It needs the feature `testing`. Any field can be changed:
 //!
 //! ```
 //! use kalshi_sdk::{BookSide, Dollars, Error, operation, orders::OrderOutcome, testing};
@@ -16,7 +16,7 @@
 //! assert!(error.may_have_reached_exchange());
 //! ```
 //!
-//! To test a program against an exchange with books, money and faults, use `kalshi-mock`.
+//! `kalshi-mock` is a local exchange with books, money and faults, for tests that need one.
 
 use chrono::{DateTime, Utc};
 #[doc(inline)]
@@ -30,7 +30,7 @@ use crate::{
     types::{Fill, Market, Order},
 };
 
-/// Returns an open market without quotes, whose prices move in cents.
+/// Returns an open market without quotes, with a price step of one cent.
 #[must_use]
 pub fn market(ticker: &str) -> Market {
     let event = ticker.rsplit_once('-').map_or(ticker, |(event, _)| event);
@@ -111,7 +111,7 @@ pub fn rejection(error: ApiError) -> Rejection {
     Rejection::new(error, None)
 }
 
-/// Midnight of a day after the first of January 2026.
+/// Returns midnight UTC, `days` after 1 January 2026.
 fn time(days: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600 + days * 86_400, 0).unwrap_or_default()
 }
@@ -128,7 +128,7 @@ fn bounded_count(count: Contracts) -> Contracts {
     count.clamp(Contracts::ZERO, MAX_COUNT)
 }
 
-/// One dollar less a price, at least zero.
+/// Returns one dollar minus a price, but at least zero.
 fn complement(price: Dollars) -> Dollars {
     price
         .checked_complement()
@@ -136,7 +136,7 @@ fn complement(price: Dollars) -> Dollars {
         .max(Dollars::ZERO)
 }
 
-/// Decodes one of the values above.
+/// Decodes a sample.
 #[allow(
     clippy::expect_used,
     reason = "a test of this module decodes each of them"

@@ -1,8 +1,8 @@
 //! The WebSocket of the Trade API: typed messages, subscriptions and live order books.
 //!
-//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again, as a
-//! [`ReconnectPolicy`] says, and everything is subscribed to again; what happens to the connection is reported as an [`Event`] between
-//! the messages. [`BookStream`] keeps order books, and [`Backfill`] reads the fills and orders that a lost connection did not deliver.
+//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A connection reconnects according to its
+//! [`ReconnectPolicy`] and restores its subscriptions. It yields messages, interleaved with connection [`Event`]s. [`BookStream`] keeps
+//! order books, and [`Backfill`] reads the fills and orders that were missed while the connection was lost.
 //!
 //! ```no_run
 //! use kalshi_sdk::{Client, ws::{Channel, Event, Message}};
@@ -23,8 +23,8 @@
 //! # }
 //! ```
 //!
-//! A message comes in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is
-//! [`Message::Unknown`], and one that could not be decoded is [`Message::Malformed`].
+//! A message arrives in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is [`Message::Unknown`],
+//! and one that could not be decoded is [`Message::Malformed`].
 //!
 //! ```
 //! use kalshi_sdk::ws::{Frame, Message};
@@ -44,19 +44,16 @@ mod own_order;
 
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
 pub use book::{LevelDifference, OrderBook, PriceMode};
-#[doc(inline)]
-pub use kalshi_core::{
-    ladder::Sweep,
-    ws::{
-        Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
-        RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
-        books::{BookError, BookEvent, BookEvents, StaleReason},
-    },
-};
 pub use messages::Message;
 pub use own_order::OwnOrder;
 
 use crate::{Client, TradeApi};
+
+kalshi_core::websocket_types!(
+    TradeApi,
+    messages::SubscribeParamsChannels,
+    messages::ErrorReply
+);
 
 /// Live order books of markets, over a connection that reconnects.
 ///
@@ -81,8 +78,8 @@ use crate::{Client, TradeApi};
 /// # }
 /// ```
 ///
-/// [`next`](BookStream::next) returns every single change, for recorders. Do not quote on each of them: while an order is sent, more changes
-/// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
+/// [`next`](BookStream::next) returns every single change, for recorders. Do not quote on each of them: more changes arrive while an order
+/// is being sent, so each decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, OutcomeSide, ws::{BookEvent, BookUpdate}};
@@ -108,11 +105,9 @@ use crate::{Client, TradeApi};
 /// # }
 /// ```
 pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
-/// What a [`BookStream`] reports.
-pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
 /// The order books of the subscriptions of one connection, which detect missed messages and resynchronise.
 ///
-/// Subscribe with `use_yes_price(true)`, as the exchange has announced to change its default.
+/// Subscribe with `use_yes_price(true)`: the exchange has announced that it will change the default.
 ///
 /// ```
 /// use kalshi_sdk::{OutcomeSide, ws::{Books, Frame, PriceMode}};
@@ -125,8 +120,6 @@ pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// Updates since the last call of [`BookStream::changed`].
-pub type Changes = kalshi_core::ws::books::Changes<Message>;
 /// The order books of the same markets, kept by several connections. Subscribe with `use_yes_price(true)`.
 ///
 /// ```no_run
@@ -145,7 +138,7 @@ pub type Changes = kalshi_core::ws::books::Changes<Message>;
 ///         event = one.next() => (0, event),
 ///         event = other.next() => (1, event),
 ///     };
-///     // The end of one stream ends this example.
+///     // This example ends when either connection ends.
 ///     let Some(event) = event else { break };
 ///     for event in books.apply_event(connection, &event?) {
 ///         println!("{event:?}");
@@ -160,46 +153,5 @@ pub type Changes = kalshi_core::ws::books::Changes<Message>;
 /// # }
 /// ```
 pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
-/// A channel of the WebSocket.
-pub type Channel = messages::SubscribeParamsChannels;
 /// A WebSocket connection.
 pub type Connection = kalshi_core::ws::Connection<TradeApi>;
-/// Configures a [`Connection`].
-pub type ConnectionBuilder = kalshi_core::ws::ConnectionBuilder<TradeApi>;
-/// Sends commands to a [`Connection`].
-pub type ConnectionHandle = kalshi_core::ws::ConnectionHandle<TradeApi>;
-/// Something that a [`Connection`] reports.
-pub type Event = kalshi_core::ws::Event<Received>;
-/// One frame of a [`Connection`].
-pub type Frame = kalshi_core::ws::Frame<Message>;
-/// A message as received.
-pub type Received = kalshi_core::ws::Received<Message>;
-/// Configures a [`Subscription`].
-pub type SubscribeBuilder = kalshi_core::ws::SubscribeBuilder<TradeApi>;
-/// A subscription to a channel.
-pub type Subscription = kalshi_core::ws::Subscription<TradeApi>;
-/// The messages of one [`Subscription`].
-pub type SubscriptionStream = kalshi_core::ws::SubscriptionStream<TradeApi>;
-
-/// # WebSocket
-impl Client {
-    /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
-    ///
-    /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1 to the
-    /// exchange. Middleware does not see the handshake, and it takes no tokens.
-    pub fn websocket(&self) -> ConnectionBuilder {
-        ConnectionBuilder::new(self)
-    }
-}
-
-impl From<&messages::ErrorReply> for CommandError {
-    fn from(error: &messages::ErrorReply) -> Self {
-        let messages::ErrorReply {
-            code,
-            msg,
-            market_ticker,
-            market_tickers,
-        } = error.clone();
-        Self::from_reply(code, msg, market_ticker, market_tickers)
-    }
-}

@@ -1,5 +1,9 @@
-//! A server on loopback, and bare reqwest that signs its requests itself.
-#![allow(dead_code, unreachable_pub, reason = "each benchmark uses some of it")]
+//! A server on loopback, and a bare reqwest client that signs its own requests.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each benchmark uses a part of it"
+)]
 
 use std::{
     sync::Arc,
@@ -22,10 +26,10 @@ use tokio::{
     runtime::Builder,
 };
 
-const ANSWER: &str = r#"{"balance":51128,"balance_dollars":"511.2887","portfolio_value":60233,"updated_ts":1790000000}"#;
+const BODY: &str = r#"{"balance":51128,"balance_dollars":"511.2887","portfolio_value":60233,"updated_ts":1790000000}"#;
 const PATH: &str = "/trade-api/v2/portfolio/balance";
 
-/// A server that answers every request alike, on a thread of its own.
+/// Starts a server on a thread of its own that sends the same response to every request. Returns its base URL.
 pub fn server() -> String {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -33,21 +37,21 @@ pub fn server() -> String {
         runtime.block_on(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             sender.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
-                ANSWER.len()
+            let response = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
+                BODY.len()
             );
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                let answer = answer.clone();
+                let response = response.clone();
                 tokio::spawn(async move {
                     let (mut buffer, mut length) = (vec![0; 8192], 0);
                     while let Ok(read @ 1..) = stream.read(&mut buffer[length..]).await {
                         length += read;
                         if buffer[..length].ends_with(b"\r\n\r\n") {
                             length = 0;
-                            if stream.write_all(answer.as_bytes()).await.is_err() {
+                            if stream.write_all(response.as_bytes()).await.is_err() {
                                 break;
                             }
                         }
@@ -59,7 +63,7 @@ pub fn server() -> String {
     receiver.recv().unwrap()
 }
 
-/// A key as the signing library has it.
+/// A key in the signing library's own type.
 pub enum Raw {
     Ed25519(Ed25519KeyPair),
     Rsa(Box<RsaKeyPair>),
@@ -97,7 +101,7 @@ impl Raw {
     }
 }
 
-/// A whole request of the bare client.
+/// Sends a complete request with the bare client.
 pub async fn bare(http: &reqwest::Client, url: &str, key: &Raw) -> serde_json::Value {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -117,7 +121,7 @@ pub async fn bare(http: &reqwest::Client, url: &str, key: &Raw) -> serde_json::V
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-/// A bare client with the options of ours.
+/// Returns a bare client with the same options as the SDK's.
 pub fn http() -> reqwest::Client {
     reqwest::Client::builder()
         .user_agent("kalshi-sdk/0.1.0")
@@ -138,7 +142,7 @@ fn builder(base: &str, key: PrivateKey) -> ClientBuilder {
         .credentials(Credentials::new("bench", key).unwrap())
 }
 
-/// A client without limits and retries.
+/// Returns a client without limits and retries.
 pub fn client(base: &str, key: PrivateKey) -> Client {
     builder(base, key)
         .rate_limits(RateLimits::Unlimited)
@@ -147,7 +151,7 @@ pub fn client(base: &str, key: PrivateKey) -> Client {
         .unwrap()
 }
 
-/// The whole stack, with limits that are never reached.
+/// Returns a client with the whole middleware stack and limits that are never reached.
 pub fn whole_client(base: &str, key: PrivateKey) -> Client {
     let plenty = BucketLimit::new(u32::MAX, u32::MAX);
     let limits = AccountLimits::from_tier(Tier::Basic).with_balance(plenty);

@@ -1,6 +1,6 @@
-//! Reads any bytes under each label of a key, and as bare base64, with any passphrase: `cargo fuzz run der`.
+//! Parses arbitrary bytes as a PEM key with each label, and as bare base64, with any passphrase: `cargo fuzz run der`.
 //!
-//! No bytes cause a panic or unbounded work, and every key that is read signs what its public half verifies.
+//! No input may cause a panic or unbounded work, and the signature of every parsed key must verify with its public key.
 #![no_main]
 
 use base64::prelude::{BASE64_STANDARD, Engine};

@@ -1,4 +1,4 @@
-//! No body of a rejection makes its parser panic, and what an error prints of it is short.
+//! Parses arbitrary bodies of rejections. No body may cause a panic or a long error message.
 
 #![no_main]
 

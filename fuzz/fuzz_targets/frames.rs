@@ -1,4 +1,4 @@
-//! No text makes the reader of frames panic, and none makes a book that is called live cross.
+//! Parses arbitrary WebSocket frames. No frame may cause a panic or a live book that is crossed.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! No text makes the generator panic: `cargo fuzz run generate`. Start it on `fuzz/seeds`, where there are small contracts.
+//! Generates code from arbitrary specs: `cargo fuzz run generate`. No input may cause a panic. `fuzz/seeds` has a small spec to start from.
 #![no_main]
 
 use kalshi_gen::{Options, generate};

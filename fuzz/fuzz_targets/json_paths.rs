@@ -1,4 +1,4 @@
-//! No text makes the search for a JSON path panic, and a path is short.
+//! Finds JSON paths in arbitrary text. No input may cause a panic or a long path.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (usize, usize, Vec<u8>)| {
     let (line, column, text) = input;
     assert!(rt::json_path(&text, line, column).chars().count() <= 256);
-    // Where serde_json stops.
+    // The position at which serde_json stops.
     if let Err(error) = serde_json::from_slice::<Vec<u8>>(&text) {
         assert!(rt::json_path(&text, error.line(), error.column()).starts_with('$'));
     }

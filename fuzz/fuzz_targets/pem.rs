@@ -1,7 +1,7 @@
-//! Reads any text as a key and as a key id: `cargo fuzz run pem fuzz/corpus/pem kalshi-auth/tests/keys`.
+//! Parses arbitrary text as a key and as a key id: `cargo fuzz run pem fuzz/corpus/pem kalshi-auth/tests/keys`.
 //!
-//! No text causes a panic or unbounded work, and every key that is read signs what its public half verifies. A passphrase
-//! and a zero byte may come before the text; without them it is the one of the test keys.
+//! No input may cause a panic or unbounded work, and the signature of every parsed key must verify with its public key. A passphrase and a
+//! zero byte may precede the text; without them the passphrase is that of the test keys.
 #![no_main]
 
 use kalshi_auth::{Credentials, PrivateKey, PublicKey};

@@ -24,3 +24,10 @@ pub(crate) mod series;
 pub(crate) mod settlements;
 pub(crate) mod trades;
 pub(crate) mod watch;
+
+mod estimate;
+mod interrupt;
+mod listing;
+mod moment;
+mod price;
+mod sending;

@@ -1,6 +1,9 @@
 //! What every command works with: the exchange, clients of it, and the output.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    path::PathBuf,
+};
 
 use kalshi_klear::BearerCredentials;
 use kalshi_mock::{Activity, MockExchange};
@@ -20,6 +23,8 @@ pub(crate) struct Context {
     profile_name: Option<String>,
     /// The local exchange of `--mock`.
     mock: Option<MockExchange>,
+    /// The command line names the exchange or the profile.
+    is_explicit: bool,
     yes: bool,
     pub(crate) dry_run: bool,
 }
@@ -42,6 +47,10 @@ impl Context {
             profile,
             profile_name,
             mock,
+            is_explicit: options.production
+                || options.demo
+                || options.mock
+                || options.profile.is_some(),
             yes: options.yes,
             dry_run: options.dry_run,
         })
@@ -59,6 +68,17 @@ impl Context {
             Some(name) => format!("{exchange} (profile {name})"),
             None => exchange.to_owned(),
         }
+    }
+
+    /// Returns `true` if the command line names the exchange or the profile, `false` if a default is used.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.is_explicit
+    }
+
+    /// Returns the local exchange of `--mock`.
+    pub(crate) fn mock(&self) -> Option<&MockExchange> {
+        self.mock.as_ref()
     }
 
     /// Returns a client that signs. Without a key it is an error that says where keys are read from.
@@ -83,15 +103,14 @@ impl Context {
 
     /// Returns `true` if a key is configured, whether or not it is usable.
     pub(crate) fn has_key(&self) -> bool {
-        let is_set = |suffix: &str| {
-            std::env::var_os(format!("{}{suffix}", self.variables()))
-                .is_some_and(|value| !value.is_empty())
-        };
-        self.mock.is_some() || self.profile.key_id.is_some() || is_set("API_KEY_ID")
+        self.key_id().is_some()
     }
 
     /// Returns the URLs of the exchange.
     pub(crate) fn environment(&self) -> Result<Environment, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.environment()?);
+        }
         Ok(match self.profile.environment {
             EnvironmentName::Production => Environment::Production,
             EnvironmentName::Demo => Environment::Demo,
@@ -104,12 +123,12 @@ impl Context {
     }
 
     /// Returns a client of the API of perpetual futures that signs: with the key of the profile, else with that of the environment
-    /// variables of that API.
+    /// variables of that API, else with that of the Trade API.
     pub(crate) fn perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
         if let Some(mock) = &self.mock {
             return Ok(mock.perps_client()?);
         }
-        let credentials = match self.profile.has_key() {
+        let credentials = match self.profile.has_key() || !self.is_set("PERPS", "API_KEY_ID") {
             true => self.credentials()?,
             false => Credentials::from_lookup(&self.variables_of("PERPS"), |name| {
                 std::env::var_os(name)
@@ -123,7 +142,7 @@ impl Context {
 
     /// Returns a client of the API of perpetual futures for public reads. It signs if there is a key.
     pub(crate) fn public_perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
-        if self.mock.is_some() || self.profile.has_key() || self.is_set("PERPS", "API_KEY_ID") {
+        if self.has_key() || self.is_set("PERPS", "API_KEY_ID") {
             return self.perps_client();
         }
         Ok(kalshi_perps::Client::builder()
@@ -137,9 +156,32 @@ impl Context {
             EnvironmentName::Production => Environment::Production,
             EnvironmentName::Demo => Environment::Demo,
             EnvironmentName::Custom => {
-                let rest = custom_url(&self.profile.margin_rest_url, "margin_rest_url")?;
-                let websocket =
-                    custom_url(&self.profile.margin_websocket_url, "margin_websocket_url")?;
+                let Profile {
+                    rest_url,
+                    websocket_url,
+                    margin_rest_url,
+                    margin_websocket_url,
+                    ..
+                } = &self.profile;
+                // The REST APIs are at the same URL on every known host.
+                let (rest, websocket) = (
+                    custom_url(
+                        if margin_rest_url.is_some() {
+                            margin_rest_url
+                        } else {
+                            rest_url
+                        },
+                        "rest_url",
+                    )?,
+                    custom_url(
+                        if margin_websocket_url.is_some() {
+                            margin_websocket_url
+                        } else {
+                            websocket_url
+                        },
+                        "websocket_url",
+                    )?,
+                );
                 Environment::custom_path(rest, websocket)?
             }
         })
@@ -196,15 +238,16 @@ impl Context {
 
     /// Returns the key of the profile, else that of the environment variables.
     pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.credentials());
+        }
         let variables = self.variables();
         match (&self.profile.key_id, &self.profile.private_key_path) {
             (Some(id), Some(path)) => {
                 let path = expand_home(path);
-                let key = match std::env::var(format!("{variables}PRIVATE_KEY_PASSPHRASE")) {
-                    Ok(passphrase) if !passphrase.is_empty() => {
-                        PrivateKey::from_file_with_passphrase(path, &passphrase)?
-                    }
-                    _ => PrivateKey::from_file(path)?,
+                let key = match self.passphrase() {
+                    Some(passphrase) => PrivateKey::from_file_with_passphrase(path, &passphrase)?,
+                    None => PrivateKey::from_file(path)?,
                 };
                 Ok(Credentials::new(id, key)?)
             }
@@ -217,8 +260,39 @@ impl Context {
         }
     }
 
+    /// Returns the id of the API key, if one is configured.
+    pub(crate) fn key_id(&self) -> Option<String> {
+        match &self.mock {
+            Some(mock) => Some(mock.credentials().key_id().to_owned()),
+            None => self
+                .profile
+                .key_id
+                .clone()
+                .or_else(|| variable(&format!("{}API_KEY_ID", self.variables()))),
+        }
+    }
+
+    /// Returns the file of the private key, or `None` if the key is not in a file.
+    pub(crate) fn key_path(&self) -> Option<PathBuf> {
+        if self.mock.is_some() {
+            return None;
+        }
+        let of_profile = self.profile.private_key_path.as_deref().map(expand_home);
+        if self.profile.key_id.is_some() {
+            return of_profile;
+        }
+        of_profile.or_else(|| {
+            variable(&format!("{}PRIVATE_KEY_PATH", self.variables())).map(PathBuf::from)
+        })
+    }
+
+    /// Returns the passphrase of the private key, if one is set.
+    pub(crate) fn passphrase(&self) -> Option<String> {
+        variable(&format!("{}PRIVATE_KEY_PASSPHRASE", self.variables()))
+    }
+
     /// Returns the beginning of the names of the variables that hold the key.
-    fn variables(&self) -> &'static str {
+    pub(crate) fn variables(&self) -> &'static str {
         match self.profile.environment {
             EnvironmentName::Production => "KALSHI_",
             EnvironmentName::Demo | EnvironmentName::Custom => "KALSHI_DEMO_",
@@ -251,4 +325,9 @@ fn custom_url<'a>(url: &'a Option<String>, name: &str) -> Result<&'a str, Failur
             "the profile needs `{name}`, as its environment is custom"
         ))
     })
+}
+
+/// Returns a variable of the environment. An empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

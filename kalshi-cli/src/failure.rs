@@ -16,10 +16,19 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line or the config file is invalid.
     Usage = 2,
-    /// A write may have taken effect, and it is unknown whether it has.
+    /// No order was placed or changed: the exchange rejected it, or reads prove that it has not done it.
+    Rejected = 10,
+    /// An order may have been placed or changed, or another write may have taken effect, and it is unknown whether it has.
     Unknown = 11,
+    /// Nothing of the order was filled, and nothing of it rests.
+    Unfilled = 12,
+    /// `guard` could not prove that the orders are cancelled.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
+    Unproven = 20,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
+    /// Ended by SIGTERM or SIGHUP.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

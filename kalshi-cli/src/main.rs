@@ -4,9 +4,13 @@ mod api;
 mod commands;
 mod context;
 mod failure;
+mod live;
 mod options;
 mod output;
 mod profile;
+mod recording;
+mod signals;
+mod time_argument;
 
 use std::process::ExitCode;
 

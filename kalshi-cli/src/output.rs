@@ -100,9 +100,41 @@ impl Output {
         self.write(&raw::indented(json))
     }
 
+    /// Returns `true` if `--fields` selects fields.
+    pub(crate) fn selects_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
     /// Prints a line of text, such as a JSON event.
     pub(crate) fn line(&self, line: &str) -> Result<(), Failure> {
         self.write(&format!("{line}\n"))
+    }
+
+    /// Prints an event as a line: its values, or with `--json` one object with the version and the event by its name. Call
+    /// [`check_line_fields`](Self::check_line_fields) before.
+    pub(crate) fn print_line(&self, record: Record) -> Result<(), Failure> {
+        let mut part = Part::from(record);
+        if !self.fields.is_empty() {
+            part.select(&self.fields);
+        }
+        match self.format {
+            Format::Json => self.write(&json::line(&[part])),
+            Format::Text | Format::Csv => self.write(&text::line(&part)),
+        }
+    }
+
+    /// Checks `--fields` for lines, which do not all have the same fields, and that lines can be printed at all.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no line has, or for comma-separated values.
+    pub(crate) fn check_line_fields(&self, known: &[&'static str]) -> Result<(), Failure> {
+        if self.format == Format::Csv {
+            return Err(Failure::usage(
+                "events have no common columns for --csv: use --json",
+            ));
+        }
+        self.check_known(&known.iter().copied().collect())
     }
 
     /// Prints a remark to standard error, so that it never mixes with results.
@@ -114,6 +146,35 @@ impl Output {
     /// Returns a count of items on standard error, drawn only on a terminal.
     pub(crate) fn progress(&self, items: &'static str) -> Progress {
         Progress::new(items)
+    }
+
+    /// Shows parts to whoever is asked about them: as text on standard error, so that standard output has results only.
+    pub(crate) fn show(&self, parts: &[Part]) {
+        let stderr = io::stderr();
+        let size = match stderr.is_terminal() {
+            true => terminal_size::terminal_size_of(&stderr),
+            false => None,
+        };
+        let width = size.map(|(width, _)| width.0);
+        // A closed standard error must not end the command.
+        let _ = write!(anstream::stderr(), "{}", text::text(parts, width));
+    }
+
+    /// Checks `--fields` against the parts that will be printed, before something is written to the exchange.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no part has.
+    pub(crate) fn check_fields(
+        &self,
+        fields: impl IntoIterator<Item = &'static str>,
+    ) -> Result<(), Failure> {
+        self.check_known(&fields.into_iter().collect())
+    }
+
+    /// Returns a wait on standard error, drawn only on a terminal.
+    pub(crate) fn waiting(&self, what: &'static str) -> Progress {
+        Progress::waiting(what)
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
@@ -128,27 +189,33 @@ impl Output {
         if self.fields.is_empty() {
             return Ok(());
         }
-        let known: BTreeSet<_> = parts.iter().flat_map(Part::fields).collect();
-        if let Some(unknown) = self
-            .fields
-            .iter()
-            .find(|name| !known.contains(name.as_str()))
-        {
-            let known: Vec<_> = known.into_iter().collect();
-            return Err(Failure::usage(format!(
-                "there is no field {unknown:?}; fields are: {}",
-                known.join(", ")
-            )));
-        }
+        self.check_known(&parts.iter().flat_map(Part::fields).collect())?;
         for part in parts {
             part.select(&self.fields);
         }
         Ok(())
     }
+
+    fn check_known(&self, known: &BTreeSet<&'static str>) -> Result<(), Failure> {
+        match self
+            .fields
+            .iter()
+            .find(|name| !known.contains(name.as_str()))
+        {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<_> = known.iter().copied().collect();
+                Err(Failure::usage(format!(
+                    "there is no field {unknown:?}; fields are: {}",
+                    known.join(", ")
+                )))
+            }
+        }
+    }
 }
 
 /// Returns the width of the terminal, or `None` if the output goes elsewhere.
-fn terminal_width() -> Option<u16> {
+pub(crate) fn terminal_width() -> Option<u16> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
         return None;

@@ -1,4 +1,4 @@
-//! TCP connections that a fault can cut, truncate or silence.
+//! Connections that a fault can cut, truncate or silence, with TLS or without.
 
 use std::{
     io,
@@ -20,6 +20,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
 };
+
+use crate::header_timeout::HeaderTimeout;
 
 /// The connection of a request.
 #[derive(Clone, Debug)]
@@ -99,26 +101,72 @@ const EXTRA_RESPONSE: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
 /// A listener whose connections can be cut.
-pub(crate) struct Severable(pub(crate) TcpListener);
+pub(crate) struct Severable {
+    listener: TcpListener,
+    #[cfg(feature = "tls")]
+    handshakes: Option<crate::tls::Handshakes>,
+}
+
+/// What bytes are read from and written to.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Severable {
+    pub(crate) fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            #[cfg(feature = "tls")]
+            handshakes: None,
+        }
+    }
+
+    /// Expects a TLS handshake on every connection.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_handshakes(mut self, handshakes: crate::tls::Handshakes) -> Self {
+        self.handshakes = Some(handshakes);
+        self
+    }
+
+    async fn accept_transport(&mut self) -> (Box<dyn Transport>, SocketAddr) {
+        #[cfg(feature = "tls")]
+        if let Some(handshakes) = &mut self.handshakes {
+            return handshakes.accept(&mut self.listener).await;
+        }
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        (Box::new(stream), peer)
+    }
+}
 
 impl Listener for Severable {
     type Io = Stream;
     type Addr = Connection;
 
     async fn accept(&mut self) -> (Stream, Connection) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
+        let (stream, peer) = self.accept_transport().await;
         // Sends small responses without delay.
-        _ = stream.set_nodelay(true);
+        _ = stream.tcp().set_nodelay(true);
         let valve = Arc::<Valve>::default();
         let connection = Connection {
             peer,
             valve: Arc::clone(&valve),
         };
-        (Stream { stream, valve }, connection)
+        let stream = Stream {
+            stream,
+            valve,
+            headers: HeaderTimeout::default(),
+        };
+        (stream, connection)
     }
 
     fn local_addr(&self) -> io::Result<Connection> {
-        let peer = TcpListener::local_addr(&self.0)?;
+        let peer = TcpListener::local_addr(&self.listener)?;
         Ok(Connection {
             peer,
             valve: Arc::default(),
@@ -126,10 +174,11 @@ impl Listener for Severable {
     }
 }
 
-/// A connection that fails on the first write after it was cut.
+/// A connection that fails on the first write after it was cut, and when the headers of a request never end.
 pub(crate) struct Stream {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     valve: Arc<Valve>,
+    headers: HeaderTimeout,
 }
 
 impl Stream {
@@ -160,7 +209,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if self.valve.reset.load(SeqCst) {
             // If this fails, the connection closes normally.
-            _ = self.stream.set_zero_linger();
+            _ = self.stream.tcp().set_zero_linger();
         }
     }
 }
@@ -171,7 +220,12 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.headers.poll(context)?;
+        let filled = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let bytes = buffer.filled();
+        self.headers.read(bytes.get(filled..).unwrap_or_default());
+        read
     }
 }
 
@@ -183,6 +237,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let left = ready!(self.poll_left(context))?;
         let bytes = bytes.get(..left).unwrap_or(bytes);
+        self.headers.written(bytes);
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.took(left, written);
         Poll::Ready(Ok(written))
@@ -195,6 +250,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let left = ready!(self.poll_left(context))?;
         if left == usize::MAX {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            self.headers.written(first.map_or(&[], |slice| slice));
             return Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         }
         let first = slices.iter().find(|slice| !slice.is_empty());
@@ -209,7 +266,7 @@ impl AsyncWrite for Stream {
         // A response is flushed once it has been written.
         if self.valve.extra.swap(false, SeqCst) {
             // A few bytes always fit, unless the client has stopped to read; then the fault has no effect.
-            _ = self.stream.try_write(EXTRA_RESPONSE);
+            _ = Pin::new(&mut self.stream).poll_write(context, EXTRA_RESPONSE);
         }
         Pin::new(&mut self.stream).poll_flush(context)
     }

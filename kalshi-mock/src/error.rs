@@ -24,6 +24,9 @@ pub enum StartError {
     },
     /// No key could be generated.
     Key(KeyError),
+    /// No certificate could be generated.
+    #[cfg(feature = "tls")]
+    Certificate(Box<dyn std::error::Error + Send + Sync>),
     /// The key could not be turned into credentials.
     Credentials(CredentialsError),
 }
@@ -42,6 +45,8 @@ impl fmt::Display for StartError {
                 write!(f, "cannot write the requests to {}", path.display())
             }
             Self::Key(_) => f.write_str("cannot make a key"),
+            #[cfg(feature = "tls")]
+            Self::Certificate(_) => f.write_str("cannot make a certificate"),
             Self::Credentials(_) => f.write_str("cannot make credentials"),
         }
     }
@@ -53,6 +58,8 @@ impl std::error::Error for StartError {
             Self::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse => None,
             Self::Address { source, .. } | Self::Record { source, .. } => Some(source),
             Self::Key(source) => Some(source),
+            #[cfg(feature = "tls")]
+            Self::Certificate(source) => Some(source.as_ref()),
             Self::Credentials(source) => Some(source),
         }
     }

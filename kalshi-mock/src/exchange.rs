@@ -4,6 +4,8 @@
 mod klear;
 #[cfg(feature = "perps")]
 mod margin;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{
     fmt, io,
@@ -65,6 +67,9 @@ pub struct MockExchangeBuilder {
     time: Option<DateTime<Utc>>,
     streams: Settings,
     window: Window,
+    legacy_fields: bool,
+    #[cfg(feature = "tls")]
+    tls: bool,
 }
 
 impl MockExchange {
@@ -98,6 +103,9 @@ impl MockExchange {
             time: None,
             streams: Settings::default(),
             window: Window::default(),
+            legacy_fields: false,
+            #[cfg(feature = "tls")]
+            tls: false,
         }
     }
 
@@ -110,13 +118,13 @@ impl MockExchange {
     /// Returns the base URL of REST operations: `http://127.0.0.1:PORT/trade-api/v2`.
     #[must_use]
     pub fn rest_url(&self) -> String {
-        format!("http://{}{}", self.address, server::PREFIX)
+        self.shared.url("http", self.address, server::PREFIX)
     }
 
     /// Returns the WebSocket URL: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}{}", self.address, server::STREAMS)
+        self.shared.url("ws", self.address, server::STREAMS)
     }
 
     /// Returns both URLs as the environment of a `kalshi-sdk` client.
@@ -411,6 +419,14 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Adds the fields to responses that left the spec and that the exchange was seen to send long after: `liquidity_dollars`,
+    /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and `resting_orders_count` of
+    /// positions, with recorded values that do not change. Older clients require some of them.
+    pub fn legacy_fields(mut self) -> Self {
+        self.legacy_fields = true;
+        self
+    }
+
     /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
     pub fn time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
@@ -435,6 +451,10 @@ impl MockExchangeBuilder {
         };
         let listener = TcpListener::bind(self.address).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.then(|| crate::tls::Tls::generate(address.ip()));
+        #[cfg(feature = "tls")]
+        let tls = tls.transpose()?;
         let time = Time::default();
         if let Some(at) = self.time {
             time.stop_at(at);
@@ -456,7 +476,7 @@ impl MockExchangeBuilder {
             #[cfg(feature = "perps")]
             margin,
         };
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             instances,
             time,
             log,
@@ -465,7 +485,13 @@ impl MockExchangeBuilder {
             Keys::new(self.window),
             #[cfg(feature = "klear")]
             klear,
-        ));
+        );
+        shared.legacy_fields = self.legacy_fields;
+        #[cfg(feature = "tls")]
+        {
+            shared.tls = tls;
+        }
+        let shared = Arc::new(shared);
         let user = User::add(
             &shared,
             address,
@@ -478,6 +504,7 @@ impl MockExchangeBuilder {
             self.key,
         )?;
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
+        tokio::spawn(streams::send_prices(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
         tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));

@@ -13,6 +13,7 @@ mod orders;
 #[cfg(feature = "perps")]
 mod perps;
 mod portfolio;
+mod sample_events;
 mod samples;
 mod transfers;
 

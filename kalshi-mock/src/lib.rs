@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+#[cfg(feature = "ws")]
+mod books;
 mod buckets;
 mod call;
 mod connection;
@@ -10,9 +12,11 @@ mod exchange;
 mod fault;
 pub mod guide;
 mod handlers;
+mod header_timeout;
 mod keys;
 #[cfg(feature = "klear")]
 mod klear;
+mod legacy;
 #[cfg(feature = "perps")]
 mod margin_market;
 mod market;
@@ -28,6 +32,8 @@ mod state;
 mod streams;
 mod sync;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod user;
 mod validate;
 

@@ -35,7 +35,26 @@ pub struct Market {
 }
 
 /// A consistent snapshot of an order book.
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// With the Cargo feature `ws`, it converts to and from the books that `kalshi-sdk` and `kalshi-perps` keep:
+///
+#[cfg_attr(feature = "ws", doc = "```")]
+#[cfg_attr(not(feature = "ws"), doc = "```ignore")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use kalshi_mock::MockExchange;
+/// use kalshi_sdk::{Dollars, ws};
+///
+/// let exchange = MockExchange::start().await?;
+/// let market = exchange.market("KXTEST-26-A").bid(Dollars::from_cents(40), 100);
+/// let client = exchange.client()?;
+/// let levels = client.get_market_orderbook().ticker(market.ticker()).send().await?.into_inner().orderbook_fp;
+/// let book = ws::OrderBook::from_bids(&levels.yes_dollars, &levels.no_dollars);
+/// assert_eq!(book, ws::OrderBook::from(&market.order_book()));
+/// # Ok(()) }
+/// ```
+///
+/// Books with the same levels are equal, regardless of the clock.
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OrderBook {
     /// Bids for YES, best price first.
@@ -45,6 +64,12 @@ pub struct OrderBook {
     /// The `clock` of snapshots and deltas: the number of the action that changed the book last. All changes of one action share it,
     /// and actions on other markets count too.
     pub clock: u64,
+}
+
+impl PartialEq for OrderBook {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.bids, &self.asks) == (&other.bids, &other.asks)
+    }
 }
 
 impl OrderBook {

@@ -16,7 +16,7 @@ use crate::{
     call::{Call, Caller},
     connection::Connection,
     fault::{self, Fault},
-    handlers,
+    handlers, legacy,
     parse::Parameters,
     rejection::ErrorEnvelope,
     requests::ReceivedRequest,
@@ -298,9 +298,13 @@ impl Attempt<'_> {
                 "the exchange is closed",
             ));
         }
-        let body = handlers::dispatch(state.instances(), &self.shared.keys, &call)?;
+        let mut body = handlers::dispatch(state.instances(), &self.shared.keys, &call)?;
         drop(state);
         check_response(endpoint, &body)?;
+        let schema = endpoint.response_schema();
+        if let Some(schema) = schema.filter(|_| self.shared.legacy_fields) {
+            legacy::add(schema, &mut body);
+        }
         Ok(body)
     }
 

@@ -32,7 +32,13 @@ pub(crate) const KLEAR_PREFIX: &str = "/klear-api/v1";
 /// Serves until shutdown, then finishes the requests in flight.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Connection>();
-    axum::serve(Severable(listener), service)
+    let severable = Severable::new(listener);
+    #[cfg(feature = "tls")]
+    let severable = match &shared.tls {
+        Some(tls) => severable.with_handshakes(tls.handshakes()),
+        None => severable,
+    };
+    axum::serve(severable, service)
         .with_graceful_shutdown(async move { shared.stopped().await })
         .await
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     ops::{Deref, DerefMut},
     sync::{Mutex, MutexGuard},
 };
@@ -67,6 +67,10 @@ pub(crate) struct Shared {
     #[cfg(feature = "klear")]
     pub(crate) klear: KlearAccess,
     pub(crate) log: Mutex<Log>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Tls>,
+    /// True if responses have the fields that left the spec.
+    pub(crate) legacy_fields: bool,
     /// True once the exchange shuts down.
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
@@ -95,6 +99,9 @@ impl Shared {
             #[cfg(feature = "klear")]
             klear,
             log: Mutex::new(log),
+            legacy_fields: false,
+            #[cfg(feature = "tls")]
+            tls: None,
             stop: watch::Sender::new(false),
             hub,
             book_changed: Notify::new(),
@@ -102,6 +109,15 @@ impl Shared {
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
         }
+    }
+
+    /// Returns the URL of a path. The scheme is `http` or `ws`; with TLS, `https` or `wss`.
+    pub(crate) fn url(&self, scheme: &str, address: SocketAddr, path: &str) -> String {
+        #[cfg(feature = "tls")]
+        let secure = if self.tls.is_some() { "s" } else { "" };
+        #[cfg(not(feature = "tls"))]
+        let secure = "";
+        format!("{scheme}{secure}://{address}{path}")
     }
 
     /// Waits until the exchange shuts down.

@@ -194,12 +194,17 @@ impl Endpoint {
     }
 }
 
+/// Returns the name of the schema that a reference is to, such as `trade/Market`.
+pub(crate) fn reference(schema: &Value) -> Option<&str> {
+    schema["$ref"]
+        .as_str()
+        .and_then(|text| text.strip_prefix("#/components/schemas/"))
+}
+
 /// Follows the reference of a schema, if it has one.
 pub(crate) fn resolve(schema: &Value) -> &Value {
-    let name = schema["$ref"]
-        .as_str()
-        .and_then(|text| text.strip_prefix("#/components/schemas/"));
-    name.and_then(|name| Spec::get().schemas.get(name))
+    reference(schema)
+        .and_then(|name| Spec::get().schemas.get(name))
         .unwrap_or(schema)
 }
 

@@ -1,7 +1,7 @@
 //! WebSocket connections, in layers. Each uses those before it:
 //!
 //! 1. `frame`, `error`, `hash`: frames and the codes of errors.
-//! 2. `subscription`: channels and the subscriptions to them.
+//! 2. `feeds`, `subscription`: channels and the subscriptions to them.
 //! 3. `messages`: pure rendering of events.
 //! 4. `outbox`, `faults`, `socket`: what one connection sends.
 //! 5. `commands`, `tickers`: what one connection receives, and the ticker channel across connections.
@@ -12,6 +12,7 @@ mod commands;
 mod control;
 mod error;
 mod faults;
+mod feeds;
 mod frame;
 mod handshake;
 mod hash;
@@ -30,6 +31,6 @@ pub(crate) use handshake::handshake;
 #[cfg(feature = "perps")]
 pub(crate) use handshake::margin_handshake;
 pub(crate) use hub::{Hub, Settings};
-pub(crate) use timer::keep_time;
 #[cfg(feature = "perps")]
 pub(crate) use timer::send_tickers;
+pub(crate) use timer::{keep_time, send_prices};

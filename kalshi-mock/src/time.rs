@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -19,7 +19,8 @@ pub(crate) const SECOND: Micros = 1_000_000;
 /// A handle on the clock of the exchange.
 ///
 /// The exchange uses it for everything: timestamps, expirations, pauses, the windows of order groups, token buckets and the `Date`
-/// header. It follows the system clock until it is stopped or moved. A client can use it to sign requests, as those of
+/// header. It follows the system clock until it is stopped or moved. While a test has paused tokio's clock, it follows that: see
+/// [Paused time](crate#paused-time). A client can use it to sign requests, as those of
 /// [`MockExchange::client`](crate::MockExchange::client) do. Timestamps of the system clock are accepted too, so a bot does not
 /// have to use it.
 #[derive(Clone, Default)]
@@ -34,9 +35,11 @@ struct Parts {
 
 #[derive(Default)]
 struct Inner {
-    /// Microseconds ahead of the system clock.
+    /// Microseconds ahead of the clock that it follows.
     ahead: Micros,
     stopped_at: Option<Micros>,
+    /// A time of tokio's clock and the exchange's of that moment, once tokio's clock has been paused.
+    paused: Option<(Instant, Micros)>,
 }
 
 impl Time {
@@ -64,7 +67,7 @@ impl Time {
     pub fn resume(&self) {
         let mut inner = self.lock();
         if let Some(stopped) = inner.stopped_at.take() {
-            inner.ahead = stopped.saturating_sub(system());
+            inner.ahead = stopped.saturating_sub(inner.followed());
         }
         drop(inner);
         self.wake();
@@ -88,7 +91,7 @@ impl Time {
 
     /// Returns the duration until a time, or `None` if the clock is stopped.
     pub(crate) fn until(&self, time: Micros) -> Option<Duration> {
-        let inner = self.lock();
+        let mut inner = self.lock();
         let left = time.saturating_sub(inner.now()).max(0);
         inner
             .stopped_at
@@ -113,11 +116,29 @@ impl Time {
 
 impl Inner {
     /// Within the years that are written with four digits.
-    fn now(&self) -> Micros {
-        let now = self
-            .stopped_at
-            .unwrap_or_else(|| system().saturating_add(self.ahead));
+    fn now(&mut self) -> Micros {
+        let now = match self.stopped_at {
+            Some(stopped) => stopped,
+            None => self.followed().saturating_add(self.ahead),
+        };
         now.clamp(FIRST, LAST * SECOND)
+    }
+
+    /// Returns the time that the clock follows: the system's, or tokio's once a test has paused that.
+    fn followed(&mut self) -> Micros {
+        let before = Instant::now();
+        let now = tokio::time::Instant::now().into_std();
+        let (then, micros) = match self.paused {
+            Some(paused) => paused,
+            // The same clock, read in between.
+            None if before <= now && now <= Instant::now() => return system(),
+            None => *self.paused.insert((now, system())),
+        };
+        let since = |later: Instant, earlier: Instant| {
+            let passed = later.saturating_duration_since(earlier).as_micros();
+            Micros::try_from(passed).unwrap_or(Micros::MAX)
+        };
+        micros.saturating_add(since(now, then) - since(then, now))
     }
 }
 

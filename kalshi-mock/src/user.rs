@@ -19,7 +19,7 @@ use crate::{
     handlers,
     keys::Key,
     parse::Parameters,
-    server::PREFIX,
+    server::{PREFIX, STREAMS},
     shared::Shared,
     spec::Spec,
 };
@@ -156,10 +156,9 @@ impl User {
     ///
     /// Returns an error if the exchange does not listen on a loopback address.
     pub fn environment(&self) -> Result<Environment, ConfigError> {
-        let address = self.address;
         Environment::custom(
-            &format!("http://{address}{PREFIX}"),
-            &format!("ws://{address}/trade-api/ws/v2"),
+            &self.shared.url("http", self.address, PREFIX),
+            &self.shared.url("ws", self.address, STREAMS),
         )
     }
 
@@ -183,11 +182,16 @@ impl User {
             _ => RateLimits::Unlimited,
         };
         let clock: Arc<dyn Clock> = Arc::new(self.shared.time.clone());
-        Ok(Client::builder()
+        let builder = Client::builder()
             .environment(self.environment()?)
             .credentials(self.credentials())
             .rate_limits(limits)
-            .clock(clock))
+            .clock(clock);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.shared.tls {
+            return Ok(builder.http_client(tls.http_client()?));
+        }
+        Ok(builder)
     }
 
     /// Returns the orders of this user, as `GET /portfolio/orders` does: newest first, of all subaccounts, in any state.
@@ -254,10 +258,9 @@ impl User {
     ///
     /// Returns an error if the exchange does not listen on a loopback address.
     pub fn perps_environment(&self) -> Result<kalshi_perps::Environment, ConfigError> {
-        let address = self.address;
         kalshi_perps::Environment::custom(
-            &format!("http://{address}{PREFIX}"),
-            &format!("ws://{address}{MARGIN_STREAMS}"),
+            &self.shared.url("http", self.address, PREFIX),
+            &self.shared.url("ws", self.address, MARGIN_STREAMS),
         )
     }
 
@@ -281,11 +284,16 @@ impl User {
             _ => RateLimits::Unlimited,
         };
         let clock: Arc<dyn Clock> = Arc::new(self.shared.time.clone());
-        Ok(kalshi_perps::Client::builder()
+        let builder = kalshi_perps::Client::builder()
             .environment(self.perps_environment()?)
             .credentials(self.credentials())
             .rate_limits(limits)
-            .clock(clock))
+            .clock(clock);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.shared.tls {
+            return Ok(builder.http_client(tls.http_client()?));
+        }
+        Ok(builder)
     }
 
     /// Sets whether the user may trade on margin. Defaults to true.

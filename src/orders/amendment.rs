@@ -1,4 +1,4 @@
-//! Changes of resting orders: a new price, size or expiry, or fewer contracts.
+//! Changes of resting orders: a new price, size or expiry.
 
 use std::time::SystemTime;
 
@@ -6,18 +6,18 @@ use kalshi_core::orders::InvalidExpiry;
 
 use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
 use crate::{
-    BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide, UnixSeconds,
-    types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
+    BookSide, Contracts, Dollars, OutcomeSide, UnixSeconds,
+    types::{AmendOrderV2Request, ExchangeIndex},
 };
 
 /// A new price and size of a resting order, in terms of the outcome that it buys or sells.
 ///
-/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell), and the outcome, as the order was placed. A
-/// generated [`AmendOrderV2Request`], whose price is that of YES, converts to an amendment.
+/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell) with the outcome with which the order was placed.
+/// A generated [`AmendOrderV2Request`], whose price is that of YES, converts to an amendment.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an amendment does nothing until it is sent"]
 pub struct Amendment {
-    /// `None` if the request has side and price.
+    /// `None` if side and price are set in the request.
     price: Option<OutcomePrice>,
     /// Unix time in seconds, checked when the amendment is sent.
     expiry: Option<i64>,
@@ -38,29 +38,17 @@ impl Amendment {
         Self::new(OutcomePrice::sell(outcome, price), count.into())
     }
 
-    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is dropped. A time
-    /// in the past is an error when the amendment is sent. Defaults to the present expiry.
+    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange accepts whole seconds, so a fraction is dropped. Sending
+    /// an amendment with an expiry in the past returns an error. Defaults to the current expiry.
     pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
         self.expiry = Some(seconds.into().get());
         self
     }
 
-    /// Removes the expiry.
+    /// Removes the expiry, so that the order rests until it is cancelled.
     pub fn never_expires(mut self) -> Self {
         self.expiry = None;
         self.request.expiration_time = Some(NO_EXPIRY);
-        self
-    }
-
-    /// Sets the order's current client order id. If the response is about an order with another id, the outcome is unknown.
-    pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
-        self.request.client_order_id = Some(id.into());
-        self
-    }
-
-    /// Gives the order another client order id.
-    pub fn updated_client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
-        self.request.updated_client_order_id = Some(id.into());
         self
     }
 
@@ -82,7 +70,12 @@ impl Amendment {
         }
     }
 
-    /// The request for an order, whose market and shard it has unless it names others.
+    /// Returns the price in terms of the outcome, or `None` if the request has that of YES.
+    pub(super) fn outcome_price(&self) -> Option<OutcomePrice> {
+        self.price
+    }
+
+    /// Returns the request for an order. Its market and shard default to those of the order.
     pub(super) fn into_request(
         self,
         order: &OrderRef,
@@ -108,38 +101,14 @@ impl Amendment {
     }
 }
 
+kalshi_core::amendment_setters!(Amendment);
+
 impl From<AmendOrderV2Request> for Amendment {
     fn from(request: AmendOrderV2Request) -> Self {
         Self {
             price: None,
             expiry: None,
             request,
-        }
-    }
-}
-
-/// How far to decrease a resting order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Decrease {
-    /// Removes this many resting contracts.
-    By(Contracts),
-    /// Leaves at most this many contracts resting. Zero cancels the order.
-    To(Contracts),
-}
-
-impl Decrease {
-    /// The request for an order, whose market and shard it has.
-    pub(super) fn into_request(self, order: &OrderRef) -> DecreaseOrderV2Request {
-        let (reduce_by, reduce_to) = match self {
-            Self::By(count) => (Some(count), None),
-            Self::To(count) => (None, Some(count)),
-        };
-        DecreaseOrderV2Request {
-            exchange_index: order.exchange_index.map(ExchangeIndex),
-            market_ticker: order.market_ticker.clone(),
-            reduce_by,
-            reduce_to,
         }
     }
 }

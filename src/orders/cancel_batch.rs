@@ -1,4 +1,4 @@
-//! Cancelling several orders in one request.
+//! Cancels several orders in one request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,11 +20,11 @@ use crate::{
 /// The outcome of one cancel of a batch.
 type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 
-/// A batch of cancels, made by [`Orders::cancel_batch`]. Awaiting it gives the outcome of each cancel, in the same order.
+/// A batch of cancels, made by [`Orders::cancel_batch`]. Awaiting it returns the outcome of each cancel, in the same order.
 pub type CancelBatch = kalshi_core::orders::ChangeRequest<Vec<CancelOutcome>>;
 
 impl Orders {
-    /// Cancels several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
+    /// Cancels several orders in one request and returns an outcome for each, in the same order. An empty batch is not sent.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Client {
         let about = |_, response: &BatchCancelOrdersV2Response| match response.orders.len() {
             found if found == keys.len() => Ok(()),
             found => Err(format!(
-                "{} cancels were sent, and the response is about {found}",
+                "{} cancels were sent, but the response is about {found}",
                 keys.len()
             )),
         };
@@ -122,10 +122,10 @@ impl Client {
     }
 }
 
-/// What a response says of one cancel of a batch.
+/// The verdict on one cancel of a batch.
 enum Judgement {
     Outcome(CancelOutcome),
-    /// The exchange did not find the order, which proves nothing yet.
+    /// The exchange did not find the order. That alone proves no outcome.
     NotFound(ApiError),
     Unknown(Arc<Error>),
 }
@@ -140,10 +140,10 @@ fn judge_item(
     let unexpected =
         |message: String| Judgement::Unknown(Arc::new(evidence.unexpected(status, message)));
     let Some(error) = item.error.clone().filter(rt::is_set) else {
-        // A failed item has a zero.
+        // Zero if the cancel failed.
         let reduced = match item.reduced_by {
             reduced if reduced > Contracts::ZERO => Ok(()),
-            _ => Err("the cancel took no contracts off the order".to_owned()),
+            _ => Err("the cancel removed no contracts from the order".to_owned()),
         };
         let checked = check_order_id(&key.order_id, &item.order_id).and(reduced);
         return match checked {
@@ -164,9 +164,9 @@ fn judge_item(
             Judgement::NotFound(rejection)
         }
         Some(rejection) => Judgement::Outcome(ChangeOutcome::Rejected(rejection)),
-        None => {
-            unexpected("the error of the item does not say what became of the cancel".to_owned())
-        }
+        None => unexpected(
+            "the error of the item does not show whether the order was cancelled".to_owned(),
+        ),
     }
 }
 

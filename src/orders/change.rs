@@ -1,4 +1,4 @@
-//! Cancelling, amending and decreasing orders.
+//! Cancels, amends and decreases orders.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -8,8 +8,7 @@ use std::{
 use kalshi_core::rt::{
     self, Evidence,
     orders::{
-        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
-        check_decrease, check_decreased, inquire,
+        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, inquire,
     },
 };
 use serde::de::DeserializeOwned;
@@ -21,43 +20,42 @@ use super::{
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
     types::{
-        AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Response, ExchangeIndex, Order,
-        OrderStatus,
+        AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Request,
+        DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
     },
 };
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum ChangeOutcome<T> {
-    /// The exchange did it.
+    /// The exchange made the change.
     Done(T),
-    /// The order had ended before: it was filled, cancelled or has expired. The order has its fills.
+    /// The order had already ended: filled, cancelled or expired. The order shows its fills.
     AlreadyGone(Box<Order>),
-    /// The exchange did not find the order where the request named it, and the order rests: in another market, in another subaccount
-    /// or on another shard, or in that same place. The order says where.
+    /// The exchange did not find the order where the request named it, but the order rests: in another market, in another subaccount or on
+    /// another shard, or in that same place. The order says where.
     NotApplied(Box<Order>),
-    /// The exchange rejected the change, and the order is as it was. With status 404 no such order exists, by reads that are up to date.
+    /// The exchange rejected the change, and the order is unchanged. With status 404, reads that are up to date show that no such order
+    /// exists.
     Rejected(ApiError),
-    /// The change may have been done, or the exchange did not find the order and nothing is proved yet.
-    /// [`UnknownChange::reconcile`] finds out.
+    /// The change may have been made, or the exchange did not find the order and nothing is proven yet. [`UnknownChange::reconcile`]
+    /// determines the outcome.
     Unknown(Box<UnknownChange>),
 }
 
 /// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
-/// Awaiting it sends it and gives a [`ChangeOutcome`].
+/// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
-
-type Prepared<T> = PreparedChange<T, Wanted>;
 
 /// A decrease to zero: a cancel, which goes ahead of other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_ORDER_V2.clone().priority());
 
 impl Orders {
-    /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
+    /// Cancels an order and returns the outcome. A cancel goes ahead of all other writes that wait for tokens.
     ///
     /// # Errors
     ///
@@ -74,22 +72,21 @@ impl Orders {
         if let Some(index) = key.exchange_index {
             request = request.exchange_index(ExchangeIndex(index));
         }
-        let order_id = key.order_id.clone();
-        let prepared = request.into_request().map(|request| Prepared {
-            request,
-            wanted: Wanted::Cancelled,
-            about: Box::new(move |response: &CancelOrderV2Response| {
-                check_cancelled(&order_id, &response.order_id, response.reduced_by)
-            }),
+        let prepared = request.into_request().map(|request| {
+            PreparedChange::cancel(
+                &key.order_id,
+                request,
+                |response: &CancelOrderV2Response| (&response.order_id, response.reduced_by),
+            )
         });
         self.client
             .change(key, operation::CANCEL_ORDER_V2, prepared)
     }
 
-    /// Changes the price, the size and the expiry of an order and returns what became of it.
+    /// Changes the price, the size and the expiry of an order and returns the outcome.
     ///
-    /// The order keeps its place in the queue if its price stays and its size does not grow. The market must be known, by the order or
-    /// by a generated request.
+    /// The order keeps its place in the queue if its price stays the same and its size does not grow. The market must be known, from the
+    /// reference to the order or from a generated request.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::Order) -> Result<(), kalshi_sdk::Error> {
@@ -113,8 +110,8 @@ impl Orders {
         self.amend_with(order, amendment, &OrderRules::default())
     }
 
-    /// Changes an order after checking its new price against the price grid of `rules`. An order keeps its group, so that of `rules` is not
-    /// considered.
+    /// Changes an order after checking its new price against the price grid of `rules`. An order keeps its group, so the group of `rules`
+    /// is ignored.
     ///
     /// # Errors
     ///
@@ -130,8 +127,8 @@ impl Orders {
         self.client.change(key, operation::AMEND_ORDER_V2, prepared)
     }
 
-    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue. A decrease to zero is a cancel
-    /// and goes ahead of other writes that wait for tokens.
+    /// Removes contracts from an order and returns the outcome. The order keeps its place in the queue. A decrease to zero is a cancel and
+    /// goes ahead of other writes that wait for tokens.
     ///
     /// # Errors
     ///
@@ -157,10 +154,11 @@ impl Client {
         key: &mut OrderRef,
         amendment: Amendment,
         rules: &OrderRules,
-    ) -> Result<Prepared<AmendOrderV2Response>, Error> {
+    ) -> Result<PreparedChange<AmendOrderV2Response>, Error> {
         let invalid =
             |error: InvalidOrder| rt::invalid(operation::AMEND_ORDER_V2, error.to_string());
         let now = self.earliest_time();
+        let outcome_price = amendment.outcome_price();
         let change = amendment.into_request(key, now).map_err(invalid)?;
         // The exchange routes an amend by the market in its body.
         key.market_ticker
@@ -169,59 +167,36 @@ impl Client {
             return Err(invalid(InvalidOrder::Price(change.price)));
         }
         if let Some(grid) = rules.grid() {
-            let on_grid = grid.check(change.price).map_err(InvalidOrder::OffGrid);
-            on_grid.map_err(invalid)?;
+            grid.check(change.price).map_err(|error| {
+                let error = outcome_price.map_or(error, |price| price.in_terms(error));
+                invalid(InvalidOrder::OffGrid(error))
+            })?;
         }
         if change.count <= Contracts::ZERO {
             return Err(invalid(InvalidOrder::Count(change.count)));
         }
-        let wanted = Wanted::Amended {
-            price: change.price,
-            count: change.count,
-            expiry: change.expiration_time,
-            client_order_id: change
-                .updated_client_order_id
-                .clone()
-                .filter(|id| !id.is_empty()),
-        };
-        let (order_id, count) = (key.order_id.clone(), change.count);
-        let client_order_ids = [
-            change.client_order_id.clone(),
-            change.updated_client_order_id.clone(),
-        ];
-        let about = move |response: &AmendOrderV2Response| {
-            let amended = Amended {
-                order_id: &response.order_id,
-                client_order_id: response.client_order_id.as_ref(),
-                fill_count: response.fill_count,
-                remaining_count: response.remaining_count,
-            };
-            amended.check(&order_id, &client_order_ids, count)
-        };
+        let terms = AmendTerms::from(&change);
         let mut request = self.amend_order_v2().order_id(&key.order_id).body(change);
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }
-        Ok(Prepared {
-            request: request.into_request()?,
-            wanted,
-            about: Box::new(about),
-        })
+        let request = request.into_request()?;
+        Ok(PreparedChange::amend(&key.order_id, request, terms))
     }
 
     fn prepare_decrease(
         &self,
         key: &OrderRef,
         decrease: Decrease,
-    ) -> Result<Prepared<DecreaseOrderV2Response>, Error> {
-        let change = decrease.into_request(key);
-        check_decrease(change.reduce_by, change.reduce_to)
+    ) -> Result<PreparedChange<DecreaseOrderV2Response>, Error> {
+        let (reduce_by, reduce_to) = decrease
+            .counts()
             .map_err(|message| rt::invalid(operation::DECREASE_ORDER_V2, message))?;
-        let reduce_to = change.reduce_to;
-        let order_id = key.order_id.clone();
-        let about = move |response: &DecreaseOrderV2Response| {
-            let remaining = response.remaining_count;
-            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
+        let change = DecreaseOrderV2Request {
+            exchange_index: key.exchange_index.map(ExchangeIndex),
+            market_ticker: key.market_ticker.clone(),
+            reduce_by,
+            reduce_to,
         };
         let mut request = self
             .decrease_order_v2()
@@ -230,18 +205,22 @@ impl Client {
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }
-        Ok(Prepared {
-            request: request.into_request()?,
-            wanted: reduce_to.map_or(Wanted::Fewer, Wanted::Remaining),
-            about: Box::new(about),
-        })
+        let request = request.into_request()?;
+        let wanted = reduce_to.map_or(Wanted::Fewer, Wanted::Remaining);
+        Ok(PreparedChange::decrease(
+            &key.order_id,
+            request,
+            reduce_to,
+            wanted,
+            |response: &DecreaseOrderV2Response| (&response.order_id, response.remaining_count),
+        ))
     }
 
     fn change<T: DeserializeOwned + Send + 'static>(
         &self,
         key: OrderRef,
         operation: &'static Operation,
-        prepared: Result<Prepared<T>, Error>,
+        prepared: Result<PreparedChange<T>, Error>,
     ) -> ChangeRequest<T> {
         let client = self.clone();
         ChangeRequest::new(operation, move |confirm| async move {
@@ -266,8 +245,8 @@ impl Client {
         })
     }
 
-    /// Proves what became of changes whose order the exchange did not find, each with its rejection, within `timeout`. `None` for one
-    /// that is not proved.
+    /// Determines within `timeout` the outcomes of changes whose order the exchange did not find, each with its rejection. `None` for a
+    /// change whose outcome is not proven.
     pub(super) async fn prove<T>(
         &self,
         changes: &[(&OrderRef, ApiError)],

@@ -1,4 +1,4 @@
-//! Resolving an order that was rejected because its client order id is taken, perhaps by the order itself.
+//! Resolves orders that were rejected because their client order id is taken, possibly by the order itself.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct ConflictingOrder {
     pub(super) order: SentOrder,
     pub(super) error: Arc<Error>,
-    /// An attempt before the one that was rejected may have placed the order.
+    /// `true` if an attempt before the rejected one may have placed the order.
     pub(super) may_be_ours: bool,
 }
 
@@ -37,7 +37,7 @@ impl Client {
         let deadline = Instant::now() + timeout.min(MAX_TIMEOUT);
         let last_error = LastError::default();
         let mut outcomes: Vec<Option<OrderOutcome>> = conflicts.iter().map(|_| None).collect();
-        // A timer of zero could still let a fast response win.
+        // With a timeout of zero, a fast response could still win the race.
         if !timeout.is_zero() {
             let search = self.search_conflicts(&conflicts, &mut outcomes, ended, &last_error);
             _ = timeout_at(deadline, search).await;
@@ -105,7 +105,7 @@ impl Client {
                 Err(error) => last_error.set(error),
             }
             sleep(PAUSE).await;
-            reader = self.for_evidence();
+            reader = rt::for_evidence(self);
             if !is_fresh {
                 match reader.reads_are_fresh(ended).await {
                     Ok(fresh) => is_fresh = fresh,
@@ -116,14 +116,14 @@ impl Client {
     }
 }
 
-/// Where a search looks.
+/// The lists that a search reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
-    /// Among the live orders of the market.
+    /// The live orders of the market.
     Live,
-    /// In the market's archive too.
+    /// The live orders and the archive of the market.
     Archive,
-    /// In all markets.
+    /// The live orders and the archive of all markets.
     Everywhere,
 }
 
@@ -138,8 +138,8 @@ impl Round {
 }
 
 impl ConflictingOrder {
-    /// The outcome by the orders that have the id, or `None` if the search must go on. `is_complete` if reads were up to date, every
-    /// list was searched, and every row was readable.
+    /// Returns the outcome that the orders with the id prove, or `None` if the search must continue. `is_complete` is `true` if reads were
+    /// up to date, every list was searched, and every row decoded.
     fn judge(
         &self,
         client: &Client,

@@ -1,8 +1,8 @@
-//! The prices that a market takes.
+//! The valid prices of a market.
 
 use std::fmt;
 
-use crate::{Dollars, types::Market};
+use crate::{Dollars, OutcomeSide, types::Market};
 
 /// The valid YES prices of a market, from its `price_ranges`. The exchange may change them while the market is open.
 ///
@@ -19,15 +19,17 @@ pub struct PriceGrid {
     ranges: Vec<(i64, i64, i64)>,
 }
 
-/// A price that is not on the grid of a market, and its neighbours that are.
+/// Error of a price that is not on a market's price grid, with the nearest valid prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OffGrid {
-    /// The rejected YES price, in dollars.
+    /// The outcome whose prices these are: YES from a [`PriceGrid`], and that of the order from a [`NewOrder`](super::NewOrder).
+    pub outcome: OutcomeSide,
+    /// The rejected price, in dollars.
     pub price: Dollars,
-    /// The next price below, if there is one.
+    /// The next valid price below, or `None` if there is none.
     pub below: Option<Dollars>,
-    /// The next price above, if there is one.
+    /// The next valid price above, or `None` if there is none.
     pub above: Option<Dollars>,
 }
 
@@ -35,18 +37,38 @@ impl fmt::Display for OffGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the YES price {} is not on the market's grid; next to it ",
+            "the {} price {} is not on the market's price grid; ",
+            self.outcome.as_str().to_uppercase(),
             self.price
         )?;
         match (self.below, self.above) {
-            (Some(below), Some(above)) => write!(f, "are {below} and {above}"),
-            (Some(price), None) | (None, Some(price)) => write!(f, "is {price}"),
-            (None, None) => f.write_str("there is none"),
+            (Some(below), Some(above)) => {
+                write!(f, "the nearest valid prices are {below} and {above}")
+            }
+            (Some(price), None) | (None, Some(price)) => {
+                write!(f, "the nearest valid price is {price}")
+            }
+            (None, None) => f.write_str("the grid has no valid price"),
         }
     }
 }
 
 impl std::error::Error for OffGrid {}
+
+impl OffGrid {
+    /// Returns the same in prices of the other outcome.
+    #[must_use]
+    pub fn complement(self) -> Self {
+        let complement = Dollars::checked_complement;
+        Self {
+            outcome: self.outcome.opposite(),
+            // A price whose complement overflows is far from any grid.
+            price: complement(self.price).unwrap_or(self.price),
+            below: self.above.and_then(complement),
+            above: self.below.and_then(complement),
+        }
+    }
+}
 
 impl From<&Market> for PriceGrid {
     fn from(market: &Market) -> Self {
@@ -84,12 +106,13 @@ impl PriceGrid {
     ///
     /// # Errors
     ///
-    /// Returns an error if the price is not valid. It has the nearest valid prices.
+    /// Returns an error with the nearest valid prices if the price is not valid.
     pub fn check(&self, price: Dollars) -> Result<Dollars, OffGrid> {
         if self.contains(price) {
             Ok(price)
         } else {
             Err(OffGrid {
+                outcome: OutcomeSide::Yes,
                 price,
                 below: self.round_down(price),
                 above: self.round_up(price),

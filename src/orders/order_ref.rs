@@ -10,14 +10,14 @@ use crate::{OrderId, SubaccountNumber, types::Order};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderRef {
     pub(super) order_id: OrderId,
-    /// Never empty.
+    /// Ticker of the market, never empty. `None` if unknown.
     pub(super) market_ticker: Option<String>,
     pub(super) subaccount: Option<SubaccountNumber>,
     pub(super) exchange_index: Option<i64>,
 }
 
 impl OrderRef {
-    /// Returns a reference to the order of an id.
+    /// Returns a reference to the order with an id.
     #[must_use]
     pub fn new(order_id: impl Into<OrderId>) -> Self {
         Self {
@@ -28,53 +28,53 @@ impl OrderRef {
         }
     }
 
-    /// Sets the market. An empty ticker counts as none.
+    /// Sets the market by its ticker. An empty ticker counts as unknown.
     #[must_use]
     pub fn with_market(mut self, ticker: impl Into<String>) -> Self {
         self.market_ticker = known(ticker);
         self
     }
 
-    /// Sets the subaccount.
+    /// Sets the subaccount of the order, 0 for the primary account.
     #[must_use]
     pub fn with_subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
         self.subaccount = Some(subaccount.into());
         self
     }
 
-    /// Sets the shard.
+    /// Sets the shard that the order is on.
     #[must_use]
     pub fn with_exchange_index(mut self, exchange_index: i64) -> Self {
         self.exchange_index = Some(exchange_index);
         self
     }
 
-    /// The exchange's id of the order.
+    /// Returns the exchange's id of the order.
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
         &self.order_id
     }
 
-    /// Market of the order. `None` if unknown.
+    /// Returns the ticker of the order's market, or `None` if unknown.
     #[must_use]
     pub fn market_ticker(&self) -> Option<&str> {
         self.market_ticker.as_deref()
     }
 
-    /// Subaccount of the order. `None` stands for the primary account, or for the one that the key is locked to.
+    /// Returns the subaccount of the order. `None` means the primary account, or the one that the key is locked to.
     #[must_use]
     pub fn subaccount(&self) -> Option<SubaccountNumber> {
         self.subaccount
     }
 
-    /// Shard of the order. `None` lets the exchange find it by the market.
+    /// Returns the shard of the order, or `None` to let the exchange find it by the market.
     #[must_use]
     pub fn exchange_index(&self) -> Option<i64> {
         self.exchange_index
     }
 }
 
-/// A ticker that is not empty.
+/// Returns a ticker, or `None` if it is empty.
 fn known(ticker: impl Into<String>) -> Option<String> {
     Some(ticker.into()).filter(|ticker| !ticker.is_empty())
 }

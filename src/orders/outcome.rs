@@ -20,17 +20,17 @@ pub enum OrderOutcome {
     AlreadyExists(PlacedOrder),
     /// The exchange rejected the order.
     Rejected(Rejection),
-    /// The order may have been placed. [`UnknownOutcome::reconcile`] finds out.
+    /// The order may have been placed. [`UnknownOutcome::reconcile`] determines whether it was.
     Unknown(Box<UnknownOutcome>),
-    /// The order was not placed: reads that are up to date do not have it. Only [`reconciled`](Self::reconciled) returns this.
+    /// The order was not placed: reads that are up to date do not contain it. Only [`reconciled`](Self::reconciled) returns this.
     NotPlaced,
 }
 
 impl OrderOutcome {
-    /// Reconciles an unknown outcome within `timeout`; any other is returned as it is.
+    /// Reconciles an unknown outcome within `timeout`, and returns any other outcome unchanged.
     ///
-    /// An outcome that is not proven in time stays [`Unknown`](Self::Unknown). Use [`UnknownOutcome::reconcile`] to see the orders that
-    /// may be it.
+    /// An outcome that is not proven in time stays [`Unknown`](Self::Unknown). Use [`UnknownOutcome::reconcile`] to see the candidates, the
+    /// orders that it may be.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::orders::NewOrder) -> Result<(), kalshi_sdk::Error> {
@@ -57,16 +57,16 @@ impl OrderOutcome {
     }
 }
 
-/// A rejected order.
+/// The rejection of an order: the exchange's error, and the order that has the client order id if that is taken.
 pub type Rejection = kalshi_core::orders::Rejection<Order>;
 
-/// An order that the exchange has.
+/// An order that the exchange accepted.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PlacedOrder {
-    /// The exchange's id.
+    /// The exchange's id of the order.
     pub order_id: OrderId,
-    /// The market.
+    /// Ticker of the market.
     pub ticker: String,
     /// Side of the YES book: a bid buys YES or sells NO.
     pub side: BookSide,
@@ -82,17 +82,17 @@ pub struct PlacedOrder {
     pub fill_count: Contracts,
     /// Contracts that rest. Zero if the order was filled or cancelled.
     pub remaining_count: Contracts,
-    /// Mean price of the immediate fills, in dollars, as the exchange reports it. It appears to be the YES price, as in the request.
+    /// Average price of the immediate fills, in dollars, as the exchange reports it. It appears to be the YES price, as in the request.
     /// `None` if nothing was filled immediately, or if the order was found by its id.
     pub average_fill_price: Option<Dollars>,
-    /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    /// Average fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
     pub average_fee_paid: Option<Dollars>,
     /// The order as it was when it was found by its id, or `None` if the exchange's response said that it was placed.
     pub order: Option<Box<Order>>,
 }
 
 impl PlacedOrder {
-    /// An order that was found by its client order id.
+    /// Returns the placed order of a request, from the order that was found by its client order id.
     pub(super) fn found(request: &CreateOrderV2Request, order: Order) -> Self {
         Self {
             fill_count: order.fill_count_fp,
@@ -104,7 +104,7 @@ impl PlacedOrder {
         }
     }
 
-    /// The order of a request, with its id on the exchange.
+    /// Returns the placed order of a request, with its id on the exchange.
     pub(super) fn new(request: &CreateOrderV2Request, order_id: OrderId) -> Self {
         let shard = request.exchange_index.as_ref().map(|index| index.0);
         Self {
@@ -113,7 +113,7 @@ impl PlacedOrder {
             side: request.side,
             price: request.price,
             subaccount: request.subaccount,
-            // A negative index asks for routing.
+            // A negative index requests routing by the market.
             exchange_index: shard.filter(|shard| *shard >= 0),
             client_order_id: request.client_order_id.clone().unwrap_or_else(|| "".into()),
             fill_count: Contracts::ZERO,

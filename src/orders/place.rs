@@ -1,4 +1,4 @@
-//! Placing orders, one or many.
+//! Places orders, singly and in batches.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -16,13 +16,13 @@ use crate::{
     Client, Error, OrderId, operation,
     types::{
         BatchCreateOrdersV2Request, BatchCreateOrdersV2Response, BatchCreateOrdersV2ResponseOrders,
-        CreateOrderV2Request, CreateOrderV2Response, error::ConversionError,
+        CreateOrderV2Request, error::ConversionError,
     },
 };
 
 impl Orders {
-    /// Places an order and returns its outcome. Takes a [`NewOrder`](super::NewOrder), a generated [`CreateOrderV2Request`] or
-    /// its builder.
+    /// Places an order and returns its outcome. Accepts a [`NewOrder`](super::NewOrder), a generated [`CreateOrderV2Request`], or its
+    /// builder.
     ///
     /// An order without a client order id gets a random UUID, the same in all attempts. The order is sent again only if the exchange
     /// certainly did not process it. An invalid order is not sent: see [`OrderRules`].
@@ -62,8 +62,8 @@ impl Orders {
 
     /// Places several orders in one request and returns an outcome for each, in the same order. An empty batch is not sent.
     ///
-    /// Takes what [`place`](Self::place) takes. Each order takes as many tokens as a single one, so the write bucket limits the size of
-    /// a batch.
+    /// Accepts what [`place`](Self::place) accepts. Each order costs as many tokens as if it were sent alone, so the write bucket limits
+    /// the size of a batch.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Orders {
 }
 
 impl Client {
-    /// Sends an order. With `earlier`, it has been sent before and may have been placed.
+    /// Sends an order. `earlier` is `true` if it was sent before and may have been placed.
     pub(super) async fn send_order(
         &self,
         order: SentOrder,
@@ -132,7 +132,7 @@ impl Client {
         let request = self.create_order_v2().body(body).into_request();
         let terms = (order.client_order_id.as_str(), order.request.count);
         let operation = operation::CREATE_ORDER_V2;
-        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        let sent = send_order(&self.core, operation, request, earlier, terms).await?;
         let (conflict, ended) = match sent {
             (PlaceVerdict::Placed(response), _) => {
                 return Ok(OrderOutcome::Placed(PlacedOrder {
@@ -166,7 +166,7 @@ impl Client {
             .ok_or_else(|| rt::invalid(operation::CREATE_ORDER_V2, "no outcome"))
     }
 
-    /// Sends orders that were checked in one request.
+    /// Sends checked orders in one request.
     async fn send_batch(&self, orders: Vec<SentOrder>) -> Result<Vec<OrderOutcome>, Error> {
         let operation = operation::BATCH_CREATE_ORDERS_V2;
         let body: Result<BatchCreateOrdersV2Request, ConversionError> =
@@ -186,7 +186,7 @@ impl Client {
         let about = |_, response: &BatchCreateOrdersV2Response| match response.orders.len() {
             found if found == expected => Ok(()),
             found => Err(format!(
-                "{expected} orders were sent, and the response is about {found}"
+                "{expected} orders were sent, but the response is about {found}"
             )),
         };
         let unknown = |error: Arc<Error>, order| {
@@ -255,25 +255,15 @@ impl Client {
     }
 }
 
-/// Which order a response is about.
-fn identify(response: &CreateOrderV2Response) -> Identity<'_> {
-    Identity {
-        order_id: &response.order_id,
-        client_order_id: response.client_order_id.as_deref(),
-        fill_count: response.fill_count,
-        remaining_count: response.remaining_count,
-    }
-}
-
 /// What a response says of one order of a batch.
 enum Judgement {
     Outcome(OrderOutcome),
-    /// The client order id is taken, which a look-up must explain.
+    /// The client order id is taken. A look-up has to determine by which order.
     Conflict(ConflictingOrder),
 }
 
-/// Judges the items of a batch. An item whose client order id is not its order's shows that the response belongs to another
-/// request; then only items that name their own order count.
+/// Judges the items of a batch. An item whose client order id is not its order's shows that the response belongs to another request; then
+/// only items that name their own order are trusted.
 fn judge_items(
     orders: Vec<SentOrder>,
     status: StatusCode,
@@ -323,7 +313,8 @@ fn judge_items(
                             order,
                         });
                     }
-                    _ => "the error of the item does not show if the order was placed".to_owned(),
+                    _ => "the error of the item does not show whether the order was placed"
+                        .to_owned(),
                 }
             }
             (None, Some(fill_count), Some(remaining_count)) => {
@@ -346,14 +337,14 @@ fn judge_items(
                     Err(message) => message,
                 }
             }
-            _ => "an item must contain exactly one of an order and an error".to_owned(),
+            _ => "the item must contain exactly one of an order and an error".to_owned(),
         };
         unknown(Arc::new(evidence.unexpected(status, message)), order)
     };
     orders.into_iter().zip(items).map(judge).collect()
 }
 
-/// The order ids that several items have.
+/// Returns the order ids that occur in more than one item.
 fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<OrderId> {
     let mut seen = BTreeSet::new();
     items

@@ -1,4 +1,4 @@
-//! Checks of an order before it is sent.
+//! Checks orders before they are sent.
 
 use std::{fmt, time::SystemTime};
 
@@ -12,8 +12,8 @@ use kalshi_core::{orders::InvalidExpiry, rt::Moment};
 /// Rules for an order in addition to those that every order must pass: the price grid of its market, and its order group.
 ///
 /// Every order must have a price above 0 and below 1 dollar and a count of at least 0.01 contracts; `reduce_only` only with
-/// immediate-or-cancel; and no `expiration_time` with immediate-or-cancel, in milliseconds, or in the past by every reading of the
-/// clocks.
+/// immediate-or-cancel; and no `expiration_time` with immediate-or-cancel, in milliseconds, or in the past even allowing for the
+/// uncertainty of the clocks.
 ///
 /// ```no_run
 /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::CreateOrderV2Request) -> Result<(), kalshi_sdk::Error> {
@@ -54,14 +54,14 @@ impl OrderGroupRef {
         }
     }
 
-    /// Sets the shard.
+    /// Sets the shard of the group.
     #[must_use]
     pub fn with_exchange_index(mut self, exchange_index: i64) -> Self {
         self.exchange_index = exchange_index;
         self
     }
 
-    /// Sets the subaccount.
+    /// Sets the subaccount of the group, 0 for the primary account.
     #[must_use]
     pub fn with_subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
         self.subaccount = subaccount.into();
@@ -83,13 +83,13 @@ pub enum InvalidOrder {
     ReduceOnly,
     /// `expiration_time` is set, and the time in force is immediate-or-cancel.
     ExpiringImmediately,
-    /// The `expiration_time` is in the past or in another unit than seconds.
+    /// The `expiration_time` is in the past or not in seconds.
     Expiry(InvalidExpiry),
     /// The order names another order group than the rules. Has the group of the order.
     OtherGroup(Option<OrderGroupId>),
     /// The order is on another shard than its group. Has the shard of the order, `None` if it names none, and that of the group.
     GroupShard(Option<i64>, i64),
-    /// The order is of another subaccount than its group. Has both.
+    /// The order is for another subaccount than its group. Has the subaccount of the order and that of the group.
     GroupSubaccount(SubaccountNumber, SubaccountNumber),
     /// The outcome that the order buys or sells is [`OutcomeSide::Unknown`]. Has the outcome.
     Outcome(OutcomeSide),
@@ -113,19 +113,19 @@ impl fmt::Display for InvalidOrder {
             Self::OtherGroup(group) => {
                 write!(
                     f,
-                    "the order names the group {group:?}, and the rules another one"
+                    "the order's group is {group:?}, but the rules require another one"
                 )
             }
             Self::GroupShard(own, group) => {
                 let own = own.map_or_else(|| "none".to_owned(), |own| own.to_string());
                 write!(
                     f,
-                    "the order names the shard {own}, and its group is on {group}: set `exchange_index` to that"
+                    "the order's `exchange_index` is {own}, but its group is on {group}: set it to {group}"
                 )
             }
             Self::GroupSubaccount(own, group) => write!(
                 f,
-                "the order is of subaccount {own}, and its group of {group}"
+                "the order is for subaccount {own}, but its group is of subaccount {group}"
             ),
             Self::Outcome(outcome) => write!(f, "the outcome {:?} is unknown", outcome.as_str()),
             Self::NoMarket => f.write_str(
@@ -144,7 +144,7 @@ impl From<InvalidExpiry> for InvalidOrder {
 }
 
 impl OrderRules {
-    /// Returns rules that add nothing to those for every order.
+    /// Returns rules without a price grid and without an order group.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -164,13 +164,13 @@ impl OrderRules {
         self
     }
 
-    /// Returns the price grid of the market, or `None` if the price is left to the exchange.
+    /// Returns the price grid of the market, or `None` if only the exchange checks prices against it.
     #[must_use]
     pub fn grid(&self) -> Option<&PriceGrid> {
         self.grid.as_ref()
     }
 
-    /// Returns the order group that the order must name, or `None` if any will do.
+    /// Returns the order group that the order must name, or `None` if any group or none is allowed.
     #[must_use]
     pub fn group(&self) -> Option<&OrderGroupRef> {
         self.group.as_ref()
@@ -203,7 +203,7 @@ impl OrderRules {
         }
         match &self.group {
             Some(group) => group.check(order),
-            // A group is on one shard, so that its orders are not routed.
+            // A group is on one shard, so its orders cannot be routed.
             None if order.order_group_id.is_some()
                 && order
                     .exchange_index
@@ -222,7 +222,7 @@ impl OrderGroupRef {
         if order.order_group_id.as_ref() != Some(&self.order_group_id) {
             return Err(InvalidOrder::OtherGroup(order.order_group_id.clone()));
         }
-        // Left out, the shard of an order is found by its market; that of a group is the first.
+        // An order without a shard is routed by its market; a group without one is on shard 0.
         let shard = order.exchange_index.as_ref().map(|index| index.0);
         if shard != Some(self.exchange_index) && !(shard.is_none() && self.exchange_index == 0) {
             return Err(InvalidOrder::GroupShard(shard, self.exchange_index));
@@ -236,7 +236,7 @@ impl OrderGroupRef {
 }
 
 impl Client {
-    /// Checks an order against rules. The earliest possible time is used, so an expiry that may still be valid is sent.
+    /// Checks an order against rules. It uses the earliest possible time, so an order whose expiry may still be valid is sent.
     pub(super) fn check_order(
         &self,
         order: &CreateOrderV2Request,
@@ -245,7 +245,7 @@ impl Client {
         rules.check(order, self.earliest_time())
     }
 
-    /// Returns the earliest time that it can be now, given the uncertainty of the clocks.
+    /// Returns the earliest possible current time, given the uncertainty of the clocks.
     pub(super) fn earliest_time(&self) -> SystemTime {
         Moment::now(&self.core).earliest_time(&self.core)
     }

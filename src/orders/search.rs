@@ -1,10 +1,10 @@
-//! Finding orders by their client order id.
+//! Finds orders by their client order id.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, agree, inquire, walk},
+    orders::{Finding, LastError, Likeness, Sight, inquire, walk},
 };
 
 use super::Orders;
@@ -13,23 +13,23 @@ use crate::{
     types::{CreateOrderV2Request, Order},
 };
 
-/// Subtracted from the time from which orders are searched for: the exchange's filter need not be exact.
+/// Subtracted from the start time of a search, because the exchange's filter may be inexact.
 const MARGIN_MS: u64 = 3_600_000;
 
-/// How long before the request an order may have been created, by clocks that nearly agree, and still be as sent.
+/// Maximum time by which the order of a request may appear older than the request, by clocks that nearly agree.
 const CREATION_MARGIN_MS: u64 = 5_000;
 
-/// What to search for.
+/// Criteria of a search.
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a> {
     pub(super) client_order_ids: &'a [&'a str],
-    /// The market, or all markets.
+    /// Ticker of the market. `None` for all markets.
     pub(super) ticker: Option<&'a str>,
-    /// The subaccount, or those that the exchange lists.
+    /// `None` for the subaccounts that the exchange lists by default.
     pub(super) subaccount: Option<SubaccountNumber>,
     /// Unix time in milliseconds before which no order of interest was created.
     pub(super) since_ms: Option<u64>,
-    /// Search the archive too. It has orders that ended weeks ago.
+    /// `true` to search the archive too, which has orders that ended weeks ago.
     pub(super) archive: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Rows {
 }
 
 impl Client {
-    /// Searches the account's orders of any status, then the archive.
+    /// Searches the account's orders of any status, and then the archive if requested.
     pub(super) async fn search(
         &self,
         search: Search<'_>,
@@ -86,9 +86,9 @@ impl Client {
 impl Orders {
     /// Looks up an order by its client order id: among the account's orders of any status, then in the archive.
     ///
-    /// An amend may have given the order another client order id; look that up then.
+    /// If an amendment changed the order's client order id, look up the new one.
     ///
-    /// This is for a program that restarts. Save each id before its order is sent, and look the ids up before trading goes on:
+    /// Use it after a restart. Save each id before its order is sent, and look the ids up before trading resumes:
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client, saved: Vec<(String, String)>) -> Result<(), kalshi_sdk::Error> {
@@ -144,7 +144,7 @@ pub(super) fn compare(
         (side, request.side),
         (Some(BookSide::Bid), BookSide::Ask) | (Some(BookSide::Ask), BookSide::Bid)
     );
-    // Without a subaccount, a request is of the primary account, but of another one if the key is locked to that.
+    // Without a subaccount, a request is for the primary account, or for the one that the key is locked to.
     let has_other_subaccount = matches!(
         (request.subaccount, order.subaccount_number),
         (Some(wanted), Some(found)) if wanted != found
@@ -165,18 +165,7 @@ pub(super) fn compare(
         && order.yes_price_dollars == request.price
         && order.initial_count_fp == request.count
         && expiry.unwrap_or_default() == request.expiration_time.unwrap_or_default()
-        && agree(
-            request.order_group_id.as_deref().unwrap_or_default(),
-            order.order_group_id.as_deref(),
-        )
-        && agree(
-            &request.self_trade_prevention_type,
-            order.self_trade_prevention_type.as_ref(),
-        )
-        && agree(
-            &request.cancel_order_on_pause.unwrap_or_default(),
-            order.cancel_order_on_pause.as_ref(),
-        )
+        && kalshi_core::settings_agree!(request, order)
         && created.zip(since_ms).is_none_or(|(created, since_ms)| {
             created >= since_ms.saturating_sub(CREATION_MARGIN_MS)
         });
@@ -187,7 +176,7 @@ pub(super) fn compare(
     }
 }
 
-/// A look-up by client order id, made by [`Orders::find`]. Awaiting it gives an [`OrderLookup`].
+/// A look-up by client order id, made by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
 #[derive(Clone, Debug)]
 #[must_use = "a look-up does nothing until it is awaited"]
 pub struct FindOrder {
@@ -199,21 +188,9 @@ pub struct FindOrder {
 }
 
 impl FindOrder {
-    /// Searches one market only. Without it, all orders of the account are read, which may take many pages.
-    pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
-        self.ticker = Some(ticker.into());
-        self
-    }
-
     /// Searches one subaccount only. Defaults to what the exchange lists: all subaccounts that the key may read.
     pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
         self.subaccount = Some(subaccount.into());
-        self
-    }
-
-    /// Sets the timeout of the look-up. Defaults to 30 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
         self
     }
 
@@ -239,11 +216,8 @@ impl FindOrder {
             last,
             |client, _| async move {
                 let rows = client.search(search, last).await?;
-                Ok(if rows.orders.is_empty() {
-                    Sight::Tentative(rows)
-                } else {
-                    Sight::Conclusive(rows)
-                })
+                let is_found = !rows.orders.is_empty();
+                Ok(Sight::new(rows, is_found))
             },
         );
         let rows = match finding.await {
@@ -267,14 +241,7 @@ impl FindOrder {
     }
 }
 
-impl IntoFuture for FindOrder {
-    type Output = OrderLookup;
-    type IntoFuture = Pin<Box<dyn Future<Output = OrderLookup> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
+kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
 /// The result of [`Orders::find`].
 #[derive(Clone, Debug)]
@@ -283,11 +250,11 @@ impl IntoFuture for FindOrder {
 pub enum OrderLookup {
     /// The only order with the id that the lists have, in any state.
     Found(Box<Order>),
-    /// No order with the id had been placed when the look-up began: reads were up to date, and every row was read.
+    /// No order with the id had been placed when the look-up began: reads were up to date, and every row decoded.
     NotFound,
-    /// Neither is proved.
+    /// Neither is proven. Has the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
-/// Why an inquiry proved nothing.
+/// The reason why a look-up proved nothing: the last error or the matching orders, if any.
 pub type Unresolved = kalshi_core::orders::Unresolved<Order>;

@@ -1,4 +1,4 @@
-//! Where an order is now, for proving what became of a change.
+//! Finds out where an order is, to prove the outcome of a change.
 
 use kalshi_core::rt::{
     self,
@@ -11,25 +11,25 @@ use crate::{
     types::{Order, OrderStatus},
 };
 
-/// An order as one look shows it.
+/// The result of looking for an order once.
 #[derive(Clone, Debug)]
 pub(super) enum Sighting {
-    /// It is cancelled or executed, for good.
+    /// The order is cancelled or executed, which is final.
     Ended(Order),
-    /// It rests in another market, in another subaccount or on another shard than the change named.
+    /// The order rests in another market, in another subaccount or on another shard than the change named.
     Elsewhere(Order),
-    /// It rests where the change named it, or its status is unknown.
+    /// The order rests where the change named it, or its status is unknown.
     Here(Order),
-    /// Neither the order, nor the lists, nor the archive have it.
+    /// The order was found neither by its id nor in the lists that were searched.
     Nowhere,
 }
 
-/// Tokens of a page of orders over those of one order.
+/// Number of single reads that cost as many tokens as a page of orders.
 const SINGLE_READS_PER_PAGE: usize = 5;
 
 impl Client {
-    /// Looks for an order by its id, and if that is not found, among the orders of its market. Once reads are up to date, it looks
-    /// in all lists and the archive.
+    /// Looks for an order by its id and, if that is not found, among the orders of its market. Once reads are up to date, it searches all
+    /// markets and the archive.
     pub(super) async fn sight(
         &self,
         key: &OrderRef,
@@ -53,7 +53,7 @@ impl Client {
         if key.market_ticker.is_none() && !is_fresh {
             return Ok(Sighting::Nowhere);
         }
-        // Once absence counts, also where the key does not say.
+        // Absence proves something once reads are up to date, so all markets are searched then.
         let ticker = key.market_ticker.as_deref().filter(|_| !is_fresh);
         let is_ours = |order: &Order| ticker.is_none_or(|ticker| order.ticker == ticker);
         let keep = |order: &Order| order.order_id == key.order_id;
@@ -77,8 +77,8 @@ impl Client {
         }
     }
 
-    /// Looks for several orders and reports each as it is seen. Where a page of a market's orders costs less than reading each order, it
-    /// looks there first.
+    /// Looks for several orders and reports each as it is seen. If a page of a market's orders costs less than single reads, it reads that
+    /// page first.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl Sighting {
             return Self::Ended(order);
         }
         let shard = order.exchange_index.as_ref().map(|index| index.0);
-        // Without a shard the exchange routes by the market, and without a market it takes the first shard.
+        // Without a shard the exchange routes by the market, and without a market it uses shard 0.
         let sought = match (
             key.exchange_index.filter(|index| *index >= 0),
             &key.market_ticker,
@@ -149,7 +149,7 @@ impl Sighting {
     }
 }
 
-/// Returns `true` if an order has ended for good. An order of an unknown status may not have.
+/// Returns `true` if an order has ended for good. An order with an unknown status may still be open.
 pub(crate) fn has_ended(order: &Order) -> bool {
     matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed)
 }

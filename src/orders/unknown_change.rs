@@ -1,6 +1,6 @@
-//! Changes whose outcome is unknown, and how to find it out.
+//! Changes with an unknown outcome, and their reconciliation.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     Evidence, Moment,
@@ -16,54 +16,36 @@ use crate::{
     types::{Order, OrderStatus},
 };
 
-/// A change that may have been done.
+/// A change that may have been made.
 #[derive(Clone)]
 pub struct UnknownChange {
     client: Client,
     key: OrderRef,
     wanted: Wanted,
     error: Arc<Error>,
-    /// When the change was answered or given up.
+    /// Time at which the change got a response or was given up.
     ended: Moment,
 }
 
-/// What [`UnknownChange::reconcile`] found out.
+/// The result of [`UnknownChange::reconcile`].
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
-    /// The order is as the change wanted it: by this change or another one, or after a decrease to a count by fills.
+    /// The order is as requested: because of this change or another one or, if it was to be decreased to a count, because of fills.
     Done(Box<Order>),
-    /// The order is not as the change wanted it, and reads were known to be up to date or the order has ended.
+    /// The order is not as requested, and reads were up to date or the order has ended.
     NotDone(Box<Order>),
-    /// No such order exists. Reads were known to be up to date.
+    /// No such order exists. Reads were up to date.
     NotFound,
-    /// The order does not show whether the change was done: it was to be decreased by a number of contracts, or it has ended and may
-    /// have been changed before, or its status is unknown.
+    /// The order does not show whether the change was made: it was to be decreased by a number of contracts, or it has ended and may have
+    /// been changed before that, or its status is unknown.
     Unclear(Box<Order>),
-    /// Nothing is proved. Has the last error, or `None` if only the time was too short.
+    /// Nothing is proven. Has the last error, or `None` if the timeout was merely too short.
     Unknown(Option<Arc<Error>>),
 }
 
 impl UnknownChange {
-    /// The order that was to be changed.
-    #[must_use]
-    pub fn order(&self) -> &OrderRef {
-        &self.key
-    }
-
-    /// The order that was to be changed.
-    #[must_use]
-    pub fn order_id(&self) -> &str {
-        &self.key.order_id
-    }
-
-    /// Why the outcome is unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
     /// Finds out whether the change was done, within `timeout`: reads the order until it has ended, or reads are known to be up to
     /// date with the time at which the change was given up.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
@@ -72,7 +54,7 @@ impl UnknownChange {
         let look = |client: Client, is_fresh| async move {
             Ok(match client.sight(&self.key, is_fresh, last).await? {
                 Sighting::Ended(order) => Sight::Conclusive(Some(order)),
-                // It may be as wanted because the read is older than another change.
+                // It may look as requested because the read is older than another change.
                 Sighting::Here(order) | Sighting::Elsewhere(order) => Sight::Tentative(Some(order)),
                 Sighting::Nowhere => Sight::Tentative(None),
             })
@@ -105,15 +87,7 @@ impl UnknownChange {
     }
 }
 
-impl fmt::Debug for UnknownChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownChange")
-            .field("order_id", &self.key.order_id)
-            .field("wanted", &self.wanted)
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_change_methods!(UnknownChange, OrderRef);
 
 impl Client {
     pub(super) fn unknown_change(

@@ -1,6 +1,6 @@
-//! Orders whose outcome is unknown, and how to find it out.
+//! Orders with an unknown outcome, and their reconciliation.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -26,20 +26,20 @@ pub struct UnknownOutcome {
     order: SentOrder,
     error: Arc<Error>,
     candidates: Vec<Order>,
-    /// When the write was answered or given up.
+    /// Time at which the request got a response or was given up.
     ended: Moment,
 }
 
-/// What [`UnknownOutcome::reconcile`] found out.
+/// The result of [`UnknownOutcome::reconcile`].
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum Reconciliation {
     /// The exchange has the order.
     Placed(PlacedOrder),
-    /// The order was not placed: it was not there when reads were known to be up to date.
+    /// The order was not placed: it was absent once reads were up to date.
     NotFound,
-    /// Neither is proved.
+    /// Neither is proven. Has the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
@@ -59,41 +59,17 @@ impl UnknownOutcome {
         }
     }
 
-    /// The order as it was sent.
-    #[must_use]
-    pub fn request(&self) -> &CreateOrderV2Request {
-        &self.order.request
-    }
-
-    /// The id by which the order can be found.
-    #[must_use]
-    pub fn client_order_id(&self) -> &str {
-        &self.order.client_order_id
-    }
-
-    /// Why the outcome is unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
-    #[must_use]
-    pub fn candidates(&self) -> &[Order] {
-        &self.candidates
-    }
-
     /// Finds out whether the order was placed, within `timeout`.
     ///
-    /// Searches the account's orders of the market, and the archive, for the client order id, until the order is there, or
-    /// `GET /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes
-    /// a few seconds, sometimes more than ten. Fills cannot help: they do not have the client order id.
+    /// Searches the account's orders of the market, and the archive, for the client order id, until the order appears or `GET
+    /// /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes a few
+    /// seconds, sometimes more than ten. Fills do not help, because they lack the client order id.
     ///
-    /// `NotFound` assumes that the exchange does not begin to process a request after it was given up, and that the order was not given
-    /// another client order id by an amend since.
+    /// `NotFound` assumes that the exchange does not begin to process a request after it was given up, and that no amendment has changed
+    /// the order's client order id since.
     ///
-    /// With a key that is locked to a subaccount, name that subaccount in the order: otherwise it cannot be told from one of the
-    /// primary account, and the result is `Unknown`.
+    /// With a key that is locked to a subaccount, name that subaccount in the order: otherwise it cannot be distinguished from an order of
+    /// the primary account, and the result is `Unknown`.
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
         let last_error = LastError::default();
         let (ids, last) = ([self.client_order_id()], &last_error);
@@ -109,11 +85,8 @@ impl UnknownOutcome {
             let mut rows = client.search(search, last).await?;
             rows.orders
                 .retain(|order| compare(&self.order.request, order, since_ms) != Likeness::Other);
-            Ok(if rows.orders.is_empty() {
-                Sight::Tentative(rows)
-            } else {
-                Sight::Conclusive(rows)
-            })
+            let is_found = !rows.orders.is_empty();
+            Ok(Sight::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
@@ -133,13 +106,13 @@ impl UnknownOutcome {
         }
     }
 
-    /// Sends the same order with the same client order id once more.
+    /// Sends the same order again with the same client order id.
     ///
-    /// The exchange never places two orders with one id, so if the first one was placed, this one is rejected as a duplicate. That
-    /// settles at the matching engine what lagging reads cannot. If the first one was not placed, this one is, now: use it when
-    /// you still want the order at its price, and [`reconcile`](Self::reconcile) when you do not.
+    /// The exchange never places two orders with one id, so if the first one was placed, this one is rejected as a duplicate. The matching
+    /// engine decides, so the result does not depend on lagging reads. If the first one was not placed, this one is. Use `resend` if you
+    /// still want the order at its price, and [`reconcile`](Self::reconcile) if you do not.
     ///
-    /// Returns `Unknown` if this attempt proved nothing either, also where it was rejected for another reason.
+    /// Returns `Unknown` if this attempt proved nothing either, including when it was rejected for another reason.
     pub async fn resend(&self) -> OrderOutcome {
         let order = self.order.clone();
         match self.client.send_order(order, true).await {
@@ -152,16 +125,7 @@ impl UnknownOutcome {
     }
 }
 
-impl fmt::Debug for UnknownOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownOutcome")
-            .field("client_order_id", &self.client_order_id())
-            .field("ticker", &self.order.request.ticker)
-            .field("error", &self.error)
-            .field("candidates", &self.candidates.len())
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_order_methods!(UnknownOutcome, CreateOrderV2Request, Order);
 
 impl Client {
     pub(super) fn unknown_order(

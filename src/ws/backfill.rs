@@ -1,8 +1,9 @@
-//! Reads the fills and orders that a WebSocket connection missed, and counts each once.
+//! Reads the fills and orders that a WebSocket connection missed, and reports each once.
 
 mod memory;
 mod merge;
 mod missed;
+mod observe;
 mod read;
 
 use std::{
@@ -15,32 +16,29 @@ use kalshi_core::rt::orders::MAX_TIMEOUT;
 use kalshi_core::{rt::Moment, ws::SubscriptionId};
 
 use self::{
-    memory::{Fills, OrderState, Orders},
+    memory::{Fills, Orders},
     read::{Plan, Scope},
 };
 pub use self::{
     missed::{BackfillError, Missed, Observation},
     read::BackfillRows,
 };
-use super::{
-    Channel, CommandError, Event, Received, Subscription,
-    messages::{self, Message},
-};
+use super::{Channel, Event, Subscription};
 use crate::{Client, SubaccountNumber};
 
-/// Timeout of a read, unless set.
+/// Default timeout of a read.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest time between a fill and its message, unless set.
+/// Default maximum time between a fill and its message.
 const OVERLAP: Duration = Duration::from_secs(600);
 
-/// Most fills, and most orders, that a read keeps, unless set.
+/// Default maximum number of fills, and of orders, that a read keeps.
 const MAX_ROWS: usize = 200_000;
 
-/// Most fills, and most orders that ended, that are remembered, unless set.
+/// Default maximum number of remembered fills, and of remembered orders that ended.
 const MAX_REMEMBERED: usize = 500_000;
 
-/// Reads the fills and orders that the channels `fill` and `user_orders` did not deliver, and counts nothing twice.
+/// Reads the fills and orders that the channels `fill` and `user_orders` did not deliver, and reports nothing twice.
 ///
 /// The exchange does not repeat private messages: what happens between a lost connection and the new subscriptions is not delivered.
 /// A backfill observes every event of the connection. Once the subscriptions are back,
@@ -84,37 +82,36 @@ const MAX_REMEMBERED: usize = 500_000;
 ///
 /// # When reads count
 ///
-/// Reads of the exchange lag behind its trades. A read counts only if `GET /exchange/user_data_timestamp` is later than the moment at
-/// which the subscriptions were back, with a margin for clock error. That takes at least a second. A program that must
-/// not wait reads in a task: [`read`](Self::read) returns a future of its own, and [`merge`](Self::merge) takes its result and omits
-/// the fills that the WebSocket delivered in the meantime.
+/// Reads of the exchange lag behind its trades. A read counts only if `GET /exchange/user_data_timestamp` is later than the moment at which
+/// the subscriptions were back, with a margin for clock error. That takes at least a second. A program that must not wait can read in a
+/// task: [`read`](Self::read) returns a future that does not borrow the backfill, and [`merge`](Self::merge) takes its result and omits the
+/// fills that the WebSocket has delivered since.
 ///
 /// # What is returned
 ///
-/// - Each fill since the backfill was made, unless it was observed or returned before, and possibly some of before: see
-///   [below](#positions-at-the-start). Fills are joined by `trade_id` and `order_id`, because both fills of a self-trade have the same
+/// - Each fill since the backfill was made, unless it was observed or returned before, and possibly some earlier ones: see
+///   [below](#positions-at-the-start). Fills are identified by `trade_id` and `order_id`, because both fills of a self-trade have the same
 ///   `trade_id`.
 /// - Each order that changed, in its newest state, unless a later state was observed or returned before: the one with the later
 ///   `last_update_time`. An order that has ended does not rest again, and its filled count does not fall.
 ///
 /// # Positions at the start
 ///
-/// Fills are filtered by the exchange's time, and the backfill's start is known by clocks only. The start is therefore the earliest time
-/// that the exchange's clock may have shown when the backfill was made, by this machine's clock and by the `Date` of recent responses.
-/// No fill after it is omitted. Fills from that time on are returned although they are older than the backfill: those of about a second
-/// if this machine's clock is right, and those of an hour if it is an hour behind. A program that has already read its positions would
-/// count them twice.
+/// Fills are filtered by the exchange's time, which the backfill can only estimate, from this machine's clock and the `Date` of recent
+/// responses. It starts at the earliest time that the exchange's clock may have shown when the backfill was made, so no later fill is
+/// omitted. Some older fills are returned too: those of about a second if this machine's clock is right, and those of an hour if it is an
+/// hour behind. A program that has already read its positions would count these twice.
 ///
-/// A program that adds fills to positions therefore reads the positions after a first fetch, and adds only fills that it learns of later:
+/// A program that adds fills to positions should therefore read the positions after a first fetch, and add only later fills:
 ///
 /// 1. Connect, make the backfill, and call [`fetch`](Self::fetch). Ignore its fills: the positions contain them.
 /// 2. Read the positions.
-/// 3. Call [`fetch`](Self::fetch) again. If it returns fills, or fills were observed since the first fetch, the positions may contain some
-///    of them: ignore them and continue with step 2.
+/// 3. Call [`fetch`](Self::fetch) again. If it returns fills, or fills were observed since the previous fetch, the positions may contain
+///    some of them: ignore them and go back to step 2.
 ///
-/// If there are none, the positions contain each fill until then and none that follows. Events that wait in the connection meanwhile are
-/// observed later, and fills among them that a fetch returned are [`Observation::Known`]. Without resting orders nothing fills, and step 3
-/// succeeds the first time.
+/// If there are none, the positions contain every fill up to that point and none after it. Events that are queued in the connection during
+/// a fetch are observed later, and fills among them that the fetch returned are [`Observation::Known`]. Without resting orders there are no
+/// fills, so step 3 succeeds the first time.
 ///
 /// An order that was placed before the backfill was made, and was never observed, is unknown to it. If it ends unfilled while the
 /// connection is lost, it is returned only if an earlier [`fetch`](Self::fetch) saw it rest. A program that starts with resting orders calls
@@ -122,10 +119,10 @@ const MAX_REMEMBERED: usize = 500_000;
 ///
 /// # Memory
 ///
-/// A fill is remembered as long as it can come again: until the newest fill delivered while nothing was missing, or the newest complete
-/// read, is later than its message by the [`overlap`](Self::overlap) and a minute. An order is remembered while it rests, and then as long
-/// as a fill. While missed messages are not fetched, nothing is dropped by age, but only beyond
-/// [`max_remembered`](Self::max_remembered). Orders that rest are not limited.
+/// A fill is remembered for as long as it can be delivered again: until the newest fill that was delivered while nothing was missing, or
+/// the newest complete read, is later than its message by the [`overlap`](Self::overlap) and a minute. An order is remembered while it
+/// rests, and then as long as a fill. Until missed messages are fetched, entries are not dropped by age, only beyond
+/// [`max_remembered`](Self::max_remembered). Resting orders are not limited.
 pub struct Backfill {
     client: Client,
     scope: Scope,
@@ -133,11 +130,11 @@ pub struct Backfill {
     max_rows: usize,
     /// The named subscriptions to private channels, and `true` for those that deliver.
     subscriptions: BTreeMap<SubscriptionId, bool>,
-    /// Named subscriptions that no private message comes from: those to other channels, and those that ended.
+    /// Named subscriptions that deliver no private messages: those to other channels, and those that ended.
     ignored: BTreeSet<SubscriptionId>,
     are_named: bool,
     made: Moment,
-    /// Earliest time at which it may have been made, in Unix milliseconds of the exchange's clock.
+    /// Earliest time at which the backfill may have been made, in Unix milliseconds of the exchange's clock.
     start: i64,
     /// Counts the moments that reads must be up to date with.
     epoch: u64,
@@ -150,16 +147,16 @@ pub struct Backfill {
     orders: Orders,
 }
 
-/// A time of which messages may be missing.
+/// A period whose messages may be missing.
 #[derive(Clone, Copy, Debug)]
 struct Hole {
-    /// The moment after which messages come again, with its epoch. `None` while they do not.
+    /// The moment from which messages are delivered again, with its epoch. `None` until then.
     end: Option<(Moment, u64)>,
 }
 
 impl Backfill {
     /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read. If this machine's
-    /// clock is behind, the first fetch also returns fills of before: see [positions at the start](Self#positions-at-the-start).
+    /// clock is behind, the first fetch also returns earlier fills: see [positions at the start](Self#positions-at-the-start).
     #[must_use]
     pub fn new(client: &Client) -> Self {
         let overlap = millis(OVERLAP);
@@ -216,17 +213,17 @@ impl Backfill {
         self
     }
 
-    /// Sets how many fills, and how many orders, a read may return; more are [`BackfillError::TooManyRows`]. Defaults to 200,000, which may
-    /// take some 300 MB.
+    /// Sets the maximum number of fills, and of orders, that a read may return; more are [`BackfillError::TooManyRows`]. Defaults to
+    /// 200,000, which may take some 300 MB.
     #[must_use]
     pub fn max_rows(mut self, max_rows: usize) -> Self {
         self.max_rows = max_rows;
         self
     }
 
-    /// Sets how many fills, and how many orders that ended, are remembered. Defaults to 500,000. If there are more, usually because missed
-    /// messages are never fetched, the older half is forgotten. A later merge cannot tell rows of that time from reported ones: it does
-    /// not return them, and counts them in [`Missed::uncertain`].
+    /// Sets the maximum number of remembered fills, and of remembered orders that ended. Defaults to 500,000. Beyond it, usually because
+    /// missed messages are never fetched, the older half is forgotten. A later merge cannot distinguish rows of that time from reported
+    /// ones: it does not return them, and counts them in [`Missed::uncertain`].
     #[must_use]
     pub fn max_remembered(mut self, max_remembered: usize) -> Self {
         self.fills.set_max(max_remembered);
@@ -235,7 +232,7 @@ impl Backfill {
     }
 
     /// Sets the longest time between a fill or change of an order and its message. Defaults to 10 minutes. Reads begin that much before the
-    /// last message, and fills are remembered that much longer, and a minute more because the times of messages and rows differ.
+    /// last message. Fills are remembered that much longer, plus a minute because the times of messages and rows differ.
     #[must_use]
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.fills.window.set_overlap(millis(overlap));
@@ -257,8 +254,8 @@ impl Backfill {
         }
     }
 
-    /// Notes that no event of the connection will be observed any more: it ended for good, or the program stops. What happens from now on
-    /// is missed. [`fetch`](Self::fetch) returns what happened until its call.
+    /// Records that no more events of the connection will be observed: it ended for good, or the program stops. Everything from now on is
+    /// missed. [`fetch`](Self::fetch) returns what happened until its call.
     pub fn disconnected(&mut self) {
         self.lose(|_| true);
     }
@@ -271,8 +268,8 @@ impl Backfill {
         self.hole = Some(Hole { end: None });
     }
 
-    /// Notes that a subscription ended whose events are not observed, because its messages are read elsewhere. Without this call, no
-    /// fetch is due after the next loss of the connection, because the subscription does not come back. A subscription that the
+    /// Records the end of a subscription whose events are not observed, because its messages are read elsewhere. Without this call, no
+    /// fetch becomes due after the next loss of the connection, because the subscription does not come back. A subscription that the
     /// connection reads needs no call: [`Event::Unsubscribed`] and [`Event::Detached`] report its end.
     ///
     /// Returns [`Observation::FetchDue`] if the subscription was named, is one to a private channel, and all others deliver.
@@ -301,8 +298,8 @@ impl Backfill {
         self.hole.is_some_and(|hole| hole.end.is_some())
     }
 
-    /// Returns `true` while messages may be missing: from the first sign of it, such as a lost connection, until a fetch has returned what
-    /// was missed. Positions and orders that are counted from messages may be wrong then.
+    /// Returns `true` while messages may be missing: from the first sign, such as a lost connection, until a fetch has returned what was
+    /// missed. Positions and orders that are counted from messages may be wrong then.
     ///
     /// A subscription that ended for good does not count, once what it missed until its end was fetched.
     #[must_use]
@@ -310,13 +307,13 @@ impl Backfill {
         self.hole.is_some()
     }
 
-    /// Number of fills that are remembered.
+    /// Returns the number of remembered fills.
     #[must_use]
     pub fn remembered_fills(&self) -> usize {
         self.fills.len()
     }
 
-    /// Number of orders that are remembered.
+    /// Returns the number of remembered orders.
     #[must_use]
     pub fn remembered_orders(&self) -> usize {
         self.orders.len()
@@ -324,8 +321,8 @@ impl Backfill {
 
     /// Observes an event. Call it for every event of the connection, in order, before the event is used.
     ///
-    /// After [`Event::Unsubscribed`] and [`Event::Detached`] of a private channel its messages no longer come. A fetch is due then, and
-    /// after it [`fetch`](Self::fetch) has to be called from time to time.
+    /// After [`Event::Unsubscribed`] and [`Event::Detached`], messages of a private channel no longer arrive. A fetch is then due, and
+    /// after it [`fetch`](Self::fetch) has to be called periodically.
     pub fn observe(&mut self, event: &Event) -> Observation {
         match event {
             Event::Message(received) => self.observe_message(received),
@@ -357,10 +354,10 @@ impl Backfill {
         !self.are_named || subscription.is_some_and(|id| !self.ignored.contains(&id))
     }
 
-    /// Messages were lost, and later ones are delivered.
+    /// Handles the loss of messages on a subscription that still delivers later ones.
     fn lost_some(&mut self) -> Observation {
         match self.hole {
-            // They are in the hole that is still open.
+            // They belong to the hole that is still open.
             Some(Hole { end: None }) => Observation::Other,
             _ => self.resume(),
         }
@@ -381,99 +378,27 @@ impl Backfill {
         self.hole = Some(Hole { end: Some(end) });
     }
 
-    fn observe_message(&mut self, received: &Received) -> Observation {
-        let is_new = match &received.frame.message {
-            Message::Fill(fill) => self.observe_fill(fill, received),
-            Message::UserOrder(order) => self.observe_order(order, received),
-            Message::Malformed(message) => {
-                let is_private = match message.kind.as_deref() {
-                    Some(kind) => ["fill", "user_order"].contains(&kind),
-                    None => self.concerns(received.subscription),
-                };
-                return match is_private {
-                    true => self.lost_some(),
-                    false => Observation::Other,
-                };
-            }
-            Message::ErrorReply(error) if CommandError::from(error).is_terminal() => {
-                self.observe_end(received);
-                return Observation::Other;
-            }
-            _ => return Observation::Other,
-        };
-        match is_new {
-            true => Observation::New,
-            false => Observation::Known,
-        }
-    }
-
-    /// The exchange ended a subscription. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered until then.
-    fn observe_end(&mut self, received: &Received) {
-        match received.subscription {
-            Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
-                self.lose(|id| id == ended);
-            }
-            // It ended all of them.
-            None if received.frame.sid.is_none() => self.lose(|_| true),
-            _ => {}
-        }
-    }
-
-    fn observe_fill(&mut self, fill: &messages::Fill, received: &Received) -> bool {
-        let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
-        // A time that is too early must not make it forgotten while its row may still be read.
-        let remembered = fill.ts_ms.max(received.received_ts_ms.unwrap_or(i64::MIN));
-        let is_new = self.fills.report(trade_id, order_id, remembered);
-        // While there is a hole, later fills do not prove that earlier ones came.
-        if self.hole.is_none() {
-            self.fills.window.advance(not_future(fill.ts_ms, received));
-            self.fills.drop_old();
-        }
-        self.fills.limit();
-        is_new
-    }
-
-    fn observe_order(&mut self, order: &messages::UserOrder, received: &Received) -> bool {
-        if !self.scope.covers(&order.ticker, order.subaccount_number) {
-            return true;
-        }
-        let state = OrderState::from(order);
-        let updated = state.updated;
-        let arrival = received.received_ts_ms;
-        let is_new = self
-            .orders
-            .report_message(&order.order_id, state, self.epoch, arrival);
-        if let (None, Some(updated)) = (self.hole, updated) {
-            self.orders.window.advance(not_future(updated, received));
-            self.orders.drop_old();
-        }
-        self.orders.limit();
-        is_new
-    }
-
     /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events
     /// wait in the connection meanwhile. Dropping the future marks nothing as reported.
     ///
     /// # Errors
     ///
-    /// Returns an error if reads are not known to be up to date, or not complete, before the timeout. Nothing is marked as
-    /// reported then, and a later fetch returns it.
+    /// Returns an error if reads are not up to date, or not complete, before the timeout. Nothing is then marked as reported, and a later
+    /// fetch returns it.
     pub async fn fetch(&mut self) -> Result<Missed, BackfillError> {
         let rows = self.read().await?;
         Ok(self.merge(rows))
     }
 
     /// Returns a future that waits until reads are up to date with the new subscriptions, and reads the fills and orders since the last
-    /// messages before the hole. If no fetch is due, reads must be up to date
-    /// with this call, and what happened until then is read.
+    /// messages before the hole. If no fetch is due, it reads up to the time of this call.
     ///
     /// It costs one request or more for `GET /exchange/user_data_timestamp`, one for `GET /historical/cutoff`, one for each page of
     /// fills and of resting, recent and archived orders, and one for each other order that was open before or has a new fill.
     ///
     /// # Errors
     ///
-    /// The future returns an error if reads are not known to be up to date, or not complete, before the timeout. Call `read`
-    /// again.
+    /// The future returns an error if reads are not up to date, or not complete, before the timeout. To retry, call `read` again.
     pub fn read(
         &mut self,
     ) -> impl Future<Output = Result<BackfillRows, BackfillError>> + Send + use<> {
@@ -502,13 +427,6 @@ impl Backfill {
         };
         read::read(self.client.clone(), plan)
     }
-}
-
-/// The time of a message, but not later than its arrival: one wrong time must not hide what happens before it.
-fn not_future(time: i64, received: &Received) -> i64 {
-    received
-        .received_ts_ms
-        .map_or(time, |arrival| time.min(arrival))
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,10 +1,10 @@
-//! An order book that is kept by snapshots and deltas, exactly.
+//! The order book of a market, kept from snapshots and deltas in exact arithmetic.
 
 use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, Sweep},
     ws::{
-        books::{ApiBook, BookBody, BookError, BookMessage},
+        books::{self, ApiBook, BookBody, BookError, BookMessage, Ladders},
         sequence::ReplicatedBook,
     },
 };
@@ -15,10 +15,10 @@ use super::messages::{
 };
 use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 
-/// The bids of one market, for YES and for NO. There are no asks on the exchange: a bid for NO at 0.40 is an ask for YES at 0.60.
+/// The bids of one market, for YES and for NO. The exchange has no asks: a bid for NO at 0.40 is an ask for YES at 0.60.
 ///
-/// Levels are kept in sorted lists. On a grid of at most a few hundred prices that beats a tree: most changes are near the best
-/// price, which is at the end, and little is moved.
+/// Levels are kept in sorted lists. On a grid of at most a few hundred prices this is faster than a tree: most changes are near the best
+/// price, which is at the end, so few levels move.
 ///
 /// ```
 /// use kalshi_sdk::{Contracts, Dollars, OutcomeSide, ws::OrderBook};
@@ -37,36 +37,25 @@ use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 /// ```
 ///
 /// Books with the same levels are equal, regardless of [`last_update`](Self::last_update).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderBook {
-    yes: Ladder,
-    no: Ladder,
-    /// Unix milliseconds.
-    updated_ms: Option<i64>,
+    /// The bids for each outcome.
+    bids: Ladders<OutcomeSide>,
 }
 
 impl Default for OrderBook {
     fn default() -> Self {
+        let (yes, no) = (Ladder::bids(), Ladder::bids());
         Self {
-            yes: Ladder::bids(),
-            no: Ladder::bids(),
-            updated_ms: None,
+            bids: Ladders::new([(OutcomeSide::Yes, yes), (OutcomeSide::No, no)]),
         }
     }
 }
 
-impl PartialEq for OrderBook {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.yes, &self.no) == (&other.yes, &other.no)
-    }
-}
-
-impl Eq for OrderBook {}
-
 /// Prices at which a subscription to `orderbook_delta` quotes NO levels: its parameter `use_yes_price`.
 ///
-/// Nothing in a frame tells the modes apart, so whoever subscribes has to say which one was asked for. The exchange has announced
-/// that `true` becomes the default and then the only mode.
+/// A frame does not show its mode, so the subscriber has to state it. The exchange has announced that `true` becomes the default and then
+/// the only mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PriceMode {
@@ -77,7 +66,7 @@ pub enum PriceMode {
 }
 
 impl PriceMode {
-    /// Price in NO of a level on the NO side.
+    /// Returns the NO price of a level on the NO side.
     fn no_price(self, quoted: Dollars) -> Dollars {
         match self {
             Self::YesPrices => complement(quoted),
@@ -87,39 +76,24 @@ impl PriceMode {
 }
 
 /// A change of one level, with its price in terms of its own outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LevelChange {
-    outcome: OutcomeSide,
-    price: Dollars,
-    change: Contracts,
-    /// Unix milliseconds.
-    at_ms: Option<i64>,
+type LevelChange = books::LevelChange<OutcomeSide>;
+
+fn read_change(delta: &OrderbookDelta, mode: PriceMode) -> Result<LevelChange, BookError> {
+    let price = match delta.side {
+        OutcomeSide::Yes => delta.price_dollars,
+        OutcomeSide::No => mode.no_price(delta.price_dollars),
+        OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
+    };
+    check_price(price)?;
+    Ok(LevelChange {
+        side: delta.side,
+        price,
+        change: delta.delta_fp,
+        at_ms: delta.ts_ms,
+    })
 }
 
-impl LevelChange {
-    fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
-        let price = match delta.side {
-            OutcomeSide::Yes => delta.price_dollars,
-            OutcomeSide::No => mode.no_price(delta.price_dollars),
-            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
-        };
-        check_price(price)?;
-        Ok(Self {
-            outcome: delta.side,
-            price,
-            change: delta.delta_fp,
-            at_ms: delta.ts_ms,
-        })
-    }
-
-    /// Sets the time at which the exchange sent the change, in case it did not say when it was made.
-    fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
-        self.at_ms = self.at_ms.or(sent_ms);
-        self
-    }
-}
-
-/// Contracts cost more than nothing and less than a dollar.
+/// Checks that a price is above 0 and below 1 dollar.
 fn check_price(price: Dollars) -> Result<(), BookError> {
     match Dollars::ZERO < price && price < Dollars::ONE {
         true => Ok(()),
@@ -127,21 +101,10 @@ fn check_price(price: Dollars) -> Result<(), BookError> {
     }
 }
 
-/// A level at which two books differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LevelDifference {
-    /// Whose bids.
-    pub outcome: OutcomeSide,
-    /// At which price.
-    pub price: Dollars,
-    /// How many contracts this book has there.
-    pub here: Contracts,
-    /// How many the other one has.
-    pub there: Contracts,
-}
+/// A level at which two books differ. Its side is the outcome whose bids have it.
+pub type LevelDifference = books::LevelDifference<OutcomeSide>;
 
-/// One dollar less a price. Levels given to [`OrderBook::from_bids`] are not checked, so any price is possible.
+/// Returns one dollar minus a price. [`OrderBook::from_bids`] does not check levels, so any price is possible.
 pub(super) fn complement(price: Dollars) -> Dollars {
     let max = Dollars::from_micros(i64::MAX);
     price.checked_complement().unwrap_or(max)
@@ -155,67 +118,50 @@ fn complement_level(level: PriceLevel) -> PriceLevel {
 }
 
 impl OrderBook {
-    /// An empty one.
+    /// Returns an empty book.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The book of these bids, as `get_market_orderbook` reads them: to check one against.
+    /// Returns the book of these bids, for example those of `get_market_orderbook`. The levels are not checked.
     #[must_use]
     pub fn from_bids(yes: &[PriceLevel], no: &[PriceLevel]) -> Self {
         Self {
-            yes: Ladder::bids().with_levels(yes),
-            no: Ladder::bids().with_levels(no),
-            updated_ms: None,
+            bids: Self::default().bids.with_levels(yes, no),
         }
     }
 
-    /// Bids for an outcome; `None` if it is unknown.
-    fn side(&self, outcome: OutcomeSide) -> Option<&Ladder> {
-        match outcome {
-            OutcomeSide::Yes => Some(&self.yes),
-            OutcomeSide::No => Some(&self.no),
-            OutcomeSide::Unknown(_) => None,
-        }
-    }
-
-    /// Changes the contracts at a price of an outcome's bids; a level with none is gone.
+    /// Adds contracts to an outcome's bids at a price, or removes them if `change` is negative. A level without contracts is removed.
     ///
     /// # Errors
     ///
-    /// Returns an error if more contracts are removed than there are, if the price is not above zero and below one dollar, or if the
-    /// outcome is unknown. The book is unchanged then.
+    /// Returns an error if the level has fewer contracts than are removed, if the price is not above 0 and below 1 dollar, or if the
+    /// outcome is unknown. The book is then unchanged.
     pub fn add(
         &mut self,
         outcome: OutcomeSide,
         price: Dollars,
         change: Contracts,
     ) -> Result<(), BookError> {
-        let levels = match outcome {
-            OutcomeSide::Yes => &mut self.yes,
-            OutcomeSide::No => &mut self.no,
-            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
-        };
         check_price(price)?;
-        levels.add(price, change).map_err(BookError::from)
+        self.bids.add(outcome, price, change)
     }
 
     /// Applies a delta of the channel `orderbook_delta`, from a subscription of this mode.
     ///
     /// # Errors
     ///
-    /// Returns an error as [`add`](Self::add) does.
+    /// Returns an error for the reasons of [`add`](Self::add).
     pub fn apply(&mut self, delta: &OrderbookDelta, mode: PriceMode) -> Result<(), BookError> {
-        self.apply_change(&LevelChange::from_delta(delta, mode)?)
+        self.bids.apply(&read_change(delta, mode)?)
     }
 
-    /// The book of a snapshot of the channel `orderbook_delta`, from a subscription of this mode.
+    /// Returns the book of a snapshot of the channel `orderbook_delta`, from a subscription of this mode.
     ///
     /// # Errors
     ///
-    /// Returns an error if a level has fewer than no contracts or is listed twice, or if a price is not above zero and below one
-    /// dollar.
+    /// Returns an error if a level has a negative count or is listed twice, or if a price is not above 0 and below 1 dollar.
     pub fn from_snapshot(snapshot: &OrderbookSnapshot, mode: PriceMode) -> Result<Self, BookError> {
         let no_level = |level: &PriceLevel| PriceLevel {
             price: mode.no_price(level.price),
@@ -223,53 +169,47 @@ impl OrderBook {
         };
         let yes = snapshot.yes_dollars_fp.iter().copied();
         let no = snapshot.no_dollars_fp.iter().map(no_level);
-        let book = Self {
-            yes: Ladder::bids().with_snapshot(yes.clone())?,
-            no: Ladder::bids().with_snapshot(no.clone())?,
-            updated_ms: None,
-        };
-        let mut levels = yes.chain(no);
-        levels.try_for_each(|level| check_price(level.price))?;
-        Ok(book)
+        let bids = Self::default().bids.with_snapshot(yes, no, check_price)?;
+        Ok(Self { bids })
     }
 
-    /// All bids for an outcome, the best first. Empty for an unknown outcome.
+    /// Returns all bids for an outcome, best first. Empty for an unknown outcome.
     pub fn bids(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome).into_iter().flat_map(Ladder::levels)
+        self.bids.levels(outcome)
     }
 
-    /// All offers of an outcome, the best first: bids for the other one, seen from here.
+    /// Returns all asks for an outcome, best first: the bids for the other outcome, each at one dollar minus its price.
     pub fn asks(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.bids(outcome.opposite()).map(complement_level)
     }
 
-    /// Contracts of the bids for an outcome at one of its prices.
+    /// Returns the contracts bid for an outcome at one of its prices.
     pub(super) fn count_at(&self, outcome: OutcomeSide, price: Dollars) -> Contracts {
-        self.side(outcome)
-            .map_or(Contracts::ZERO, |side| side.count_at(price))
+        self.bids.count_at(outcome, price)
     }
 
-    /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
-    /// sent the message if it has none. `None` if the exchange sent no time. To compare it with the present, use
+    /// Returns the time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or else the time at which
+    /// the exchange sent the message. `None` if the exchange sent no time. To compare it with the present, use
     /// [`BookStream::age`](super::BookStream::age).
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.updated_ms?)
+        self.bids.last_update()
     }
 
-    /// The best bid.
+    /// Returns the highest bid for an outcome, or `None` if that side is empty or the outcome is unknown.
     #[must_use]
     pub fn best_bid(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
         self.bids(outcome).next()
     }
 
-    /// The best offer.
+    /// Returns the lowest ask for an outcome, or `None` if that side is empty or the outcome is unknown.
     #[must_use]
     pub fn best_ask(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
         self.asks(outcome).next()
     }
 
-    /// What lies between the best bid and the best offer, which is the same for both outcomes; less than nothing in a crossed book.
+    /// Returns the difference between the best ask and the best bid, which is the same for both outcomes. Negative in a crossed book;
+    /// `None` if a side is empty.
     #[must_use]
     pub fn spread(&self) -> Option<Dollars> {
         let (bid, ask) = (
@@ -279,7 +219,8 @@ impl OrderBook {
         ask.price.checked_sub(bid.price)
     }
 
-    /// The middle between the best bid and the best offer: exact, as prices have up to four digits and amounts six.
+    /// Returns the midpoint of the best bid and the best ask, or `None` if a side is empty. It is exact: prices have up to four decimal
+    /// places and amounts six.
     #[must_use]
     pub fn mid(&self, outcome: OutcomeSide) -> Option<Dollars> {
         let (bid, ask) = (self.best_bid(outcome)?, self.best_ask(outcome)?);
@@ -288,29 +229,30 @@ impl OrderBook {
         ))
     }
 
-    /// Whether the best bids meet: the exchange would have traded them, so something was missed.
+    /// Returns `true` if the best bid is at or above the best ask. The exchange would have matched the two, so a message was missed.
     #[must_use]
     pub fn is_crossed(&self) -> bool {
         self.spread().is_some_and(|spread| spread <= Dollars::ZERO)
     }
 
-    /// Whether there is nothing in it.
+    /// Returns `true` if the book has no bids for either outcome.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.yes.is_empty() && self.no.is_empty()
+        self.bids.is_empty()
     }
 
-    /// Where two books differ, falling in price: empty where they are the same. To check a live book against the REST interface:
+    /// Returns the levels at which two books differ: YES bids first, then NO bids, each from the highest price down. Empty if the books are
+    /// equal. To check a live book against the REST API:
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client, books: kalshi_sdk::ws::Books) -> Result<(), Box<dyn std::error::Error>> {
     /// use kalshi_sdk::ws::OrderBook;
     ///
-    /// let answer = client.get_market_orderbook().ticker("KXTEST-26-A").send().await?;
-    /// let levels = &answer.orderbook_fp;
+    /// let response = client.get_market_orderbook().ticker("KXTEST-26-A").send().await?;
+    /// let levels = &response.orderbook_fp;
     /// let other = OrderBook::from_bids(&levels.yes_dollars, &levels.no_dollars);
     /// if let Some(book) = books.live("KXTEST-26-A") {
-    ///     // Either may be some milliseconds ahead: what stays different over several looks is wrong.
+    ///     // Either may be some milliseconds ahead. Only a difference that persists is an error.
     ///     println!("{:?}", book.differences(&other));
     /// }
     /// # Ok(())
@@ -318,29 +260,16 @@ impl OrderBook {
     /// ```
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
-        let sides = [
-            (OutcomeSide::Yes, &self.yes, &other.yes),
-            (OutcomeSide::No, &self.no, &other.no),
-        ];
-        let differences = sides.into_iter().flat_map(|(outcome, own, others)| {
-            let levels = own.differences(others).into_iter();
-            levels.map(move |(price, here, there)| LevelDifference {
-                outcome,
-                price,
-                here,
-                there,
-            })
-        });
-        differences.collect()
+        self.bids.differences(&other.bids)
     }
 
-    /// How many levels an outcome's bids have.
+    /// Returns the number of price levels of an outcome's bids.
     #[must_use]
     pub fn depth(&self, outcome: OutcomeSide) -> usize {
-        self.side(outcome).map_or(0, Ladder::depth)
+        self.bids.depth(outcome)
     }
 
-    /// What buying `count` contracts of an outcome takes from the book. An amount that cannot be held is cut off before.
+    /// Returns the contracts and the cost of buying `count` contracts of an outcome from the book. Stops before an amount would overflow.
     #[must_use]
     pub fn sweep(&self, outcome: OutcomeSide, count: Contracts) -> Sweep {
         Sweep::from_levels(self.asks(outcome), count)
@@ -352,9 +281,7 @@ impl ReplicatedBook for OrderBook {
     type Error = BookError;
 
     fn apply_change(&mut self, change: &LevelChange) -> Result<(), BookError> {
-        self.add(change.outcome, change.price, change.change)?;
-        self.updated_ms = change.at_ms;
-        Ok(())
+        self.bids.apply(change)
     }
 
     fn is_crossed(&self) -> bool {
@@ -410,7 +337,7 @@ impl ApiBook for OrderBook {
         mode: PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<LevelChange, BookError> {
-        LevelChange::from_delta(delta, mode).map(|change| change.sent_at(sent_ms))
+        read_change(delta, mode).map(|change| change.sent_at(sent_ms))
     }
 
     fn read_snapshot(
@@ -418,9 +345,10 @@ impl ApiBook for OrderBook {
         mode: PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<Self, BookError> {
-        let mut book = Self::from_snapshot(snapshot, mode)?;
-        book.updated_ms = sent_ms;
-        Ok(book)
+        let book = Self::from_snapshot(snapshot, mode)?;
+        Ok(Self {
+            bids: book.bids.updated_at(sent_ms),
+        })
     }
 
     fn last_update(&self) -> Option<DateTime<Utc>> {

@@ -1,3 +1,3 @@
-//! The messages of the WebSocket, generated from `asyncapi.yaml`.
+//! WebSocket messages, generated from `asyncapi.yaml`.
 
 include!(concat!(env!("OUT_DIR"), "/websocket.rs"));

@@ -8,21 +8,21 @@ use crate::{BookSide, Contracts, Dollars, OutcomeSide, orders::PlacedOrder, type
 
 /// Your own resting order as it appears in an order book: a bid for one outcome.
 ///
-/// It converts from an order of the REST API and from a message of the channel `user_orders`. An order that does not rest, or whose
-/// side is unknown, converts to an order with zero `remaining`.
+/// It converts from an order of the REST API and from a message of the channel `user_orders`. An order that is not resting, or whose side
+/// is unknown, converts to one with zero `remaining`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnOrder {
-    /// The outcome that the order bids for: selling YES is bidding for NO.
+    /// The outcome that the order bids for. Selling YES is bidding for NO.
     pub outcome: OutcomeSide,
-    /// Price of that outcome.
+    /// Limit price of that outcome, in dollars.
     pub price: Dollars,
-    /// Contracts that are not filled.
+    /// Number of contracts that rest.
     pub remaining: Contracts,
 }
 
 impl OwnOrder {
-    /// A bid for `remaining` contracts of an outcome, at a price of that outcome.
+    /// Returns a bid for `remaining` contracts of an outcome, at a price of that outcome.
     #[must_use]
     pub const fn new(outcome: OutcomeSide, price: Dollars, remaining: Contracts) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl OwnOrder {
         }
     }
 
-    /// An order on the YES book.
+    /// Converts an order from the terms of the YES book.
     fn on_yes_book(side: Option<BookSide>, yes_price: Dollars, remaining: Contracts) -> Self {
         match side {
             Some(BookSide::Bid) => Self::new(OutcomeSide::Yes, yes_price, remaining),
@@ -53,7 +53,7 @@ impl From<&types::Order> for OwnOrder {
     }
 }
 
-/// What rested when the order was placed.
+/// Converts to the part that rested when the order was placed.
 impl From<&PlacedOrder> for OwnOrder {
     fn from(order: &PlacedOrder) -> Self {
         Self::on_yes_book(Some(order.side), order.price, order.remaining_count)
@@ -69,11 +69,11 @@ impl From<&messages::UserOrder> for OwnOrder {
 }
 
 impl OrderBook {
-    /// An estimate of the book without your own orders of this market: what others bid.
+    /// Returns an estimate of the book without your own orders: the bids of others.
     ///
-    /// It is an estimate because book and orders come over different channels in any order: an order may not be in the book yet, or
-    /// be gone from it already. No count falls below zero. To know which changes are your own, read `client_order_id` of
-    /// [`BookEvent::Changed`](super::BookEvent::Changed).
+    /// Pass your orders of this market only. The result is an estimate because book updates and orders arrive on different channels, in no
+    /// defined order: an order may not be in the book yet, or may already be gone from it. No count falls below zero. To see which changes
+    /// are your own, read `client_order_id` of [`BookEvent::Changed`](super::BookEvent::Changed).
     ///
     /// ```
     /// use kalshi_sdk::{OutcomeSide, ws::{OrderBook, OwnOrder}};
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn own_orders_are_taken_out_of_their_levels_only() {
+    fn own_orders_are_removed_from_their_levels_only() {
         let mut book = OrderBook::new();
         book.add(OutcomeSide::Yes, dollars("0.41"), 10.into())
             .unwrap();
@@ -133,7 +133,7 @@ mod tests {
         let others = book.without(own);
         assert_eq!(others.best_bid(OutcomeSide::Yes), None);
         assert_eq!(others.best_bid(OutcomeSide::No).unwrap().count, 18.into());
-        // More than the level has, as after a fill that the orders do not show yet.
+        // More than the level has, as after a fill that the list of orders does not show yet.
         let more = OwnOrder::new(OutcomeSide::No, dollars("0.55"), 99.into());
         assert!(others.without([more]).is_empty());
     }

@@ -966,7 +966,7 @@ async fn invalid_order_is_not_sent() {
         (
             change(&|order| order.price = "0.565".parse().unwrap()),
             &grid,
-            "not on the market's grid; next to it are 0.5600 and 0.5700",
+            "not on the market's price grid; the nearest valid prices are 0.5600 and 0.5700",
         ),
         (
             change(&|order| order.count = "0".parse().unwrap()),
@@ -1006,11 +1006,11 @@ async fn invalid_order_is_not_sent() {
             &none,
             "cannot be combined with the time in force `immediate_or_cancel`",
         ),
-        (order(), &group, "the rules another one"),
+        (order(), &group, "the rules require another one"),
         (
             change(&|order| order.order_group_id = Some("h".into())),
             &group,
-            "the rules another one",
+            "the rules require another one",
         ),
         (
             change(&|order| order.order_group_id = Some("g".into())),
@@ -1031,7 +1031,7 @@ async fn invalid_order_is_not_sent() {
                 order.subaccount = None;
             }),
             &group,
-            "is of subaccount 0, and its group of 2",
+            "is for subaccount 0, but its group is of subaccount 2",
         ),
     ];
     for (order, rules, expected) in wrong {

@@ -156,7 +156,10 @@ async fn replies_are_matched_by_id_in_any_order() {
         panic!()
     };
     assert_eq!(error.code, 5);
-    assert!(error.to_string().contains("no such command"), "{error}");
+    assert!(
+        error.to_string().contains("the command does not exist"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,15 @@ use super::{Cell, JSON_VERSION, Part};
 
 /// Returns one object: its version, and a field for each part.
 pub(crate) fn document(parts: &[Part]) -> String {
+    format!("{:#}\n", value(parts))
+}
+
+/// Returns the same in a single line.
+pub(crate) fn line(parts: &[Part]) -> String {
+    format!("{}\n", value(parts))
+}
+
+fn value(parts: &[Part]) -> Value {
     let mut document = Map::new();
     document.insert("version".to_owned(), json!(JSON_VERSION));
     for part in parts {
@@ -24,7 +33,7 @@ pub(crate) fn document(parts: &[Part]) -> String {
         };
         document.insert(name.to_owned(), value);
     }
-    format!("{:#}\n", Value::Object(document))
+    Value::Object(document)
 }
 
 fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a Cell)>) -> Value {

@@ -18,6 +18,15 @@ impl Progress {
         Self(bar)
     }
 
+    /// Returns a wait without a count.
+    pub(crate) fn waiting(what: &'static str) -> Self {
+        let progress = Self::new(what);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+            progress.0.set_style(style);
+        }
+        progress
+    }
+
     pub(crate) fn increment(&self) {
         self.0.inc(1);
     }

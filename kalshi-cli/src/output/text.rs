@@ -90,6 +90,16 @@ fn columns_that_fit(table: &Table, width: u16) -> usize {
     table.columns.len()
 }
 
+/// Returns the values of a record in a line, without those that are absent.
+pub(crate) fn line(part: &Part) -> String {
+    let Part::Record(record) = part else {
+        return String::new();
+    };
+    let values = record.fields.iter().map(|(_, cell)| one_line(cell));
+    let values: Vec<_> = values.filter(|value| !value.is_empty()).collect();
+    format!("{}\n", values.join("  "))
+}
+
 fn one_line(cell: &Cell) -> String {
     cell.to_text().replace('\n', " ")
 }
@@ -104,6 +114,10 @@ fn record_text(record: &Record) -> String {
     let bold = Style::new().bold();
     let mut text = String::new();
     for (name, cell) in &record.fields {
+        // Text says nothing of what is absent; JSON has null.
+        if *cell == Cell::Absent {
+            continue;
+        }
         let name = name.replace('_', " ");
         // The continuation of a text with several lines is indented.
         let value = cell.to_text().replace('\n', &format!("\n{:widest$}  ", ""));

@@ -8,11 +8,12 @@ use std::{
 };
 
 use kalshi_mock::{MockExchange, MockExchangeBuilder};
+use kalshi_sdk::Operation;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-pub type TestResult = Result<(), Box<dyn Error>>;
+pub(crate) type TestResult = Result<(), Box<dyn Error>>;
 
 /// A local exchange, and a config file whose default profile is that exchange.
 pub(crate) struct Setup {
@@ -99,8 +100,56 @@ impl Setup {
         if run.code != Some(0) {
             return Err(format!("exit code {:?}: {}", run.code, run.stderr).into());
         }
-        Ok(serde_json::from_str(&run.stdout)?)
+        run.document()
     }
+
+    /// Returns how many requests of an operation the exchange received.
+    pub(crate) fn count(&self, operation: &Operation) -> usize {
+        self.exchange.requests_to(operation).len()
+    }
+
+    /// As [`golden`], and replaces the address of the exchange and the directory of the test.
+    pub(crate) fn golden(&self, name: &str, document: &Value) -> TestResult {
+        let directory = self.directory.path().display().to_string();
+        let text = document
+            .to_string()
+            .replace(&self.exchange.address().to_string(), "ADDRESS")
+            .replace(&directory, "DIRECTORY");
+        golden(name, &serde_json::from_str(&text)?)
+    }
+}
+
+/// Compares a document with a file in tests/golden, which UPDATE=1 writes. Ids and times are replaced.
+pub(crate) fn golden(name: &str, document: &Value) -> TestResult {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.json"));
+    let found = format!("{:#}\n", without_ids_and_times(document));
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().ok_or("a directory")?)?;
+        fs::write(path, found)?;
+        return Ok(());
+    }
+    assert_eq!(found, fs::read_to_string(path)?);
+    Ok(())
+}
+
+fn without_ids_and_times(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_ids_and_times).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), without_ids_and_times(value)))
+            .collect(),
+        Value::String(text) if is_uuid(text) => "(id)".into(),
+        Value::String(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => {
+            "(time)".into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
 }
 
 /// Returns the program with these arguments, separated by spaces, and without variables of the tester.
@@ -123,6 +172,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Returns the JSON that was printed.
+    pub(crate) fn document(&self) -> Result<Value, Box<dyn Error>> {
+        serde_json::from_str(&self.stdout)
+            .map_err(|error| format!("{error} in {:?}: {}", self.stdout, self.stderr).into())
+    }
+
     pub(crate) async fn of(mut command: Command) -> Result<Self, Box<dyn Error>> {
         let Output {
             status,

@@ -31,12 +31,16 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Print only one line of JSON: `base_url`, `ws_url`, `margin_ws_url`, `key_id`, `private_key_path`, and for the clearing API
-    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`.
+    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`. With --tls also `certificate_authority_path`.
     #[arg(long)]
     json: bool,
     /// Address to listen on. Whoever reaches it can use the exchange.
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
     bind: IpAddr,
+    /// Serve https and wss, with a certificate for localhost by an authority that is generated at each start. The path of its certificate
+    /// is printed, as `certificate_authority_path` with --json.
+    #[arg(long)]
+    tls: bool,
     /// Algorithm of the generated key.
     #[arg(long, value_enum, default_value_t = KeyType::Ed25519)]
     key_type: KeyType,
@@ -82,6 +86,10 @@ struct Options {
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
+    /// Send fields that left the spec but not the exchange: `liquidity_dollars`, `fractional_trading_enabled`, `response_price_units`,
+    /// `available_on_brokers`, `resting_orders_count`. Older clients require some.
+    #[arg(long)]
+    legacy_fields: bool,
     /// Write every request and its response to a file, one line of JSON each. A file that is not empty is an error.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -169,7 +177,12 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         (None, Some(path)) => KeyFile::write(path, key, force)?,
         (None, None) => KeyFile::temporary(exchange.address().port(), key)?,
     };
-    announce(&exchange, file.path(), json)?;
+    let authority = exchange
+        .certificate_authority()
+        .map(|pem| KeyFile::authority(exchange.address().port(), pem))
+        .transpose()?;
+    let authority = authority.as_ref().map(KeyFile::path);
+    announce(&exchange, file.path(), authority, json)?;
     stop.asked().await;
     // A second ctrl-C does not wait for requests in flight.
     tokio::select! {
@@ -230,17 +243,30 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
         }
         None => builder,
     };
+    let builder = match options.tls {
+        true => builder.tls(),
+        false => builder,
+    };
+    let builder = match options.legacy_fields {
+        true => builder.legacy_fields(),
+        false => builder,
+    };
     Ok(match options.record {
         Some(path) => builder.record(path),
         None => builder,
     })
 }
 
-fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()> {
+fn announce(
+    exchange: &MockExchange,
+    key: &Path,
+    authority: Option<&Path>,
+    as_json: bool,
+) -> io::Result<()> {
     let credentials = exchange.credentials();
     let mut out = io::stdout().lock();
     if as_json {
-        let line = json!({
+        let mut line = json!({
             "base_url": exchange.rest_url(),
             "ws_url": exchange.ws_url(),
             "margin_ws_url": exchange.margin_ws_url(),
@@ -250,6 +276,9 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
             "key_id": credentials.key_id(),
             "private_key_path": key,
         });
+        if let Some(authority) = authority {
+            line["certificate_authority_path"] = json!(authority);
+        }
         writeln!(out, "{line}")?;
         return out.flush();
     }
@@ -260,6 +289,9 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
     writeln!(out, "  margin WS    {}", exchange.margin_ws_url())?;
     writeln!(out, "  key id       {}", credentials.key_id())?;
     writeln!(out, "  private key  {}", key.display())?;
+    if let Some(authority) = authority {
+        writeln!(out, "  authority    {}", authority.display())?;
+    }
     writeln!(
         out,
         "  markets      {}, such as {}",

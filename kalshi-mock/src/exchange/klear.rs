@@ -9,7 +9,7 @@ impl MockExchange {
     /// Returns the base URL of the clearing API: `http://127.0.0.1:PORT/klear-api/v1`.
     #[must_use]
     pub fn klear_url(&self) -> String {
-        format!("http://{}{}", self.address, server::KLEAR_PREFIX)
+        self.shared.url("http", self.address, server::KLEAR_PREFIX)
     }
 
     /// Returns the admin user of the clearing API.
@@ -31,9 +31,14 @@ impl MockExchange {
     /// Returns an error if the exchange does not listen on a loopback address: the SDK rejects plaintext to other hosts.
     pub fn klear_client(&self) -> Result<Client, ConfigError> {
         let (user, token) = (self.klear_admin_user_id(), self.klear_access_token());
-        Client::builder()
+        let builder = Client::builder()
             .environment(Environment::custom(&self.klear_url())?)
-            .credentials(BearerCredentials::new(user, token)?)
-            .build()
+            .credentials(BearerCredentials::new(user, token)?);
+        #[cfg(feature = "tls")]
+        let builder = match &self.shared.tls {
+            Some(tls) => builder.http_client(tls.http_client()?),
+            None => builder,
+        };
+        builder.build()
     }
 }

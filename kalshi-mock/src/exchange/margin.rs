@@ -11,7 +11,7 @@ impl MockExchange {
     /// [`rest_url`](Self::rest_url).
     #[must_use]
     pub fn margin_ws_url(&self) -> String {
-        format!("ws://{}{}", self.address, server::MARGIN_STREAMS)
+        self.shared.url("ws", self.address, server::MARGIN_STREAMS)
     }
 
     /// Returns both URLs as the environment of a `kalshi-perps` client.

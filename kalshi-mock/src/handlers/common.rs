@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use crate::{
     Rejection,
     call::Call,
+    spec,
     time::{Micros, SECOND},
+    validate,
 };
 
 /// The body of a successful response, or a rejection. The body is null if the operation has none.
@@ -31,19 +33,27 @@ pub(super) fn echo(call: &Call<'_>) -> Value {
     if let Some(start) = given.get("start_date").cloned() {
         given.insert("date".to_owned(), start);
     }
-    set(&mut sample, &given);
+    let schema = call.endpoint.response_schema().unwrap_or(&Value::Null);
+    set(schema, &mut sample, &given);
     sample
 }
 
-fn set(sample: &mut Value, given: &Map<String, Value>) {
+fn set(schema: &Value, sample: &mut Value, given: &Map<String, Value>) {
+    let schema = spec::resolve(schema);
     match sample {
-        Value::Array(items) => items.iter_mut().for_each(|item| set(item, given)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| set(&schema["items"], item, given)),
         Value::Object(fields) => {
             for (name, value) in fields {
-                let replacement = given.get(name).filter(|given| is_alike(given, value));
+                let schema = &schema["properties"][name];
+                let replacement = given.get(name).filter(|given| {
+                    // A nested object can have a field of the same name and other values.
+                    is_alike(given, value) && validate::check(schema, given, name).is_ok()
+                });
                 match replacement {
                     Some(replacement) => *value = replacement.clone(),
-                    None => set(value, given),
+                    None => set(schema, value, given),
                 }
             }
         }

@@ -147,8 +147,6 @@ fn show(state: &State, market: &Market) -> Value {
     if let (Value::Object(shown), Value::Object(strike)) = (&mut shown, strike) {
         shown.extend(strike);
     }
-    // Removed from the spec, but still sent: older clients require it.
-    shown["liquidity_dollars"] = json!(Dollars::ZERO);
     shown
 }
 

@@ -20,7 +20,7 @@ const IDS: [&str; 6] = [
 ];
 
 /// Responds with the sample. Parameters are in the fields of their names, so the items of a list pass its filters.
-pub(super) fn respond(state: &State, call: &Call<'_>) -> HandlerResult {
+pub(super) fn respond(state: &mut State, call: &Call<'_>) -> HandlerResult {
     for parameter in &call.endpoint.details.parameters {
         let name = parameter.name.as_str();
         if parameter.location != "path" {
@@ -31,6 +31,7 @@ pub(super) fn respond(state: &State, call: &Call<'_>) -> HandlerResult {
         }
     }
     let mut body = echo(call);
+    super::sample_events::emit(state, call, &body);
     let paging = call.endpoint.operation.paging;
     if let Some(paging) = paging
         && let Some(items) = paging.items_field

@@ -44,6 +44,11 @@ pub(crate) enum Event {
         step: Step,
         at: Micros,
     },
+    /// A message about something without state. It goes to every subscription to its channel.
+    Sample {
+        kind: &'static str,
+        body: serde_json::Value,
+    },
     /// An event of a series was listed, with its ticker.
     Listed(String),
     RfqCreated(Rfq),
@@ -98,7 +103,7 @@ pub(crate) enum Step {
 
 impl State {
     /// Records an event, if a connection is open or events are hashed.
-    pub(super) fn emit(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
+    pub(crate) fn emit(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
         if (self.has_listeners || self.event_log.is_some())
             && let Some(event) = event(self)
         {

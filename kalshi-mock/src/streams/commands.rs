@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     error::CommandError,
+    feeds::Feed,
     frame::{Message, market_id},
     messages,
     socket::Socket,
@@ -107,6 +108,17 @@ impl Command<'_> {
             return Err(CommandError::no_market());
         }
         let snapshots = flag(params, "send_initial_snapshot")?;
+        let sources = match channel {
+            Channel::Prices(feed) => feed.named(params)?,
+            _ => None,
+        };
+        if let (Channel::Prices(feed), Some(sid)) = (channel, socket.on(channel)) {
+            if sources.is_some() {
+                return self.change_sources(socket, (sid, feed), feed.add, params);
+            }
+            self.acknowledge(socket, sid);
+            return Ok(());
+        }
         if let Some(sid) = socket.on(channel) {
             let new = self.add(socket, sid, named.markets.clone());
             self.acknowledge(socket, sid);
@@ -119,6 +131,7 @@ impl Command<'_> {
             flag(params, "use_yes_price")? || (is_absent && socket.use_yes_price);
         subscription.skips_markets = flag(params, "skip_ticker_ack")?;
         subscription.by_id = named.by_id;
+        subscription.sources = sources.unwrap_or_default();
         subscription.markets.clone_from(&named.markets);
         if channel == Channel::Communications {
             subscription.shard = shard(params)?;
@@ -176,6 +189,11 @@ impl Command<'_> {
         let Some(subscription) = socket.subscriptions.get(&sid) else {
             return;
         };
+        if let Channel::Prices(feed) = subscription.channel {
+            let body = feed.acknowledgement(&subscription.sources);
+            socket.acknowledge(self.state, ("ok", sid, self.id), Some(&body));
+            return;
+        }
         let mut body = Map::new();
         if let Some(markets) = subscription
             .markets
@@ -280,6 +298,9 @@ impl Command<'_> {
             None | Some(Value::Null) => return Err(CommandError::new(15, "Action required")),
             Some(action) => action.as_str().unwrap_or_default(),
         };
+        if let Channel::Prices(feed) = channel {
+            return self.change_sources(socket, (sid, feed), action, params);
+        }
         let known = match action {
             "add_markets" | "delete_markets" => channel.takes_markets(),
             "get_snapshot" => channel == Channel::OrderbookDelta,
@@ -319,6 +340,28 @@ impl Command<'_> {
                 self.acknowledge(socket, sid);
             }
         }
+        Ok(())
+    }
+
+    /// Runs an action on a channel of external prices.
+    fn change_sources(
+        &self,
+        socket: &mut Socket,
+        (sid, feed): (u64, &Feed),
+        action: &str,
+        params: &Map<String, Value>,
+    ) -> Result<(), CommandError> {
+        if action == feed.list {
+            socket.send(self.state, sid, self.id, feed.listed());
+            return Ok(());
+        }
+        if action != feed.add && action != feed.remove {
+            return Err(CommandError::unsupported());
+        }
+        if let Some(subscription) = socket.subscriptions.get_mut(&sid) {
+            feed.change(&mut subscription.sources, action, params)?;
+        }
+        self.acknowledge(socket, sid);
         Ok(())
     }
 

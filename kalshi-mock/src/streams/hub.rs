@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 #[cfg(feature = "perps")]
 use super::messages;
-use super::{commands, outbox::Outbox, socket::Socket, subscription::Channel, tickers::Tickers};
-#[cfg(feature = "perps")]
-use crate::state::State;
+use super::{
+    commands, feeds::FEEDS, outbox::Outbox, socket::Socket, subscription::Channel, tickers::Tickers,
+};
 use crate::{
     call::Caller,
     connection::Connection,
     shared::Instances,
-    state::{Event, Instance},
+    state::{Event, Instance, State},
     sync::lock,
     time::{Micros, Time},
 };
@@ -65,6 +65,8 @@ pub(super) struct Inner {
     /// Connections opened so far.
     opened: u64,
     tickers: BTreeMap<Instance, Tickers>,
+    /// Number of the last value that each feed sent.
+    ticks: [i64; FEEDS.len()],
     pub(super) rejections: Option<HandshakeRejection>,
 }
 
@@ -136,6 +138,27 @@ impl Hub {
                 socket.send_ticker(state, index, &body);
             }
         }
+    }
+
+    /// Sends the external prices that are new since the last call.
+    pub(crate) fn send_prices(&self, state: &State) {
+        let mut inner = self.inner();
+        let Inner { sockets, ticks, .. } = &mut *inner;
+        for (feed, last) in FEEDS.iter().zip(ticks) {
+            let tick = feed.tick(state.now);
+            if std::mem::replace(last, tick) == tick {
+                continue;
+            }
+            for socket in of_instance(sockets, Instance::EventContract) {
+                socket.send_prices(state, feed);
+            }
+        }
+    }
+
+    /// Waits until a connection is open.
+    pub(super) async fn until_heard(&self) {
+        // The sender is a field of `self`, so this cannot fail.
+        _ = self.count.subscribe().wait_for(|count| *count > 0).await;
     }
 
     /// Registers a connection. Returns its number and the queue of its outgoing frames.

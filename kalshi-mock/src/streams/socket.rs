@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     error::CommandError,
     faults::{StreamFaults, Swap},
+    feeds::Feed,
     frame::{self, Message},
     messages,
     outbox::{Outbox, Outgoing},
@@ -89,6 +90,18 @@ impl Socket {
                 kind: "ticker",
                 body: body.clone(),
             };
+            self.send(state, sid, None, message);
+        }
+    }
+
+    /// Sends the external prices of a feed that the client subscribed to.
+    pub(super) fn send_prices(&mut self, state: &State, feed: &'static Feed) {
+        let Some(sid) = self.on(Channel::Prices(feed)) else {
+            return;
+        };
+        let subscription = self.subscriptions.get(&sid);
+        let values = subscription.map(|subscription| feed.values(&subscription.sources, state.now));
+        for message in values.into_iter().flatten() {
             self.send(state, sid, None, message);
         }
     }

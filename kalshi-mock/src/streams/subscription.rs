@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::hash::fnv1a;
+use super::{
+    feeds::{FEEDS, Feed, Sources},
+    hash::fnv1a,
+};
 use crate::state::{Instance, MarketIndex};
 
 /// A channel of the WebSocket API.
@@ -19,8 +22,9 @@ pub(super) enum Channel {
     UserOrders,
     /// Corporate actions of the margin exchange, which has none.
     CorporateActions,
-    /// A channel that the mock accepts and never sends on: combos and external prices.
-    Silent(&'static str),
+    MultivariateMarketLifecycle,
+    /// External prices.
+    Prices(&'static Feed),
 }
 
 const EVENT_CHANNELS: [Channel; 13] = [
@@ -33,10 +37,10 @@ const EVENT_CHANNELS: [Channel; 13] = [
     Channel::Communications,
     Channel::OrderGroupUpdates,
     Channel::UserOrders,
-    Channel::Silent("multivariate_market_lifecycle"),
-    Channel::Silent("cfbenchmarks_value"),
-    Channel::Silent("cfbenchmarks_value_5hz"),
-    Channel::Silent("pyth_value"),
+    Channel::MultivariateMarketLifecycle,
+    Channel::Prices(&FEEDS[0]),
+    Channel::Prices(&FEEDS[1]),
+    Channel::Prices(&FEEDS[2]),
 ];
 
 const MARGIN_CHANNELS: [Channel; 7] = [
@@ -74,7 +78,8 @@ impl Channel {
             Self::OrderGroupUpdates => "order_group_updates",
             Self::UserOrders => "user_orders",
             Self::CorporateActions => "corporate_actions",
-            Self::Silent(name) => name,
+            Self::MultivariateMarketLifecycle => "multivariate_market_lifecycle",
+            Self::Prices(feed) => feed.channel,
         }
     }
 
@@ -110,6 +115,8 @@ pub(super) struct Subscription {
     pub(super) markets: Option<BTreeMap<String, MarketIndex>>,
     /// True if the client named markets by id.
     pub(super) by_id: bool,
+    /// External prices that are sent.
+    pub(super) sources: Sources,
     /// True if NO levels are sent with YES prices.
     pub(super) yes_prices: bool,
     /// True if acknowledgements omit the markets.
@@ -127,6 +134,7 @@ impl Subscription {
             seq: 0,
             markets: None,
             by_id: false,
+            sources: Sources::default(),
             yes_prices: false,
             skips_markets: false,
             own_only: false,

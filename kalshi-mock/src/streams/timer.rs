@@ -49,6 +49,22 @@ async fn sleep(wait: Option<Duration>) {
     }
 }
 
+/// Sends external prices while a connection is open, until the exchange shuts down.
+pub(crate) async fn send_prices(shared: Arc<Shared>) {
+    loop {
+        let wait = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            shared.hub.until_heard().await;
+        };
+        tokio::select! {
+            () = shared.stopped() => return,
+            () = wait => {}
+        }
+        let state = shared.state();
+        shared.hub.send_prices(&state);
+    }
+}
+
 /// Sends the tickers of the margin exchange about once a second, until the exchange shuts down.
 #[cfg(feature = "perps")]
 pub(crate) async fn send_tickers(shared: Arc<Shared>) {

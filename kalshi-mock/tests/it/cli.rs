@@ -180,6 +180,31 @@ async fn options_set_faults_record_and_key() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn tls_prints_the_authority_and_removes_its_file() {
+    let running = start(&["--tls", "--legacy-fields"]);
+    let text = |name: &str| running.1[name].as_str().unwrap().to_owned();
+    let path = text("certificate_authority_path");
+    let pem = std::fs::read(&path).unwrap();
+    let http = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
+        .build()
+        .unwrap();
+    let url = text("base_url") + "/markets?limit=1";
+    let body = http.get(url).send().await.unwrap().bytes().await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["markets"][0]["liquidity_dollars"], "0.0000");
+    for url in ["base_url", "klear_url"] {
+        assert!(text(url).starts_with("https://127.0.0.1:"));
+    }
+    for url in ["ws_url", "margin_ws_url"] {
+        assert!(text(url).starts_with("wss://127.0.0.1:"));
+    }
+    assert_eq!(interrupt(running), "");
+    assert!(!Path::new(&path).exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn activity_and_schedule_are_options() {
     let running = start(&[
         "--activity",

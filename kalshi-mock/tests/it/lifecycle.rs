@@ -237,3 +237,26 @@ async fn books_orders_positions_and_requests_are_observed_without_a_client() {
     assert_eq!(exchange.requests().len(), 2);
     assert_eq!(exchange.requests_to(operation::CREATE_ORDER_V2).len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_never_end_time_out_and_idle_connections_do_not() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let exchange = crate::common::exchange().await;
+    let connect = async || TcpStream::connect(exchange.address()).await.unwrap();
+    let started = tokio::time::Instant::now();
+    let (mut endless, mut idle) = (connect().await, connect().await);
+    endless.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+    let read = endless.read(&mut [0; 64]).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    assert!(started.elapsed() >= Duration::from_secs(30));
+
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let request = b"GET /trade-api/v2/exchange/status HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for _ in 0..2 {
+        idle.write_all(request).await.unwrap();
+        let mut answer = [0; 4096];
+        let read = idle.read(&mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
+}

@@ -145,13 +145,6 @@ async fn universe_is_quoted_and_found_by_every_filter() {
         let no = book.no_dollars.last().unwrap().price;
         assert_eq!(no.complement(), market.yes_ask_dollars);
     }
-    let raw = Raw::new(&exchange);
-    let (_, sent) =
-        crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets?limit=1")).await;
-    assert_eq!(
-        sent["markets"][0]["liquidity_dollars"], "0.0000",
-        "older clients insist on it"
-    );
     let shallow = client
         .get_market_orderbook()
         .ticker(&markets[0].ticker)
@@ -354,5 +347,51 @@ async fn event_of_a_market_can_be_mutually_exclusive() {
         let request = client.get_event().event_ticker("KXTEST-26");
         let event = request.send().await.unwrap().into_inner().event;
         assert_eq!(event.mutually_exclusive, Some(exclusive));
+    }
+}
+
+#[tokio::test]
+async fn fields_that_left_the_spec_are_sent_together_or_not_at_all() {
+    const PATHS: [(&str, &str, &[&str]); 7] = [
+        ("/markets?limit=1", "/markets/0", &MARKET),
+        ("/markets/KXTEST-26-A", "/market", &MARKET),
+        ("/events/KXTEST-26", "/event", &EVENT),
+        ("/events/KXTEST-26", "/markets/0", &MARKET),
+        ("/events?with_nested_markets=true", "/events/0", &EVENT),
+        (
+            "/events?with_nested_markets=true",
+            "/events/0/markets/0",
+            &MARKET,
+        ),
+        ("/portfolio/positions", "/market_positions/0", &POSITION),
+    ];
+    const MARKET: [&str; 3] = [
+        "liquidity_dollars",
+        "fractional_trading_enabled",
+        "response_price_units",
+    ];
+    const EVENT: [&str; 1] = ["available_on_brokers"];
+    const POSITION: [&str; 1] = ["resting_orders_count"];
+
+    for legacy in [false, true] {
+        let builder = MockExchange::builder().without_limits().without_universe();
+        let builder = match legacy {
+            true => builder.legacy_fields(),
+            false => builder,
+        };
+        let exchange = builder.start().await.unwrap();
+        let client = once(&exchange);
+        exchange.market(TICKER).ask(dollars("0.40"), 20);
+        place(&client, order(Bid, "0.40", "1")).await;
+        let raw = Raw::new(&exchange);
+        for (path, object, fields) in PATHS {
+            let (_, body) = raw.call("GET", path, None).await;
+            let object = body.pointer(object).unwrap();
+            for field in fields {
+                assert_eq!(object.get(field).is_some(), legacy, "{path} {field}");
+            }
+        }
+        // Clients of today ignore them.
+        client.get_markets().send().await.unwrap();
     }
 }

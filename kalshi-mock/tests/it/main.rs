@@ -18,6 +18,7 @@ mod lists;
 mod market_maker;
 mod order_groups;
 mod orders;
+mod paused;
 #[cfg(feature = "perps")]
 mod perps_account;
 #[cfg(feature = "perps")]
@@ -32,6 +33,9 @@ mod perps_triggers;
 mod perps_websocket;
 mod pipeline;
 mod portfolio;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;
 mod websocket_channels;
 mod websocket_faults;
+mod websocket_samples;

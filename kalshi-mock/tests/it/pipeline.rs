@@ -58,7 +58,11 @@ async fn signatures_of_both_algorithms_are_verified() {
             Credentials::new("nobody", own.clone()).unwrap(),
             own,
         );
-        assert_eq!(unknown.call("GET", BALANCE, None).await.0, 401);
+        let (status, body) = unknown.call("GET", BALANCE, None).await;
+        assert_eq!(
+            (status, &body["error"]["details"]),
+            (401, &json!("NOT_FOUND"))
+        );
 
         // Signed for another path, and for another method.
         for (method, path) in [("GET", "/portfolio/positions"), ("POST", BALANCE)] {
@@ -446,6 +450,12 @@ async fn sample_operations_know_their_ids_and_pass_filters() {
     let (_, targets) = get("/structured_targets?ids=another").await;
     assert_eq!(targets["structured_targets"], json!([]));
     assert_eq!(get("/milestones?limit=5&cursor=made-up").await.0, 400);
+    // The requests of a batch have a status too, which is never this one.
+    let batches = raw.signed("GET", "/communications/rfq_batches", now_ms());
+    let (status, batches) = answer(batches.query(&[("status", "accepted")])).await;
+    assert_eq!(status, 200, "{batches}");
+    assert_eq!(batches["rfq_batches"][0]["status"], "accepted");
+    assert_eq!(batches["rfq_batches"][0]["rfqs"][0]["status"], "open");
 }
 
 #[tokio::test]

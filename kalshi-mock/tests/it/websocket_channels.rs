@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::listener::{Listener, seqs};
 use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
 use chrono::TimeDelta;
-use kalshi_mock::{MockExchange, Settlement};
+use kalshi_mock::Settlement;
 use kalshi_sdk::types::{
     BookSide::{Ask, Bid},
     TimeInForce,
@@ -468,18 +468,4 @@ async fn shards_of_a_channel_cover_all_messages() {
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 12);
-}
-
-#[tokio::test]
-async fn silent_channels_accept_subscriptions() {
-    let exchange = MockExchange::start().await.unwrap();
-    let mut listener = Listener::open(&exchange).await;
-    for channel in [
-        "multivariate_market_lifecycle",
-        "cfbenchmarks_value",
-        "cfbenchmarks_value_5hz",
-        "pyth_value",
-    ] {
-        listener.subscribe(channel, json!({})).await;
-    }
 }

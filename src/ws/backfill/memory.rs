@@ -1,4 +1,4 @@
-//! The fills and orders that were reported already, for as long as they can come again.
+//! The fills and orders that were already reported, for as long as they can be delivered again.
 //!
 //! All times are Unix milliseconds of the exchange's clock.
 
@@ -11,17 +11,17 @@ use crate::{
     ws::messages,
 };
 
-/// Time for which entries are remembered beyond the window, because the times of a fill's message and of its row differ.
+/// Margin by which entries outlive the window, because the times of a fill's message and of its row differ.
 const MARGIN_MS: i64 = 60_000;
 
-/// The time up to which everything is known, and how far before it something may still come again.
+/// The time up to which everything is known, and the period before it that may be delivered again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// Everything that happened until then is known. `None` until something is.
+    /// Time up to which everything is known. `None` at first.
     known_until: Option<i64>,
-    /// Milliseconds by which a message may come after what it reports.
+    /// Maximum delay of a message after what it reports, in milliseconds.
     overlap: i64,
-    /// Entries before this time were dropped.
+    /// Time before which entries were dropped.
     dropped_until: i64,
 }
 
@@ -38,19 +38,19 @@ impl Window {
         self.overlap = overlap;
     }
 
-    /// Everything until `time` is known.
+    /// Records that everything until `time` is known.
     pub(super) fn advance(&mut self, time: i64) {
         self.known_until = self.known_until.max(Some(time));
     }
 
-    /// Start of the window, or `None` while nothing is known. What happened before it was reported, or is not of interest.
+    /// Returns the start of the window, or `None` while nothing is known. Anything earlier was reported or is irrelevant.
     pub(super) fn start(&self) -> Option<i64> {
         self.known_until
             .map(|time| time.saturating_sub(self.overlap))
     }
 
-    /// The time before which entries are to be dropped now: a margin before the start of the window, so that no row that is accepted
-    /// was forgotten. Dropping looks at every entry, so it is done rarely.
+    /// Returns the time before which entries are to be dropped, or `None` if it is too early to drop again, because dropping visits every
+    /// entry. The time is a margin before the start of the window, so that no accepted row was forgotten.
     fn drop_until(&mut self) -> Option<i64> {
         let until = self.start()?.saturating_sub(MARGIN_MS);
         let interval = self.overlap.saturating_add(MARGIN_MS) / 4;
@@ -62,13 +62,13 @@ impl Window {
     }
 }
 
-/// What was forgotten because too much was remembered.
+/// The maximum number of entries, and the time up to which entries were forgotten because of it.
 #[derive(Clone, Copy, Debug)]
 struct Limit {
     max: usize,
-    /// Number of entries at which the limit is checked. Checking looks at every entry.
+    /// Number of entries above which the limit is enforced, which visits every entry.
     check_at: usize,
-    /// The latest time of an entry that was forgotten.
+    /// Latest time of a forgotten entry. `None` if nothing was forgotten.
     forgotten_until: Option<i64>,
 }
 
@@ -81,7 +81,7 @@ impl Limit {
         }
     }
 
-    /// Returns `true` if what a row of this time reports may be forgotten. The time of a row differs from that of its message.
+    /// Returns `true` if the entry of a row of this time may have been forgotten. The time of a row differs from that of its message.
     fn is_forgotten(&self, time: Option<i64>) -> bool {
         self.forgotten_until
             .is_some_and(|until| time.is_none_or(|time| time <= until.saturating_add(MARGIN_MS)))
@@ -105,7 +105,7 @@ type FillKey = (TradeId, OrderId);
 #[derive(Debug)]
 pub(super) struct Fills {
     pub(super) window: Window,
-    /// The time of each.
+    /// Time of each fill.
     reported: HashMap<FillKey, i64>,
     limit: Limit,
 }
@@ -169,10 +169,10 @@ impl Fills {
     }
 }
 
-/// When a fill happened, in milliseconds. `None` if the row does not say.
+/// Returns the time of a fill in Unix milliseconds, or `None` if the row has none.
 pub(super) fn time_of_fill(fill: &Fill) -> Option<i64> {
     let created = fill.created_time.map(|time| time.timestamp_millis());
-    // The last millisecond of the second, so that the fill is not taken for an earlier one.
+    // The last millisecond of the second, so that the fill does not appear earlier than it was.
     created.or(fill
         .ts
         .map(|seconds| seconds.saturating_mul(1_000).saturating_add(999)))
@@ -181,7 +181,7 @@ pub(super) fn time_of_fill(fill: &Fill) -> Option<i64> {
 /// The fields by which states of an order are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OrderState {
-    /// When it changed last. `None` if the exchange does not say.
+    /// Time of the last change in Unix milliseconds. `None` if the exchange sent none.
     pub(super) updated: Option<i64>,
     filled: Contracts,
     remaining: Contracts,
@@ -205,7 +205,7 @@ impl From<&Order> for OrderState {
 impl From<&messages::UserOrder> for OrderState {
     #[allow(
         deprecated,
-        reason = "messages of servers before the fields in milliseconds have the older ones alone"
+        reason = "messages of older servers lack the fields in milliseconds"
     )]
     fn from(order: &messages::UserOrder) -> Self {
         let millis =
@@ -225,7 +225,7 @@ impl From<&messages::UserOrder> for OrderState {
 impl OrderState {
     /// Returns `true` if this state of an order follows another one. `breaks_ties` decides if both are of the same millisecond.
     pub(super) fn follows(&self, other: &Self, breaks_ties: bool) -> bool {
-        // Fills are not taken back and an order that ended does not rest again, whatever the timestamps say.
+        // Regardless of timestamps, fills are not reversed and an order that ended does not rest again.
         if self.filled != other.filled {
             return self.filled > other.filled;
         }
@@ -243,9 +243,9 @@ impl OrderState {
 #[derive(Debug)]
 struct KnownOrder {
     state: OrderState,
-    /// Number of the last subscription or read that began before the state was received.
+    /// Epoch of the last subscription or read that began before the state was received.
     epoch: u64,
-    /// The later of its last change and its arrival. `None` if neither is known.
+    /// The later of its last change and its arrival. `None` if both are unknown.
     time: Option<i64>,
 }
 
@@ -293,7 +293,7 @@ impl Orders {
         self.known.len()
     }
 
-    /// Orders that have not ended, as far as is known.
+    /// Returns the ids of the orders that have not ended.
     pub(super) fn open(&self) -> Vec<OrderId> {
         let open = self
             .known
@@ -302,7 +302,7 @@ impl Orders {
         open.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Reports a state from a message. Returns `false` if a later one is known.
+    /// Reports a state from a message. Returns `false` if a later state was reported before.
     pub(super) fn report_message(
         &mut self,
         id: &OrderId,
@@ -310,11 +310,11 @@ impl Orders {
         epoch: u64,
         arrival: Option<i64>,
     ) -> bool {
-        // Messages come in order: of two in one millisecond the second is the later one.
+        // Messages arrive in order, so of two in one millisecond the second is later.
         self.report(id.clone(), state, epoch, arrival, |_| true)
     }
 
-    /// Reports a state that was read in an epoch. Returns `false` if a later one is known.
+    /// Reports a state that was read in an epoch. Returns `false` if a later state was reported before.
     pub(super) fn report_row(&mut self, id: &str, state: OrderState, epoch: u64) -> bool {
         self.report(id.into(), state, epoch, None, |known| known.epoch < epoch)
     }
@@ -341,12 +341,12 @@ impl Orders {
         self.known.contains_key(id)
     }
 
-    /// Drops an order that reads do not have.
+    /// Drops an order that the exchange does not have.
     pub(super) fn forget(&mut self, id: &OrderId) {
         self.known.remove(id);
     }
 
-    /// Drops orders that ended before the window. Orders that rest are kept, whatever their age.
+    /// Drops orders that ended before the window. Resting orders are kept regardless of age.
     pub(super) fn drop_old(&mut self) {
         if let Some(start) = self.window.drop_until() {
             self.known.retain(|_, known| {

@@ -1,4 +1,4 @@
-//! Joins the rows that were read with what was observed.
+//! Merges the rows of a read with what was observed.
 
 use super::{
     Backfill, BackfillRows, Hole, Missed,
@@ -7,7 +7,7 @@ use super::{
 
 impl Backfill {
     /// Returns the rows that were not reported before, and marks them as reported. Returns nothing if rows of a later read were merged
-    /// already: those had everything that these have, and orders in these may have changed since.
+    /// already: those contained all of these rows, and orders may have changed since.
     pub fn merge(&mut self, rows: BackfillRows) -> Missed {
         if rows.number < self.merged {
             return Missed::default();
@@ -60,7 +60,7 @@ impl Backfill {
             }
         }
         for order_id in rows.unfound {
-            tracing::warn!(%order_id, "the exchange does not have an order that was reported");
+            tracing::warn!(%order_id, "the exchange does not have a reported order");
             self.orders.forget(&order_id);
         }
         // Lists have the newest row first.
@@ -83,7 +83,7 @@ impl Backfill {
         self.orders.window.advance(known_until);
         self.fills.drop_old();
         self.orders.drop_old();
-        // Not before: what is reported must not make rows of the same merge uncertain.
+        // Not earlier: what this merge reports must not make its other rows uncertain.
         self.fills.limit();
         self.orders.limit();
         missed

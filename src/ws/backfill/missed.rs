@@ -1,4 +1,4 @@
-//! What a backfill reports: observations, the fills and orders that were missed, and errors.
+//! Results of a backfill: observations, missed fills and orders, and errors.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ pub enum Observation {
     Known,
     /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`](super::Backfill::fetch).
     FetchDue,
-    /// Neither fill nor order, and no reason to fetch now.
+    /// Neither a fill nor an order, and no reason to fetch now.
     Other,
 }
 
@@ -31,50 +31,50 @@ pub struct Missed {
     pub fills: Vec<Fill>,
     /// Orders that changed, each in its newest state and once, in the order of their last change.
     pub orders: Vec<Order>,
-    /// Errors of rows that do not decode, at most 16 of them. If there are any, fills or orders may be missing: compare positions and
-    /// orders with those of the exchange.
+    /// Errors of rows that do not decode, at most 16. If there are any, fills or orders may be missing: compare positions and orders with
+    /// those of the exchange.
     pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
     pub skipped_count: usize,
-    /// Number of fills and orders that were read and not returned, because they are of a time that is forgotten: see
-    /// [`Backfill::max_remembered`](super::Backfill::max_remembered). They may have been reported or not. If it is not 0, compare positions and orders with those of the
-    /// exchange.
+    /// Number of fills and orders that were read and not returned, because the memory of their time was dropped: see
+    /// [`Backfill::max_remembered`](super::Backfill::max_remembered). They may or may not have been reported. If it is not 0, compare
+    /// positions and orders with those of the exchange.
     pub uncertain: usize,
 }
 
-/// Error of a read of missed fills and orders. Nothing was marked as reported: read again.
+/// Error of reading missed fills and orders. Nothing was marked as reported: read again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackfillError {
-    /// Reads were not known to be up to date with the new subscriptions in time. A clock of this machine that is ahead of the exchange's
-    /// adds to the wait.
+    /// Reads were not proven up to date with the new subscriptions in time. If this machine's clock is ahead of the exchange's, the wait is
+    /// longer.
     #[error(
-        "reads were not known to be up to date within {} ms: fetch again, or set a longer timeout",
+        "reads were not up to date within {} ms: fetch again, or set a longer timeout",
         .timeout.as_millis()
     )]
     Stale {
-        /// The timeout.
+        /// The timeout of the read: see [`Backfill::timeout`](super::Backfill::timeout).
         timeout: Duration,
-        /// The last error, or `None` if the exchange replied and its reads lag behind.
+        /// The last error, or `None` if the exchange responded and its reads lagged behind.
         source: Option<Arc<Error>>,
     },
-    /// Reads were up to date, and the lists could not be read completely in time.
+    /// Reads were up to date, but the lists could not be read completely in time.
     #[error(
         "fills and orders could not be read completely within {} ms: fetch again, or set a longer timeout",
         .timeout.as_millis()
     )]
     Incomplete {
-        /// The timeout.
+        /// The timeout of the read: see [`Backfill::timeout`](super::Backfill::timeout).
         timeout: Duration,
-        /// The last error, or `None` if only the time was too short.
+        /// The last error, or `None` if the timeout was merely too short.
         source: Option<Arc<Error>>,
     },
-    /// There are more rows than a read may keep. Reading again does not help.
+    /// More rows than a read may keep. Reading again does not help.
     #[error(
         "more than {max_rows} fills or orders were missed: set a larger `max_rows`, or restrict the markets or the subaccount"
     )]
     TooManyRows {
-        /// The limit.
+        /// The limit that was exceeded: see [`Backfill::max_rows`](super::Backfill::max_rows).
         max_rows: usize,
     },
 }

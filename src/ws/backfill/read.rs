@@ -1,4 +1,4 @@
-//! Reads the fills and orders of a hole, once reads are known to be up to date.
+//! Reads the fills and orders of a hole, once reads are up to date.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
@@ -24,29 +24,29 @@ use crate::{
     types::{Fill, Order, OrderStatus},
 };
 
-/// Rows of a page.
+/// Rows requested for each page.
 const PAGE: i64 = 1_000;
 
-/// Orders that are looked up one by one, at a time.
+/// Maximum number of concurrent look-ups of single orders.
 const LOOKUPS: usize = 16;
 
-/// Most markets that the filter of a list of fills takes.
+/// Maximum number of markets in the filter of a list of fills.
 const MAX_TICKERS: usize = 100;
 
-/// Subtracted from the time that lists are filtered by, because the exchange's filters are of whole seconds.
+/// Subtracted from the time that lists are filtered by, because the exchange filters by whole seconds.
 const FILTER_MARGIN_MS: i64 = 60_000;
 
 /// The fills and orders that [`Backfill::read`](super::Backfill::read) found, for [`Backfill::merge`](super::Backfill::merge).
 #[derive(Debug)]
 #[must_use = "pass the rows to `Backfill::merge`"]
 pub struct BackfillRows {
-    /// Number of the read. Later reads have higher numbers.
+    /// Sequence number of the read.
     pub(super) number: u64,
     pub(super) since: Moment,
     pub(super) epoch: u64,
     pub(super) fills: Vec<Fill>,
     pub(super) orders: Vec<Order>,
-    /// Orders that neither the exchange nor its archive has.
+    /// Ids of orders that neither the exchange nor its archive has.
     pub(super) unfound: Vec<OrderId>,
     /// Errors of rows that do not decode.
     pub(super) skipped: Vec<Error>,
@@ -56,9 +56,9 @@ pub struct BackfillRows {
 /// The subaccount and the markets that are read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
-    /// `None` for all that the key may read.
+    /// `None` for all subaccounts that the key may read.
     pub(super) subaccount: Option<SubaccountNumber>,
-    /// Empty for all.
+    /// Tickers of the markets. Empty for all markets.
     pub(super) market_tickers: BTreeSet<String>,
 }
 
@@ -72,7 +72,7 @@ impl Scope {
         has_market && has_subaccount
     }
 
-    /// The market, if there is only one.
+    /// Returns the market, if there is only one.
     fn only_market(&self) -> Option<&str> {
         match self.market_tickers.len() {
             1 => self.market_tickers.first().map(String::as_str),
@@ -80,31 +80,31 @@ impl Scope {
         }
     }
 
-    /// Returns `true` if the filter of a list of fills takes the markets.
+    /// Returns `true` if a list of fills can be filtered by the markets.
     fn can_filter_markets(&self) -> bool {
         (1..=MAX_TICKERS).contains(&self.market_tickers.len())
     }
 }
 
-/// What to read. Times are in Unix milliseconds of the exchange's clock.
+/// Parameters of a read. Times are in Unix milliseconds of the exchange's clock.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Number of the read.
     pub(super) number: u64,
-    /// Reads must be up to date with this moment.
+    /// The moment that reads must be up to date with.
     pub(super) since: Moment,
     pub(super) epoch: u64,
     pub(super) fills_from: i64,
     pub(super) orders_from: i64,
-    /// Orders that have not ended, as far as is known.
+    /// Ids of the remembered orders that have not ended.
     pub(super) open_orders: Vec<OrderId>,
     pub(super) scope: Scope,
     pub(super) timeout: Duration,
-    /// Most fills, and most orders, that are kept.
+    /// Maximum number of fills, and of orders, that are kept.
     pub(super) max_rows: usize,
 }
 
-/// Carries out a plan.
+/// Reads what a plan asks for.
 pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, BackfillError> {
     let last_error = LastError::default();
     let are_fresh = AtomicBool::new(false);
@@ -142,7 +142,7 @@ pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, Bac
     })
 }
 
-/// Unix seconds for the filter of a list of what happened later than `millis`.
+/// Returns the Unix seconds to filter a list by, so that it has everything since `millis`.
 fn filter_seconds(millis: i64) -> i64 {
     millis.saturating_sub(FILTER_MARGIN_MS).max(0) / 1_000
 }
@@ -188,7 +188,7 @@ impl Plan {
                 Err(error) => return Err(error),
             }
         }
-        // Read after the lists, so that it is later than every row that was archived in the meantime.
+        // The cutoff is read after the lists, so that it is later than every row that was archived in between.
         let cutoff = persist(last_error, async || {
             client.get_historical_cutoff().send().await
         });
@@ -219,7 +219,7 @@ impl Plan {
         }))
     }
 
-    /// One more than may be kept shows that there are too many.
+    /// Returns the number of rows to read: one more than may be kept shows that there are too many.
     fn row_limit(&self) -> usize {
         self.max_rows.saturating_add(1)
     }
@@ -272,8 +272,8 @@ impl Plan {
         walk_up_to(self.row_limit(), list.by_item(), last_error, is_ours, keep).await
     }
 
-    /// Reads the orders that rest, and those that were placed since. The filter by time may be one of creation, so an earlier order
-    /// that ended since is in neither list.
+    /// Reads the resting orders, and those placed since. The time filter may be by creation, so an earlier order that ended since may be in
+    /// neither list.
     async fn live_orders(
         &self,
         client: &Client,
@@ -346,7 +346,7 @@ async fn single_order(
     Ok(Some(response.into_inner().order))
 }
 
-/// The newest state of each order. Of two of the same millisecond, the one that was read later.
+/// Returns the newest state of each order. Of two states of the same millisecond, the one read later wins.
 fn newest(orders: Vec<Order>) -> Vec<Order> {
     let mut newest: HashMap<OrderId, Order> = HashMap::new();
     for order in orders {

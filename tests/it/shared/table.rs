@@ -93,8 +93,8 @@ fn table_matches_the_spec() {
                 .map(|parameter| {
                     // Most comma-separated lists are marked as such only in their descriptions.
                     let description = parameter["description"].as_str().unwrap_or_default();
-                    let is_joined =
-                        parameter["explode"] == false || description.contains("joined by commas");
+                    let is_joined = parameter["explode"] == false
+                        || description.contains("separated by commas");
                     (
                         parameter["name"].as_str().unwrap(),
                         match parameter["in"].as_str() {

@@ -1,4 +1,4 @@
-//! The file of the private key: written with the permissions of a secret, and removed unless the user named it.
+//! Files of keys and certificates: written with the permissions of a secret, and removed unless the user named them.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use std::{
 
 use kalshi_sdk::PrivateKey;
 
-/// A file with the private key. A temporary one is removed on drop.
+/// A file with a key or a certificate. A temporary one is removed on drop.
 pub(crate) struct KeyFile {
     path: PathBuf,
     temporary: bool,
@@ -28,8 +28,8 @@ impl KeyFile {
     /// Writes the key to a file of the user. Replaces an existing one only with `force`.
     pub(crate) fn write(path: PathBuf, key: &PrivateKey, force: bool) -> Result<Self, String> {
         let written = match force {
-            true => replace(&path, key),
-            false => create(&path, key),
+            true => replace(&path, &key.to_pkcs8_pem()),
+            false => create(&path, &key.to_pkcs8_pem()),
         };
         match written {
             Ok(()) => Ok(Self::kept(path)),
@@ -37,15 +37,25 @@ impl KeyFile {
                 "{} exists: --private-key uses it, --force replaces it",
                 path.display()
             )),
-            Err(error) => Err(unwritten(&path, &error)),
+            Err(error) => Err(unwritten("private key", &path, &error)),
         }
     }
 
     /// Writes the key to a file of this process. It replaces one that an earlier process of the same id left behind.
     pub(crate) fn temporary(port: u16, key: &PrivateKey) -> Result<Self, String> {
         let name = format!("kalshi-mock-{port}-{}.pem", process::id());
+        Self::in_temp_dir(&name, "private key", &key.to_pkcs8_pem())
+    }
+
+    /// Writes the certificate of the authority to a file of this process.
+    pub(crate) fn authority(port: u16, pem: &str) -> Result<Self, String> {
+        let name = format!("kalshi-mock-{port}-{}-ca.pem", process::id());
+        Self::in_temp_dir(&name, "certificate", pem)
+    }
+
+    fn in_temp_dir(name: &str, what: &str, pem: &str) -> Result<Self, String> {
         let path = env::temp_dir().join(name);
-        replace(&path, key).map_err(|error| unwritten(&path, &error))?;
+        replace(&path, pem).map_err(|error| unwritten(what, &path, &error))?;
         Ok(Self {
             path,
             temporary: true,
@@ -66,28 +76,25 @@ impl Drop for KeyFile {
     }
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot write the private key to {}: {error}",
-        path.display()
-    )
+fn unwritten(what: &str, path: &Path, error: &io::Error) -> String {
+    format!("cannot write the {what} to {}: {error}", path.display())
 }
 
 /// Replaces a file. Removes a symbolic link instead of following it.
-fn replace(path: &Path, key: &PrivateKey) -> io::Result<()> {
+fn replace(path: &Path, pem: &str) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|known| known.is_file() || known.is_symlink()) {
         fs::remove_file(path)?;
     }
-    create(path, key)
+    create(path, pem)
 }
 
 /// Creates a file that only its owner can read.
-fn create(path: &Path, key: &PrivateKey) -> io::Result<()> {
+fn create(path: &Path, pem: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path)?.write_all(key.to_pkcs8_pem().as_bytes());
+    let written = options.open(path)?.write_all(pem.as_bytes());
     if written.is_err() {
         // Half a key is of no use.
         _ = fs::remove_file(path);

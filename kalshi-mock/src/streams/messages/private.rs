@@ -88,7 +88,18 @@ pub(super) fn render(
         {
             message(kind, quoted(state, caller, kind, quote, rfq))
         }
+        (channel, Event::Sample { kind, body }) if channel == channel_of_sample(kind) => {
+            message(kind, body.clone())
+        }
         _ => None,
+    }
+}
+
+/// Returns the channel of a message about something without state: a combo, or an RFQ batch.
+fn channel_of_sample(kind: &str) -> Channel {
+    match kind {
+        "multivariate_market_lifecycle" => Channel::MultivariateMarketLifecycle,
+        _ => Channel::Communications,
     }
 }
 
