@@ -82,7 +82,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
             new_order("a").expires_at(1_900_000_000_000),
             "not milliseconds",
         ),
-        (without_market, "no market is named"),
+        (without_market, "no market is set"),
     ] {
         let error = orders.place(order).await.unwrap_err();
         assert!(
@@ -93,7 +93,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
     let key = OrderRef::new("order-0-0", 0);
     let amendment = || Amendment::buy(price("6.2590"), 10);
     for (key, amendment, part) in [
-        (key.clone(), amendment(), "no market is named"),
+        (key.clone(), amendment(), "no market is set"),
         (
             key.clone().with_ticker("T"),
             Amendment::sell(price("6.2590"), 0),
