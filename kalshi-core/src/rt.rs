@@ -332,12 +332,12 @@ pub fn bare_code(error: &ApiError) -> &str {
     error.bare_code()
 }
 
-/// Returns the timeout of the look-up that follows a duplicate order.
+/// Returns the timeout of the lookup that follows a duplicate order.
 pub fn lookup_timeout(core: &Core) -> Duration {
     core.shared.lookup_timeout
 }
 
-/// Returns the rejection of a duplicate order after a look-up that did not finish within `timeout`.
+/// Returns the rejection of a duplicate order after a lookup that did not finish within `timeout`.
 pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
     error.after_lookup(timeout)
 }

@@ -258,7 +258,7 @@ impl Client {
 /// The verdict on one order of a batch.
 enum Judgement {
     Outcome(OrderOutcome),
-    /// The client order id is taken. A look-up has to determine by which order.
+    /// The client order id is taken. A lookup has to determine by which order.
     Conflict(ConflictingOrder),
 }
 

@@ -1,4 +1,4 @@
-//! Order support shared by the API crates: checks of responses, look-ups, and their conclusions.
+//! Order support shared by the API crates: checks of responses, lookups, and their conclusions.
 
 mod change;
 mod conflict;
