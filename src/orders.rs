@@ -66,6 +66,7 @@ mod new_order;
 mod order_ref;
 mod outcome;
 mod place;
+mod resting;
 mod rules;
 mod search;
 mod sighting;
@@ -82,6 +83,7 @@ pub use self::{
     new_order::NewOrder,
     order_ref::OrderRef,
     outcome::{OrderOutcome, PlacedOrder, Rejection},
+    resting::RestingOrders,
     rules::{InvalidOrder, OrderGroupRef, OrderRules},
     search::{FindOrder, OrderLookup, Unresolved},
     unknown_change::{ChangeReconciliation, UnknownChange},

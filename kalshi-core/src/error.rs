@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 
 use crate::{
     api_error::ApiError, custom_request::Route, decode_error::DecodeError, limits::RateLimitError,
-    operation::Operation, wire::Attempts,
+    operation::Operation, outcome, wire::Attempts,
 };
 
 /// The error of an operation.
@@ -23,6 +23,7 @@ use crate::{
 /// |---|---|
 /// | may the exchange have acted on the request? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
 /// | did the exchange reject it, and why? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
+/// | may a write have taken effect? | [`may_have_taken_effect`](Self::may_have_taken_effect) |
 /// | may the same request be sent again? | [`was_not_processed`](Self::was_not_processed) |
 /// | what kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect), [`is_body_too_large`](Self::is_body_too_large), [`is_endless_list`](Self::is_endless_list) |
 /// | was it rate limited locally? | [`local_rate_limit`](Self::local_rate_limit) |
@@ -276,6 +277,14 @@ impl Error {
         self.0.processed == 0
     }
 
+    /// Returns `true` if a write may have taken effect: it may have been processed, and no response of the exchange proves that it was
+    /// rejected. Read the state of the account before you send such a write again. All attempts count.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        let was_rejected = |api| outcome::is_rejection(api, self.0.processed > 1);
+        !self.was_not_processed() && !self.api().is_some_and(was_rejected)
+    }
+
     /// Returns the number of attempts, including those that established no connection. 0 if there was none.
     #[must_use]
     pub fn attempts(&self) -> u32 {
@@ -383,6 +392,12 @@ impl Error {
     #[must_use]
     pub fn is_post_only_cross(&self) -> bool {
         self.api().is_some_and(ApiError::is_post_only_cross)
+    }
+
+    /// Returns `true` if a fill-or-kill order could not be filled completely: see [`ApiError::is_fill_or_kill_unfilled`].
+    #[must_use]
+    pub fn is_fill_or_kill_unfilled(&self) -> bool {
+        self.api().is_some_and(ApiError::is_fill_or_kill_unfilled)
     }
 
     /// Returns `true` if the exchange responded with 404. A read may do so for a while after a write.

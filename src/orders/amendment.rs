@@ -70,6 +70,11 @@ impl Amendment {
         }
     }
 
+    /// Returns the price in terms of the outcome, or `None` if the request has that of YES.
+    pub(super) fn outcome_price(&self) -> Option<OutcomePrice> {
+        self.price
+    }
+
     /// Returns the request for an order. Its market and shard default to those of the order.
     pub(super) fn into_request(
         self,

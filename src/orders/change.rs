@@ -158,6 +158,7 @@ impl Client {
         let invalid =
             |error: InvalidOrder| rt::invalid(operation::AMEND_ORDER_V2, error.to_string());
         let now = self.earliest_time();
+        let outcome_price = amendment.outcome_price();
         let change = amendment.into_request(key, now).map_err(invalid)?;
         // The exchange routes an amend by the market in its body.
         key.market_ticker
@@ -166,8 +167,10 @@ impl Client {
             return Err(invalid(InvalidOrder::Price(change.price)));
         }
         if let Some(grid) = rules.grid() {
-            let on_grid = grid.check(change.price).map_err(InvalidOrder::OffGrid);
-            on_grid.map_err(invalid)?;
+            grid.check(change.price).map_err(|error| {
+                let error = outcome_price.map_or(error, |price| price.in_terms(error));
+                invalid(InvalidOrder::OffGrid(error))
+            })?;
         }
         if change.count <= Contracts::ZERO {
             return Err(invalid(InvalidOrder::Count(change.count)));

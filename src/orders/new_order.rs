@@ -1,6 +1,6 @@
 //! Orders in terms of the outcome that is bought or sold.
 
-use super::{InvalidOrder, PriceGrid};
+use super::{InvalidOrder, OffGrid, PriceGrid};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide,
     types::{CreateOrderV2Request, ExchangeIndex, SelfTradePreventionType, TimeInForce},
@@ -76,6 +76,14 @@ impl OutcomePrice {
         let side = if self.is_buy { side } else { side.opposite() };
         Ok((side, price.ok_or(InvalidOrder::Price(self.price))?))
     }
+
+    /// Returns the error of a YES price in prices of this outcome.
+    pub(super) fn in_terms(self, error: OffGrid) -> OffGrid {
+        match self.outcome {
+            OutcomeSide::No => error.complement(),
+            _ => error,
+        }
+    }
 }
 
 impl NewOrder {
@@ -108,8 +116,8 @@ impl NewOrder {
         )
     }
 
-    /// Checks the price against the price grid of the market when the order is converted or placed. The grid is in YES prices, and so
-    /// are the prices in the error.
+    /// Checks the price against the price grid of the market when the order is converted or placed. The grid is in YES prices; the error
+    /// has prices of the outcome that the order buys or sells.
     pub fn on_grid(mut self, grid: PriceGrid) -> Self {
         self.grid = Some(grid);
         self
@@ -178,7 +186,8 @@ impl TryFrom<NewOrder> for CreateOrderV2Request {
     fn try_from(order: NewOrder) -> Result<Self, InvalidOrder> {
         let (side, price) = order.price.on_yes_book()?;
         if let Some(grid) = &order.grid {
-            grid.check(price).map_err(InvalidOrder::OffGrid)?;
+            grid.check(price)
+                .map_err(|error| InvalidOrder::OffGrid(order.price.in_terms(error)))?;
         }
         Ok(Self {
             side,

@@ -129,6 +129,20 @@ where
     }
 }
 
+/// Waits until reads are up to date with everything written before `since`. The caller sets the timeout.
+pub async fn until_fresh<C: Reader>(reader: &C, since: Moment, last_error: &LastError) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match reader.reads_are_fresh(since).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => last_error.set(error),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE[0]);
+    }
+}
+
 /// Maximum number of items that a walk keeps when it searches for a single one.
 const MAX_KEPT: usize = 1_000;
 

@@ -2,7 +2,6 @@
 
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use super::{check_counts, is_conflict};
 use crate::{
@@ -36,7 +35,7 @@ impl<R> SentOrder<R> {
     ) -> Self {
         let given = given.filter(|id| !id.is_empty());
         let has_made_id = given.is_none();
-        let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));
+        let id = given.unwrap_or_else(ClientOrderId::random);
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !id.bytes().all(is_safe) {
             tracing::warn!(

@@ -83,12 +83,13 @@ enum Done {
 pub enum BookUpdate<M> {
     /// A change of the state of a book.
     Book(BookEvent),
-    /// Any other event of the connection, including messages of other channels.
+    /// Any other event of the connection, including messages of other channels. If the connection
+    /// [keeps the text of frames](ConnectionBuilder::keep_raw), also each message of the books, before the changes that it causes.
     Connection(Event<Received<M>>),
 }
 
 impl<M: Message> BookUpdate<M> {
-    /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a subscription.
+    /// Returns the message, such as a fill, or `None` if the update is about a book, the connection or a subscription.
     #[must_use]
     pub fn message(&self) -> Option<&M> {
         match self {
@@ -370,7 +371,8 @@ impl<A: BookApi> BookStream<A> {
                     | BookMessage::Unsubscribed
             )
         );
-        if !belongs_to_books {
+        let is_raw = matches!(&event, Event::Message(received) if received.raw.is_some());
+        if is_raw || !belongs_to_books {
             self.updates.push_back(BookUpdate::Connection(event));
         }
         self.updates
