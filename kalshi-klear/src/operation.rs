@@ -1,4 +1,4 @@
-//! The operations of the REST API, as the spec lists them: one table used for credentials, rate limits, retries and pagination.
+//! The operations of the REST API: the table that authentication, rate limits, retries and pagination use.
 
 #[doc(inline)]
 pub use kalshi_core::operation::{
