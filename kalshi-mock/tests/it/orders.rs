@@ -265,7 +265,7 @@ async fn times_in_force_are_respected() {
             .await
             .unwrap_err()
             .to_string()
-            .contains("is past")
+            .contains("must be in the future")
     );
 }
 

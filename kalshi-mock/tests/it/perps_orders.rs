@@ -177,7 +177,7 @@ async fn invalid_orders_are_rejected_as_the_exchange_rejects_them() {
             order("a", "bid", "6.2000", "1"),
             409,
             "order_already_exists",
-            "there is an order with client_order_id a",
+            "an order with client_order_id a already exists",
         ),
         (
             bid("6.20001", "1"),
