@@ -428,7 +428,7 @@ async fn transfer_within_a_shard_is_a_subaccount_transfer() {
     assert_eq!(
         raw.call("POST", path, Some(transfer.clone())).await.0,
         400,
-        "for primary accounts only"
+        "only supported between primary accounts"
     );
     transfer["destination_subaccount"] = json!(0);
     transfer["destination_exchange_shard"] = json!(1);
