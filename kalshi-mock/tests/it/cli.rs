@@ -290,7 +290,7 @@ fn startup_error_is_one_line() {
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()
-            .contains("no fault \"earthquake\": there are latency=MS")
+            .contains("unknown fault \"earthquake\": use one of latency=MS")
     );
 }
 
@@ -327,7 +327,7 @@ async fn private_key_of_a_file_is_used_and_not_replaced() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         said,
-        format!("error: {name} exists: --private-key uses it, --force replaces it\n")
+        format!("error: {name} exists: use it with --private-key or replace it with --force\n")
     );
     assert_eq!(std::fs::read(&path).unwrap(), key.as_bytes());
 

@@ -199,7 +199,7 @@ async fn spec_violation_names_the_field() {
         ("/markets/orderbooks", "tickers: required"),
         (
             "/milestones?limit=5&minimum_start_date=soon",
-            "minimum_start_date: must be a time as RFC 3339 has it",
+            "minimum_start_date: must be an RFC 3339 time",
         ),
         (
             "/events?with_nested_markets=perhaps",
@@ -289,7 +289,7 @@ async fn spec_violation_names_the_field() {
         body["details"]
             .as_str()
             .unwrap()
-            .starts_with("the body is no JSON")
+            .starts_with("the body is not valid JSON")
     );
     let _market = exchange.market("KXTEST-26-A");
     let mut dotted = good.clone();
