@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 /// Size limit of a request body, in bytes.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// Limit of what is read of a body that is too large, in bytes.
+/// Maximum number of bytes to read of a body that is too large.
 const MAX_DISCARDED: usize = 16 * MAX_BODY;
 
 /// Reads a body, or returns `None` if it breaks off. Of one that is too large, the first bytes are kept and the rest is discarded,

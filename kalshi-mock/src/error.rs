@@ -1,25 +1,25 @@
-//! Errors of starting an exchange.
+//! Errors when starting an exchange.
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use kalshi_sdk::auth::{CredentialsError, KeyError};
 
-/// An exchange could not be started.
+/// Error when starting an exchange.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be used.
     Address {
-        /// The address.
+        /// Address to listen on.
         address: SocketAddr,
-        /// The cause.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The request file cannot be written.
     Record {
         /// Path of the file.
         path: PathBuf,
-        /// The cause.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// No key could be generated.
@@ -44,10 +44,10 @@ impl fmt::Display for StartError {
             Self::Record { path, .. } => {
                 write!(f, "cannot write the requests to {}", path.display())
             }
-            Self::Key(_) => f.write_str("cannot make a key"),
+            Self::Key(_) => f.write_str("cannot generate a key"),
             #[cfg(feature = "tls")]
-            Self::Certificate(_) => f.write_str("cannot make a certificate"),
-            Self::Credentials(_) => f.write_str("cannot make credentials"),
+            Self::Certificate(_) => f.write_str("cannot generate a certificate"),
+            Self::Credentials(_) => f.write_str("cannot create credentials"),
         }
     }
 }

@@ -113,7 +113,7 @@ impl FaultRule {
     }
 
     /// Returns true if the fault applies to a request, and counts it.
-    pub(crate) fn strikes(&mut self, operation: &Operation) -> bool {
+    pub(crate) fn applies(&mut self, operation: &Operation) -> bool {
         let meant = self.operation.is_none_or(|meant| meant.id == operation.id);
         if !meant || self.left == Some(0) || self.random.f64() >= self.probability {
             return false;
@@ -359,15 +359,15 @@ mod tests {
 
     #[test]
     fn probability_is_reproducible_by_seed() {
-        let strikes = |seed| {
+        let applies = |seed| {
             let mut rule = Fault::DropBefore.probability(0.3).seed(seed);
             (0..1000)
-                .map(|_| rule.strikes(operation::GET_MARKETS))
+                .map(|_| rule.applies(operation::GET_MARKETS))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(strikes(1), strikes(1));
-        assert_ne!(strikes(1), strikes(2));
-        let count = strikes(1).into_iter().filter(|strikes| *strikes).count();
+        assert_eq!(applies(1), applies(1));
+        assert_ne!(applies(1), applies(2));
+        let count = applies(1).into_iter().filter(|applies| *applies).count();
         assert!((200..400).contains(&count), "{count}");
     }
 }

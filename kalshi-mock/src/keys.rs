@@ -19,10 +19,10 @@ use crate::{
     time::{Micros, Time, system},
 };
 
-/// Tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
+/// Default tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
 
-/// A registered key.
+/// A registered API key of a user.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) user: u32,
@@ -38,7 +38,7 @@ pub(crate) struct Keys {
     window: Window,
 }
 
-/// Tolerance of timestamps.
+/// Tolerances for timestamps behind and ahead of the clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) past: Duration,
@@ -130,7 +130,7 @@ impl Keys {
             .collect()
     }
 
-    /// Authenticates a request.
+    /// Authenticates a request by its signature.
     ///
     /// The timestamp must match the clock of the exchange plus `skew`. Without skew, the system clock is accepted too.
     pub(crate) fn authenticate(
@@ -190,7 +190,7 @@ impl Keys {
     }
 }
 
-/// Rejects a request with code and details as the exchange sends them. The message explains the cause.
+/// Returns the rejection of a request, with code and details as the exchange sends them. The message explains the cause.
 fn rejection(error: &VerifyError) -> Rejection {
     let (code, details) = match error {
         VerifyError::MissingHeader(name) if *name == ACCESS_KEY => {

@@ -34,7 +34,7 @@ pub(crate) struct Balances {
     pub(crate) margin: Dollars,
 }
 
-/// How keys of users are made.
+/// Settings for generating the keys of users.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySource {
     pub(crate) algorithm: KeyAlgorithm,
@@ -43,7 +43,7 @@ pub(crate) struct KeySource {
 }
 
 impl KeySource {
-    /// Makes the key of the user of that index. RSA keys are always random.
+    /// Generates the key of a user. RSA keys are always random.
     fn key(self, user: u32) -> Result<PrivateKey, StartError> {
         let key = match (self.algorithm, self.seed) {
             (KeyAlgorithm::Rsa, _) => PrivateKey::generate_rsa(2048),
@@ -132,13 +132,13 @@ impl User {
         )
     }
 
-    /// Returns the `user_id`.
+    /// Returns the `user_id` of the user.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared.state().user(self.index).id.to_string()
     }
 
-    /// Returns the key and its id.
+    /// Returns the private key of the user and its id.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         self.credentials.clone()
@@ -209,11 +209,11 @@ impl User {
             .map_or_else(|_| Vec::new(), |body| body.market_positions)
     }
 
-    /// Returns the response to a list operation, of all pages.
+    /// Returns the response to a list operation, with all items on one page.
     fn read(&self, operation: &str) -> Value {
         let mut endpoints = Spec::get().endpoints();
         let Some(endpoint) = endpoints.find(|endpoint| endpoint.operation.id == operation) else {
-            // Unreachable: the spec has it.
+            // Unreachable: the spec has the operation.
             return Value::Null;
         };
         let call = Call {
@@ -239,8 +239,8 @@ impl User {
             .insert(key_id, Key::new(key_id, self.index, key));
     }
 
-    /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is
-    /// 100 million dollars.
+    /// Deposits money on a shard, in whole cents. A negative amount withdraws money, at most what is available. The maximum balance
+    /// is 100 million dollars.
     pub fn deposit(&self, exchange_index: u32, amount: Dollars) {
         let cents = amount.micros() / 10_000;
         self.shared
@@ -249,7 +249,7 @@ impl User {
     }
 }
 
-/// The margin exchange.
+/// Access to the margin exchange.
 #[cfg(feature = "perps")]
 impl User {
     /// Returns the URLs of the margin exchange.
@@ -264,7 +264,7 @@ impl User {
         )
     }
 
-    /// Returns a client of the margin exchange for this user, with the clock of the exchange and the token buckets that it has there.
+    /// Returns a client of the margin exchange for this user, with the clock of the exchange and the user's token buckets there.
     ///
     /// # Errors
     ///
@@ -303,7 +303,7 @@ impl User {
         }
     }
 
-    /// Deposits money on the margin exchange, in whole cents. A negative amount withdraws what is available.
+    /// Deposits money on the margin exchange, in whole cents. A negative amount withdraws money, at most what is available.
     pub fn margin_deposit(&self, amount: Dollars) {
         let cents = amount.micros() / 10_000;
         let mut state = self.shared.state();

@@ -1,4 +1,4 @@
-//! Strikes: what a market's outcome is compared with.
+//! Strikes of markets, with which the value of the underlying is compared.
 
 /// Strike of a market. Numbers are in hundredths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) enum Strike {
 }
 
 impl Strike {
-    /// Returns the `strike_type`.
+    /// Returns the field `strike_type` of the market.
     pub(crate) fn kind(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -36,7 +36,7 @@ impl Strike {
         }
     }
 
-    /// Returns name and value of a strike that is no number.
+    /// Returns name and value of a strike that is not a number.
     pub(crate) fn named(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Named(_, name, value) => Some((name, value)),
