@@ -44,7 +44,7 @@ impl fmt::Display for StartError {
             Self::Record { path, .. } => {
                 write!(f, "cannot write the requests to {}", path.display())
             }
-            Self::Key(_) => f.write_str("cannot generate a key"),
+            Self::Key(_) => f.write_str("cannot make a key"),
             #[cfg(feature = "tls")]
             Self::Certificate(_) => f.write_str("cannot generate a certificate"),
             Self::Credentials(_) => f.write_str("cannot create credentials"),

@@ -296,7 +296,7 @@ impl MockExchange {
     }
 
     /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
-    /// is optional: dropping the exchange does the same in the background.
+    /// is optional, dropping the exchange does the same in the background.
     pub async fn shut_down(mut self) {
         self.shared.stop.send_replace(true);
         // Whatever it ended with, it has ended.
@@ -378,7 +378,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the maximum number of received requests to keep. Defaults to 10,000.
+    /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self

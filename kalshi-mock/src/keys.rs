@@ -22,7 +22,7 @@ use crate::{
 /// Default tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
 
-/// A registered API key of a user.
+/// A registered key.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) user: u32,
@@ -130,7 +130,7 @@ impl Keys {
             .collect()
     }
 
-    /// Authenticates a request by its signature.
+    /// Authenticates a request.
     ///
     /// The timestamp must match the clock of the exchange plus `skew`. Without skew, the system clock is accepted too.
     pub(crate) fn authenticate(

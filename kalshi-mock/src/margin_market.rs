@@ -66,8 +66,7 @@ impl MarginMarket {
         self.act(State::clear_market_maker)
     }
 
-    /// Sets the mark price, up to a million dollars. Unless it is set, the mark price is the middle of the book, or else the last
-    /// price or the reference price.
+    /// Sets the mark price, up to a million dollars. Without one, it is the middle of the book, else the last price, else the reference price.
     pub fn mark(&self, price: Dollars) -> Self {
         self.change(|perp| perp.mark = Some(within(price)))
     }

@@ -75,7 +75,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
     pub(crate) hub: Hub,
-    /// Notifies tasks that wait for a change of an order book.
+    /// Notifies those who wait for a change of an order book.
     pub(crate) book_changed: Notify,
     state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,

@@ -34,7 +34,7 @@ pub(crate) struct Balances {
     pub(crate) margin: Dollars,
 }
 
-/// Settings for generating the keys of users.
+/// How keys of users are made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySource {
     pub(crate) algorithm: KeyAlgorithm,
@@ -43,7 +43,7 @@ pub(crate) struct KeySource {
 }
 
 impl KeySource {
-    /// Generates the key of a user. RSA keys are always random.
+    /// Makes the key of the user of that index. RSA keys are always random.
     fn key(self, user: u32) -> Result<PrivateKey, StartError> {
         let key = match (self.algorithm, self.seed) {
             (KeyAlgorithm::Rsa, _) => PrivateKey::generate_rsa(2048),
@@ -209,7 +209,7 @@ impl User {
             .map_or_else(|_| Vec::new(), |body| body.market_positions)
     }
 
-    /// Returns the response to a list operation, with all items on one page.
+    /// Returns the response to a list operation, of all pages.
     fn read(&self, operation: &str) -> Value {
         let mut endpoints = Spec::get().endpoints();
         let Some(endpoint) = endpoints.find(|endpoint| endpoint.operation.id == operation) else {
@@ -239,8 +239,8 @@ impl User {
             .insert(key_id, Key::new(key_id, self.index, key));
     }
 
-    /// Deposits money on a shard, in whole cents. A negative amount withdraws money, at most what is available. The maximum balance
-    /// is 100 million dollars.
+    /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is
+    /// 100 million dollars.
     pub fn deposit(&self, exchange_index: u32, amount: Dollars) {
         let cents = amount.micros() / 10_000;
         self.shared

@@ -86,8 +86,8 @@ struct Options {
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
-    /// Send fields that the exchange kept after they were removed from the spec: `liquidity_dollars`, `fractional_trading_enabled`,
-    /// `response_price_units`, `available_on_brokers`, `resting_orders_count`. Older clients require some of them.
+    /// Send fields that left the spec but not the exchange: `liquidity_dollars`, `fractional_trading_enabled`, `response_price_units`,
+    /// `available_on_brokers`, `resting_orders_count`. Older clients require some.
     #[arg(long)]
     legacy_fields: bool,
     /// Write every request and its response to a file, one line of JSON each. Fails if the file is not empty.
