@@ -184,8 +184,8 @@ impl FromStr for FaultRule {
 
 /// Names of all faults, for error messages.
 pub(crate) const NAMES: &str = "latency=MS, drop-before, drop-after, too-many-requests, server-error=STATUS, \
-    server-error-after=STATUS, html=STATUS, truncated-body, extra-response, error-envelope=FORM, unknown-enum-value, null-lists, extra-field, \
-    missing-field=NAME, clock-skew=MS, stale-reads=MS";
+    server-error-after=STATUS, html=STATUS, truncated-body, extra-response, error-envelope=FORM, unknown-enum-value, null-lists, extra-member, \
+    missing-member=NAME, clock-skew=MS, stale-reads=MS";
 
 fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
     let milliseconds = || Ok(Duration::from_millis(number(name, value)?));
@@ -211,8 +211,8 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
         }),
         "unknown-enum-value" => Fault::UnknownEnumValue,
         "null-lists" => Fault::NullLists,
-        "extra-field" => Fault::ExtraMember,
-        "missing-field" if !value.is_empty() => Fault::MissingMember(value.to_owned()),
+        "extra-member" => Fault::ExtraMember,
+        "missing-member" if !value.is_empty() => Fault::MissingMember(value.to_owned()),
         "clock-skew" => Fault::ClockSkew(
             TimeDelta::try_milliseconds(number(name, value)?)
                 .ok_or_else(|| ParseFaultError(format!("{name} is out of range: {value} ms")))?,
