@@ -53,7 +53,7 @@ pub(crate) enum Event {
     Listed(String),
     RfqCreated(Rfq),
     RfqDeleted(Rfq),
-    /// A quote changed; with the request it responds to.
+    /// A quote changed. `rfq` is the request that it responds to.
     Quote {
         kind: &'static str,
         quote: Box<Quote>,

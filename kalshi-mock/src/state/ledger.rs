@@ -306,7 +306,7 @@ impl Ledger {
         let closes = closing(holding.position, side).min(count.hundredths());
         let opens = count.hundredths() - closes;
         if closes > 0 {
-            // The share of the cost is rounded down; the remainder leaves with the last contracts.
+            // The share of the cost is rounded down. The remainder is removed with the last contracts.
             let share = i128::from(holding.cost) * i128::from(closes) / i128::from(held);
             let gone = i64::try_from(share).unwrap_or(holding.cost);
             holding.cost -= gone;

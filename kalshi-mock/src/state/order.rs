@@ -35,7 +35,7 @@ pub(crate) enum Status {
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) id: Uuid,
-    /// Larger for later orders.
+    /// Sequence number, larger for later orders.
     pub(crate) number: u64,
     /// Time priority among orders at the same price: smaller numbers trade first.
     pub(crate) queued: u64,
@@ -72,7 +72,7 @@ pub(crate) struct Order {
         allow(dead_code, reason = "used by the margin API")
     )]
     pub(crate) reason: &'static str,
-    /// Earlier states on the margin exchange, for reads that lag. Oldest first.
+    /// Earlier states, oldest first, for reads that lag. The margin exchange always keeps them.
     pub(super) versions: Vec<Version>,
 }
 

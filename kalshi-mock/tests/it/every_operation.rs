@@ -280,7 +280,7 @@ async fn every_operation_succeeds() {
         }
         let (status, body) = answer(request(raw, &samples, operation, &scene)).await;
         let expected = match id {
-            // The response of the exchange to users who are not clearing fields.
+            // The response of the exchange to users who are not clearing members.
             "GetPortfolioRestingOrderTotalValue" => 403,
             _ => samples.status(id).unwrap(),
         };

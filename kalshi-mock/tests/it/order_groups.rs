@@ -126,7 +126,7 @@ async fn incoming_order_is_limited_by_its_group() {
 }
 
 #[tokio::test]
-async fn groups_are_triggered_limited_listed_and_deleted() {
+async fn groups_can_be_triggered_limited_listed_and_deleted() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
     let client = once(&exchange);

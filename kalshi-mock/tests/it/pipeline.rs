@@ -119,7 +119,7 @@ async fn signature_does_not_cover_the_query() {
 }
 
 #[tokio::test]
-async fn keys_are_registered_generated_restricted_and_deleted() {
+async fn keys_can_be_registered_generated_restricted_and_deleted() {
     let exchange = exchange().await;
     let client = once(&exchange);
     let own = PrivateKey::generate_ed25519().unwrap();

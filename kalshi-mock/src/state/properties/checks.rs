@@ -3,7 +3,7 @@
 use super::*;
 
 impl Bench {
-    /// Returns the orders that an incoming one may match, in the required order. Omits orders in groups and of its own user.
+    /// Returns the orders that an incoming one may match, in the required order. Omits orders in groups and those of the same user.
     pub(super) fn eligible(&self, command: &Command) -> Vec<(Uuid, Contracts)> {
         let (user, market, side, cents) = match command {
             Command::Create {
