@@ -207,31 +207,29 @@ const PREFERRED: [(&str, &str); 6] = [
 ];
 
 fn main() {
-    let rest = Options::new()
+    let rest = options("OutcomeSide")
         .marker("TradeApi")
         .require_operations(OPERATIONS)
-        .enum_type("OutcomeSide", &OUTCOMES, "crate::OutcomeSide")
-        .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
+        .require_types(&REST_FIELDS);
     let rest = PREFERRED.iter().fold(rest, |rest, (id, method)| {
         let link = format!(
             "[`orders().{method}`](crate::orders::Orders::{method}), which shows whether a request that failed may have taken effect"
         );
         rest.prefer(*id, link)
     });
-    build_script("openapi.yaml", "kalshi.rs", &requiring(rest, &REST_FIELDS));
+    build_script("openapi.yaml", "kalshi.rs", &rest);
     if env::var_os("CARGO_FEATURE_WS").is_some() {
-        let websocket = Options::new()
-            .enum_type("MarketSide", &OUTCOMES, "crate::OutcomeSide")
+        let websocket = options("MarketSide")
             .enum_type("UserOrderStatus", &STATUSES, "crate::types::OrderStatus")
-            .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
-        let websocket = requiring(websocket, &WEBSOCKET_FIELDS);
+            .require_types(&WEBSOCKET_FIELDS);
         build_script("asyncapi.yaml", "websocket.rs", &websocket);
     }
 }
 
-fn requiring(options: Options, fields: &[(&str, &[&str])]) -> Options {
-    let strict = options.fixups(FixupMode::Strict);
-    fields.iter().fold(strict, |options, (name, fields)| {
-        options.require_fields(*name, fields)
-    })
+/// The options of both specs, which have different names for the side of an outcome.
+fn options(outcome_side: &str) -> Options {
+    Options::new()
+        .fixups(FixupMode::Strict)
+        .enum_type(outcome_side, &OUTCOMES, "crate::OutcomeSide")
+        .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide")
 }

@@ -147,10 +147,10 @@ const PREFERRED: [(&str, &str, &str); 5] = [
 ];
 
 fn main() {
-    let rest = strict().marker("PerpsApi").require_operations(OPERATIONS);
-    let rest = REST_FIELDS.iter().fold(rest, |rest, (name, fields)| {
-        rest.require_fields(*name, fields)
-    });
+    let rest = options()
+        .marker("PerpsApi")
+        .require_operations(OPERATIONS)
+        .require_types(&REST_FIELDS);
     let rest = PREFERRED.iter().fold(rest, |rest, (id, method, subaccounts)| {
         let link = format!(
             "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect. A request without a subaccount is about {subaccounts}"
@@ -159,15 +159,13 @@ fn main() {
     });
     build_script("perps_openapi.yaml", "perps.rs", &rest);
     if env::var_os("CARGO_FEATURE_WS").is_some() {
-        let messages = WEBSOCKET_FIELDS.iter();
-        let websocket = messages.fold(strict(), |options, (name, fields)| {
-            options.require_fields(*name, fields)
-        });
+        let websocket = options().require_types(&WEBSOCKET_FIELDS);
         build_script("perps_asyncapi.yaml", "websocket.rs", &websocket);
     }
 }
 
-fn strict() -> Options {
+/// The options of both specs.
+fn options() -> Options {
     Options::new().fixups(FixupMode::Strict).enum_type(
         "BookSide",
         &BOOK_SIDES,

@@ -23,7 +23,24 @@ impl Client {
     ///
     /// Returns an error if a request fails or a response is invalid. The limits are then unchanged.
     pub async fn discover_limits(&self) -> Result<AccountLimits, Error> {
-        discover(self).await
+        let operation = operation::GET_ACCOUNT_API_LIMITS;
+        let response = rt::read::<Limits>(&self.core, operation).await?;
+        let bucket = |bucket: &types::BucketLimit| {
+            let (rate, capacity) = (bucket.refill_rate, bucket.bucket_capacity);
+            rt::bucket_limit(operation, response.status(), rate, capacity)
+        };
+        let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
+            "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
+            // Also for a tier that is not known here.
+            _ => Tier::Basic,
+        };
+        let limits = AccountLimits::from_tier(tier)
+            .with_read(bucket(&response.read)?)
+            .with_write(bucket(&response.write)?);
+        let costs = endpoint_costs(self).await?;
+        self.rate_limiter().set_limits(limits);
+        rt::set_endpoint_costs(&self.core, &costs);
+        Ok(limits)
     }
 }
 
@@ -33,34 +50,6 @@ struct Limits {
     usage_tier: String,
     read: types::BucketLimit,
     write: types::BucketLimit,
-}
-
-pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
-    let operation = operation::GET_ACCOUNT_API_LIMITS;
-    let request = rt::request(&client.core, operation, format_args!("{}", operation.path));
-    let request = rt::finish_request(operation, request);
-    let response = rt::send::<Limits>(&client.core, operation, request).await?;
-    let status = response.status();
-    let bucket = |bucket: &types::BucketLimit| {
-        rt::bucket_limit(
-            operation,
-            status,
-            bucket.refill_rate,
-            bucket.bucket_capacity,
-        )
-    };
-    let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
-        "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
-        // Includes tiers that this version does not know.
-        _ => Tier::Basic,
-    };
-    let limits = AccountLimits::from_tier(tier)
-        .with_read(bucket(&response.read)?)
-        .with_write(bucket(&response.write)?);
-    let costs = endpoint_costs(client).await?;
-    client.rate_limiter().set_limits(limits);
-    rt::set_endpoint_costs(&client.core, &costs);
-    Ok(limits)
 }
 
 async fn endpoint_costs(client: &Client) -> Result<EndpointCosts, Error> {

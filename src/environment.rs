@@ -1,9 +1,6 @@
 //! The exchanges of the Trade API and their URLs.
 
-use kalshi_core::{ConfigError, CustomUrls};
-
-/// Path of the REST API, on every host of the exchange.
-const REST_PATH: &str = "/trade-api/v2";
+use kalshi_core::CustomUrls;
 
 /// An exchange and its URLs. Keys of production and demo are not interchangeable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,27 +20,10 @@ pub enum Environment {
     Custom(CustomUrls),
 }
 
+kalshi_core::custom_environment!(Environment, "/trade-api/v2");
+
 impl Environment {
-    /// Returns an environment of other URLs, with the REST API at `/trade-api/v2`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if `rest` has another path, or if a URL is invalid, has a scheme other than `https`/`http` or `wss`/`ws`, contains
-    /// a user, a query or a fragment, or is plaintext to a host that is not a loopback address.
-    pub fn custom(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
-        CustomUrls::at(REST_PATH, rest, Some(websocket)).map(Self::Custom)
-    }
-
-    /// Returns an environment of other URLs, with the REST API at any path. Requests are signed with that path.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error for the reasons of [`custom`](Self::custom), except for the path.
-    pub fn custom_path(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
-        CustomUrls::new(rest, Some(websocket)).map(Self::Custom)
-    }
-
-    /// Returns the base URL of the REST API, without a trailing slash.
+    /// Base URL of the REST API, without a trailing slash.
     #[must_use]
     pub fn rest_url(&self) -> &str {
         match self {

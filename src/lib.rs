@@ -66,13 +66,26 @@ pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
-    ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
-    CustomRequest, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError, Operation,
-    OrderGroupId, OrderId, ParseValueError, PriceLevel, PrivateKey, Response, RetryPolicy,
-    Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds, UnknownValue,
+    ApiError, AuthFailure, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts,
+    Credentials, CustomRequest, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
+    Operation, OrderGroupId, OrderId, ParseValueError, PriceLevel, PrivateKey, Response,
+    RetryPolicy, Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds,
+    UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
 pub use outcome_side::OutcomeSide;
+
+/// Version of the exchange's REST spec that this crate is generated from.
+pub const SPEC_VERSION: &str = "3.34.0";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn spec_version_is_that_of_the_spec() {
+        let version = format!("\n  version: '{}'\n", super::SPEC_VERSION);
+        assert!(include_str!("../openapi.yaml").contains(&version));
+    }
+}
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

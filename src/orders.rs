@@ -66,6 +66,7 @@ mod new_order;
 mod order_ref;
 mod outcome;
 mod place;
+mod resting;
 mod rules;
 mod search;
 mod sighting;
@@ -75,13 +76,14 @@ mod unknown_order;
 #[cfg(feature = "ws")]
 pub(crate) use self::sighting::has_ended;
 pub use self::{
-    amendment::{Amendment, Decrease},
+    amendment::Amendment,
     cancel_batch::CancelBatch,
     change::{ChangeOutcome, ChangeRequest},
     grid::{OffGrid, PriceGrid},
     new_order::NewOrder,
     order_ref::OrderRef,
     outcome::{OrderOutcome, PlacedOrder, Rejection},
+    resting::RestingOrders,
     rules::{InvalidOrder, OrderGroupRef, OrderRules},
     search::{FindOrder, OrderLookup, Unresolved},
     unknown_change::{ChangeReconciliation, UnknownChange},
@@ -89,9 +91,12 @@ pub use self::{
 };
 
 #[doc(inline)]
-pub use kalshi_core::orders::InvalidExpiry;
+pub use kalshi_core::orders::{Decrease, InvalidExpiry};
 
-use crate::Client;
+use crate::{
+    Client,
+    types::{AmendOrderV2Request, AmendOrderV2Response, CreateOrderV2Response},
+};
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
 #[derive(Clone, Debug)]
@@ -99,14 +104,9 @@ pub struct Orders {
     client: Client,
 }
 
-/// # Orders
-impl Client {
-    /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again, and
-    /// each outcome is proven or unknown.
-    #[must_use]
-    pub fn orders(&self) -> Orders {
-        Orders {
-            client: self.clone(),
-        }
-    }
-}
+kalshi_core::orders_method!(Client -> Orders);
+kalshi_core::order_messages!(
+    CreateOrderV2Response,
+    AmendOrderV2Request,
+    AmendOrderV2Response
+);

@@ -112,7 +112,35 @@ fn signed(
     }
 }
 
+/// Returns the outcome that is bought and its price. Selling an outcome is buying the other one.
+fn bought(
+    outcome: Option<OutcomeSide>,
+    side: Option<BookSide>,
+    yes_price: Dollars,
+) -> Option<(OutcomeSide, Dollars)> {
+    match outcome.or(side.and_then(OutcomeSide::from_book_side))? {
+        OutcomeSide::Yes => Some((OutcomeSide::Yes, yes_price)),
+        OutcomeSide::No => Some((OutcomeSide::No, yes_price.checked_complement()?)),
+        OutcomeSide::Unknown(_) => None,
+    }
+}
+
+impl types::Order {
+    /// Returns the outcome that the order buys and the price of that outcome. An order that sells YES buys NO at one dollar less the
+    /// price. `None` if the exchange sent no side, or one that is unknown.
+    #[must_use]
+    pub fn bought(&self) -> Option<(OutcomeSide, Dollars)> {
+        bought(self.outcome_side, self.book_side, self.yes_price_dollars)
+    }
+}
+
 impl types::Fill {
+    /// Returns the outcome that the fill bought and the price of that outcome: see [`Order::bought`](types::Order::bought).
+    #[must_use]
+    pub fn bought(&self) -> Option<(OutcomeSide, Dollars)> {
+        bought(self.outcome_side, self.book_side, self.yes_price_dollars)
+    }
+
     /// Returns the change of the position in the market: positive if the fill bought YES or sold NO, negative if it bought NO or sold
     /// YES. `None` if the exchange sent no side, or one that is unknown.
     #[must_use]
@@ -138,6 +166,18 @@ mod tests {
 
     fn dollars(text: &str) -> Dollars {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn selling_an_outcome_is_buying_the_other() {
+        let price = dollars("0.40");
+        let yes = Some((OutcomeSide::Yes, price));
+        let no = Some((OutcomeSide::No, dollars("0.60")));
+        assert_eq!(bought(Some(OutcomeSide::Yes), None, price), yes);
+        assert_eq!(bought(Some(OutcomeSide::No), None, price), no);
+        assert_eq!(bought(None, Some(BookSide::Bid), price), yes);
+        assert_eq!(bought(None, Some(BookSide::Ask), price), no);
+        assert_eq!(bought(None, None, price), None);
     }
 
     #[test]

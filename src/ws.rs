@@ -44,19 +44,16 @@ mod own_order;
 
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
 pub use book::{LevelDifference, OrderBook, PriceMode};
-#[doc(inline)]
-pub use kalshi_core::{
-    ladder::Sweep,
-    ws::{
-        Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
-        RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
-        books::{BookError, BookEvent, BookEvents, StaleReason},
-    },
-};
 pub use messages::Message;
 pub use own_order::OwnOrder;
 
 use crate::{Client, TradeApi};
+
+kalshi_core::websocket_types!(
+    TradeApi,
+    messages::SubscribeParamsChannels,
+    messages::ErrorReply
+);
 
 /// Live order books of markets, over a connection that reconnects.
 ///
@@ -108,8 +105,6 @@ use crate::{Client, TradeApi};
 /// # }
 /// ```
 pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
-/// An item of a [`BookStream`]: an event of a book or of the connection.
-pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
 /// The order books of the subscriptions of one connection, which detect missed messages and resynchronise.
 ///
 /// Subscribe with `use_yes_price(true)`: the exchange has announced that it will change the default.
@@ -125,8 +120,6 @@ pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// The updates since the last call of [`BookStream::changed`].
-pub type Changes = kalshi_core::ws::books::Changes<Message>;
 /// The order books of the same markets, kept by several connections. Subscribe with `use_yes_price(true)`.
 ///
 /// ```no_run
@@ -160,46 +153,5 @@ pub type Changes = kalshi_core::ws::books::Changes<Message>;
 /// # }
 /// ```
 pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
-/// A channel of the WebSocket.
-pub type Channel = messages::SubscribeParamsChannels;
-/// A WebSocket connection to the Trade API. It reconnects and restores its subscriptions.
+/// A WebSocket connection.
 pub type Connection = kalshi_core::ws::Connection<TradeApi>;
-/// A builder of a [`Connection`], returned by [`Client::websocket`].
-pub type ConnectionBuilder = kalshi_core::ws::ConnectionBuilder<TradeApi>;
-/// Sends commands to a [`Connection`].
-pub type ConnectionHandle = kalshi_core::ws::ConnectionHandle<TradeApi>;
-/// A message of a [`Connection`], or an event of the connection itself.
-pub type Event = kalshi_core::ws::Event<Received>;
-/// A decoded frame of a [`Connection`]: one message and its envelope.
-pub type Frame = kalshi_core::ws::Frame<Message>;
-/// A received message, with its subscription and time of arrival.
-pub type Received = kalshi_core::ws::Received<Message>;
-/// A builder of a [`Subscription`] of an open [`Connection`].
-pub type SubscribeBuilder = kalshi_core::ws::SubscribeBuilder<TradeApi>;
-/// A subscription of a [`Connection`] to a channel.
-pub type Subscription = kalshi_core::ws::Subscription<TradeApi>;
-/// The messages of one [`Subscription`], as a stream.
-pub type SubscriptionStream = kalshi_core::ws::SubscriptionStream<TradeApi>;
-
-/// # WebSocket
-impl Client {
-    /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
-    ///
-    /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which must then use HTTP/1.1. Middleware does
-    /// not see the handshake, and it takes no tokens.
-    pub fn websocket(&self) -> ConnectionBuilder {
-        ConnectionBuilder::new(self)
-    }
-}
-
-impl From<&messages::ErrorReply> for CommandError {
-    fn from(error: &messages::ErrorReply) -> Self {
-        let messages::ErrorReply {
-            code,
-            msg,
-            market_ticker,
-            market_tickers,
-        } = error.clone();
-        Self::from_reply(code, msg, market_ticker, market_tickers)
-    }
-}

@@ -21,6 +21,8 @@ const DIGEST: usize = 32;
 pub struct PublicKey {
     key: Public,
     pem: String,
+    /// SHA-256 of the DER.
+    digest: [u8; DIGEST],
 }
 
 impl PublicKey {
@@ -34,7 +36,8 @@ impl PublicKey {
             source: Some(error.into()),
         })?;
         let pem = pem::write("PUBLIC KEY", der.as_bytes()).to_string();
-        Ok(Self { key, pem })
+        let digest = Sha256::digest(der.as_bytes()).into();
+        Ok(Self { key, pem, digest })
     }
 
     /// Reads a public key from PEM: SubjectPublicKeyInfo, or PKCS#1 for RSA, under either label (`PUBLIC KEY`, `RSA
@@ -50,6 +53,19 @@ impl PublicKey {
     #[must_use]
     pub fn to_pem(&self) -> String {
         self.pem.clone()
+    }
+
+    /// Returns the SHA-256 of the key as SubjectPublicKeyInfo, in hexadecimal, as
+    /// `openssl pkey -pubout -outform DER | openssl sha256` prints it. It identifies a key without showing it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        use fmt::Write;
+
+        self.digest.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string does not fail.
+            _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// Returns the algorithm of this key.

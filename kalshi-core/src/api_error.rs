@@ -202,6 +202,13 @@ impl ApiError {
         self.bare_code() == "invalid_order" && self.details() == Some("post only cross")
     }
 
+    /// Returns `true` if a fill-or-kill order could not be filled completely, so that nothing of it was:
+    /// `fill_or_kill_insufficient_resting_volume`.
+    #[must_use]
+    pub fn is_fill_or_kill_unfilled(&self) -> bool {
+        self.bare_code() == "fill_or_kill_insufficient_resting_volume"
+    }
+
     /// Returns the code up to a colon, if it contains one.
     pub(crate) fn bare_code(&self) -> &str {
         let code = self.code().unwrap_or_default();
@@ -245,6 +252,22 @@ impl ApiError {
     }
 }
 
+/// Why the exchange did not accept the signature of a request: see [`ApiError::auth_failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthFailure {
+    /// The environment has no such key id: it is wrong, deleted, or of the other environment.
+    UnknownKeyId,
+    /// The environment has the key id, and the signature was made with another private key.
+    WrongPrivateKey,
+    /// The timestamp of the signature is too far from the exchange's time: this machine's clock is wrong.
+    ExpiredTimestamp,
+    /// The key id arrived without a signature.
+    MissingSignature,
+    /// Neither key id nor signature arrived.
+    NotSigned,
+}
+
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status.is_success() {
@@ -275,29 +298,50 @@ impl fmt::Display for ApiError {
 impl ApiError {
     /// Returns advice for a 401, depending on its cause.
     fn auth_advice(&self) -> &'static str {
-        let reason = self.details().or(self.message()).unwrap_or_default();
-        match self.bare_code() {
+        match self.auth_failure() {
             _ if !self.api_signs => {
                 "; the access token may be wrong, expired or of another environment"
             }
-            "authentication_error" if reason.contains("INCORRECT_API_KEY_SIGNATURE") => {
+            Some(AuthFailure::WrongPrivateKey) => {
                 "; the key id exists, but the private key does not belong to it"
             }
-            "authentication_error" if reason.contains("NOT_FOUND") => {
+            Some(AuthFailure::UnknownKeyId) => {
                 "; the key id does not exist in this environment: check the id, and that key and environment are both production or \
                  both demo"
             }
-            "header_timestamp_expired" => "; synchronise this machine's clock",
-            "signature_is_missing_from_headers" => {
+            Some(AuthFailure::ExpiredTimestamp) => "; synchronise this machine's clock",
+            Some(AuthFailure::MissingSignature) => {
                 "; the signature headers did not arrive: check the middleware and proxies in between"
             }
-            "token_authentication_failure" => {
+            Some(AuthFailure::NotSigned) => {
                 "; the operation needs an API key: build the client with credentials"
             }
-            _ if self.is_from_exchange => "",
-            _ => {
+            None if self.is_from_exchange => "",
+            None => {
                 "; the key may be wrong, expired or of another environment, or this machine's clock may be wrong"
             }
+        }
+    }
+
+    /// Returns why the exchange did not accept the signature of a request, or `None` if this is not a 401 or its body does not
+    /// show the reason.
+    #[must_use]
+    pub fn auth_failure(&self) -> Option<AuthFailure> {
+        if self.status != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        let reason = self.details().or(self.message()).unwrap_or_default();
+        match self.bare_code() {
+            "authentication_error" if reason.contains("INCORRECT_API_KEY_SIGNATURE") => {
+                Some(AuthFailure::WrongPrivateKey)
+            }
+            "authentication_error" if reason.contains("NOT_FOUND") => {
+                Some(AuthFailure::UnknownKeyId)
+            }
+            "header_timestamp_expired" => Some(AuthFailure::ExpiredTimestamp),
+            "signature_is_missing_from_headers" => Some(AuthFailure::MissingSignature),
+            "token_authentication_failure" => Some(AuthFailure::NotSigned),
+            _ => None,
         }
     }
 

@@ -286,23 +286,34 @@ impl fmt::Debug for Core {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::{Api, ClientBuilder, Environment};
+    use crate::{Api, ApiClient, ClientBuilder, Environment};
 
     struct TestApi;
 
     impl Api for TestApi {
-        type Client = Core;
+        type Client = TestClient;
         type Environment = Local;
         type Credentials = kalshi_auth::Credentials;
+    }
+
+    #[derive(Clone)]
+    struct TestClient(Core);
+
+    impl ApiClient for TestClient {
+        type Environment = Local;
         const USER_AGENT: &'static str = "test";
         const OPERATIONS: &'static [Operation] = &[];
 
-        fn client(core: Core, _: Local) -> Core {
-            core
+        fn from_core(core: Core, _: Local) -> Self {
+            Self(core)
         }
 
-        fn discover_limits(_: Core) -> Discovery {
-            Box::pin(async { Ok(()) })
+        fn core(&self) -> &Core {
+            &self.0
+        }
+
+        fn with_core(&self, core: Core) -> Self {
+            Self(core)
         }
     }
 
@@ -320,8 +331,8 @@ mod tests {
     }
 
     #[test]
-    fn handshake_http_client_is_built_once() {
-        let core = ClientBuilder::<TestApi>::default().build().unwrap();
+    fn http_client_of_handshakes_is_built_once() {
+        let TestClient(core) = ClientBuilder::<TestApi>::default().build().unwrap();
         let first: *const _ = core.shared.upgrading_client().unwrap();
         let clone = core.clone();
         let second: *const _ = clone.shared.upgrading_client().unwrap();

@@ -12,7 +12,7 @@ use reqwest_middleware::Middleware;
 #[cfg(feature = "ws")]
 use crate::client::SocketSettings;
 use crate::{
-    api::{Api, Environment},
+    api::{Api, ApiClient, Environment},
     api_credentials::ApiCredentials,
     body,
     client::{Connections, Core, Shared},
@@ -187,7 +187,7 @@ impl<A: Api> ClientBuilder<A> {
         let options = HttpOptions {
             connect_timeout: self.connect_timeout,
             user_agent: self.user_agent,
-            default_user_agent: A::USER_AGENT,
+            default_user_agent: A::Client::USER_AGENT,
             proxy: self.proxy,
             is_plaintext: base_url.scheme() == "http",
         };
@@ -254,9 +254,9 @@ impl<A: Api> ClientBuilder<A> {
             correction: self.correction,
             server_time: ServerTime::default(),
             clock,
-            operations: A::OPERATIONS,
+            operations: A::Client::OPERATIONS,
             discover: Box::new(move |core| {
-                A::discover_limits(A::client(core, environment.clone()))
+                A::discover_limits(A::Client::from_core(core, environment.clone()))
             }),
             #[cfg(feature = "ws")]
             socket,
@@ -267,7 +267,7 @@ impl<A: Api> ClientBuilder<A> {
             max_wait: self.max_wait,
             reads_evidence: false,
         };
-        Ok(A::client(core, self.environment))
+        Ok(A::Client::from_core(core, self.environment))
     }
 }
 

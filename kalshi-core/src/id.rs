@@ -190,6 +190,14 @@ id! {
     ClientOrderId
 }
 
+impl ClientOrderId {
+    /// Returns a random UUID. Save it before the order is sent, to find the order afterwards whatever happens.
+    #[must_use]
+    pub fn random() -> Self {
+        Self::from(uuid::Uuid::new_v4().to_string())
+    }
+}
+
 id! {
     /// The id that the exchange assigns to a trade. A fill has the same id as the public trade that it is part of.
     TradeId

@@ -10,11 +10,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use kalshi_auth::CredentialsError;
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
+#[cfg(feature = "ws")]
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+#[cfg(feature = "ws")]
+use serde_json::{Map, Value};
 
 pub use crate::compact::from_str as from_json;
 pub use crate::copy_enum::deserialize as copy_enum;
@@ -26,9 +31,12 @@ pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]
 pub use crate::ws::frame::discriminates;
 use crate::{
+    api::{Api, ApiClient},
     api_error::{ApiError, ErrorResponse},
     body::Body,
     client::Core,
+    client_builder::ClientBuilder,
+    config_error::ConfigError,
     custom_request::CustomRequest,
     error::Error,
     json_path,
@@ -42,7 +50,16 @@ use crate::{
     wire::Attempts,
 };
 
-/// Turns an invalid parameter of a request builder into an error of the operation.
+/// A client of an environment with these credentials.
+pub fn client<A: Api>(
+    environment: A::Environment,
+    credentials: Result<A::Credentials, CredentialsError>,
+) -> Result<A::Client, ConfigError> {
+    let builder = ClientBuilder::<A>::default().environment(environment);
+    builder.credentials(credentials?).build()
+}
+
+/// A parameter as it was given to a request builder.
 pub fn check_param<T>(operation: &'static Operation, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|message| Error::invalid(operation, message))
 }
@@ -201,6 +218,15 @@ pub fn send<T: DeserializeOwned>(
     core.call(operation, request)
 }
 
+/// Sends the request of an operation without parameters and decodes the response as any type.
+pub async fn read<T: DeserializeOwned>(
+    core: &Core,
+    operation: &'static Operation,
+) -> Result<Response<T>, Error> {
+    let request = request(core, operation, format_args!("{}", operation.path));
+    send(core, operation, finish_request(operation, request)).await
+}
+
 /// Sends a request and decodes a response that is a list.
 pub fn send_list<T: DeserializeOwned>(
     core: &Core,
@@ -316,10 +342,10 @@ pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
     error.after_lookup(timeout)
 }
 
-/// Returns a client for reads that serve as evidence. Each read opens its own connection, on which no response to another request can
-/// arrive. Cached responses and incomplete pages are errors.
-pub fn for_evidence(core: &Core) -> Core {
-    core.for_evidence()
+/// The same client for reads that are to prove something: each over a connection of its own, over which no response to another request
+/// can come, and without responses from caches and incomplete pages.
+pub fn for_evidence<C: ApiClient>(client: &C) -> C {
+    client.with_core(client.core().for_evidence())
 }
 
 /// Parses a rejection from a response body, complete or truncated. For fuzzing.
@@ -360,8 +386,24 @@ pub fn bucket_limit(
     ))
 }
 
-/// Applies the token costs that the exchange reports for the account. Call it after setting the account's limits: limits too small for
-/// some operation are replaced.
+/// The parameters of a WebSocket command, from their builder.
+///
+/// # Errors
+///
+/// Returns an error if the builder was given a value of the wrong type.
+#[cfg(feature = "ws")]
+pub fn command_params<P: Serialize>(
+    builder: impl TryInto<P, Error: fmt::Display>,
+) -> Result<Map<String, Value>, String> {
+    let params = builder.try_into().map_err(|error| error.to_string())?;
+    match serde_json::to_value(params) {
+        Ok(Value::Object(params)) => Ok(params),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange
+/// reports: those that do not allow every operation are replaced.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
     let shared = &core.shared;
     let costs = Costs::new(costs, shared.operations);

@@ -26,6 +26,7 @@ mod reconnect;
 pub mod sequence;
 mod session;
 mod subscription;
+mod types;
 
 pub use api::{Targets, WebSocketApi};
 pub use connection::{Connection, ConnectionBuilder};

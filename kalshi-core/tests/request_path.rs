@@ -8,7 +8,7 @@ use std::{
 };
 
 use kalshi_core::{
-    Api, ApiCredentials, ClientBuilder, Core, Credentials, Discovery, Environment, Error,
+    Api, ApiClient, ApiCredentials, ClientBuilder, Core, Credentials, Environment, Error,
     Operation, PrivateKey, RetryPolicy,
     auth::{BearerCredentials, FixedClock},
     limits::DEFAULT_SLACK,
@@ -32,18 +32,29 @@ static STATUS: &Operation = &OPERATIONS[2];
 struct TestApi<C>(PhantomData<C>);
 
 impl<C: ApiCredentials> Api for TestApi<C> {
-    type Client = Core;
+    type Client = Client;
     type Environment = Local;
     type Credentials = C;
+}
+
+#[derive(Clone)]
+struct Client(Core);
+
+impl ApiClient for Client {
+    type Environment = Local;
     const USER_AGENT: &'static str = "test";
     const OPERATIONS: &'static [Operation] = &OPERATIONS;
 
-    fn client(core: Core, _: Local) -> Core {
-        core
+    fn from_core(core: Core, _: Local) -> Self {
+        Self(core)
     }
 
-    fn discover_limits(_: Core) -> Discovery {
-        Box::pin(async { Ok(()) })
+    fn core(&self) -> &Core {
+        &self.0
+    }
+
+    fn with_core(&self, core: Core) -> Self {
+        Self(core)
     }
 }
 
@@ -91,6 +102,7 @@ impl Exchange {
             .clock(Arc::new(FixedClock(clock_ms)))
             .build()
             .unwrap()
+            .0
     }
 
     fn builder<C: ApiCredentials>(&self, credentials: C) -> ClientBuilder<TestApi<C>> {
@@ -229,7 +241,7 @@ async fn request_with_a_bearer_token_is_not_repeated_because_of_the_clock() {
     for body in ["", "{}", EXPIRED] {
         let exchange = rejecting(body);
         let bearer = BearerCredentials::new("id", "token").unwrap();
-        let client = exchange.builder(bearer).build().unwrap();
+        let client = exchange.builder(bearer).build().unwrap().0;
         for _ in 0..3 {
             send(&client, THING).await.ok();
         }

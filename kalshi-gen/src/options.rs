@@ -94,6 +94,14 @@ impl Options {
         self
     }
 
+    /// Requires several generated types, each with some of its fields: see [`require_fields`](Self::require_fields).
+    #[must_use]
+    pub fn require_types(self, types: &[(&str, &[&str])]) -> Self {
+        types.iter().fold(self, |options, (name, fields)| {
+            options.require_fields(*name, fields)
+        })
+    }
+
     /// Requires a generated enum and some of its variants, by Rust name. Generation fails if the spec lacks the
     /// type or a variant.
     #[must_use]

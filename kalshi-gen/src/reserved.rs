@@ -8,8 +8,8 @@ const CLIENT_METHODS: [&str; 8] = [
     "clock_skew",
     "clone",
     "environment",
-    "from_core",
     "rate_limiter",
+    "request",
     "with_max_wait",
     "with_retry",
 ];

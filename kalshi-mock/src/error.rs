@@ -22,6 +22,13 @@ pub enum StartError {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// A scheduled event is about a market that does not exist at the start.
+    Schedule {
+        /// Ticker of the event.
+        ticker: String,
+        /// Tickers that exist.
+        tickers: Vec<String>,
+    },
     /// No key could be generated.
     Key(KeyError),
     /// No certificate could be generated.
@@ -44,6 +51,12 @@ impl fmt::Display for StartError {
             Self::Record { path, .. } => {
                 write!(f, "cannot write the requests to {}", path.display())
             }
+            Self::Schedule { ticker, tickers } if tickers.is_empty() => {
+                write!(f, "no market {ticker}: there are none at the start")
+            }
+            Self::Schedule { ticker, tickers } => {
+                write!(f, "no market {ticker}: there are {}", tickers.join(", "))
+            }
             Self::Key(_) => f.write_str("cannot make a key"),
             #[cfg(feature = "tls")]
             Self::Certificate(_) => f.write_str("cannot generate a certificate"),
@@ -55,6 +68,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Schedule { .. } => None,
             Self::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse => None,
             Self::Address { source, .. } | Self::Record { source, .. } => Some(source),
             Self::Key(source) => Some(source),

@@ -1,14 +1,16 @@
 //! [`MockExchange`]: starts and controls an exchange.
 
+mod control;
 #[cfg(feature = "klear")]
 mod klear;
 #[cfg(feature = "perps")]
 mod margin;
+mod start;
 #[cfg(feature = "tls")]
 mod tls;
 
 use std::{
-    fmt, io,
+    fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -21,32 +23,25 @@ use kalshi_sdk::{
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
-use tokio::net::TcpListener;
 
-#[cfg(feature = "klear")]
-use crate::klear::KlearAccess;
+use self::start::Running;
 use crate::{
-    Activity, Fault, FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
-    keys::{Keys, Window},
-    requests::Log,
-    server,
-    shared::{Instances, Shared},
-    state::State,
-    streams::{self, Hub, Settings},
-    sync::lock,
-    time::Micros,
-    user::{Balances, KeySource},
+    Activity, Fault, FaultRule, Market, ReceivedRequest, ScheduledEvent, StartError, Streams, Time,
+    User, control::Access, keys::Window, server, shared::Shared, state::State, streams::Settings,
+    sync::lock, time::Micros, user::Balances,
 };
 
-/// An exchange in this process. Dropping it shuts it down.
+/// An exchange in this process. Clones are handles on the same exchange, and dropping the last one shuts it down.
 ///
 /// It starts with one user with a generated key, and with markets that a market maker quotes. The test controls the market
 /// maker.
+#[derive(Clone)]
 pub struct MockExchange {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
     user: User,
-    server: tokio::task::JoinHandle<io::Result<()>>,
+    /// `None` in the control interface, which does not keep the exchange running.
+    running: Option<Arc<Running>>,
 }
 
 /// Builder of a [`MockExchange`].
@@ -62,10 +57,12 @@ pub struct MockExchangeBuilder {
     key: Option<PrivateKey>,
     universe: bool,
     activity: Option<Activity>,
+    schedule: Vec<ScheduledEvent>,
     requests: usize,
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
     streams: Settings,
+    control: Option<Access>,
     window: Window,
     legacy_fields: bool,
     #[cfg(feature = "tls")]
@@ -98,10 +95,12 @@ impl MockExchange {
             algorithm: KeyAlgorithm::Ed25519,
             universe: true,
             activity: None,
+            schedule: Vec::new(),
             requests: 10_000,
             record: None,
             time: None,
             streams: Settings::default(),
+            control: None,
             window: Window::default(),
             legacy_fields: false,
             #[cfg(feature = "tls")]
@@ -297,17 +296,13 @@ impl MockExchange {
 
     /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
     /// is optional, dropping the exchange does the same in the background.
-    pub async fn shut_down(mut self) {
+    pub async fn shut_down(self) {
         self.shared.stop.send_replace(true);
-        // Whatever it ended with, it has ended.
-        _ = (&mut self.server).await;
+        if let Some(running) = &self.running {
+            // Nothing is ever sent: this waits until the sender is dropped.
+            _ = running.server.clone().changed().await;
+        }
         self.streams().until_connected(0).await;
-    }
-}
-
-impl Drop for MockExchange {
-    fn drop(&mut self) {
-        self.shared.stop.send_replace(true);
     }
 }
 
@@ -378,6 +373,13 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Schedules an event, counted from the start and again from each [`reset`](MockExchange::reset). Its market must exist at the
+    /// start.
+    pub fn schedule(mut self, event: ScheduledEvent) -> Self {
+        self.schedule.push(event);
+        self
+    }
+
     /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
@@ -433,89 +435,6 @@ impl MockExchangeBuilder {
     pub fn time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
         self
-    }
-
-    /// Starts the exchange.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the address is in use, the file cannot be written, or no key can be generated.
-    pub async fn start(self) -> Result<MockExchange, StartError> {
-        let log = Log::new(self.requests, self.record.as_deref()).map_err(|source| {
-            StartError::Record {
-                path: self.record.clone().unwrap_or_default(),
-                source,
-            }
-        })?;
-        let unbound = |source| StartError::Address {
-            address: self.address,
-            source,
-        };
-        let listener = TcpListener::bind(self.address).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
-        #[cfg(feature = "tls")]
-        let tls = self.tls.then(|| crate::tls::Tls::generate(address.ip()));
-        #[cfg(feature = "tls")]
-        let tls = tls.transpose()?;
-        let time = Time::default();
-        if let Some(at) = self.time {
-            time.stop_at(at);
-        }
-        let seed = self.seed.unwrap_or(0);
-        let mut state = State::new(seed, time.micros());
-        if self.universe {
-            state.populate();
-        }
-        if let Some(activity) = self.activity {
-            state.start_activity(activity, seed);
-        }
-        #[cfg(feature = "klear")]
-        let klear = KlearAccess::new(&mut state);
-        #[cfg(feature = "perps")]
-        let margin = margin::state(&self, seed, state.now);
-        let instances = Instances {
-            event: state,
-            #[cfg(feature = "perps")]
-            margin,
-        };
-        let mut shared = Shared::new(
-            instances,
-            time,
-            log,
-            self.limited,
-            Hub::new(self.streams),
-            Keys::new(self.window),
-            #[cfg(feature = "klear")]
-            klear,
-        );
-        shared.legacy_fields = self.legacy_fields;
-        #[cfg(feature = "tls")]
-        {
-            shared.tls = tls;
-        }
-        let shared = Arc::new(shared);
-        let user = User::add(
-            &shared,
-            address,
-            (self.tier, self.limited),
-            self.balances,
-            KeySource {
-                algorithm: self.algorithm,
-                seed: self.seed,
-            },
-            self.key,
-        )?;
-        tokio::spawn(streams::keep_time(Arc::clone(&shared)));
-        tokio::spawn(streams::send_prices(Arc::clone(&shared)));
-        #[cfg(feature = "perps")]
-        tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
-        Ok(MockExchange {
-            shared,
-            address,
-            user,
-            server,
-        })
     }
 }
 

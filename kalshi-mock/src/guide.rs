@@ -6,8 +6,11 @@
 //! | [`coverage`] | Implemented operations, and known and possible differences from the exchange |
 //! | [`perpetual_futures`] | The margin exchange and its differences (feature `perps`) |
 //! | [`faults`] | Faults of requests and of WebSocket connections |
+//! | [`control`] | The control interface, for tests in other languages |
 //! | [`program`] | The program `kalshi-mock`: its output, its key, its performance |
 
+#[doc = include_str!("guide/control.md")]
+pub mod control {}
 #[doc = include_str!("guide/coverage.md")]
 pub mod coverage {}
 #[doc = include_str!("guide/faults.md")]

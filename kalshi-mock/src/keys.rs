@@ -9,18 +9,34 @@ use std::{
 
 use http::HeaderMap;
 use kalshi_sdk::{
-    Operation,
-    auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, PublicKey, Verifier, VerifyError},
+    Operation, PrivateKey,
+    auth::{
+        ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, PublicKey, SignerError, Verifier,
+        VerifyError, signing_text,
+    },
 };
 
 use crate::{
     Rejection,
     call::Caller,
+    state::State,
     time::{Micros, Time, system},
 };
 
 /// Default tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
+
+/// The scopes that a key can have.
+const SCOPES: [&str; 8] = [
+    "read",
+    "write",
+    "read::block_trade_accept",
+    "read::portfolio_balance",
+    "write::trade",
+    "write::transfer",
+    "write::fcm_risk",
+    "write::block_trade_accept",
+];
 
 /// A registered key.
 #[derive(Clone)]
@@ -30,6 +46,10 @@ pub(crate) struct Key {
     pub(crate) scopes: Vec<String>,
     pub(crate) subaccount: Option<u8>,
     verifier: Verifier,
+    /// The private key, if the exchange generated it itself. Other keys may be production keys, with which it never signs.
+    generated: Option<PrivateKey>,
+    /// True if a reset keeps the key.
+    is_permanent: bool,
 }
 
 /// All keys, by id.
@@ -63,6 +83,44 @@ impl Key {
             scopes: vec!["read".to_owned(), "write".to_owned()],
             subaccount: None,
             verifier: Verifier::new(id, public),
+            generated: None,
+            is_permanent: false,
+        }
+    }
+
+    /// Creates a key that the exchange generated and can sign with.
+    pub(crate) fn generated(id: &str, user: u32, key: &PrivateKey) -> Self {
+        Self {
+            generated: Some(key.clone()),
+            ..Self::new(id, user, key.public_key())
+        }
+    }
+
+    /// Sets the scopes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there are none, one is unknown, or `write` is not accompanied by `read`.
+    pub(crate) fn set_scopes(&mut self, scopes: Vec<String>) -> Result<(), String> {
+        if scopes.is_empty() {
+            return Err("scopes: must be gte 1 items".to_owned());
+        }
+        if !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
+            return Err(format!("scopes: must be oneof {}", SCOPES.join(" ")));
+        }
+        let has = |scope: &str| scopes.iter().any(|other| other == scope);
+        if has("write") && !has("read") {
+            return Err("scopes: write only goes with read".to_owned());
+        }
+        self.scopes = scopes;
+        Ok(())
+    }
+
+    /// Keeps the key on a reset.
+    pub(crate) fn permanent(self) -> Self {
+        Self {
+            is_permanent: true,
+            ..self
         }
     }
 
@@ -109,6 +167,23 @@ impl Keys {
         }
     }
 
+    /// Returns true if a key has this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.contains_key(id)
+    }
+
+    /// Returns an id that no key has. After a reset, the state gives ids of keys that stayed again.
+    pub(crate) fn unused_id(&self, state: &mut State) -> String {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let id = state.id().to_string();
+            if !keys.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
     pub(crate) fn insert(&self, id: &str, key: Key) {
         self.keys
             .write()
@@ -128,6 +203,34 @@ impl Keys {
             .filter(|(_, key)| key.user == user)
             .map(|(id, key)| (id.clone(), key.clone()))
             .collect()
+    }
+
+    /// Records that the exchange generated a registered key.
+    pub(crate) fn set_generated(&self, id: &str, private: &PrivateKey) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get_mut(id) {
+            key.generated = Some(private.clone());
+        }
+    }
+
+    /// Removes the keys that clients made.
+    pub(crate) fn reset(&self) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, key| key.is_permanent);
+    }
+
+    /// Returns the signature of a request in base64, or `None` if the exchange did not generate the key.
+    pub(crate) fn sign(
+        &self,
+        id: &str,
+        (method, path): (&str, &str),
+        now_ms: u64,
+    ) -> Option<Result<String, SignerError>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(id)?.generated.clone()?;
+        drop(keys);
+        let signature = key.sign(signing_text(now_ms, method, path).as_bytes());
+        Some(signature.map(|signature| signature.to_base64()))
     }
 
     /// Authenticates a request.

@@ -7,6 +7,7 @@ mod books;
 mod buckets;
 mod call;
 mod connection;
+mod control;
 mod error;
 mod exchange;
 mod fault;
@@ -27,6 +28,7 @@ mod requests;
 mod schedule;
 mod server;
 mod shared;
+mod snapshot;
 mod spec;
 mod state;
 mod streams;
@@ -46,9 +48,13 @@ pub use market::{Market, OrderBook};
 pub use rejection::ErrorEnvelope;
 pub use requests::ReceivedRequest;
 pub use schedule::{ParseScheduleError, ScheduledEvent};
-pub use state::{Activity, Settlement};
+pub use snapshot::{
+    BalanceSnapshot, MarketSnapshot, OrderSnapshot, PositionSnapshot, PriceRangeSnapshot, Snapshot,
+    UserSnapshot,
+};
+pub use state::{Activity, Settlement, Strike};
 pub use streams::Streams;
 pub use time::Time;
-pub use user::User;
+pub use user::{AddKeyError, KeyTerms, User};
 
 pub(crate) use rejection::Rejection;

@@ -29,16 +29,14 @@ use crate::{
 #[derive(Clone)]
 pub struct MarginMarket {
     shared: Arc<Shared>,
-    index: MarketIndex,
     ticker: String,
 }
 
 impl MarginMarket {
     pub(crate) fn of(shared: Arc<Shared>, ticker: &str) -> Self {
-        let index = shared.state().margin().add_margin_market(ticker);
+        shared.state().margin().add_margin_market(ticker);
         Self {
             shared,
-            index,
             ticker: ticker.to_owned(),
         }
     }
@@ -64,6 +62,18 @@ impl MarginMarket {
     /// Cancels the market maker's orders in this market.
     pub fn clear(&self) -> Self {
         self.act(State::clear_market_maker)
+    }
+
+    /// Buys for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no order
+    /// does not rest.
+    pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
+    }
+
+    /// Sells for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no order
+    /// does not rest.
+    pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }
 
     /// Sets the mark price, up to a million dollars. Without one, it is the middle of the book, else the last price, else the reference price.
@@ -140,8 +150,8 @@ impl MarginMarket {
     pub fn order_book(&self) -> OrderBook {
         let mut guard = self.shared.state();
         let state = guard.margin();
-        match state.markets.get(self.index) {
-            Some(market) => OrderBook::of(state, market),
+        match state.market(&self.ticker) {
+            Some((_, market)) => OrderBook::of(state, market),
             None => OrderBook::default(),
         }
     }
@@ -151,8 +161,16 @@ impl MarginMarket {
     pub fn mark_price(&self) -> Dollars {
         let mut guard = self.shared.state();
         let state = guard.margin();
-        let market: Option<&state::Market> = state.markets.get(self.index);
-        market.map_or(Dollars::ZERO, |market| state.mark(market))
+        let market = state.market(&self.ticker);
+        market.map_or(Dollars::ZERO, |(_, market)| state.mark(market))
+    }
+
+    /// Returns true once a user has had an order in the market.
+    pub(crate) fn is_touched(&self) -> bool {
+        let mut guard = self.shared.state();
+        let state = guard.margin();
+        let market = state.market(&self.ticker);
+        market.is_some_and(|(index, _)| state.ledger.is_touched(index))
     }
 
     fn change(&self, change: impl FnOnce(&mut Perp)) -> Self {
@@ -165,7 +183,12 @@ impl MarginMarket {
     }
 
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
-        act(self.shared.state().margin(), self.index);
+        let mut guard = self.shared.state();
+        let state = guard.margin();
+        // A reset may have removed it.
+        let index = state.add_margin_market(&self.ticker);
+        act(state, index);
+        drop(guard);
         self.clone()
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 
 use crate::{
+    Strike,
     shared::Shared,
     state::{self, MarketIndex, Settlement, Side, State, Step},
     time::Micros,
@@ -30,7 +31,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Market {
     shared: Arc<Shared>,
-    index: MarketIndex,
+    event: String,
     ticker: String,
 }
 
@@ -92,10 +93,10 @@ impl Market {
             Some((event, _)) if event.contains('-') => event,
             _ => ticker,
         };
-        let index = shared.state().add_market_of(ticker, event);
+        shared.state().add_market_of(ticker, event);
         Self {
             shared,
-            index,
+            event: event.to_owned(),
             ticker: ticker.to_owned(),
         }
     }
@@ -144,6 +145,17 @@ impl Market {
         })
     }
 
+    /// Sets the strike, and the name of the YES outcome that follows from it.
+    pub fn strike(&self, strike: Strike) -> Self {
+        self.act(|state, index| {
+            let now = state.now;
+            if let Some(market) = state.markets.get_mut(index) {
+                market.strike = strike;
+                market.updated = now;
+            }
+        })
+    }
+
     /// Sets the price grid: its name, and ranges of first price, last price and step.
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
         self.act(|state, index| {
@@ -179,6 +191,23 @@ impl Market {
         self.act(|state, index| state.set_market_active(index, true))
     }
 
+    /// Closes the market, which cancels its orders.
+    pub fn close(&self) -> Self {
+        self.act(|state, index| state.set_close(index, state.now))
+    }
+
+    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no
+    /// order does not rest.
+    pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
+    }
+
+    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no
+    /// order does not rest.
+    pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
+    }
+
     /// Settles the market: cancels its orders and pays out positions.
     pub fn settle(&self, outcome: Settlement) -> Self {
         self.act(|state, index| state.settle(index, outcome))
@@ -200,7 +229,7 @@ impl Market {
     #[must_use]
     pub fn order_book(&self) -> OrderBook {
         let state = self.shared.state();
-        let Some(market) = state.markets.get(self.index) else {
+        let Some((_, market)) = state.market(&self.ticker) else {
             return OrderBook::default();
         };
         OrderBook::of(&state, market)
@@ -224,12 +253,18 @@ impl Market {
         }
     }
 
+    /// Returns true once a user has had an order in the market.
+    pub(crate) fn is_touched(&self) -> bool {
+        let state = self.shared.state();
+        let market = state.market(&self.ticker);
+        market.is_some_and(|(index, _)| state.ledger.is_touched(index))
+    }
+
     fn levels(&self, side: Side) -> Vec<PriceLevel> {
         let state = self.shared.state();
         let levels = state
-            .markets
-            .get(self.index)
-            .map(|market| state.levels(market, side));
+            .market(&self.ticker)
+            .map(|(_, market)| state.levels(market, side));
         levels
             .unwrap_or_default()
             .into_iter()
@@ -248,7 +283,11 @@ impl Market {
     }
 
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
-        act(&mut self.shared.state(), self.index);
+        let mut state = self.shared.state();
+        // A reset may have removed it.
+        let index = state.add_market_of(&self.ticker, &self.event);
+        act(&mut state, index);
+        drop(state);
         self.clone()
     }
 }

@@ -68,7 +68,7 @@ pub(crate) async fn serve(
     let body = tokio::select! {
         // A complete request gets a response, even during shutdown.
         biased;
-        body = body::read(body) => body,
+        body = body::read(body, MAX_BODY) => body,
         () = shared.stopped() => None,
     };
     let body = match body {

@@ -43,6 +43,19 @@ impl ReceivedRequest {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
+    /// Renders the request as JSON, without its headers.
+    pub(crate) fn describe(&self) -> Value {
+        json!({
+            "at": self.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+            "operation": self.operation.map(|operation| operation.id),
+            "method": self.method.as_str(),
+            "path": self.path,
+            "query": self.query,
+            "body": self.json(),
+            "status": self.status.map(|status| status.as_u16()),
+        })
+    }
+
     /// Returns true if the operation has this id, such as `CreateOrderV2`.
     #[must_use]
     pub fn is(&self, operation: &str) -> bool {
@@ -103,6 +116,18 @@ impl Log {
         self.kept.iter().cloned().collect()
     }
 
+    /// Returns the last requests that match, oldest first.
+    pub(crate) fn last(
+        &self,
+        limit: usize,
+        matches: impl Fn(&ReceivedRequest) -> bool,
+    ) -> Vec<ReceivedRequest> {
+        let newest = self.kept.iter().rev().filter(|request| matches(request));
+        let mut last: Vec<_> = newest.take(limit).cloned().collect();
+        last.reverse();
+        last
+    }
+
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
     }
@@ -126,14 +151,7 @@ fn line(request: &ReceivedRequest, answer: &Value) -> Value {
     if let Some(secret) = answer.get_mut("private_key") {
         *secret = "(not recorded)".into();
     }
-    json!({
-        "at": request.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
-        "operation": request.operation.map(|operation| operation.id),
-        "method": request.method.as_str(),
-        "path": request.path,
-        "query": request.query,
-        "body": request.json(),
-        "status": request.status.map(|status| status.as_u16()),
-        "answer": answer,
-    })
+    let mut line = request.describe();
+    line["answer"] = answer;
+    line
 }

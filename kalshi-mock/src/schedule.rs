@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use kalshi_sdk::Dollars;
 
-use crate::{MockExchange, Settlement};
+use crate::{MockExchange, Settlement, shared::Instances, time::Micros};
 
 /// A pause, close or settlement at a time after it is scheduled with [`MockExchange::schedule`].
 ///
@@ -49,6 +49,31 @@ impl ScheduledEvent {
     #[must_use]
     pub fn market(&self) -> Option<&str> {
         self.market.as_deref()
+    }
+
+    /// Schedules the event, counted from the time of the states. Has no effect if its market does not exist.
+    pub(crate) fn apply(&self, instances: &mut Instances) {
+        let micros = |time: Duration| Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX);
+        let at = instances.event.now.saturating_add(micros(self.after));
+        let Some(ticker) = self.market() else {
+            if let Action::Pause(length) = self.action {
+                let until = at.saturating_add(micros(length));
+                instances
+                    .each()
+                    .for_each(|(_, state)| state.plan_pause(at, until));
+            }
+            return;
+        };
+        let state = &mut instances.event;
+        if let Some((index, _)) = state.market(ticker) {
+            match self.action {
+                Action::Pause(length) => {
+                    state.plan_market_pause(index, at, at.saturating_add(micros(length)));
+                }
+                Action::Close => state.set_close(index, at),
+                Action::Settle(outcome) => state.plan_settlement(index, at, outcome),
+            }
+        }
     }
 }
 
@@ -108,7 +133,8 @@ fn duration(name: &str, value: &str) -> Result<Duration, ParseScheduleError> {
     Ok(Duration::from_secs(seconds.into()))
 }
 
-fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
+/// Parses the result of a market: `yes`, `no`, or what YES pays in dollars.
+pub(crate) fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
     match value {
         "yes" => Ok(Settlement::Yes),
         "no" => Ok(Settlement::No),
@@ -116,10 +142,11 @@ fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
             .parse::<Dollars>()
             .ok()
             .filter(|value| (Dollars::ZERO..=Dollars::ONE).contains(value))
+            .filter(|value| value.micros() % 10_000 == 0)
             .map(Settlement::Scalar)
             .ok_or_else(|| {
                 ParseScheduleError(format!(
-                    "result={value}: must be yes, no or dollars from 0 to 1"
+                    "result={value}: must be yes, no or dollars from 0 to 1 in whole cents"
                 ))
             }),
     }
@@ -128,16 +155,10 @@ fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
 impl MockExchange {
     /// Schedules an event, counted from now on the clock of the exchange. Creates its market if necessary.
     pub fn schedule(&self, event: &ScheduledEvent) {
-        let at = self.time().now() + event.after;
-        let market = event.market().map(|ticker| self.market(ticker));
-        match (event.action, market) {
-            (Action::Pause(length), None) => self.plan_pause(at, length),
-            (Action::Pause(length), Some(market)) => _ = market.plan_pause(at, length),
-            (Action::Close, Some(market)) => _ = market.closes_at(at),
-            (Action::Settle(outcome), Some(market)) => _ = market.settles_at(at, outcome),
-            // Parsing requires a market.
-            (Action::Close | Action::Settle(_), None) => {}
+        if let Some(ticker) = event.market() {
+            self.market(ticker);
         }
+        event.apply(self.shared.state().instances());
     }
 }
 
@@ -167,7 +188,7 @@ mod tests {
             ("settle,in=1,market=A", "settle needs result=RESULT"),
             (
                 "settle,in=1,market=A,result=1.5",
-                "result=1.5: must be yes, no or dollars from 0 to 1",
+                "result=1.5: must be yes, no or dollars from 0 to 1 in whole cents",
             ),
             (
                 "close,in=-1,market=A",

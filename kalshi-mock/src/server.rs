@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     connection::{Connection, Severable},
+    control::Control,
     pipeline,
     shared::Shared,
     spec::Spec,
@@ -30,8 +31,16 @@ pub(crate) const MARGIN_STREAMS: &str = "/trade-api/ws/v2/margin";
 pub(crate) const KLEAR_PREFIX: &str = "/klear-api/v1";
 
 /// Serves until shutdown, then finishes the requests in flight.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
-    let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Connection>();
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    control: Option<Control>,
+) -> io::Result<()> {
+    let mut router = router(Arc::clone(&shared));
+    if let Some(control) = control {
+        router = router.merge(control.router());
+    }
+    let service = router.into_make_service_with_connect_info::<Connection>();
     let severable = Severable::new(listener);
     #[cfg(feature = "tls")]
     let severable = match &shared.tls {

@@ -7,13 +7,14 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use chrono::{DateTime, Utc};
 use kalshi_sdk::limits::{AccountLimits, Tier};
 use tokio::sync::{Notify, watch};
 
 #[cfg(feature = "klear")]
 use crate::klear::KlearAccess;
 use crate::{
-    Rejection,
+    Activity, Rejection, ScheduledEvent,
     buckets::TokenBucket,
     fault::{Fault, FaultRule},
     keys::Keys,
@@ -22,7 +23,23 @@ use crate::{
     streams::Hub,
     sync::lock,
     time::{Micros, Time},
+    user::Known,
 };
+
+/// Settings that determine the state at the start.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) seed: u64,
+    /// True if unsigned requests are limited.
+    pub(crate) limited: bool,
+    /// False if the exchange starts without markets.
+    pub(crate) universe: bool,
+    pub(crate) activity: Option<Activity>,
+    /// Time at which the clock is stopped, if it is.
+    pub(crate) time: Option<DateTime<Utc>>,
+    /// Events that are scheduled at the start.
+    pub(crate) schedule: Vec<ScheduledEvent>,
+}
 
 /// The exchange instances, behind one lock.
 pub(crate) struct Instances {
@@ -32,6 +49,34 @@ pub(crate) struct Instances {
 }
 
 impl Instances {
+    /// Returns the states at the start, without users.
+    pub(crate) fn new(origin: &Origin, now: Micros) -> Self {
+        let start = |mut state: State, populate: fn(&mut State), seed| {
+            if origin.universe {
+                populate(&mut state);
+            }
+            if let Some(activity) = origin.activity {
+                state.start_activity(activity, seed);
+            }
+            state
+        };
+        let seed = origin.seed;
+        let mut instances = Self {
+            event: start(State::new(seed, now), State::populate, seed),
+            // Its ids differ from those of the event exchange.
+            #[cfg(feature = "perps")]
+            margin: start(
+                State::new(!seed, now).with_margin(),
+                State::populate_margin,
+                !seed,
+            ),
+        };
+        for event in &origin.schedule {
+            event.apply(&mut instances);
+        }
+        instances
+    }
+
     /// Returns the state of an instance. Without margin markets, there is only one.
     pub(crate) fn get_mut(&mut self, instance: Instance) -> &mut State {
         match instance {
@@ -75,6 +120,10 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
     pub(crate) hub: Hub,
+    /// All users but the market maker, in order of their numbers.
+    pub(crate) users: Mutex<Vec<Known>>,
+    /// What a reset starts from.
+    pub(crate) origin: Origin,
     /// Notifies those who wait for a change of an order book.
     pub(crate) book_changed: Notify,
     state: Mutex<Instances>,
@@ -88,8 +137,8 @@ impl Shared {
         state: Instances,
         time: Time,
         log: Log,
-        limited: bool,
         hub: Hub,
+        origin: Origin,
         keys: Keys,
         #[cfg(feature = "klear")] klear: KlearAccess,
     ) -> Self {
@@ -104,10 +153,12 @@ impl Shared {
             tls: None,
             stop: watch::Sender::new(false),
             hub,
+            users: Mutex::default(),
             book_changed: Notify::new(),
             state: Mutex::new(state),
             faults: Mutex::default(),
-            public: limited.then(Mutex::default),
+            public: origin.limited.then(Mutex::default),
+            origin,
         }
     }
 
@@ -153,6 +204,29 @@ impl Shared {
             .iter_mut()
             .filter_map(|rule| rule.applies(operation).then(|| rule.fault.clone()))
             .collect()
+    }
+
+    /// Returns to the start: state, clock, faults and requests. Users keep their ids and get their first balances again. Ends all
+    /// WebSocket connections.
+    pub(crate) fn reset(&self) {
+        let mut guard = self.state();
+        self.time.restart(self.origin.time);
+        let instances = guard.instances();
+        *instances = Instances::new(&self.origin, self.time.micros());
+        // The credentials of the clearing API stay, and take the same ids.
+        #[cfg(feature = "klear")]
+        KlearAccess::new(&mut instances.event);
+        lock(&self.users)
+            .iter()
+            .for_each(|user| user.enroll(instances));
+        self.keys.reset();
+        self.hub.reset();
+        self.faults().clear();
+        lock(&self.log).clear();
+        if let Some(buckets) = &self.public {
+            lock(buckets).clear();
+        }
+        self.book_changed.notify_waiters();
     }
 
     /// Takes tokens from the bucket of an address that sends unsigned requests.

@@ -54,13 +54,13 @@ pub(crate) use margin::{
     TICK, Trigger, TriggerPrices, nearest, next_funding, no_trigger,
 };
 pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
-pub(crate) use order::{Order, SelfTrade, Status};
+pub(crate) use order::{MAX_COUNT, Order, SelfTrade, Status};
 pub(crate) use orders::{NewOrder, Placed, TimeInForce};
 pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
 pub(crate) use settlement::Payout;
 pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
-pub(crate) use strike::Strike;
+pub use strike::Strike;
 pub(crate) use trade::{Fill, Trade};
 pub(crate) use transfers::{Deposit, Instance, ShardTransfer, SubaccountTransfer};
 pub(crate) use users::User;

@@ -85,6 +85,21 @@ impl Time {
         self.wake();
     }
 
+    /// Returns true if the clock is stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.lock().stopped_at.is_some()
+    }
+
+    /// Stops the clock at a time, or follows the system clock or tokio's again.
+    pub(crate) fn restart(&self, at: Option<DateTime<Utc>>) {
+        let mut inner = self.lock();
+        inner.ahead = 0;
+        inner.stopped_at = at.map(|at| at.timestamp_micros());
+        drop(inner);
+        self.wake();
+    }
+
     pub(crate) fn micros(&self) -> Micros {
         self.lock().now()
     }

@@ -1,30 +1,35 @@
 //! [`User`]: a user of the exchange and its key.
 
+mod keys;
+
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_sdk::{
     Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
-    auth::{Clock, KeyAlgorithm, PublicKey},
+    auth::{Clock, KeyAlgorithm},
     limits::{RateLimits, Tier},
     types,
 };
-
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
-    StartError,
+    StartError, UserSnapshot,
     call::{Call, Caller},
     handlers,
     keys::Key,
     parse::Parameters,
     server::{PREFIX, STREAMS},
-    shared::Shared,
+    shared::{Instances, Shared},
     spec::Spec,
+    sync::lock,
 };
 #[cfg(feature = "perps")]
 use crate::{server::MARGIN_STREAMS, state};
+
+pub use keys::{AddKeyError, KeyTerms};
 
 /// Initial balances of a user.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +37,40 @@ pub(crate) struct Balances {
     pub(crate) event: Dollars,
     #[cfg(feature = "perps")]
     pub(crate) margin: Dollars,
+}
+
+/// A user as the exchange remembers it, for handles and for a reset.
+#[derive(Clone)]
+pub(crate) struct Known {
+    id: Uuid,
+    pub(crate) index: u32,
+    limits: (Tier, bool),
+    balances: Balances,
+    keys: KeySource,
+    key: PrivateKey,
+    credentials: Credentials,
+}
+
+impl Known {
+    /// Adds the user to states that a reset has made anew.
+    pub(crate) fn enroll(&self, instances: &mut Instances) {
+        let cents = |balance: Dollars| balance.micros() / 10_000;
+        let (tier, limited) = self.limits;
+        let state = &mut instances.event;
+        let index = state.add_user(tier, limited, cents(self.balances.event));
+        if let Some(user) = state.user_mut(index) {
+            user.id = self.id;
+        }
+        // The id of its key was the next.
+        state.id();
+        #[cfg(feature = "perps")]
+        {
+            let margin = cents(self.balances.margin);
+            instances
+                .margin
+                .add_margin_user(self.id, self.limits, margin);
+        }
+    }
 }
 
 /// How keys of users are made.
@@ -43,6 +82,11 @@ pub(crate) struct KeySource {
 }
 
 impl KeySource {
+    /// Returns true if the key does not depend on the user.
+    fn is_random(self) -> bool {
+        self.algorithm == KeyAlgorithm::Rsa || self.seed.is_none()
+    }
+
     /// Makes the key of the user of that index. RSA keys are always random.
     fn key(self, user: u32) -> Result<PrivateKey, StartError> {
         let key = match (self.algorithm, self.seed) {
@@ -73,9 +117,9 @@ const PKCS8_ED25519: [u8; 16] = [
 /// A user of the exchange.
 #[derive(Clone)]
 pub struct User {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
-    index: u32,
+    pub(crate) index: u32,
     /// Tier, and true if its limits apply.
     limits: (Tier, bool),
     balances: Balances,
@@ -93,32 +137,59 @@ impl User {
         keys: KeySource,
         key: Option<PrivateKey>,
     ) -> Result<Self, StartError> {
+        let is_own = key.is_none();
+        // Generating an RSA key takes long, so the state is not locked meanwhile.
+        let random = (is_own && keys.is_random()).then(|| keys.key(0));
+        let key = key.map(Ok).or(random).transpose()?;
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let index = state.add_user(limits.0, limits.1, cents(balances.event));
+        // After a reset, ids of users that stayed come again.
+        let mut id = state.user(index).id;
+        while lock(&shared.users).iter().any(|user| user.id == id) {
+            id = state.id();
+        }
+        if let Some(user) = state.user_mut(index) {
+            user.id = id;
+        }
         #[cfg(feature = "perps")]
         {
-            let id = state.user(index).id;
             let margin = state.margin();
             margin.add_margin_user(id, limits, cents(balances.margin));
         }
-        let key_id = state.id().to_string();
-        drop(state);
+        let key_id = shared.keys.unused_id(&mut state);
         let key = key.map_or_else(|| keys.key(index), Ok)?;
-        shared
-            .keys
-            .insert(&key_id, Key::new(&key_id, index, key.public_key()));
+        let registered = match is_own {
+            true => Key::generated(&key_id, index, &key),
+            false => Key::new(&key_id, index, key.public_key()),
+        };
+        shared.keys.insert(&key_id, registered.permanent());
         let credentials = Credentials::new(key_id, key.clone()).map_err(StartError::Credentials)?;
-        Ok(Self {
-            shared: Arc::clone(shared),
-            address,
+        let known = Known {
+            id,
             index,
             limits,
             balances,
             keys,
             key,
             credentials,
-        })
+        };
+        lock(&shared.users).push(known.clone());
+        drop(state);
+        Ok(Self::of(Arc::clone(shared), address, known))
+    }
+
+    pub(crate) fn of(shared: Arc<Shared>, address: SocketAddr, known: Known) -> Self {
+        Self {
+            shared,
+            address,
+            index: known.index,
+            limits: known.limits,
+            balances: known.balances,
+            keys: known.keys,
+            key: known.key,
+            credentials: known.credentials,
+        }
     }
 
     pub(crate) fn another(&self) -> Result<Self, StartError> {
@@ -209,6 +280,13 @@ impl User {
             .map_or_else(|_| Vec::new(), |body| body.market_positions)
     }
 
+    /// Returns the keys, money, positions and resting orders of this user.
+    #[must_use]
+    pub fn snapshot(&self) -> UserSnapshot {
+        let mut state = self.shared.state();
+        UserSnapshot::of(&self.shared, state.instances(), self.index)
+    }
+
     /// Returns the response to a list operation, of all pages.
     fn read(&self, operation: &str) -> Value {
         let mut endpoints = Spec::get().endpoints();
@@ -230,13 +308,6 @@ impl User {
         };
         let mut state = self.shared.state();
         handlers::dispatch(state.instances(), &self.shared.keys, &call).unwrap_or_default()
-    }
-
-    /// Registers the public half of another key of this user. Replaces the key with that id, even one of another user.
-    pub fn register_key(&self, key_id: &str, key: PublicKey) {
-        self.shared
-            .keys
-            .insert(key_id, Key::new(key_id, self.index, key));
     }
 
     /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is

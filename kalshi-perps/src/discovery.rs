@@ -27,7 +27,17 @@ impl Client {
     ///
     /// Returns an error if the exchange cannot be asked. The limits are unchanged then.
     pub async fn discover_limits(&self) -> Result<AccountLimits, Error> {
-        discover(self).await
+        let operation = operation::GET_PERPS_ACCOUNT_API_LIMITS;
+        let response = rt::read::<Limits>(&self.core, operation).await?;
+        let bucket = |bucket: &types::BucketLimit| {
+            let (rate, capacity) = (bucket.refill_rate, bucket.bucket_capacity);
+            rt::bucket_limit(operation, response.status(), rate, capacity)
+        };
+        let limits = basic()
+            .with_read(bucket(&response.read)?)
+            .with_write(bucket(&response.write)?);
+        self.rate_limiter().set_limits(limits);
+        Ok(limits)
     }
 }
 
@@ -36,25 +46,4 @@ impl Client {
 struct Limits {
     read: types::BucketLimit,
     write: types::BucketLimit,
-}
-
-pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
-    let operation = operation::GET_PERPS_ACCOUNT_API_LIMITS;
-    let request = rt::request(&client.core, operation, format_args!("{}", operation.path));
-    let request = rt::finish_request(operation, request);
-    let response = rt::send::<Limits>(&client.core, operation, request).await?;
-    let status = response.status();
-    let bucket = |bucket: &types::BucketLimit| {
-        rt::bucket_limit(
-            operation,
-            status,
-            bucket.refill_rate,
-            bucket.bucket_capacity,
-        )
-    };
-    let limits = basic()
-        .with_read(bucket(&response.read)?)
-        .with_write(bucket(&response.write)?);
-    client.rate_limiter().set_limits(limits);
-    Ok(limits)
 }

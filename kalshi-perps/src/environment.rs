@@ -1,9 +1,6 @@
 //! The exchanges of the perpetuals API and their URLs.
 
-use kalshi_core::{ConfigError, CustomUrls};
-
-/// Path of the REST API, on every host of the exchange.
-const REST_PATH: &str = "/trade-api/v2";
+use kalshi_core::CustomUrls;
 
 /// An exchange and its URLs. Keys of production and demo are not interchangeable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,26 +16,7 @@ pub enum Environment {
     Custom(CustomUrls),
 }
 
-impl Environment {
-    /// An exchange at other URLs, whose REST API is at `/trade-api/v2`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the path of `rest` is another one, or if a URL is invalid, has a scheme other than `https`/`http` or
-    /// `wss`/`ws`, contains a user, a query or a fragment, or is plaintext to a host that is not a loopback address.
-    pub fn custom(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
-        CustomUrls::at(REST_PATH, rest, Some(websocket)).map(Self::Custom)
-    }
-
-    /// An exchange at other URLs, whose REST API may be at any path. Requests are signed with that path.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error for the reasons of [`custom`](Self::custom), except for the path.
-    pub fn custom_path(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
-        CustomUrls::new(rest, Some(websocket)).map(Self::Custom)
-    }
-}
+kalshi_core::custom_environment!(Environment, "/trade-api/v2");
 
 impl kalshi_core::Environment for Environment {
     fn rest_url(&self) -> &str {

@@ -69,10 +69,10 @@ mod unknown_change;
 mod unknown_order;
 
 #[doc(inline)]
-pub use kalshi_core::orders::InvalidExpiry;
+pub use kalshi_core::orders::{Decrease, InvalidExpiry};
 
 pub use self::{
-    amendment::{Amendment, Decrease},
+    amendment::Amendment,
     change::{CancelAllOutcome, ChangeOutcome, ChangeRequest},
     invalid_order::InvalidOrder,
     new_order::NewOrder,
@@ -84,7 +84,10 @@ pub use self::{
     unknown_order::{Reconciliation, UnknownOutcome},
 };
 
-use crate::{Client, builder};
+use crate::{
+    Client, builder,
+    types::{AmendMarginOrderRequest, AmendMarginOrderResponse, CreateMarginOrderResponse},
+};
 
 /// Placing, changing and finding orders, each with its outcome. Made by [`Client::orders`]; cheap to clone.
 #[derive(Clone, Debug)]
@@ -92,17 +95,12 @@ pub struct Orders {
     client: Client,
 }
 
-/// # Orders
-impl Client {
-    /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again, and
-    /// each outcome is proven or unknown.
-    #[must_use]
-    pub fn orders(&self) -> Orders {
-        Orders {
-            client: self.clone(),
-        }
-    }
-}
+kalshi_core::orders_method!(Client -> Orders);
+kalshi_core::order_messages!(
+    CreateMarginOrderResponse,
+    AmendMarginOrderRequest,
+    AmendMarginOrderResponse
+);
 
 impl Orders {
     /// Returns a request for the orders of one subaccount or of all, newest first. The list lags behind writes, at times by more than a

@@ -67,18 +67,15 @@ mod book;
 pub mod messages;
 
 pub use book::{LevelDifference, OrderBook};
-#[doc(inline)]
-pub use kalshi_core::{
-    ladder::Sweep,
-    ws::{
-        Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
-        RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
-        books::{BookError, BookEvent, BookEvents, StaleReason},
-    },
-};
 pub use messages::Message;
 
 use crate::{Client, PerpsApi};
+
+kalshi_core::websocket_types!(
+    PerpsApi,
+    messages::SubscribeParamsChannels,
+    messages::ErrorReply
+);
 
 /// Live order books of markets, over a connection that reconnects.
 ///
@@ -99,8 +96,6 @@ use crate::{Client, PerpsApi};
 /// # }
 /// ```
 pub type BookStream = kalshi_core::ws::books::BookStream<PerpsApi>;
-/// What a [`BookStream`] reports.
-pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
 /// The order books of the subscriptions of one connection, which detect missed messages and resynchronise.
 ///
 /// ```
@@ -113,56 +108,13 @@ pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// Updates since the last call of [`BookStream::changed`].
-pub type Changes = kalshi_core::ws::books::Changes<Message>;
-/// A channel of the WebSocket.
-pub type Channel = messages::SubscribeParamsChannels;
 /// A WebSocket connection.
 ///
 /// The exchange pings quiet connections, and none of the public ones that were recorded. A connection is lost after
 /// [`idle_timeout`](ConnectionBuilder::idle_timeout) without a frame of any kind, so a missing ping alone is no fault.
 pub type Connection = kalshi_core::ws::Connection<PerpsApi>;
-/// Configures a [`Connection`].
-pub type ConnectionBuilder = kalshi_core::ws::ConnectionBuilder<PerpsApi>;
-/// Sends commands to a [`Connection`].
-pub type ConnectionHandle = kalshi_core::ws::ConnectionHandle<PerpsApi>;
-/// Something that a [`Connection`] reports.
-pub type Event = kalshi_core::ws::Event<Received>;
-/// One frame of a [`Connection`].
-pub type Frame = kalshi_core::ws::Frame<Message>;
-/// A message as received.
-pub type Received = kalshi_core::ws::Received<Message>;
 /// The order books of the same markets, kept by several connections.
 ///
 /// The exchange sends no clock on this API, so which of two live books is newer is unknown: the book of one connection is returned for
 /// as long as it is live.
 pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
-/// Configures a [`Subscription`].
-pub type SubscribeBuilder = kalshi_core::ws::SubscribeBuilder<PerpsApi>;
-/// A subscription to a channel.
-pub type Subscription = kalshi_core::ws::Subscription<PerpsApi>;
-/// The messages of one [`Subscription`].
-pub type SubscriptionStream = kalshi_core::ws::SubscriptionStream<PerpsApi>;
-
-/// # WebSocket
-impl Client {
-    /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
-    ///
-    /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1 to the
-    /// exchange. Middleware does not see the handshake, and it takes no tokens.
-    pub fn websocket(&self) -> ConnectionBuilder {
-        ConnectionBuilder::new(self)
-    }
-}
-
-impl From<&messages::ErrorReply> for CommandError {
-    fn from(error: &messages::ErrorReply) -> Self {
-        let messages::ErrorReply {
-            code,
-            msg,
-            market_ticker,
-            market_tickers,
-        } = error.clone();
-        Self::from_reply(code, msg, market_ticker, market_tickers)
-    }
-}

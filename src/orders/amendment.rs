@@ -1,4 +1,4 @@
-//! Changes of resting orders: a new price, size or expiry, or fewer contracts.
+//! Changes of resting orders: a new price, size or expiry.
 
 use std::time::SystemTime;
 
@@ -6,8 +6,8 @@ use kalshi_core::orders::InvalidExpiry;
 
 use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
 use crate::{
-    BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide, UnixSeconds,
-    types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
+    BookSide, Contracts, Dollars, OutcomeSide, UnixSeconds,
+    types::{AmendOrderV2Request, ExchangeIndex},
 };
 
 /// A new price and size of a resting order, in terms of the outcome that it buys or sells.
@@ -52,18 +52,6 @@ impl Amendment {
         self
     }
 
-    /// Sets the order's current client order id. If the response is about an order with another id, the outcome is unknown.
-    pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
-        self.request.client_order_id = Some(id.into());
-        self
-    }
-
-    /// Sets a new client order id for the order. Defaults to the current one.
-    pub fn updated_client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
-        self.request.updated_client_order_id = Some(id.into());
-        self
-    }
-
     fn new(price: OutcomePrice, count: Contracts) -> Self {
         Self {
             price: Some(price),
@@ -80,6 +68,11 @@ impl Amendment {
                 updated_client_order_id: None,
             },
         }
+    }
+
+    /// Returns the price in terms of the outcome, or `None` if the request has that of YES.
+    pub(super) fn outcome_price(&self) -> Option<OutcomePrice> {
+        self.price
     }
 
     /// Returns the request for an order. Its market and shard default to those of the order.
@@ -108,38 +101,14 @@ impl Amendment {
     }
 }
 
+kalshi_core::amendment_setters!(Amendment);
+
 impl From<AmendOrderV2Request> for Amendment {
     fn from(request: AmendOrderV2Request) -> Self {
         Self {
             price: None,
             expiry: None,
             request,
-        }
-    }
-}
-
-/// The size of a decrease of a resting order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Decrease {
-    /// Removes this many resting contracts.
-    By(Contracts),
-    /// Leaves at most this many contracts resting. Zero cancels the order.
-    To(Contracts),
-}
-
-impl Decrease {
-    /// Returns the request for an order, with the order's market and shard.
-    pub(super) fn into_request(self, order: &OrderRef) -> DecreaseOrderV2Request {
-        let (reduce_by, reduce_to) = match self {
-            Self::By(count) => (Some(count), None),
-            Self::To(count) => (None, Some(count)),
-        };
-        DecreaseOrderV2Request {
-            exchange_index: order.exchange_index.map(ExchangeIndex),
-            market_ticker: order.market_ticker.clone(),
-            reduce_by,
-            reduce_to,
         }
     }
 }

@@ -8,8 +8,7 @@ use std::{
 use kalshi_core::rt::{
     self, Evidence,
     orders::{
-        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
-        check_decrease, check_decreased, inquire,
+        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, inquire,
     },
 };
 use serde::de::DeserializeOwned;
@@ -21,8 +20,8 @@ use super::{
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
     types::{
-        AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Response, ExchangeIndex, Order,
-        OrderStatus,
+        AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Request,
+        DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
     },
 };
 
@@ -51,9 +50,7 @@ pub enum ChangeOutcome<T> {
 /// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
-type Prepared<T> = PreparedChange<T, Wanted>;
-
-/// The operation of a decrease to zero. That is a cancel, so it has priority over other writes.
+/// A decrease to zero: a cancel, which goes ahead of other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_ORDER_V2.clone().priority());
 
@@ -75,13 +72,12 @@ impl Orders {
         if let Some(index) = key.exchange_index {
             request = request.exchange_index(ExchangeIndex(index));
         }
-        let order_id = key.order_id.clone();
-        let prepared = request.into_request().map(|request| Prepared {
-            request,
-            wanted: Wanted::Cancelled,
-            about: Box::new(move |response: &CancelOrderV2Response| {
-                check_cancelled(&order_id, &response.order_id, response.reduced_by)
-            }),
+        let prepared = request.into_request().map(|request| {
+            PreparedChange::cancel(
+                &key.order_id,
+                request,
+                |response: &CancelOrderV2Response| (&response.order_id, response.reduced_by),
+            )
         });
         self.client
             .change(key, operation::CANCEL_ORDER_V2, prepared)
@@ -158,10 +154,11 @@ impl Client {
         key: &mut OrderRef,
         amendment: Amendment,
         rules: &OrderRules,
-    ) -> Result<Prepared<AmendOrderV2Response>, Error> {
+    ) -> Result<PreparedChange<AmendOrderV2Response>, Error> {
         let invalid =
             |error: InvalidOrder| rt::invalid(operation::AMEND_ORDER_V2, error.to_string());
         let now = self.earliest_time();
+        let outcome_price = amendment.outcome_price();
         let change = amendment.into_request(key, now).map_err(invalid)?;
         // The exchange routes an amend by the market in its body.
         key.market_ticker
@@ -170,59 +167,36 @@ impl Client {
             return Err(invalid(InvalidOrder::Price(change.price)));
         }
         if let Some(grid) = rules.grid() {
-            let on_grid = grid.check(change.price).map_err(InvalidOrder::OffGrid);
-            on_grid.map_err(invalid)?;
+            grid.check(change.price).map_err(|error| {
+                let error = outcome_price.map_or(error, |price| price.in_terms(error));
+                invalid(InvalidOrder::OffGrid(error))
+            })?;
         }
         if change.count <= Contracts::ZERO {
             return Err(invalid(InvalidOrder::Count(change.count)));
         }
-        let wanted = Wanted::Amended {
-            price: change.price,
-            count: change.count,
-            expiry: change.expiration_time,
-            client_order_id: change
-                .updated_client_order_id
-                .clone()
-                .filter(|id| !id.is_empty()),
-        };
-        let (order_id, count) = (key.order_id.clone(), change.count);
-        let client_order_ids = [
-            change.client_order_id.clone(),
-            change.updated_client_order_id.clone(),
-        ];
-        let about = move |response: &AmendOrderV2Response| {
-            let amended = Amended {
-                order_id: &response.order_id,
-                client_order_id: response.client_order_id.as_ref(),
-                fill_count: response.fill_count,
-                remaining_count: response.remaining_count,
-            };
-            amended.check(&order_id, &client_order_ids, count)
-        };
+        let terms = AmendTerms::from(&change);
         let mut request = self.amend_order_v2().order_id(&key.order_id).body(change);
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }
-        Ok(Prepared {
-            request: request.into_request()?,
-            wanted,
-            about: Box::new(about),
-        })
+        let request = request.into_request()?;
+        Ok(PreparedChange::amend(&key.order_id, request, terms))
     }
 
     fn prepare_decrease(
         &self,
         key: &OrderRef,
         decrease: Decrease,
-    ) -> Result<Prepared<DecreaseOrderV2Response>, Error> {
-        let change = decrease.into_request(key);
-        check_decrease(change.reduce_by, change.reduce_to)
+    ) -> Result<PreparedChange<DecreaseOrderV2Response>, Error> {
+        let (reduce_by, reduce_to) = decrease
+            .counts()
             .map_err(|message| rt::invalid(operation::DECREASE_ORDER_V2, message))?;
-        let reduce_to = change.reduce_to;
-        let order_id = key.order_id.clone();
-        let about = move |response: &DecreaseOrderV2Response| {
-            let remaining = response.remaining_count;
-            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
+        let change = DecreaseOrderV2Request {
+            exchange_index: key.exchange_index.map(ExchangeIndex),
+            market_ticker: key.market_ticker.clone(),
+            reduce_by,
+            reduce_to,
         };
         let mut request = self
             .decrease_order_v2()
@@ -231,18 +205,22 @@ impl Client {
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }
-        Ok(Prepared {
-            request: request.into_request()?,
-            wanted: reduce_to.map_or(Wanted::Fewer, Wanted::Remaining),
-            about: Box::new(about),
-        })
+        let request = request.into_request()?;
+        let wanted = reduce_to.map_or(Wanted::Fewer, Wanted::Remaining);
+        Ok(PreparedChange::decrease(
+            &key.order_id,
+            request,
+            reduce_to,
+            wanted,
+            |response: &DecreaseOrderV2Response| (&response.order_id, response.remaining_count),
+        ))
     }
 
     fn change<T: DeserializeOwned + Send + 'static>(
         &self,
         key: OrderRef,
         operation: &'static Operation,
-        prepared: Result<Prepared<T>, Error>,
+        prepared: Result<PreparedChange<T>, Error>,
     ) -> ChangeRequest<T> {
         let client = self.clone();
         ChangeRequest::new(operation, move |confirm| async move {

@@ -105,7 +105,7 @@ impl Client {
                 Err(error) => last_error.set(error),
             }
             sleep(PAUSE).await;
-            reader = self.for_evidence();
+            reader = rt::for_evidence(self);
             if !is_fresh {
                 match reader.reads_are_fresh(ended).await {
                     Ok(fresh) => is_fresh = fresh,

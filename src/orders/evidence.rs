@@ -1,24 +1,16 @@
 //! Reads that prove outcomes. They may lag behind the exchange's writes.
 
-use kalshi_core::{
-    Api,
-    rt::{
-        self, Moment,
-        orders::{OrderRow, Reader, Shown},
-    },
+use kalshi_core::rt::{
+    self, Moment,
+    orders::{OrderRow, Reader, Shown},
 };
 
-use crate::{Client, Error, TradeApi, operation, types::Order};
+use crate::{Client, Error, operation, types::Order};
 
 /// Margin of the time that reads are up to date with, which the exchange calls approximate.
 const FRESHNESS_MARGIN_MS: u64 = 1_000;
 
 impl Reader for Client {
-    fn for_evidence(&self) -> Self {
-        let core = rt::for_evidence(&self.core);
-        TradeApi::client(core, self.environment().clone())
-    }
-
     async fn reads_are_fresh(&self, since: Moment) -> Result<bool, Error> {
         let response = self.get_user_data_timestamp().send().await?;
         let as_of = response.as_of_time.timestamp_millis();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Dollars, types::Market};
+use crate::{Dollars, OutcomeSide, types::Market};
 
 /// The valid YES prices of a market, from its `price_ranges`. The exchange may change them while the market is open.
 ///
@@ -23,7 +23,9 @@ pub struct PriceGrid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OffGrid {
-    /// The rejected YES price, in dollars.
+    /// The outcome whose prices these are: YES from a [`PriceGrid`], and that of the order from a [`NewOrder`](super::NewOrder).
+    pub outcome: OutcomeSide,
+    /// The rejected price, in dollars.
     pub price: Dollars,
     /// The next valid price below, or `None` if there is none.
     pub below: Option<Dollars>,
@@ -35,7 +37,8 @@ impl fmt::Display for OffGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the YES price {} is not on the market's price grid; ",
+            "the {} price {} is not on the market's price grid; ",
+            self.outcome.as_str().to_uppercase(),
             self.price
         )?;
         match (self.below, self.above) {
@@ -51,6 +54,21 @@ impl fmt::Display for OffGrid {
 }
 
 impl std::error::Error for OffGrid {}
+
+impl OffGrid {
+    /// Returns the same in prices of the other outcome.
+    #[must_use]
+    pub fn complement(self) -> Self {
+        let complement = Dollars::checked_complement;
+        Self {
+            outcome: self.outcome.opposite(),
+            // A price whose complement overflows is far from any grid.
+            price: complement(self.price).unwrap_or(self.price),
+            below: self.above.and_then(complement),
+            above: self.below.and_then(complement),
+        }
+    }
+}
 
 impl From<&Market> for PriceGrid {
     fn from(market: &Market) -> Self {
@@ -94,6 +112,7 @@ impl PriceGrid {
             Ok(price)
         } else {
             Err(OffGrid {
+                outcome: OutcomeSide::Yes,
                 price,
                 below: self.round_down(price),
                 above: self.round_up(price),

@@ -1,9 +1,8 @@
 //! Orders in terms of the outcome that is bought or sold.
 
-use super::{InvalidOrder, PriceGrid};
+use super::{InvalidOrder, OffGrid, PriceGrid};
 use crate::{
-    BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, OutcomeSide, SubaccountNumber,
-    UnixSeconds,
+    BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide,
     types::{CreateOrderV2Request, ExchangeIndex, SelfTradePreventionType, TimeInForce},
 };
 
@@ -77,6 +76,14 @@ impl OutcomePrice {
         let side = if self.is_buy { side } else { side.opposite() };
         Ok((side, price.ok_or(InvalidOrder::Price(self.price))?))
     }
+
+    /// Returns the error of a YES price in prices of this outcome.
+    pub(super) fn in_terms(self, error: OffGrid) -> OffGrid {
+        match self.outcome {
+            OutcomeSide::No => error.complement(),
+            _ => error,
+        }
+    }
 }
 
 impl NewOrder {
@@ -109,26 +116,14 @@ impl NewOrder {
         )
     }
 
-    /// Checks the price against the price grid of the market when the order is converted or placed. The grid is in YES prices, and so
-    /// are the prices in the error.
+    /// Checks the price against the price grid of the market when the order is converted or placed. The grid is in YES prices; the error
+    /// has prices of the outcome that the order buys or sells.
     pub fn on_grid(mut self, grid: PriceGrid) -> Self {
         self.grid = Some(grid);
         self
     }
 
-    /// Fills what matches immediately and cancels the rest. Defaults to `good_till_canceled`.
-    pub fn immediate_or_cancel(mut self) -> Self {
-        self.request.time_in_force = TimeInForce::ImmediateOrCancel;
-        self
-    }
-
-    /// Fills the whole order immediately, or nothing of it. Defaults to `good_till_canceled`.
-    pub fn fill_or_kill(mut self) -> Self {
-        self.request.time_in_force = TimeInForce::FillOrKill;
-        self
-    }
-
-    /// Makes the exchange reject the order if any of it would fill immediately.
+    /// Rejects the order instead of filling any of it immediately.
     pub fn post_only(mut self) -> Self {
         self.request.post_only = Some(true);
         self
@@ -141,46 +136,15 @@ impl NewOrder {
         self
     }
 
-    /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The exchange
-    /// accepts whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
-    pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
-        self.request.expiration_time = Some(seconds.into().get());
-        self
-    }
-
-    /// Adds the order to an order group.
-    pub fn group(mut self, order_group_id: impl Into<OrderGroupId>) -> Self {
-        self.request.order_group_id = Some(order_group_id.into());
-        self
-    }
-
     /// Sets the client order id. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart.
     pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
         self.request.client_order_id = Some(id.into());
         self
     }
 
-    /// Sets the subaccount. Defaults to the primary account.
-    pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
-        self.request.subaccount = Some(subaccount.into());
-        self
-    }
-
     /// Sets the shard. Defaults to that of the market.
     pub fn exchange_index(mut self, exchange_index: i64) -> Self {
         self.request.exchange_index = Some(ExchangeIndex(exchange_index));
-        self
-    }
-
-    /// Sets which order is cancelled if this order would trade with one of your own. Defaults to `taker_at_cross`.
-    pub fn self_trade_prevention(mut self, kind: SelfTradePreventionType) -> Self {
-        self.request.self_trade_prevention_type = kind;
-        self
-    }
-
-    /// Cancels the order if trading in its market is paused.
-    pub fn cancel_on_pause(mut self) -> Self {
-        self.request.cancel_order_on_pause = Some(true);
         self
     }
 
@@ -209,6 +173,8 @@ impl NewOrder {
     }
 }
 
+kalshi_core::new_order_setters!(NewOrder, TimeInForce, SelfTradePreventionType);
+
 impl TryFrom<NewOrder> for CreateOrderV2Request {
     type Error = InvalidOrder;
 
@@ -220,7 +186,8 @@ impl TryFrom<NewOrder> for CreateOrderV2Request {
     fn try_from(order: NewOrder) -> Result<Self, InvalidOrder> {
         let (side, price) = order.price.on_yes_book()?;
         if let Some(grid) = &order.grid {
-            grid.check(price).map_err(InvalidOrder::OffGrid)?;
+            grid.check(price)
+                .map_err(|error| InvalidOrder::OffGrid(order.price.in_terms(error)))?;
         }
         Ok(Self {
             side,

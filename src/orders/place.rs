@@ -16,7 +16,7 @@ use crate::{
     Client, Error, OrderId, operation,
     types::{
         BatchCreateOrdersV2Request, BatchCreateOrdersV2Response, BatchCreateOrdersV2ResponseOrders,
-        CreateOrderV2Request, CreateOrderV2Response, error::ConversionError,
+        CreateOrderV2Request, error::ConversionError,
     },
 };
 
@@ -132,7 +132,7 @@ impl Client {
         let request = self.create_order_v2().body(body).into_request();
         let terms = (order.client_order_id.as_str(), order.request.count);
         let operation = operation::CREATE_ORDER_V2;
-        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        let sent = send_order(&self.core, operation, request, earlier, terms).await?;
         let (conflict, ended) = match sent {
             (PlaceVerdict::Placed(response), _) => {
                 return Ok(OrderOutcome::Placed(PlacedOrder {
@@ -255,17 +255,7 @@ impl Client {
     }
 }
 
-/// Returns the identity of the order that a response is about.
-fn identify(response: &CreateOrderV2Response) -> Identity<'_> {
-    Identity {
-        order_id: &response.order_id,
-        client_order_id: response.client_order_id.as_deref(),
-        fill_count: response.fill_count,
-        remaining_count: response.remaining_count,
-    }
-}
-
-/// The verdict on one order of a batch.
+/// What a response says of one order of a batch.
 enum Judgement {
     Outcome(OrderOutcome),
     /// The client order id is taken. A look-up has to determine by which order.

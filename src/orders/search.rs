@@ -1,10 +1,10 @@
 //! Finds orders by their client order id.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, agree, inquire, walk},
+    orders::{Finding, LastError, Likeness, Sight, inquire, walk},
 };
 
 use super::Orders;
@@ -165,18 +165,7 @@ pub(super) fn compare(
         && order.yes_price_dollars == request.price
         && order.initial_count_fp == request.count
         && expiry.unwrap_or_default() == request.expiration_time.unwrap_or_default()
-        && agree(
-            request.order_group_id.as_deref().unwrap_or_default(),
-            order.order_group_id.as_deref(),
-        )
-        && agree(
-            &request.self_trade_prevention_type,
-            order.self_trade_prevention_type.as_ref(),
-        )
-        && agree(
-            &request.cancel_order_on_pause.unwrap_or_default(),
-            order.cancel_order_on_pause.as_ref(),
-        )
+        && kalshi_core::settings_agree!(request, order)
         && created.zip(since_ms).is_none_or(|(created, since_ms)| {
             created >= since_ms.saturating_sub(CREATION_MARGIN_MS)
         });
@@ -199,21 +188,9 @@ pub struct FindOrder {
 }
 
 impl FindOrder {
-    /// Searches one market only. Without it, all orders of the account are read, which may take many pages.
-    pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
-        self.ticker = Some(ticker.into());
-        self
-    }
-
     /// Searches one subaccount only. Defaults to what the exchange lists: all subaccounts that the key may read.
     pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
         self.subaccount = Some(subaccount.into());
-        self
-    }
-
-    /// Sets the timeout of the look-up. Defaults to 30 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
         self
     }
 
@@ -239,11 +216,8 @@ impl FindOrder {
             last,
             |client, _| async move {
                 let rows = client.search(search, last).await?;
-                Ok(if rows.orders.is_empty() {
-                    Sight::Tentative(rows)
-                } else {
-                    Sight::Conclusive(rows)
-                })
+                let is_found = !rows.orders.is_empty();
+                Ok(Sight::new(rows, is_found))
             },
         );
         let rows = match finding.await {
@@ -267,14 +241,7 @@ impl FindOrder {
     }
 }
 
-impl IntoFuture for FindOrder {
-    type Output = OrderLookup;
-    type IntoFuture = Pin<Box<dyn Future<Output = OrderLookup> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
+kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
 /// The result of [`Orders::find`].
 #[derive(Clone, Debug)]

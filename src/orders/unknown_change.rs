@@ -1,6 +1,6 @@
 //! Changes with an unknown outcome, and their reconciliation.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     Evidence, Moment,
@@ -46,26 +46,8 @@ pub enum ChangeReconciliation {
 }
 
 impl UnknownChange {
-    /// Returns the reference to the order that was to be changed.
-    #[must_use]
-    pub fn order(&self) -> &OrderRef {
-        &self.key
-    }
-
-    /// Returns the exchange's id of the order that was to be changed.
-    #[must_use]
-    pub fn order_id(&self) -> &str {
-        &self.key.order_id
-    }
-
-    /// Returns the error that left the outcome unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Determines within `timeout` whether the change was made. Reads the order until it has ended, or until reads are up to date with the
-    /// time at which the change was given up.
+    /// Finds out whether the change was done, within `timeout`: reads the order until it has ended, or reads are known to be up to
+    /// date with the time at which the change was given up.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
         let last = &last_error;
@@ -105,15 +87,7 @@ impl UnknownChange {
     }
 }
 
-impl fmt::Debug for UnknownChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownChange")
-            .field("order_id", &self.key.order_id)
-            .field("wanted", &self.wanted)
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_change_methods!(UnknownChange, OrderRef);
 
 impl Client {
     pub(super) fn unknown_change(

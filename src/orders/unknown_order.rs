@@ -1,6 +1,6 @@
 //! Orders with an unknown outcome, and their reconciliation.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -59,31 +59,7 @@ impl UnknownOutcome {
         }
     }
 
-    /// Returns the order as it was sent.
-    #[must_use]
-    pub fn request(&self) -> &CreateOrderV2Request {
-        &self.order.request
-    }
-
-    /// Returns the client order id, by which the order can be found.
-    #[must_use]
-    pub fn client_order_id(&self) -> &str {
-        &self.order.client_order_id
-    }
-
-    /// Returns the error that left the outcome unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Returns the orders with the client order id, one of which may be this order. Empty unless a look-up found some.
-    #[must_use]
-    pub fn candidates(&self) -> &[Order] {
-        &self.candidates
-    }
-
-    /// Determines within `timeout` whether the order was placed.
+    /// Finds out whether the order was placed, within `timeout`.
     ///
     /// Searches the account's orders of the market, and the archive, for the client order id, until the order appears or `GET
     /// /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes a few
@@ -109,11 +85,8 @@ impl UnknownOutcome {
             let mut rows = client.search(search, last).await?;
             rows.orders
                 .retain(|order| compare(&self.order.request, order, since_ms) != Likeness::Other);
-            Ok(if rows.orders.is_empty() {
-                Sight::Tentative(rows)
-            } else {
-                Sight::Conclusive(rows)
-            })
+            let is_found = !rows.orders.is_empty();
+            Ok(Sight::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
@@ -152,16 +125,7 @@ impl UnknownOutcome {
     }
 }
 
-impl fmt::Debug for UnknownOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownOutcome")
-            .field("client_order_id", &self.client_order_id())
-            .field("ticker", &self.order.request.ticker)
-            .field("error", &self.error)
-            .field("candidates", &self.candidates.len())
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_order_methods!(UnknownOutcome, CreateOrderV2Request, Order);
 
 impl Client {
     pub(super) fn unknown_order(

@@ -1,8 +1,11 @@
 //! Implements the runtime's WebSocket traits for the Trade API.
 
 use kalshi_core::{
-    Core,
-    ws::{ConnectionError, Targets, WebSocketApi, books::BookApi},
+    rt,
+    ws::{
+        ConnectionError, Targets, WebSocketApi,
+        books::{ApiBook, BookApi},
+    },
 };
 use serde_json::{Map, Value};
 
@@ -11,22 +14,17 @@ use super::{
     book::{OrderBook, PriceMode},
     messages::{Message, OrderbookSnapshot, SubscribeParams, SubscribeParamsChannels, builder},
 };
-use crate::{Client, TradeApi};
+use crate::TradeApi;
 
 /// Targets of `orderbook_delta`: markets, by ticker or by id.
 static MARKETS: Targets = Targets {
-    list: "market_tickers",
-    single: Some("market_ticker"),
     ids: &["market_id", "market_ids"],
-    add: "add_markets",
-    remove: "delete_markets",
-    all_if_empty: true,
-    snapshot: Some("orderbook_snapshot"),
+    ..Targets::MARKETS
 };
 
-/// Targets of the channels that list markets and have no snapshots.
-static MARKETS_WITHOUT_SNAPSHOTS: Targets = Targets {
-    snapshot: None,
+/// Markets of order books.
+static BOOKS: Targets = Targets {
+    snapshot: Some(OrderBook::SNAPSHOT),
     ..MARKETS
 };
 
@@ -58,24 +56,11 @@ impl WebSocketApi for TradeApi {
     type Params = builder::SubscribeParams;
     type Snapshot = OrderbookSnapshot;
 
-    fn core(client: &Client) -> &Core {
-        &client.core
-    }
-
-    fn channel_name(channel: &SubscribeParamsChannels) -> &str {
-        channel.as_str()
-    }
-
     fn params(
         params: builder::SubscribeParams,
         channel: &SubscribeParamsChannels,
     ) -> Result<Map<String, Value>, String> {
-        let params = params.channels(vec![channel.clone()]);
-        let params = SubscribeParams::try_from(params).map_err(|error| error.to_string())?;
-        match serde_json::to_value(params) {
-            Ok(Value::Object(params)) => Ok(params),
-            _ => Ok(Map::new()),
-        }
+        rt::command_params::<SubscribeParams>(params.channels(vec![channel.clone()]))
     }
 
     fn targets(channel: &str) -> &'static Targets {
@@ -84,9 +69,9 @@ impl WebSocketApi for TradeApi {
         } else if channel.starts_with("pyth") {
             &UNDERLYINGS
         } else if channel == SubscribeParamsChannels::OrderbookDelta.as_str() {
-            &MARKETS
+            &BOOKS
         } else {
-            &MARKETS_WITHOUT_SNAPSHOTS
+            &MARKETS
         }
     }
 }

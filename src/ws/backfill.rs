@@ -3,6 +3,7 @@
 mod memory;
 mod merge;
 mod missed;
+mod observe;
 mod read;
 
 use std::{
@@ -15,17 +16,14 @@ use kalshi_core::rt::orders::MAX_TIMEOUT;
 use kalshi_core::{rt::Moment, ws::SubscriptionId};
 
 use self::{
-    memory::{Fills, OrderState, Orders},
+    memory::{Fills, Orders},
     read::{Plan, Scope},
 };
 pub use self::{
     missed::{BackfillError, Missed, Observation},
     read::BackfillRows,
 };
-use super::{
-    Channel, CommandError, Event, Received, Subscription,
-    messages::{self, Message},
-};
+use super::{Channel, Event, Subscription};
 use crate::{Client, SubaccountNumber};
 
 /// Default timeout of a read.
@@ -380,79 +378,8 @@ impl Backfill {
         self.hole = Some(Hole { end: Some(end) });
     }
 
-    fn observe_message(&mut self, received: &Received) -> Observation {
-        let is_new = match &received.frame.message {
-            Message::Fill(fill) => self.observe_fill(fill, received),
-            Message::UserOrder(order) => self.observe_order(order, received),
-            Message::Malformed(message) => {
-                let is_private = match message.kind.as_deref() {
-                    Some(kind) => ["fill", "user_order"].contains(&kind),
-                    None => self.concerns(received.subscription),
-                };
-                return match is_private {
-                    true => self.lost_some(),
-                    false => Observation::Other,
-                };
-            }
-            Message::ErrorReply(error) if CommandError::from(error).is_terminal() => {
-                self.observe_end(received);
-                return Observation::Other;
-            }
-            _ => return Observation::Other,
-        };
-        match is_new {
-            true => Observation::New,
-            false => Observation::Known,
-        }
-    }
-
-    /// Handles the end of a subscription by the exchange. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered
-    /// until then.
-    fn observe_end(&mut self, received: &Received) {
-        match received.subscription {
-            Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
-                self.lose(|id| id == ended);
-            }
-            // All subscriptions ended.
-            None if received.frame.sid.is_none() => self.lose(|_| true),
-            _ => {}
-        }
-    }
-
-    fn observe_fill(&mut self, fill: &messages::Fill, received: &Received) -> bool {
-        let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
-        // A fill with too early a time must not be forgotten while its row may still be read.
-        let remembered = fill.ts_ms.max(received.received_ts_ms.unwrap_or(i64::MIN));
-        let is_new = self.fills.report(trade_id, order_id, remembered);
-        // While there is a hole, later fills do not prove that earlier ones were delivered.
-        if self.hole.is_none() {
-            self.fills.window.advance(not_future(fill.ts_ms, received));
-            self.fills.drop_old();
-        }
-        self.fills.limit();
-        is_new
-    }
-
-    fn observe_order(&mut self, order: &messages::UserOrder, received: &Received) -> bool {
-        if !self.scope.covers(&order.ticker, order.subaccount_number) {
-            return true;
-        }
-        let state = OrderState::from(order);
-        let updated = state.updated;
-        let arrival = received.received_ts_ms;
-        let is_new = self
-            .orders
-            .report_message(&order.order_id, state, self.epoch, arrival);
-        if let (None, Some(updated)) = (self.hole, updated) {
-            self.orders.window.advance(not_future(updated, received));
-            self.orders.drop_old();
-        }
-        self.orders.limit();
-        is_new
-    }
-
-    /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events are
-    /// queued in the connection during the read. Dropping the future marks nothing as reported.
+    /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events
+    /// wait in the connection meanwhile. Dropping the future marks nothing as reported.
     ///
     /// # Errors
     ///
@@ -500,13 +427,6 @@ impl Backfill {
         };
         read::read(self.client.clone(), plan)
     }
-}
-
-/// Returns the time of a message, but at most its time of arrival: a single wrong time must not hide what happened before it.
-fn not_future(time: i64, received: &Received) -> i64 {
-    received
-        .received_ts_ms
-        .map_or(time, |arrival| time.min(arrival))
 }
 
 fn millis(duration: Duration) -> i64 {

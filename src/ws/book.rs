@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, Sweep},
     ws::{
-        books::{ApiBook, BookBody, BookError, BookMessage},
+        books::{self, ApiBook, BookBody, BookError, BookMessage, Ladders},
         sequence::ReplicatedBook,
     },
 };
@@ -37,31 +37,20 @@ use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 /// ```
 ///
 /// Books with the same levels are equal, regardless of [`last_update`](Self::last_update).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderBook {
-    yes: Ladder,
-    no: Ladder,
-    /// Time of the latest change in Unix milliseconds. `None` if unknown.
-    updated_ms: Option<i64>,
+    /// The bids for each outcome.
+    bids: Ladders<OutcomeSide>,
 }
 
 impl Default for OrderBook {
     fn default() -> Self {
+        let (yes, no) = (Ladder::bids(), Ladder::bids());
         Self {
-            yes: Ladder::bids(),
-            no: Ladder::bids(),
-            updated_ms: None,
+            bids: Ladders::new([(OutcomeSide::Yes, yes), (OutcomeSide::No, no)]),
         }
     }
 }
-
-impl PartialEq for OrderBook {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.yes, &self.no) == (&other.yes, &other.no)
-    }
-}
-
-impl Eq for OrderBook {}
 
 /// Prices at which a subscription to `orderbook_delta` quotes NO levels: its parameter `use_yes_price`.
 ///
@@ -86,37 +75,22 @@ impl PriceMode {
     }
 }
 
-/// A change of one level, with its price in terms of its outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LevelChange {
-    outcome: OutcomeSide,
-    price: Dollars,
-    change: Contracts,
-    /// Time of the change in Unix milliseconds. `None` if unknown.
-    at_ms: Option<i64>,
-}
+/// A change of one level, with its price in terms of its own outcome.
+type LevelChange = books::LevelChange<OutcomeSide>;
 
-impl LevelChange {
-    fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
-        let price = match delta.side {
-            OutcomeSide::Yes => delta.price_dollars,
-            OutcomeSide::No => mode.no_price(delta.price_dollars),
-            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
-        };
-        check_price(price)?;
-        Ok(Self {
-            outcome: delta.side,
-            price,
-            change: delta.delta_fp,
-            at_ms: delta.ts_ms,
-        })
-    }
-
-    /// Uses the time at which the exchange sent the change if the change has no time of its own.
-    fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
-        self.at_ms = self.at_ms.or(sent_ms);
-        self
-    }
+fn read_change(delta: &OrderbookDelta, mode: PriceMode) -> Result<LevelChange, BookError> {
+    let price = match delta.side {
+        OutcomeSide::Yes => delta.price_dollars,
+        OutcomeSide::No => mode.no_price(delta.price_dollars),
+        OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
+    };
+    check_price(price)?;
+    Ok(LevelChange {
+        side: delta.side,
+        price,
+        change: delta.delta_fp,
+        at_ms: delta.ts_ms,
+    })
 }
 
 /// Checks that a price is above 0 and below 1 dollar.
@@ -127,19 +101,8 @@ fn check_price(price: Dollars) -> Result<(), BookError> {
     }
 }
 
-/// A level at which two books differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LevelDifference {
-    /// The outcome whose bids differ.
-    pub outcome: OutcomeSide,
-    /// Price of the level, in terms of that outcome.
-    pub price: Dollars,
-    /// Contracts at the level in this book. Zero if it has no such level.
-    pub here: Contracts,
-    /// Contracts at the level in the other book. Zero if it has no such level.
-    pub there: Contracts,
-}
+/// A level at which two books differ. Its side is the outcome whose bids have it.
+pub type LevelDifference = books::LevelDifference<OutcomeSide>;
 
 /// Returns one dollar minus a price. [`OrderBook::from_bids`] does not check levels, so any price is possible.
 pub(super) fn complement(price: Dollars) -> Dollars {
@@ -165,18 +128,7 @@ impl OrderBook {
     #[must_use]
     pub fn from_bids(yes: &[PriceLevel], no: &[PriceLevel]) -> Self {
         Self {
-            yes: Ladder::bids().with_levels(yes),
-            no: Ladder::bids().with_levels(no),
-            updated_ms: None,
-        }
-    }
-
-    /// Returns the bids for an outcome, or `None` if the outcome is unknown.
-    fn side(&self, outcome: OutcomeSide) -> Option<&Ladder> {
-        match outcome {
-            OutcomeSide::Yes => Some(&self.yes),
-            OutcomeSide::No => Some(&self.no),
-            OutcomeSide::Unknown(_) => None,
+            bids: Self::default().bids.with_levels(yes, no),
         }
     }
 
@@ -192,13 +144,8 @@ impl OrderBook {
         price: Dollars,
         change: Contracts,
     ) -> Result<(), BookError> {
-        let levels = match outcome {
-            OutcomeSide::Yes => &mut self.yes,
-            OutcomeSide::No => &mut self.no,
-            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
-        };
         check_price(price)?;
-        levels.add(price, change).map_err(BookError::from)
+        self.bids.add(outcome, price, change)
     }
 
     /// Applies a delta of the channel `orderbook_delta`, from a subscription of this mode.
@@ -207,7 +154,7 @@ impl OrderBook {
     ///
     /// Returns an error for the reasons of [`add`](Self::add).
     pub fn apply(&mut self, delta: &OrderbookDelta, mode: PriceMode) -> Result<(), BookError> {
-        self.apply_change(&LevelChange::from_delta(delta, mode)?)
+        self.bids.apply(&read_change(delta, mode)?)
     }
 
     /// Returns the book of a snapshot of the channel `orderbook_delta`, from a subscription of this mode.
@@ -222,19 +169,13 @@ impl OrderBook {
         };
         let yes = snapshot.yes_dollars_fp.iter().copied();
         let no = snapshot.no_dollars_fp.iter().map(no_level);
-        let book = Self {
-            yes: Ladder::bids().with_snapshot(yes.clone())?,
-            no: Ladder::bids().with_snapshot(no.clone())?,
-            updated_ms: None,
-        };
-        let mut levels = yes.chain(no);
-        levels.try_for_each(|level| check_price(level.price))?;
-        Ok(book)
+        let bids = Self::default().bids.with_snapshot(yes, no, check_price)?;
+        Ok(Self { bids })
     }
 
     /// Returns all bids for an outcome, best first. Empty for an unknown outcome.
     pub fn bids(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome).into_iter().flat_map(Ladder::levels)
+        self.bids.levels(outcome)
     }
 
     /// Returns all asks for an outcome, best first: the bids for the other outcome, each at one dollar minus its price.
@@ -244,8 +185,7 @@ impl OrderBook {
 
     /// Returns the contracts bid for an outcome at one of its prices.
     pub(super) fn count_at(&self, outcome: OutcomeSide, price: Dollars) -> Contracts {
-        self.side(outcome)
-            .map_or(Contracts::ZERO, |side| side.count_at(price))
+        self.bids.count_at(outcome, price)
     }
 
     /// Returns the time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or else the time at which
@@ -253,7 +193,7 @@ impl OrderBook {
     /// [`BookStream::age`](super::BookStream::age).
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.updated_ms?)
+        self.bids.last_update()
     }
 
     /// Returns the highest bid for an outcome, or `None` if that side is empty or the outcome is unknown.
@@ -298,7 +238,7 @@ impl OrderBook {
     /// Returns `true` if the book has no bids for either outcome.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.yes.is_empty() && self.no.is_empty()
+        self.bids.is_empty()
     }
 
     /// Returns the levels at which two books differ: YES bids first, then NO bids, each from the highest price down. Empty if the books are
@@ -320,26 +260,13 @@ impl OrderBook {
     /// ```
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
-        let sides = [
-            (OutcomeSide::Yes, &self.yes, &other.yes),
-            (OutcomeSide::No, &self.no, &other.no),
-        ];
-        let differences = sides.into_iter().flat_map(|(outcome, own, others)| {
-            let levels = own.differences(others).into_iter();
-            levels.map(move |(price, here, there)| LevelDifference {
-                outcome,
-                price,
-                here,
-                there,
-            })
-        });
-        differences.collect()
+        self.bids.differences(&other.bids)
     }
 
     /// Returns the number of price levels of an outcome's bids.
     #[must_use]
     pub fn depth(&self, outcome: OutcomeSide) -> usize {
-        self.side(outcome).map_or(0, Ladder::depth)
+        self.bids.depth(outcome)
     }
 
     /// Returns the contracts and the cost of buying `count` contracts of an outcome from the book. Stops before an amount would overflow.
@@ -354,9 +281,7 @@ impl ReplicatedBook for OrderBook {
     type Error = BookError;
 
     fn apply_change(&mut self, change: &LevelChange) -> Result<(), BookError> {
-        self.add(change.outcome, change.price, change.change)?;
-        self.updated_ms = change.at_ms;
-        Ok(())
+        self.bids.apply(change)
     }
 
     fn is_crossed(&self) -> bool {
@@ -412,7 +337,7 @@ impl ApiBook for OrderBook {
         mode: PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<LevelChange, BookError> {
-        LevelChange::from_delta(delta, mode).map(|change| change.sent_at(sent_ms))
+        read_change(delta, mode).map(|change| change.sent_at(sent_ms))
     }
 
     fn read_snapshot(
@@ -420,9 +345,10 @@ impl ApiBook for OrderBook {
         mode: PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<Self, BookError> {
-        let mut book = Self::from_snapshot(snapshot, mode)?;
-        book.updated_ms = sent_ms;
-        Ok(book)
+        let book = Self::from_snapshot(snapshot, mode)?;
+        Ok(Self {
+            bids: book.bids.updated_at(sent_ms),
+        })
     }
 
     fn last_update(&self) -> Option<DateTime<Utc>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::OutcomeSide;
-use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Message, StaleReason};
+use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Event, Message, StaleReason};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -344,4 +344,44 @@ async fn malformed_message_before_acknowledgement_makes_snapshots_stale() {
     };
     play(&mut books, playing).await;
     assert_eq!(books.live(GOOD), None);
+}
+
+#[tokio::test]
+async fn messages_of_books_are_reported_too_if_their_text_is_kept() {
+    let exchange = Exchange::new().await;
+    let builder = exchange.client.websocket().market(GOOD).keep_raw(true);
+    let (books, mut peer) = tokio::join!(builder.books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    peer.send(of(snapshot(1, 1), GOOD)).await;
+    let change = of(delta(1, 2, "0.40", "1.00"), GOOD).to_string();
+    peer.send_text(change.clone()).await;
+    let mut reported = Vec::new();
+    while reported.len() < 4 {
+        match books.next().await.unwrap().unwrap() {
+            BookUpdate::Book(event) => reported.push(format!("{event:?}")),
+            BookUpdate::Connection(Event::Message(received)) if received.frame.seq.is_some() => {
+                reported.push(received.raw.unwrap().text().to_string());
+            }
+            _ => {}
+        }
+    }
+    assert!(reported[0].contains("orderbook_snapshot"), "{reported:?}");
+    assert!(reported[1].starts_with("Live"), "{reported:?}");
+    assert_eq!(reported[2], change);
+    assert!(reported[3].starts_with("Changed"), "{reported:?}");
+}
+
+#[test]
+fn stale_reasons_read_as_a_phrase() {
+    let gap = StaleReason::Gap {
+        expected: 4,
+        got: 6,
+    };
+    assert_eq!(gap.to_string(), "message 4 is missing, as 6 came");
+    let disconnected = StaleReason::Disconnected.to_string();
+    assert_eq!(disconnected, "the connection was lost");
 }

@@ -32,6 +32,7 @@ mod price_grid;
 mod properties;
 mod recorded;
 mod request_lifecycle;
+mod resting_orders;
 mod snapshots;
 mod spans;
 mod target;

@@ -329,7 +329,7 @@ async fn amendment_is_checked_against_the_grid() {
     let orders = client.orders();
     let error = orders.amend_with(&order, amendment("0.405"), &rules).await;
     let error = error.unwrap_err().to_string();
-    assert!(error.contains("the YES price 0.5950 is not on"), "{error}");
+    assert!(error.contains("the NO price 0.4050 is not on"), "{error}");
     assert_eq!(exchange.count(), 0);
     let outcome = orders
         .amend_with(&order, amendment("0.40"), &rules)

@@ -1,6 +1,6 @@
 //! Price grids: rounding and rejected prices.
 
-use kalshi_sdk::{Dollars, orders::*};
+use kalshi_sdk::{Dollars, OutcomeSide, orders::*, types::CreateOrderV2Request};
 
 fn dollars(text: &str) -> Dollars {
     text.parse().unwrap()
@@ -83,4 +83,22 @@ fn invalid_ranges_contain_no_prices() {
     )]);
     assert_eq!(huge.round_up(Dollars::from_micros(i64::MIN)), None);
     assert_eq!(huge.round_down(Dollars::from_micros(i64::MAX)), None);
+}
+
+#[test]
+fn errors_of_orders_for_no_are_in_prices_of_no() {
+    let order = NewOrder::buy("T", OutcomeSide::No, dollars("0.405"), 1).on_grid(tapered());
+    let error = CreateOrderV2Request::try_from(order).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the NO price 0.4050 is not on the market's price grid; the nearest valid prices are 0.4000 and 0.4100"
+    );
+    let order = NewOrder::sell("T", OutcomeSide::No, dollars("0.9995"), 1).on_grid(tapered());
+    let error = CreateOrderV2Request::try_from(order).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("the nearest valid price is 0.9990"),
+        "{error}"
+    );
 }

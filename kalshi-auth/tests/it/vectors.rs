@@ -33,6 +33,15 @@ fn openssl_rsa_signatures_with_any_salt_verify() {
 }
 
 #[test]
+fn fingerprint_is_that_of_openssl() {
+    // openssl pkey -pubin -in rsa2048.pub.pem -outform DER | openssl sha256
+    assert_eq!(
+        public("rsa2048.pub.pem").fingerprint(),
+        "79a7ff266a5b18345bf8a4a607a3a1a47fdff10c3d7a1b17ef12efd1ed8a7ff1"
+    );
+}
+
+#[test]
 fn rsa_signature_with_a_leading_zero_byte_verifies() {
     let public = public("rsa2048.pub.pem");
     assert!(public.verify(&bytes("text"), &bytes("rsa2048.zero.sig")));

@@ -134,6 +134,8 @@ fn predicates_match_every_form_of_their_cause() {
     assert!(rejected("post only cross").is_post_only_cross());
     assert!(!rejected("invalid side").is_post_only_cross());
     assert!(!coded(400, "invalid_order").is_post_only_cross());
+    assert!(coded(409, "fill_or_kill_insufficient_resting_volume").is_fill_or_kill_unfilled());
+    assert!(!coded(409, "order_already_exists").is_fill_or_kill_unfilled());
     for code in ["not_found", "insufficient_shard", "paused", ""] {
         let error = coded(404, code);
         assert!(
@@ -193,6 +195,47 @@ fn every_error_format_is_parsed() {
 }
 
 /// Generates bodies from the parts of real error responses, and arbitrary bytes.
+#[test]
+fn auth_failure_is_the_cause_of_a_401() {
+    let failure = |status, code: &str, details: &str| {
+        let body = format!(r#"{{"error":{{"code":"{code}","details":"{details}"}}}}"#);
+        read(status, &body).auth_failure()
+    };
+    let wrong = "INCORRECT_API_KEY_SIGNATURE";
+    for (code, details, expected) in [
+        (
+            "authentication_error",
+            wrong,
+            Some(AuthFailure::WrongPrivateKey),
+        ),
+        (
+            "authentication_error",
+            "NOT_FOUND",
+            Some(AuthFailure::UnknownKeyId),
+        ),
+        ("authentication_error", "other", None),
+        (
+            "header_timestamp_expired",
+            "",
+            Some(AuthFailure::ExpiredTimestamp),
+        ),
+        (
+            "signature_is_missing_from_headers",
+            "",
+            Some(AuthFailure::MissingSignature),
+        ),
+        (
+            "token_authentication_failure",
+            "",
+            Some(AuthFailure::NotSigned),
+        ),
+    ] {
+        assert_eq!(failure(401, code, details), expected, "{code}");
+        assert_eq!(failure(403, code, details), None, "{code}");
+    }
+}
+
+/// Bodies made of what rejections are made of, and of anything else.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let text = "(\\PC{0,30}|[<>a-z/]{0,20}|[a-z]{300})";
     let leaf = prop_oneof![

@@ -158,6 +158,14 @@ arithmetic!(Dollars);
 arithmetic!(Contracts);
 
 impl Dollars {
+    /// An amount of so many units of some millionths of a dollar each.
+    const fn scaled(number: i64, micros: i64) -> Option<Self> {
+        match number.checked_mul(micros) {
+            Some(micros) => Some(Self(micros)),
+            None => None,
+        }
+    }
+
     /// Creates an amount from a number of cents.
     ///
     /// # Panics
@@ -176,10 +184,7 @@ impl Dollars {
     /// Creates an amount from a number of cents, or returns `None` on overflow.
     #[must_use]
     pub const fn checked_from_cents(cents: i64) -> Option<Self> {
-        match cents.checked_mul(10_000) {
-            Some(micros) => Some(Self(micros)),
-            None => None,
-        }
+        Self::scaled(cents, 10_000)
     }
 
     /// Creates an amount from a whole number of dollars.
@@ -205,10 +210,7 @@ impl Dollars {
     /// Creates an amount from a whole number of dollars, or returns `None` on overflow.
     #[must_use]
     pub const fn checked_from_whole(dollars: i64) -> Option<Self> {
-        match dollars.checked_mul(1_000_000) {
-            Some(micros) => Some(Self(micros)),
-            None => None,
-        }
+        Self::scaled(dollars, 1_000_000)
     }
 
     /// Creates an amount from a number of centicents (hundredths of a cent).
@@ -236,10 +238,7 @@ impl Dollars {
     /// Creates an amount from a number of centicents, or returns `None` on overflow.
     #[must_use]
     pub const fn checked_from_centicents(centicents: i64) -> Option<Self> {
-        match centicents.checked_mul(100) {
-            Some(micros) => Some(Self(micros)),
-            None => None,
-        }
+        Self::scaled(centicents, 100)
     }
 
     /// Returns the price of the opposite outcome: one dollar minus this price. The two outcomes of a market

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 
 pub use self::{
-    change::{ChangeVerdict, PreparedChange},
+    change::{AmendTerms, ChangeVerdict, PreparedChange},
     conflict::{Conflict, Explanation, Likeness},
     inquiry::{
-        Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Sight, Walk, inquire, persist, walk,
-        walk_up_to,
+        Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Sight, Walk, inquire, persist,
+        until_fresh, walk, walk_up_to,
     },
     place::{Identity, PlaceVerdict, SentOrder, send_order},
 };
@@ -111,16 +111,16 @@ pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
 
 /// Fields of the response to an amendment that are checked.
 pub struct Amended<'a> {
-    pub order_id: &'a str,
+    pub order_id: &'a OrderId,
     pub client_order_id: Option<&'a ClientOrderId>,
     pub fill_count: Option<Contracts>,
     pub remaining_count: Option<Contracts>,
 }
 
 impl Amended<'_> {
-    /// Returns an error message if the response cannot be about an amendment of this order to this count. `client_order_ids` are the ids
-    /// that the request named. The response to an earlier change of the same order can pass, because all fields except the id are optional.
-    pub fn check(
+    /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
+    /// the request named. The response to an earlier change of the same order can pass, because all fields but the id are optional.
+    fn check(
         &self,
         order_id: &str,
         client_order_ids: &[Option<ClientOrderId>],
@@ -141,30 +141,14 @@ impl Amended<'_> {
     }
 }
 
-/// Checks the response to a cancel request.
-pub fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
+/// Checks the response to a cancel.
+fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
     check_order_id(asked, found)?;
     check_not_negative(reduced_by)
 }
 
-/// Checks a decrease before it is sent: by `reduce_by` or to `reduce_to` contracts.
-pub fn check_decrease(
-    reduce_by: Option<Contracts>,
-    reduce_to: Option<Contracts>,
-) -> Result<(), String> {
-    match (reduce_by, reduce_to) {
-        (Some(count), _) if count <= Contracts::ZERO => Err(format!(
-            "a decrease by {count} contracts would not reduce the order; give a positive count"
-        )),
-        (_, Some(count)) if count < Contracts::ZERO => Err(format!(
-            "an order cannot be decreased to {count} contracts; give 0 or more"
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Checks the response to a decrease request.
-pub fn check_decreased(
+/// Checks the response to a decrease.
+fn check_decreased(
     asked: &str,
     found: &str,
     reduce_to: Option<Contracts>,

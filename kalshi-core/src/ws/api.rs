@@ -16,8 +16,8 @@ pub trait WebSocketApi: Api {
     /// Enum of the messages that the exchange sends.
     type Message: Message;
 
-    /// Enum of the API's channels.
-    type Channel: Clone + PartialEq + fmt::Debug + Send + Sync + 'static;
+    /// The channels of the API, which display as their names on the wire.
+    type Channel: Clone + PartialEq + fmt::Debug + fmt::Display + Send + Sync + 'static;
 
     /// Builder of the parameters that only some channels have.
     type Params: Clone + Default + fmt::Debug + Send + 'static;
@@ -25,13 +25,7 @@ pub trait WebSocketApi: Api {
     /// Body of a snapshot of an order book.
     type Snapshot: DeserializeOwned + Send + 'static;
 
-    /// Returns the core of a client.
-    fn core(client: &Self::Client) -> &crate::Core;
-
-    /// Returns the name of a channel on the wire.
-    fn channel_name(channel: &Self::Channel) -> &str;
-
-    /// Returns the parameters of a subscription to a channel.
+    /// The parameters of a subscription to a channel.
     ///
     /// # Errors
     ///
@@ -59,4 +53,17 @@ pub struct Targets {
     pub all_if_empty: bool,
     /// `type` of the messages that contain a snapshot of one target, on channels that have them.
     pub snapshot: Option<&'static str>,
+}
+
+impl Targets {
+    /// Markets by ticker, on a channel without snapshots.
+    pub const MARKETS: Self = Self {
+        list: "market_tickers",
+        single: Some("market_ticker"),
+        ids: &[],
+        add: "add_markets",
+        remove: "delete_markets",
+        all_if_empty: true,
+        snapshot: None,
+    };
 }

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod events;
 mod evidence;
+mod ladders;
 mod redundant;
 mod requests;
 mod stream;
@@ -27,6 +28,7 @@ pub use self::{
     error::BookError,
     event::{BookEvent, StaleReason},
     events::{BookEvents, IntoIter},
+    ladders::{Ladders, LevelChange, LevelDifference},
     redundant::RedundantBooks,
     stream::{BookStream, BookUpdate, Changes},
 };

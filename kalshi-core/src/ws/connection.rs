@@ -27,7 +27,7 @@ use super::{
     reconnect::ReconnectPolicy,
     subscription::{ConnectionHandle, SubscribeBuilder, Subscription},
 };
-use crate::client::Core;
+use crate::{api::ApiClient, client::Core};
 
 /// Default of the idle timeout. The exchange pings every 10 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
@@ -209,7 +209,7 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     /// Returns an error if the first connection cannot be established or a subscription is rejected. The first connection is not retried
     /// unless [`ReconnectPolicy::with_retry_first`] is set.
     pub async fn connect(self) -> Result<Connection<A>, ConnectionError> {
-        let core = A::core(&self.client);
+        let core = self.client.core();
         let mut limit = ConnectLimit::default();
         let socket = first_connection(core, &self.options, &mut limit).await?;
         let max_bytes = self.options.max_queued_bytes;

@@ -1,12 +1,8 @@
 //! Subscriptions, and the handle that sends commands to a connection.
 
-use std::{
-    fmt,
-    marker::PhantomData,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+mod stream;
+
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -18,12 +14,14 @@ use super::{
     control::{self, ListedSubscription},
     driver::Options,
     error::ConnectionError,
-    event::{Event, Received, SubscriptionId},
+    event::SubscriptionId,
     frame::Frame,
-    queue::{Backpressure, EventQueue, Receiver},
+    queue::{Backpressure, EventQueue},
 };
 
-/// Sends commands to a connection. Clones send to the same connection.
+pub use self::stream::SubscriptionStream;
+
+/// Sends commands to a connection. Clones send to the same one.
 ///
 /// A command is a future that completes with its own reply, independently of earlier commands. While the connection is lost, commands on a
 /// subscription wait for the next one, and [`command`](Self::command) fails. A command whose future is dropped may still be executed.
@@ -332,14 +330,14 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
             unsubscribe_on_drop,
         } = self;
         let mut params = A::params(params, &channel).map_err(ConnectionError::Invalid)?;
-        let name = A::channel_name(&channel);
-        let names = A::targets(name);
+        let name = channel.to_string();
+        let names = A::targets(&name);
         if !targets.is_empty() {
             params.insert(names.list.to_owned(), targets.into());
         }
         let id = handle
             .ask(|reply| Command::Subscribe {
-                channel: name.to_owned(),
+                channel: name,
                 targets: names,
                 params,
                 queue,
@@ -449,61 +447,5 @@ impl<A: WebSocketApi> fmt::Debug for Subscription<A> {
             .field("id", &self.id)
             .field("channel", &self.channel)
             .finish_non_exhaustive()
-    }
-}
-
-/// The messages of one subscription, interleaved with connection events. Dropping it ends the subscription.
-///
-/// A message without a subscription is delivered to every stream, because it may concern any of them.
-#[must_use = "dropping the stream ends the subscription"]
-pub struct SubscriptionStream<A: WebSocketApi> {
-    subscription: Subscription<A>,
-    receiver: Receiver,
-}
-
-/// An event, or the error that ended the connection.
-type Item<M> = Result<Event<Received<M>>, ConnectionError>;
-
-impl<A: WebSocketApi> fmt::Debug for SubscriptionStream<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubscriptionStream")
-            .field("subscription", &self.subscription)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<A: WebSocketApi> SubscriptionStream<A> {
-    /// Returns the next event, or `None` after the end.
-    pub async fn next(&mut self) -> Option<Item<A::Message>> {
-        let item = self.receiver.recv().await;
-        item.map(|item| item.map(Event::decode))
-    }
-
-    /// Returns the subscription. To change it while the stream is being read, use its [`id`](Subscription::id) and
-    /// [`handle`](Subscription::handle).
-    #[must_use]
-    pub fn subscription(&self) -> &Subscription<A> {
-        &self.subscription
-    }
-
-    /// Ends the subscription at the exchange.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
-    pub async fn unsubscribe(self) -> Result<(), ConnectionError> {
-        self.subscription.unsubscribe().await
-    }
-}
-
-// No field is structurally pinned.
-impl<A: WebSocketApi> Unpin for SubscriptionStream<A> {}
-
-impl<A: WebSocketApi> futures_core::Stream for SubscriptionStream<A> {
-    type Item = Item<A::Message>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = self.receiver.poll_recv(context);
-        item.map(|item| item.map(|item| item.map(Event::decode)))
     }
 }

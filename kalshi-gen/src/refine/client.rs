@@ -27,13 +27,6 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
 
         /// # Configuration
         impl Client {
-            pub(crate) fn from_core(core: #sdk::Core, environment: Environment) -> Self {
-                Self {
-                    core,
-                    environment: ::std::sync::Arc::new(environment),
-                }
-            }
-
             /// Returns a builder with the defaults: the demo exchange, no credentials, a connect
             /// timeout of 5 s, a request timeout of 15 s, the rate limits of the Basic tier and
             /// the retries of [`RetryPolicy::default`](::kalshi_core::RetryPolicy).
@@ -51,10 +44,7 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
             /// for one request: `client.with_retry(RetryPolicy::none())`.
             #[must_use]
             pub fn with_retry(&self, policy: #sdk::RetryPolicy) -> Self {
-                Self {
-                    core: self.core.with_retry(policy),
-                    environment: self.environment.clone(),
-                }
+                #sdk::ApiClient::with_core(self, self.core.with_retry(policy))
             }
 
             /// Returns the same client with a different maximum wait for rate limit tokens. With zero, a request that
@@ -62,10 +52,7 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
             /// [`Error::local_rate_limit`](::kalshi_core::Error::local_rate_limit).
             #[must_use]
             pub fn with_max_wait(&self, max_wait: ::std::time::Duration) -> Self {
-                Self {
-                    core: self.core.with_max_wait(max_wait),
-                    environment: self.environment.clone(),
-                }
+                #sdk::ApiClient::with_core(self, self.core.with_max_wait(max_wait))
             }
 
             /// Returns the rate limiter that this client and its clones share.
@@ -82,6 +69,53 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
             #[must_use]
             pub fn clock_skew(&self) -> ::std::option::Option<::chrono::TimeDelta> {
                 self.core.clock_skew()
+            }
+
+            /// Returns a request to any path of the API, for an endpoint that is newer than this version of the crate.
+            ///
+            /// It carries the client's credentials, and is limited and retried like an operation: a GET takes tokens of
+            /// the read bucket and is retried as reads are; any other method takes tokens of the write bucket, and is
+            /// sent again only if it certainly was not processed. The cost is 10 tokens unless
+            /// [`cost`](::kalshi_core::CustomRequest::cost) sets another. With the method and path of an operation, it
+            /// takes the cost of that operation from the operation's bucket. A public endpoint needs
+            /// [`unsigned`](::kalshi_core::CustomRequest::unsigned) if the client has no credentials.
+            ///
+            /// `path` begins with `/`, is below the base URL of the [environment](Self::environment), and is sent
+            /// exactly as given. Parts that come from elsewhere must be percent-encoded already. A path that a URL would
+            /// change is an error of `send`, and nothing is sent: `.` and `..` segments (encoded ones too), empty
+            /// segments, another origin, a query, a fragment, and characters that no path has.
+            pub fn request(
+                &self,
+                method: #sdk::reqwest::Method,
+                path: impl ::std::convert::Into<::std::string::String>,
+            ) -> #sdk::CustomRequest {
+                #sdk::rt::custom_request(&self.core, method, path.into())
+            }
+        }
+
+        impl #sdk::ApiClient for Client {
+            type Environment = Environment;
+
+            const USER_AGENT: &'static str =
+                concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+            const OPERATIONS: &'static [#sdk::Operation] = &operations::ALL;
+
+            fn from_core(core: #sdk::Core, environment: Environment) -> Self {
+                Self {
+                    core,
+                    environment: ::std::sync::Arc::new(environment),
+                }
+            }
+
+            fn core(&self) -> &#sdk::Core {
+                &self.core
+            }
+
+            fn with_core(&self, core: #sdk::Core) -> Self {
+                Self {
+                    core,
+                    environment: self.environment.clone(),
+                }
             }
         }
 

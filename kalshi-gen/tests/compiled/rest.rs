@@ -1,7 +1,7 @@
 //! An API crate around the client of a single OpenAPI spec.
 #![allow(warnings, reason = "the flags of the build around it may deny them")]
 
-use kalshi_core::{Api as _, Core, CustomUrls, Discovery};
+use kalshi_core::{ApiClient as _, CustomUrls};
 
 mod generated {
     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/kalshi.rs"));
@@ -23,17 +23,6 @@ impl kalshi_core::Api for Api {
     type Client = Client;
     type Environment = Environment;
     type Credentials = Credentials;
-
-    const USER_AGENT: &'static str = concat!(env!("CARGO_PKG_NAME"), "/0.0.0");
-    const OPERATIONS: &'static [Operation] = &operation::ALL;
-
-    fn client(core: Core, environment: Environment) -> Client {
-        Client::from_core(core, environment)
-    }
-
-    fn discover_limits(_: Client) -> Discovery {
-        Box::pin(async { Ok(()) })
-    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,4 +48,4 @@ impl kalshi_core::Environment for Environment {
 }
 
 /// Checks that the marker and the table are from the same spec.
-pub const OPERATIONS: usize = Api::OPERATIONS.len();
+pub const OPERATIONS: usize = Client::OPERATIONS.len();

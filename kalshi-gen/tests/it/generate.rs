@@ -517,8 +517,7 @@ fn required_operations_types_and_fields_are_checked() {
     let error = |spec: &str, options: Options| generate(spec, &options).unwrap_err().to_string();
     let present = Options::new()
         .require_operation("GetThing")
-        .require_fields("Thing", &["a", "type"])
-        .require_fields("Thing", &[]);
+        .require_types(&[("Thing", &["a", "type"]), ("Thing", &[])]);
     generate(&spec, &present).unwrap();
     assert_eq!(
         error(&spec, present.clone().require_operation("CreateOrderV2")),
@@ -529,7 +528,7 @@ fn required_operations_types_and_fields_are_checked() {
         "type `Order` is not in the spec, but hand-written code requires it"
     );
     assert_eq!(
-        error(&spec, present.require_fields("Thing", &["a", "b"])),
+        error(&spec, present.require_types(&[("Thing", &["a", "b"])])),
         "type `Thing` has no field `b`, but hand-written code requires it"
     );
     let message = generate(streams, &Options::new()).unwrap();

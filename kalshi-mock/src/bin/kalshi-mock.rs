@@ -31,7 +31,8 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Print only one line of JSON: `base_url`, `ws_url`, `margin_ws_url`, `key_id`, `private_key_path`, and for the clearing API
-    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`. With --tls also `certificate_authority_path`.
+    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`. With --tls also `certificate_authority_path`, with --control
+    /// `control_url`.
     #[arg(long)]
     json: bool,
     /// Address to listen on. Anyone who can reach it can use the exchange.
@@ -86,6 +87,12 @@ struct Options {
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
+    /// Serve the control interface and a page under `/mock/`, to programs on this machine.
+    #[arg(long)]
+    control: bool,
+    /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`, also from other machines.
+    #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    control_token: Option<String>,
     /// Send fields that left the spec but not the exchange: `liquidity_dollars`, `fractional_trading_enabled`, `response_price_units`,
     /// `available_on_brokers`, `resting_orders_count`. Older clients require some.
     #[arg(long)]
@@ -151,22 +158,13 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         _ = writeln!(io::stderr(), "warning: {warning} ({})", options.bind);
     }
     let (json, force) = (options.json, options.force);
+    let control = options.control || options.control_token.is_some();
     let (used, written) = (
         options.private_key.clone(),
         options.write_private_key.clone(),
     );
     let faults = options.fault.clone();
-    let schedule = options.schedule.clone();
     let exchange = builder(options)?.start().await?;
-    let tickers = exchange.tickers();
-    for event in schedule {
-        if let Some(ticker) = event.market()
-            && !tickers.iter().any(|known| known == ticker)
-        {
-            return Err(format!("no market {ticker}: there are {}", tickers.join(", ")).into());
-        }
-        exchange.schedule(&event);
-    }
     for fault in faults {
         exchange.fault(fault);
     }
@@ -182,7 +180,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .map(|pem| KeyFile::authority(exchange.address().port(), pem))
         .transpose()?;
     let authority = authority.as_ref().map(KeyFile::path);
-    announce(&exchange, file.path(), authority, json)?;
+    match json {
+        true => announce_json(&exchange, file.path(), authority, control)?,
+        false => announce(&exchange, file.path(), authority, control)?,
+    }
     stop.asked().await;
     // A second ctrl-C does not wait for requests in flight.
     tokio::select! {
@@ -211,9 +212,13 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
         .address(SocketAddr::new(options.bind, options.port))
         .balance(options.balance)
         .margin_balance(options.margin_balance)
-        .key_algorithm(algorithm)
-        // The program never reads them.
-        .max_requests(0);
+        .key_algorithm(algorithm);
+    let builder = match (options.control_token, options.control) {
+        (Some(token), _) => builder.control_token(token),
+        (None, true) => builder.control(),
+        // The program never reads the requests.
+        (None, false) => builder.max_requests(0),
+    };
     let builder = match options.tier {
         UsageTier::Basic => builder.tier(Tier::Basic),
         UsageTier::Advanced => builder.tier(Tier::Advanced),
@@ -230,6 +235,10 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
         Some(ActivityLevel::Storm) => builder.activity(Activity::Storm),
         None => builder,
     };
+    let builder = options
+        .schedule
+        .into_iter()
+        .fold(builder, MockExchangeBuilder::schedule);
     let builder = match options.seed {
         Some(seed) => builder.seed(seed),
         None => builder,
@@ -257,31 +266,41 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
     })
 }
 
+fn announce_json(
+    exchange: &MockExchange,
+    key: &Path,
+    authority: Option<&Path>,
+    control: bool,
+) -> io::Result<()> {
+    let mut line = json!({
+        "base_url": exchange.rest_url(),
+        "ws_url": exchange.ws_url(),
+        "margin_ws_url": exchange.margin_ws_url(),
+        "klear_url": exchange.klear_url(),
+        "klear_admin_user_id": exchange.klear_admin_user_id(),
+        "klear_access_token": exchange.klear_access_token(),
+        "key_id": exchange.credentials().key_id(),
+        "private_key_path": key,
+    });
+    if let Some(authority) = authority {
+        line["certificate_authority_path"] = json!(authority);
+    }
+    if control {
+        line["control_url"] = exchange.control_url().into();
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
 fn announce(
     exchange: &MockExchange,
     key: &Path,
     authority: Option<&Path>,
-    as_json: bool,
+    control: bool,
 ) -> io::Result<()> {
     let credentials = exchange.credentials();
     let mut out = io::stdout().lock();
-    if as_json {
-        let mut line = json!({
-            "base_url": exchange.rest_url(),
-            "ws_url": exchange.ws_url(),
-            "margin_ws_url": exchange.margin_ws_url(),
-            "klear_url": exchange.klear_url(),
-            "klear_admin_user_id": exchange.klear_admin_user_id(),
-            "klear_access_token": exchange.klear_access_token(),
-            "key_id": credentials.key_id(),
-            "private_key_path": key,
-        });
-        if let Some(authority) = authority {
-            line["certificate_authority_path"] = json!(authority);
-        }
-        writeln!(out, "{line}")?;
-        return out.flush();
-    }
     let tickers = exchange.tickers();
     writeln!(out, "A local exchange is running.")?;
     writeln!(out, "  base URL     {}", exchange.rest_url())?;
@@ -312,6 +331,9 @@ fn announce(
         exchange.klear_admin_user_id(),
         exchange.klear_access_token()
     )?;
+    if control {
+        writeln!(out, "  control      {}/", exchange.control_url())?;
+    }
     writeln!(out, "Stop it with ctrl-C.")?;
     out.flush()
 }

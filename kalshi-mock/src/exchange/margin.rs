@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kalshi_sdk::{ConfigError, Dollars};
 
-use crate::{MarginMarket, MockExchange, MockExchangeBuilder, server, state::State, time::Micros};
+use crate::{MarginMarket, MockExchange, MockExchangeBuilder, server};
 
 impl MockExchange {
     /// Returns the WebSocket URL of the margin exchange: `ws://127.0.0.1:PORT/trade-api/ws/v2/margin`. Its REST operations are at
@@ -67,16 +67,4 @@ impl MockExchangeBuilder {
         self.balances.margin = balance;
         self
     }
-}
-
-/// Returns the state of the margin exchange. Its ids differ from those of the event exchange.
-pub(super) fn state(settings: &MockExchangeBuilder, seed: u64, now: Micros) -> State {
-    let mut margin = State::new(!seed, now).with_margin();
-    if settings.universe {
-        margin.populate_margin();
-    }
-    if let Some(activity) = settings.activity {
-        margin.start_activity(activity, !seed);
-    }
-    margin
 }

@@ -85,6 +85,7 @@ pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> H
         _ => "rsa",
     };
     let id = register(state, keys, call, private.public_key(), body)?;
+    keys.set_generated(&id, &private);
     Ok(
         json!({ "api_key_id": id, "key_type": kind, "private_key": private.to_pkcs8_pem().as_str() }),
     )
@@ -101,19 +102,12 @@ fn register(
         (None, None) => None,
         (named, _) => Some(call.account(state, named)?.subaccount),
     };
-    let id = state.id().to_string();
+    let id = keys.unused_id(state);
     let mut key = Key::new(&id, call.caller.user, public);
     key.name = new.name;
     key.subaccount = subaccount;
     if let Some(scopes) = new.scopes {
-        if scopes.is_empty() {
-            return Err(Rejection::invalid("scopes: must be gte 1 items"));
-        }
-        let has = |scope: &str| scopes.iter().any(|other| other == scope);
-        if has("write") && !has("read") {
-            return Err(Rejection::invalid("scopes: write only goes with read"));
-        }
-        key.scopes = scopes;
+        key.set_scopes(scopes).map_err(Rejection::invalid)?;
     }
     keys.insert(&id, key);
     Ok(id)

@@ -1,15 +1,23 @@
 //! Strikes of markets, with which the value of the underlying is compared.
 
-/// Strike of a market. Numbers are in hundredths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Strike {
-    /// Markets that a test creates have no strike.
+/// Strike of a market: the value of the underlying for which YES wins. It is no money, so it is a float as in the API.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Strike {
+    /// No strike. It is the default of markets that a test creates.
     #[default]
     None,
-    Less(i32),
-    Greater(i32),
-    Between(i32, i32),
-    /// Strike type, name and value of a strike that is no number.
+    /// YES wins below the cap.
+    Less(f64),
+    /// YES wins at the cap or below it.
+    LessOrEqual(f64),
+    /// YES wins above the floor.
+    Greater(f64),
+    /// YES wins at the floor or above it.
+    GreaterOrEqual(f64),
+    /// YES wins from the floor to the cap, both included.
+    Between(f64, f64),
+    /// Strike type, name and value of a strike that is no number, such as a team.
     Named(&'static str, &'static str, &'static str),
 }
 
@@ -19,19 +27,20 @@ impl Strike {
         match self {
             Self::None => None,
             Self::Less(_) => Some("less"),
+            Self::LessOrEqual(_) => Some("less_or_equal"),
             Self::Greater(_) => Some("greater"),
+            Self::GreaterOrEqual(_) => Some("greater_or_equal"),
             Self::Between(..) => Some("between"),
             Self::Named(kind, ..) => Some(kind),
         }
     }
 
-    /// Returns `floor_strike` and `cap_strike`. They are values of the underlying, not money.
+    /// Returns `floor_strike` and `cap_strike`.
     pub(crate) fn bounds(self) -> (Option<f64>, Option<f64>) {
-        let number = |hundredths: i32| Some(f64::from(hundredths) / 100.0);
         match self {
-            Self::Less(cap) => (None, number(cap)),
-            Self::Greater(floor) => (number(floor), None),
-            Self::Between(floor, cap) => (number(floor), number(cap)),
+            Self::Less(cap) | Self::LessOrEqual(cap) => (None, Some(cap)),
+            Self::Greater(floor) | Self::GreaterOrEqual(floor) => (Some(floor), None),
+            Self::Between(floor, cap) => (Some(floor), Some(cap)),
             Self::None | Self::Named(..) => (None, None),
         }
     }
@@ -46,13 +55,14 @@ impl Strike {
 
     /// Returns the short name of the YES outcome.
     pub(crate) fn outcome(self) -> String {
-        let bounds = self.bounds();
-        match (self, bounds) {
-            (Self::Named(.., value), _) => value.to_owned(),
-            (_, (Some(floor), Some(cap))) => format!("{floor} to {cap}"),
-            (_, (Some(floor), None)) => format!("Above {floor}"),
-            (_, (None, Some(cap))) => format!("Below {cap}"),
-            _ => "Yes".to_owned(),
+        match self {
+            Self::None => "Yes".to_owned(),
+            Self::Less(cap) => format!("Below {cap}"),
+            Self::LessOrEqual(cap) => format!("{cap} or below"),
+            Self::Greater(floor) => format!("Above {floor}"),
+            Self::GreaterOrEqual(floor) => format!("{floor} or above"),
+            Self::Between(floor, cap) => format!("{floor} to {cap}"),
+            Self::Named(.., value) => value.to_owned(),
         }
     }
 }

@@ -62,10 +62,10 @@ const UNIVERSE: [Pattern; 4] = [
         suffix: "",
         closes: 23 * 60 + 59,
         markets: &[
-            ("T39", Strike::Less(3_900)),
-            ("B39.5", Strike::Between(3_900, 4_000)),
-            ("B41.5", Strike::Between(4_100, 4_200)),
-            ("T42", Strike::Greater(4_200)),
+            ("T39", Strike::Less(39.0)),
+            ("B39.5", Strike::Between(39.0, 40.0)),
+            ("B41.5", Strike::Between(41.0, 42.0)),
+            ("T42", Strike::Greater(42.0)),
         ],
     },
     Pattern {
@@ -113,9 +113,9 @@ const UNIVERSE: [Pattern; 4] = [
         suffix: "17",
         closes: 17 * 60,
         markets: &[
-            ("T91999.99", Strike::Greater(9_199_999)),
-            ("T92499.99", Strike::Greater(9_249_999)),
-            ("T92999.99", Strike::Greater(9_299_999)),
+            ("T91999.99", Strike::Greater(91_999.99)),
+            ("T92499.99", Strike::Greater(92_499.99)),
+            ("T92999.99", Strike::Greater(92_999.99)),
         ],
     },
 ];
@@ -356,6 +356,26 @@ impl State {
         price: Dollars,
         count: Contracts,
     ) {
+        self.market_maker(index, (side, price, count), TimeInForce::GoodTillCanceled);
+    }
+
+    /// Trades with users' orders for the market maker, and rests nothing.
+    pub(crate) fn market_maker_trade(
+        &mut self,
+        index: MarketIndex,
+        side: Side,
+        price: Dollars,
+        count: Contracts,
+    ) {
+        self.market_maker(index, (side, price, count), TimeInForce::ImmediateOrCancel);
+    }
+
+    fn market_maker(
+        &mut self,
+        index: MarketIndex,
+        (side, price, count): (Side, Dollars, Contracts),
+        time_in_force: TimeInForce,
+    ) {
         let Some(market) = self.markets.get(index) else {
             return;
         };
@@ -370,7 +390,7 @@ impl State {
             price,
             count,
             expires: None,
-            time_in_force: TimeInForce::GoodTillCanceled,
+            time_in_force,
             post_only: false,
             reduce_only: false,
             self_trade: SelfTrade::Maker,

@@ -140,6 +140,11 @@ impl Hub {
         }
     }
 
+    /// Returns the number of open connections.
+    pub(crate) fn connections(&self) -> usize {
+        *self.count.borrow()
+    }
+
     /// Sends the external prices that are new since the last call.
     pub(crate) fn send_prices(&self, state: &State) {
         let mut inner = self.inner();
@@ -194,6 +199,18 @@ impl Hub {
             inner.tickers.remove(&instance);
         }
         self.count.send_replace(inner.sockets.len());
+    }
+
+    /// Resets all connections and forgets them.
+    pub(crate) fn reset(&self) {
+        let mut inner = self.inner();
+        for socket in std::mem::take(&mut inner.sockets).into_values() {
+            socket.outbox.connection.reset();
+            socket.outbox.end();
+        }
+        inner.tickers.clear();
+        inner.rejections = None;
+        self.count.send_replace(0);
     }
 
     /// Runs a command of a client.

@@ -401,3 +401,44 @@ fn bind_warns_off_loopback() {
     );
     assert_eq!(interrupt(start(&["--bind", "127.0.0.1"])), "");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn control_interface_is_announced_and_served() {
+    let get = async |said: &Value, path: &str, token: &str| {
+        let url = format!("{}{path}", said["control_url"].as_str().unwrap());
+        let request = reqwest::Client::new().get(url).bearer_auth(token);
+        request.send().await.unwrap()
+    };
+    let running = start(&["--control", "--schedule", "pause,in=0,for=600"]);
+    let state: Value = get(&running.1, "/state", "").await.json().await.unwrap();
+    assert_eq!(state["trading_active"], false);
+    let url = format!("{}/reset", running.1["control_url"].as_str().unwrap());
+    reqwest::Client::new().post(url).send().await.unwrap();
+    let state: Value = get(&running.1, "/state", "").await.json().await.unwrap();
+    assert_eq!(state["trading_active"], false, "the schedule starts over");
+    let requests: Value = get(&running.1, "/requests", "").await.json().await.unwrap();
+    assert_eq!(requests["requests"], serde_json::json!([]));
+    assert_eq!(interrupt(running), "");
+
+    let running = start(&["--control-token", "secret"]);
+    for (token, status) in [("secret", 200), ("other", 401)] {
+        assert_eq!(get(&running.1, "/state", token).await.status(), status);
+    }
+    assert_eq!(interrupt(running), "");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.pem");
+    let key = PrivateKey::generate_ed25519().unwrap();
+    std::fs::write(&path, key.to_pkcs8_pem().as_str()).unwrap();
+    let running = start(&["--control", "--private-key", path.to_str().unwrap()]);
+    let url = format!("{}/sign", running.1["control_url"].as_str().unwrap());
+    let body = serde_json::json!({ "method": "GET", "path": "/", "key_id": running.1["key_id"] });
+    let response = reqwest::Client::new().post(url).json(&body).send().await;
+    assert_eq!(
+        response.unwrap().status(),
+        404,
+        "a key from a file may be a production key"
+    );
+    assert_eq!(interrupt(running), "");
+}

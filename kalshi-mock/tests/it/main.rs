@@ -13,6 +13,8 @@ mod every_operation;
 mod faults;
 #[cfg(feature = "klear")]
 mod klear;
+#[cfg(feature = "cli")]
+mod languages;
 mod lifecycle;
 mod lists;
 mod market_maker;

@@ -1,13 +1,10 @@
-//! Changes of resting orders: a new price, size or expiry, or fewer contracts.
+//! Changes of resting orders: a new price, size or expiry.
 
 use kalshi_core::orders::InvalidExpiry;
 use std::time::SystemTime;
 
 use super::{InvalidOrder, OrderRef};
-use crate::{
-    BookSide, ClientOrderId, Contracts, Dollars, UnixSeconds,
-    types::{AmendMarginOrderRequest, DecreaseMarginOrderRequest},
-};
+use crate::{BookSide, Contracts, Dollars, UnixSeconds, types::AmendMarginOrderRequest};
 
 /// A new price and size of a resting order.
 ///
@@ -50,18 +47,6 @@ impl Amendment {
         self
     }
 
-    /// Sets the order's current client order id. If the response is about an order with another id, the outcome is unknown.
-    pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
-        self.request.client_order_id = Some(id.into());
-        self
-    }
-
-    /// Gives the order another client order id.
-    pub fn updated_client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
-        self.request.updated_client_order_id = Some(id.into());
-        self
-    }
-
     fn new(side: BookSide, price: Dollars, count: Contracts) -> Self {
         Self {
             request: AmendMarginOrderRequest {
@@ -96,32 +81,10 @@ impl Amendment {
     }
 }
 
+kalshi_core::amendment_setters!(Amendment);
+
 impl From<AmendMarginOrderRequest> for Amendment {
     fn from(request: AmendMarginOrderRequest) -> Self {
         Self { request }
-    }
-}
-
-/// How far to decrease a resting order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Decrease {
-    /// Removes this many resting contracts.
-    By(Contracts),
-    /// Leaves this many contracts resting. Zero cancels the order, and goes ahead of other writes as a cancel does. What the exchange does
-    /// if no more than that rest already is not known.
-    To(Contracts),
-}
-
-impl Decrease {
-    pub(super) fn into_request(self) -> DecreaseMarginOrderRequest {
-        let (reduce_by, reduce_to) = match self {
-            Self::By(count) => (Some(count), None),
-            Self::To(count) => (None, Some(count)),
-        };
-        DecreaseMarginOrderRequest {
-            reduce_by,
-            reduce_to,
-        }
     }
 }

@@ -5,8 +5,7 @@ use std::sync::{Arc, LazyLock};
 use kalshi_core::rt::{
     self, Moment, Outcome,
     orders::{
-        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
-        check_decrease, check_decreased, inquire,
+        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, inquire,
     },
 };
 use reqwest::StatusCode;
@@ -16,8 +15,8 @@ use super::{Amendment, Decrease, OrderRef, Orders, Subaccounts, UnknownChange};
 use crate::{
     ApiError, Client, Contracts, Error, Operation, operation,
     types::{
-        AmendMarginOrderResponse, CancelMarginOrderResponse, DecreaseMarginOrderResponse,
-        MarginOrder,
+        AmendMarginOrderResponse, CancelMarginOrderResponse, DecreaseMarginOrderRequest,
+        DecreaseMarginOrderResponse, MarginOrder,
     },
 };
 
@@ -42,8 +41,6 @@ pub enum ChangeOutcome<T> {
 ///
 /// Awaiting it sends it and gives a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
-
-type Prepared<T> = PreparedChange<T, Wanted>;
 
 /// What became of the cancel of all orders.
 #[derive(Clone, Debug)]
@@ -76,13 +73,12 @@ impl Orders {
         let key = order.into();
         let request = self.client.cancel_margin_order();
         let request = request.order_id(&key.order_id).subaccount(key.subaccount);
-        let order_id = key.order_id.clone();
-        let prepared = request.into_request().map(|request| Prepared {
-            request,
-            wanted: Wanted::Cancelled,
-            about: Box::new(move |response: &CancelMarginOrderResponse| {
-                check_cancelled(&order_id, &response.order_id, response.reduced_by)
-            }),
+        let prepared = request.into_request().map(|request| {
+            PreparedChange::cancel(
+                &key.order_id,
+                request,
+                |response: &CancelMarginOrderResponse| (&response.order_id, response.reduced_by),
+            )
         });
         self.client
             .change(key, operation::CANCEL_MARGIN_ORDER, prepared)
@@ -178,75 +174,52 @@ impl Client {
         &self,
         key: &OrderRef,
         amendment: Amendment,
-    ) -> Result<Prepared<AmendMarginOrderResponse>, Error> {
+    ) -> Result<PreparedChange<AmendMarginOrderResponse>, Error> {
         let now = Moment::now(&self.core).earliest_time(&self.core);
         let change = amendment
             .into_request(key, now)
             .map_err(|error| rt::invalid(operation::AMEND_MARGIN_ORDER, error.to_string()))?;
-        let wanted = Wanted::Amended {
-            price: change.price,
-            count: change.count,
-            expiry: change.expiration_time,
-            client_order_id: change
-                .updated_client_order_id
-                .clone()
-                .filter(|id| !id.is_empty()),
-        };
-        let (order_id, count) = (key.order_id.clone(), change.count);
-        let client_order_ids = [
-            change.client_order_id.clone(),
-            change.updated_client_order_id.clone(),
-        ];
-        let about = move |response: &AmendMarginOrderResponse| {
-            let amended = Amended {
-                order_id: &response.order_id,
-                client_order_id: response.client_order_id.as_ref(),
-                fill_count: response.fill_count,
-                remaining_count: response.remaining_count,
-            };
-            amended.check(&order_id, &client_order_ids, count)
-        };
+        let terms = AmendTerms::from(&change);
         let request = self.amend_margin_order().order_id(&key.order_id);
         let request = request.subaccount(key.subaccount).body(change);
-        Ok(Prepared {
-            request: request.into_request()?,
-            wanted,
-            about: Box::new(about),
-        })
+        let request = request.into_request()?;
+        Ok(PreparedChange::amend(&key.order_id, request, terms))
     }
 
     fn prepare_decrease(
         &self,
         key: &OrderRef,
         decrease: Decrease,
-    ) -> Result<Prepared<DecreaseMarginOrderResponse>, Error> {
-        let change = decrease.into_request();
-        check_decrease(change.reduce_by, change.reduce_to)
+    ) -> Result<PreparedChange<DecreaseMarginOrderResponse>, Error> {
+        let (reduce_by, reduce_to) = decrease
+            .counts()
             .map_err(|message| rt::invalid(operation::DECREASE_MARGIN_ORDER, message))?;
-        let wanted = match change.reduce_to {
+        let wanted = match reduce_to {
             Some(Contracts::ZERO) => Wanted::Cancelled,
             Some(count) => Wanted::Remaining(count),
             None => Wanted::Fewer,
         };
-        let (order_id, reduce_to) = (key.order_id.clone(), change.reduce_to);
-        let about = move |response: &DecreaseMarginOrderResponse| {
-            let remaining = response.remaining_count;
-            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
+        let change = DecreaseMarginOrderRequest {
+            reduce_by,
+            reduce_to,
         };
         let request = self.decrease_margin_order().order_id(&key.order_id);
         let request = request.subaccount(key.subaccount).body(change);
-        Ok(Prepared {
-            request: request.into_request()?,
+        let request = request.into_request()?;
+        Ok(PreparedChange::decrease(
+            &key.order_id,
+            request,
+            reduce_to,
             wanted,
-            about: Box::new(about),
-        })
+            |response: &DecreaseMarginOrderResponse| (&response.order_id, response.remaining_count),
+        ))
     }
 
     fn change<T: DeserializeOwned + Send + 'static>(
         &self,
         key: OrderRef,
         operation: &'static Operation,
-        prepared: Result<Prepared<T>, Error>,
+        prepared: Result<PreparedChange<T>, Error>,
     ) -> ChangeRequest<T> {
         let client = self.clone();
         ChangeRequest::new(operation, move |confirm| async move {
@@ -262,11 +235,8 @@ impl Client {
                     let order_id = &key.order_id;
                     let look = |client: Client, _| async move {
                         let order = client.read_order(order_id).await?;
-                        Ok(if order.remaining_count.is_zero() {
-                            Sight::Conclusive(order)
-                        } else {
-                            Sight::Tentative(order)
-                        })
+                        let has_ended = order.remaining_count.is_zero();
+                        Ok(Sight::new(order, has_ended))
                     };
                     let inquiry = inquire(&client, ended, confirm, &last_error, look);
                     if let Finding::Conclusive(order) = inquiry.await {

@@ -1,21 +1,13 @@
 //! Reads that are to prove something. Nothing says how far they are up to date.
 
-use kalshi_core::{
-    Api,
-    rt::{
-        self, Moment,
-        orders::{OrderRow, Reader, Shown},
-    },
+use kalshi_core::rt::{
+    self, Moment,
+    orders::{OrderRow, Reader, Shown},
 };
 
-use crate::{Client, Error, OrderId, PerpsApi, operation, types::MarginOrder};
+use crate::{Client, Error, OrderId, operation, types::MarginOrder};
 
 impl Reader for Client {
-    fn for_evidence(&self) -> Self {
-        let core = rt::for_evidence(&self.core);
-        PerpsApi::client(core, self.environment().clone())
-    }
-
     async fn reads_are_fresh(&self, _since: Moment) -> Result<bool, Error> {
         Ok(false)
     }

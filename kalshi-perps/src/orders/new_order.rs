@@ -1,7 +1,7 @@
 //! Orders to buy or sell contracts of a market.
 
 use crate::{
-    BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, SubaccountNumber, UnixSeconds,
+    BookSide, ClientOrderId, Contracts, Dollars,
     types::{CreateMarginOrderRequest, SelfTradePreventionType, TimeInForce},
 };
 
@@ -9,7 +9,8 @@ use crate::{
 ///
 /// A price is in dollars for one contract, with up to four decimals, and may be above one dollar. By default an order rests until it is
 /// cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own orders (`taker_at_cross`). It is placed in
-/// the primary account unless [`subaccount`](Self::subaccount) names another one.
+/// the primary account unless [`subaccount`](Self::subaccount) names another one. An immediate-or-cancel order that matches nothing is
+/// placed all the same, with no contracts filled and none remaining.
 ///
 /// ```
 /// use kalshi_perps::{BookSide, orders::NewOrder, types::CreateMarginOrderRequest};
@@ -38,20 +39,6 @@ impl NewOrder {
         Self::new(ticker.into(), BookSide::Ask, price, count.into())
     }
 
-    /// Fills what matches immediately and cancels the rest. Defaults to `good_till_canceled`.
-    ///
-    /// An order that matches nothing is placed all the same, with no contracts filled and none remaining.
-    pub fn immediate_or_cancel(mut self) -> Self {
-        self.request.time_in_force = TimeInForce::ImmediateOrCancel;
-        self
-    }
-
-    /// Fills the whole order immediately, or nothing of it. Defaults to `good_till_canceled`.
-    pub fn fill_or_kill(mut self) -> Self {
-        self.request.time_in_force = TimeInForce::FillOrKill;
-        self
-    }
-
     /// Rejects or cancels the order instead of filling any of it immediately.
     pub fn post_only(mut self) -> Self {
         self.request.post_only = Some(true);
@@ -65,19 +52,6 @@ impl NewOrder {
         self
     }
 
-    /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The exchange
-    /// takes whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
-    pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
-        self.request.expiration_time = Some(seconds.into().get());
-        self
-    }
-
-    /// Adds the order to an order group.
-    pub fn group(mut self, order_group_id: impl Into<OrderGroupId>) -> Self {
-        self.request.order_group_id = Some(order_group_id.into());
-        self
-    }
-
     /// Sets the client order id. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart. An
     /// id can be used once: it stays taken after its order has ended.
     pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
@@ -85,27 +59,9 @@ impl NewOrder {
         self
     }
 
-    /// Sets the subaccount. Defaults to the primary account.
-    pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
-        self.request.subaccount = Some(subaccount.into());
-        self
-    }
-
     /// Rejects the order with the code `market_version_mismatch` if the market has another version. Defaults to any version.
     pub fn market_version(mut self, version: i32) -> Self {
         self.request.market_version = Some(version);
-        self
-    }
-
-    /// Sets which order is cancelled if this order would trade with one of your own. Defaults to `taker_at_cross`.
-    pub fn self_trade_prevention(mut self, kind: SelfTradePreventionType) -> Self {
-        self.request.self_trade_prevention_type = kind;
-        self
-    }
-
-    /// Cancels the order if trading in its market is paused.
-    pub fn cancel_on_pause(mut self) -> Self {
-        self.request.cancel_order_on_pause = Some(true);
         self
     }
 
@@ -132,6 +88,8 @@ impl NewOrder {
         }
     }
 }
+
+kalshi_core::new_order_setters!(NewOrder, TimeInForce, SelfTradePreventionType);
 
 impl From<NewOrder> for CreateMarginOrderRequest {
     fn from(order: NewOrder) -> Self {

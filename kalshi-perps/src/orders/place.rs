@@ -11,8 +11,8 @@ use std::{
 use kalshi_core::rt::{
     self,
     orders::{
-        Conflict, Explanation, Finding, Identity, LastError, Likeness, PlaceVerdict, Sight,
-        inquire, is_duplicate, send_order,
+        Conflict, Explanation, Finding, LastError, Likeness, PlaceVerdict, Sight, inquire,
+        is_duplicate, send_order,
     },
 };
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Client, Error, operation,
-    types::{CreateMarginOrderRequest, CreateMarginOrderResponse, MarginOrder},
+    types::{CreateMarginOrderRequest, MarginOrder},
 };
 
 impl Orders {
@@ -70,7 +70,7 @@ impl Client {
         let request = self.create_margin_order().body(body).into_request();
         let terms = (order.client_order_id.as_str(), order.request.count);
         let operation = operation::CREATE_MARGIN_ORDER;
-        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        let sent = send_order(&self.core, operation, request, earlier, terms).await?;
         Ok(match sent {
             (PlaceVerdict::Placed(response), _) => OrderOutcome::Placed(PlacedOrder {
                 fill_count: response.fill_count,
@@ -169,15 +169,5 @@ impl Client {
                 OrderOutcome::Unknown(Box::new(unknown.among(seen).with_error(error)))
             }
         }
-    }
-}
-
-/// Which order a response is about.
-fn identify(response: &CreateMarginOrderResponse) -> Identity<'_> {
-    Identity {
-        order_id: &response.order_id,
-        client_order_id: response.client_order_id.as_deref(),
-        fill_count: response.fill_count,
-        remaining_count: response.remaining_count,
     }
 }

@@ -1,10 +1,10 @@
 //! Finding orders by their client order id. No endpoint does: the list is walked through.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, agree, inquire, walk},
+    orders::{Finding, LastError, Likeness, Sight, inquire, walk},
 };
 
 use super::{Orders, Subaccounts};
@@ -99,18 +99,7 @@ pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -
         && order.price == request.price
         && total.is_some_and(|total| total <= request.count)
         && expiry.unwrap_or_default() == request.expiration_time.unwrap_or_default()
-        && agree(
-            request.order_group_id.as_deref().unwrap_or_default(),
-            order.order_group_id.as_deref(),
-        )
-        && agree(
-            &request.self_trade_prevention_type,
-            order.self_trade_prevention_type.as_ref(),
-        )
-        && agree(
-            &request.cancel_order_on_pause.unwrap_or_default(),
-            order.cancel_order_on_pause.as_ref(),
-        );
+        && kalshi_core::settings_agree!(request, order);
     if is_same {
         Likeness::AsSent
     } else {
@@ -161,18 +150,6 @@ pub struct FindOrder {
 }
 
 impl FindOrder {
-    /// Searches one market only. Without it, all orders of the subaccounts are read, which may take many pages.
-    pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
-        self.ticker = Some(ticker.into());
-        self
-    }
-
-    /// Sets the timeout of the look-up. Defaults to 30 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
     async fn run(self) -> OrderLookup {
         if self.client_order_id.is_empty() {
             let error = rt::invalid(operation::GET_MARGIN_ORDERS, "the client order id is empty");
@@ -187,11 +164,8 @@ impl FindOrder {
         );
         let look = |client: Client, _| async move {
             let found = client.search(search, last).await?;
-            Ok(if found.is_empty() {
-                Sight::Tentative(found)
-            } else {
-                Sight::Conclusive(found)
-            })
+            let is_found = !found.is_empty();
+            Ok(Sight::new(found, is_found))
         };
         let since = Moment::now(&self.client.core);
         match inquire(&self.client, since, self.timeout, last, look).await {
@@ -206,14 +180,7 @@ impl FindOrder {
     }
 }
 
-impl IntoFuture for FindOrder {
-    type Output = OrderLookup;
-    type IntoFuture = Pin<Box<dyn Future<Output = OrderLookup> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
+kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
 /// The result of [`Orders::find`].
 #[derive(Clone, Debug)]

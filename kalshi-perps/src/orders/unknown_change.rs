@@ -1,7 +1,6 @@
 //! Changes whose outcome is unknown, and how to find it out.
 
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -60,24 +59,6 @@ impl UnknownChange {
         }
     }
 
-    /// The order that was to be changed.
-    #[must_use]
-    pub fn order(&self) -> &OrderRef {
-        &self.key
-    }
-
-    /// The order that was to be changed.
-    #[must_use]
-    pub fn order_id(&self) -> &str {
-        &self.key.order_id
-    }
-
-    /// Why the outcome is unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
     /// Looks at the order until a read proves something, within `timeout`.
     ///
     /// Reads lag behind writes, so an order that seems to rest proves nothing about a cancel. A cancel, an amendment and a decrease to a
@@ -119,12 +100,4 @@ impl UnknownChange {
     }
 }
 
-impl fmt::Debug for UnknownChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownChange")
-            .field("order_id", &self.key.order_id)
-            .field("wanted", &self.wanted)
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_change_methods!(UnknownChange, OrderRef);

@@ -1,6 +1,6 @@
 //! Orders whose outcome is unknown, and how to find it out.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -69,30 +69,6 @@ impl UnknownOutcome {
         Self { error, ..self }
     }
 
-    /// The order as it was sent.
-    #[must_use]
-    pub fn request(&self) -> &CreateMarginOrderRequest {
-        &self.order.request
-    }
-
-    /// The id by which the order can be found.
-    #[must_use]
-    pub fn client_order_id(&self) -> &str {
-        &self.order.request.client_order_id
-    }
-
-    /// Why the outcome is unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
-    #[must_use]
-    pub fn candidates(&self) -> &[MarginOrder] {
-        &self.candidates
-    }
-
     /// Looks for the order by its client order id, within `timeout`: walks through the orders of its market and subaccount, again and
     /// again until one has the id.
     ///
@@ -109,11 +85,8 @@ impl UnknownOutcome {
             search.since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let mut found = client.search(search, last).await?;
             found.retain(|order| compare(request, order) != Likeness::Other);
-            Ok(if found.is_empty() {
-                Sight::Tentative(found)
-            } else {
-                Sight::Conclusive(found)
-            })
+            let is_found = !found.is_empty();
+            Ok(Sight::new(found, is_found))
         };
         let found = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(found) | Finding::Fresh(found) => found,
@@ -162,13 +135,4 @@ impl UnknownOutcome {
     }
 }
 
-impl fmt::Debug for UnknownOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownOutcome")
-            .field("client_order_id", &self.client_order_id())
-            .field("ticker", &self.order.request.ticker)
-            .field("error", &self.error)
-            .field("candidates", &self.candidates.len())
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_order_methods!(UnknownOutcome, CreateMarginOrderRequest, MarginOrder);

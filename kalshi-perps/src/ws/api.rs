@@ -1,8 +1,11 @@
 //! The WebSocket of the perpetuals API, as the runtime knows it.
 
 use kalshi_core::{
-    Core,
-    ws::{ConnectionError, Targets, WebSocketApi, books::BookApi},
+    rt,
+    ws::{
+        ConnectionError, Targets, WebSocketApi,
+        books::{ApiBook, BookApi},
+    },
 };
 use serde_json::{Map, Value};
 
@@ -11,23 +14,12 @@ use super::{
     book::OrderBook,
     messages::{Message, OrderbookSnapshot, SubscribeParams, SubscribeParamsChannels, builder},
 };
-use crate::{Client, PerpsApi};
+use crate::PerpsApi;
 
-/// Markets, by ticker.
-static MARKETS: Targets = Targets {
-    list: "market_tickers",
-    single: Some("market_ticker"),
-    ids: &[],
-    add: "add_markets",
-    remove: "delete_markets",
-    all_if_empty: true,
-    snapshot: Some("orderbook_snapshot"),
-};
-
-/// Markets of a channel without snapshots.
-static MARKETS_WITHOUT_SNAPSHOTS: Targets = Targets {
-    snapshot: None,
-    ..MARKETS
+/// Markets of order books.
+static BOOKS: Targets = Targets {
+    snapshot: Some(OrderBook::SNAPSHOT),
+    ..Targets::MARKETS
 };
 
 impl WebSocketApi for PerpsApi {
@@ -36,30 +28,17 @@ impl WebSocketApi for PerpsApi {
     type Params = builder::SubscribeParams;
     type Snapshot = OrderbookSnapshot;
 
-    fn core(client: &Client) -> &Core {
-        &client.core
-    }
-
-    fn channel_name(channel: &SubscribeParamsChannels) -> &str {
-        channel.as_str()
-    }
-
     fn params(
         params: builder::SubscribeParams,
         channel: &SubscribeParamsChannels,
     ) -> Result<Map<String, Value>, String> {
-        let params = params.channels(vec![channel.clone()]);
-        let params = SubscribeParams::try_from(params).map_err(|error| error.to_string())?;
-        match serde_json::to_value(params) {
-            Ok(Value::Object(params)) => Ok(params),
-            _ => Ok(Map::new()),
-        }
+        rt::command_params::<SubscribeParams>(params.channels(vec![channel.clone()]))
     }
 
     fn targets(channel: &str) -> &'static Targets {
         match channel == SubscribeParamsChannels::OrderbookDelta.as_str() {
-            true => &MARKETS,
-            false => &MARKETS_WITHOUT_SNAPSHOTS,
+            true => &BOOKS,
+            false => &Targets::MARKETS,
         }
     }
 }

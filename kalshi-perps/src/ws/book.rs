@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, Sweep},
     ws::{
-        books::{ApiBook, BookBody, BookError, BookMessage},
+        books::{self, ApiBook, BookBody, BookError, BookMessage, Ladders},
         sequence::ReplicatedBook,
     },
 };
@@ -33,55 +33,33 @@ use crate::{BookSide, Contracts, Dollars, PriceLevel, types};
 /// ```
 ///
 /// Books with the same levels are equal, regardless of [`last_update`](Self::last_update).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderBook {
-    bids: Ladder,
-    asks: Ladder,
-    /// Unix milliseconds.
-    updated_ms: Option<i64>,
+    ladders: Ladders<BookSide>,
 }
 
 impl Default for OrderBook {
     fn default() -> Self {
+        let (bids, asks) = (Ladder::bids(), Ladder::asks());
         Self {
-            bids: Ladder::bids(),
-            asks: Ladder::asks(),
-            updated_ms: None,
+            ladders: Ladders::new([(BookSide::Bid, bids), (BookSide::Ask, asks)]),
         }
     }
 }
 
-impl PartialEq for OrderBook {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.bids, &self.asks) == (&other.bids, &other.asks)
+type LevelChange = books::LevelChange<BookSide>;
+
+fn read_change(delta: &OrderbookDelta) -> Result<LevelChange, BookError> {
+    if let BookSide::Unknown(_) = delta.side {
+        return Err(BookError::UnknownSide);
     }
-}
-
-impl Eq for OrderBook {}
-
-/// A change of one level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LevelChange {
-    side: BookSide,
-    price: Dollars,
-    change: Contracts,
-    /// Unix milliseconds.
-    at_ms: Option<i64>,
-}
-
-impl LevelChange {
-    fn from_delta(delta: &OrderbookDelta) -> Result<Self, BookError> {
-        if let BookSide::Unknown(_) = delta.side {
-            return Err(BookError::UnknownSide);
-        }
-        check_price(delta.price)?;
-        Ok(Self {
-            side: delta.side,
-            price: delta.price,
-            change: delta.delta,
-            at_ms: delta.ts_ms,
-        })
-    }
+    check_price(delta.price)?;
+    Ok(LevelChange {
+        side: delta.side,
+        price: delta.price,
+        change: delta.delta,
+        at_ms: delta.ts_ms,
+    })
 }
 
 /// Contracts cost more than nothing.
@@ -93,18 +71,7 @@ fn check_price(price: Dollars) -> Result<(), BookError> {
 }
 
 /// A level at which two books differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LevelDifference {
-    /// The side of the level.
-    pub side: BookSide,
-    /// The price of the level.
-    pub price: Dollars,
-    /// Contracts that this book has there.
-    pub here: Contracts,
-    /// Contracts that the other book has there.
-    pub there: Contracts,
-}
+pub type LevelDifference = books::LevelDifference<BookSide>;
 
 impl OrderBook {
     /// An empty book.
@@ -117,9 +84,7 @@ impl OrderBook {
     #[must_use]
     pub fn from_levels(bids: &[PriceLevel], asks: &[PriceLevel]) -> Self {
         Self {
-            bids: Ladder::bids().with_levels(bids),
-            asks: Ladder::asks().with_levels(asks),
-            updated_ms: None,
+            ladders: Self::default().ladders.with_levels(bids, asks),
         }
     }
 
@@ -130,14 +95,10 @@ impl OrderBook {
     /// Returns an error if a level has fewer than no contracts or is listed twice, or if a price is not above zero.
     pub fn from_snapshot(snapshot: &OrderbookSnapshot) -> Result<Self, BookError> {
         let (bids, asks) = (snapshot.bid.iter().copied(), snapshot.ask.iter().copied());
-        let book = Self {
-            bids: Ladder::bids().with_snapshot(bids.clone())?,
-            asks: Ladder::asks().with_snapshot(asks.clone())?,
-            updated_ms: None,
-        };
-        let mut levels = bids.chain(asks);
-        levels.try_for_each(|level| check_price(level.price))?;
-        Ok(book)
+        let ladders = Self::default()
+            .ladders
+            .with_snapshot(bids, asks, check_price)?;
+        Ok(Self { ladders })
     }
 
     /// Applies a message `orderbook_delta`.
@@ -146,7 +107,7 @@ impl OrderBook {
     ///
     /// Returns an error as [`add`](Self::add) does.
     pub fn apply(&mut self, delta: &OrderbookDelta) -> Result<(), BookError> {
-        self.apply_change(&LevelChange::from_delta(delta)?)
+        self.ladders.apply(&read_change(delta)?)
     }
 
     /// Adds contracts to the level at a price, or removes them if `change` is negative. A level without contracts disappears.
@@ -161,55 +122,41 @@ impl OrderBook {
         price: Dollars,
         change: Contracts,
     ) -> Result<(), BookError> {
-        let levels = match side {
-            BookSide::Bid => &mut self.bids,
-            BookSide::Ask => &mut self.asks,
-            _ => return Err(BookError::UnknownSide),
-        };
         check_price(price)?;
-        levels.add(price, change).map_err(BookError::from)
+        self.ladders.add(side, price, change)
     }
 
     /// The levels of a side, best first. Empty for an unknown side.
     pub fn levels(&self, side: BookSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(side).into_iter().flat_map(Ladder::levels)
-    }
-
-    fn side(&self, side: BookSide) -> Option<&Ladder> {
-        match side {
-            BookSide::Bid => Some(&self.bids),
-            BookSide::Ask => Some(&self.asks),
-            _ => None,
-        }
+        self.ladders.levels(side)
     }
 
     /// The bids, highest price first.
     pub fn bids(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.bids.levels()
+        self.levels(BookSide::Bid)
     }
 
     /// The asks, lowest price first.
     pub fn asks(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.asks.levels()
+        self.levels(BookSide::Ask)
     }
 
     /// The highest bid, or `None` if there is none.
     #[must_use]
     pub fn best_bid(&self) -> Option<PriceLevel> {
-        self.bids.best()
+        self.bids().next()
     }
 
     /// The lowest ask, or `None` if there is none.
     #[must_use]
     pub fn best_ask(&self) -> Option<PriceLevel> {
-        self.asks.best()
+        self.asks().next()
     }
 
     /// Contracts resting at a price; zero if the book has no such level.
     #[must_use]
     pub fn count_at(&self, side: BookSide, price: Dollars) -> Contracts {
-        let side = self.side(side);
-        side.map_or(Contracts::ZERO, |side| side.count_at(price))
+        self.ladders.count_at(side, price)
     }
 
     /// The best ask minus the best bid, negative in a crossed book. `None` if a side is empty.
@@ -239,13 +186,13 @@ impl OrderBook {
     /// Returns `true` if the book has no levels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bids.is_empty() && self.asks.is_empty()
+        self.ladders.is_empty()
     }
 
     /// Number of levels of a side.
     #[must_use]
     pub fn depth(&self, side: BookSide) -> usize {
-        self.side(side).map_or(0, Ladder::depth)
+        self.ladders.depth(side)
     }
 
     /// What buying `count` contracts takes from the asks, lowest price first. Fewer are filled if the book has fewer, or if the total
@@ -266,20 +213,7 @@ impl OrderBook {
     /// Do not check a live book against the REST interface with it: that book was seen to stand still for hours.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
-        let sides = [
-            (BookSide::Bid, &self.bids, &other.bids),
-            (BookSide::Ask, &self.asks, &other.asks),
-        ];
-        let differences = sides.into_iter().flat_map(|(side, own, others)| {
-            let levels = own.differences(others).into_iter();
-            levels.map(move |(price, here, there)| LevelDifference {
-                side,
-                price,
-                here,
-                there,
-            })
-        });
-        differences.collect()
+        self.ladders.differences(&other.ladders)
     }
 
     /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
@@ -287,7 +221,7 @@ impl OrderBook {
     /// [`BookStream::age`](super::BookStream::age).
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.updated_ms?)
+        self.ladders.last_update()
     }
 }
 
@@ -303,9 +237,7 @@ impl ReplicatedBook for OrderBook {
     type Error = BookError;
 
     fn apply_change(&mut self, change: &LevelChange) -> Result<(), BookError> {
-        self.add(change.side, change.price, change.change)?;
-        self.updated_ms = change.at_ms;
-        Ok(())
+        self.ladders.apply(change)
     }
 
     fn is_crossed(&self) -> bool {
@@ -352,9 +284,7 @@ impl ApiBook for OrderBook {
         (): (),
         sent_ms: Option<i64>,
     ) -> Result<LevelChange, BookError> {
-        let mut change = LevelChange::from_delta(delta)?;
-        change.at_ms = change.at_ms.or(sent_ms);
-        Ok(change)
+        read_change(delta).map(|change| change.sent_at(sent_ms))
     }
 
     fn read_snapshot(
@@ -362,9 +292,10 @@ impl ApiBook for OrderBook {
         (): (),
         sent_ms: Option<i64>,
     ) -> Result<Self, BookError> {
-        let mut book = Self::from_snapshot(snapshot)?;
-        book.updated_ms = sent_ms;
-        Ok(book)
+        let book = Self::from_snapshot(snapshot)?;
+        Ok(Self {
+            ladders: book.ladders.updated_at(sent_ms),
+        })
     }
 
     fn last_update(&self) -> Option<DateTime<Utc>> {

@@ -3,19 +3,32 @@
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 
+use super::{Amended, Wanted, check_cancelled, check_decreased};
 use crate::{
     api_error::ApiError,
     client::Core,
     error::Error,
+    id::{ClientOrderId, OrderId},
+    money::{Contracts, Dollars},
     operation::Operation,
     outcome::{Evidence, Outcome},
 };
 
-/// A change that is ready to be sent, with the expected state of the order after it.
-pub struct PreparedChange<T, W> {
-    pub request: Request,
-    pub wanted: W,
-    pub about: ResponseCheck<T>,
+/// A change that is ready to be sent, and what the order is like after it.
+pub struct PreparedChange<T> {
+    request: Request,
+    wanted: Wanted,
+    about: ResponseCheck<T>,
+}
+
+/// What an amendment asks for.
+pub struct AmendTerms {
+    pub price: Dollars,
+    pub count: Contracts,
+    /// Unix time in seconds, 0 for none, or `None` to leave it as it is.
+    pub expiry: Option<i64>,
+    pub client_order_id: Option<ClientOrderId>,
+    pub updated_client_order_id: Option<ClientOrderId>,
 }
 
 /// Returns an error message if a response is not about the change.
@@ -33,13 +46,71 @@ pub enum ChangeVerdict<T> {
     Unknown(Error),
 }
 
-impl<T: DeserializeOwned, W> PreparedChange<T, W> {
-    /// Sends the change. Returns an error only if the change was certainly not processed.
+impl<T: DeserializeOwned + 'static> PreparedChange<T> {
+    /// A cancel. `read` returns from a response the order and the contracts taken off it.
+    pub fn cancel(
+        order_id: &OrderId,
+        request: Request,
+        read: fn(&T) -> (&OrderId, Contracts),
+    ) -> Self {
+        let order_id = order_id.clone();
+        Self {
+            request,
+            wanted: Wanted::Cancelled,
+            about: Box::new(move |response| {
+                let (found, reduced_by) = read(response);
+                check_cancelled(&order_id, found, reduced_by)
+            }),
+        }
+    }
+
+    /// An amendment to these terms.
+    pub fn amend(order_id: &OrderId, request: Request, terms: AmendTerms) -> Self
+    where
+        for<'a> Amended<'a>: From<&'a T>,
+    {
+        let order_id = order_id.clone();
+        let updated = terms.updated_client_order_id.clone();
+        let client_order_ids = [terms.client_order_id, terms.updated_client_order_id];
+        Self {
+            request,
+            wanted: Wanted::Amended {
+                price: terms.price,
+                count: terms.count,
+                expiry: terms.expiry,
+                client_order_id: updated.filter(|id| !id.is_empty()),
+            },
+            about: Box::new(move |response| {
+                Amended::from(response).check(&order_id, &client_order_ids, terms.count)
+            }),
+        }
+    }
+
+    /// A decrease, to `reduce_to` contracts if that is set. `read` returns from a response the order and the contracts that rest.
+    pub fn decrease(
+        order_id: &OrderId,
+        request: Request,
+        reduce_to: Option<Contracts>,
+        wanted: Wanted,
+        read: fn(&T) -> (&OrderId, Contracts),
+    ) -> Self {
+        let order_id = order_id.clone();
+        Self {
+            request,
+            wanted,
+            about: Box::new(move |response| {
+                let (found, remaining) = read(response);
+                check_decreased(&order_id, found, reduce_to, remaining)
+            }),
+        }
+    }
+
+    /// Sends the change. The error is that of a change that was certainly not processed.
     pub async fn send(
         self,
         core: &Core,
         operation: &'static Operation,
-    ) -> Result<(ChangeVerdict<T>, W, Evidence), Error> {
+    ) -> Result<(ChangeVerdict<T>, Wanted, Evidence), Error> {
         let write = core.write(operation, Ok(self.request), false).await;
         let evidence = write.evidence();
         let about = |status, response: &T| match status {

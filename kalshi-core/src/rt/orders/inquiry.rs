@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
+    api::ApiClient,
     error::Error,
     outcome::Moment,
     pages::{Items, Page},
-    retry,
+    retry, rt,
 };
 
 /// Pause before the second attempt. Pauses double up to [`MAX_PAUSE`].
@@ -30,12 +31,9 @@ const PAGE_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum timeout, in effect unlimited. A longer one could overflow when added to an `Instant`.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// A client whose reads serve as evidence.
-pub trait Reader: Clone {
-    /// Returns the same client with a separate connection for each request, on which no response to another request can arrive.
-    fn for_evidence(&self) -> Self;
-
-    /// Returns `true` if reads reflect everything written before `since`, whatever the uncertainty of the clocks.
+/// A client whose reads are to prove something.
+pub trait Reader: ApiClient {
+    /// Returns `true` if reads are up to date with everything written before `since`, by every reading of the clocks.
     fn reads_are_fresh(&self, since: Moment) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
@@ -47,7 +45,18 @@ pub enum Sight<T> {
     Tentative(T),
 }
 
-/// Result of an inquiry.
+impl<T> Sight<T> {
+    /// What a look found, which is proof in any case if `is_proof`.
+    pub fn new(found: T, is_proof: bool) -> Self {
+        if is_proof {
+            Self::Conclusive(found)
+        } else {
+            Self::Tentative(found)
+        }
+    }
+}
+
+/// How an inquiry ended.
 pub enum Finding<T> {
     /// The last attempt was conclusive.
     Conclusive(T),
@@ -97,7 +106,7 @@ where
                 Ok(Sight::Tentative(_)) => {}
                 Err(error) => last_error.set(error),
             }
-            reader = client.for_evidence();
+            reader = rt::for_evidence(client);
             sleep(pause).await;
             let is_early = begun.elapsed() < Duration::from_secs(5);
             pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
@@ -117,6 +126,20 @@ where
     match timeout_at(deadline, inquiry).await {
         Ok(finding) => finding,
         Err(_) => Finding::Open(last_error.take()),
+    }
+}
+
+/// Waits until reads are up to date with everything written before `since`. The caller sets the timeout.
+pub async fn until_fresh<C: Reader>(reader: &C, since: Moment, last_error: &LastError) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match reader.reads_are_fresh(since).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => last_error.set(error),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE[0]);
     }
 }
 

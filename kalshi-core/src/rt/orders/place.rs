@@ -2,7 +2,6 @@
 
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use super::{check_counts, is_conflict};
 use crate::{
@@ -36,7 +35,7 @@ impl<R> SentOrder<R> {
     ) -> Self {
         let given = given.filter(|id| !id.is_empty());
         let has_made_id = given.is_none();
-        let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));
+        let id = given.unwrap_or_else(ClientOrderId::random);
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !id.bytes().all(is_safe) {
             tracing::warn!(
@@ -110,11 +109,14 @@ pub async fn send_order<T: DeserializeOwned>(
     request: Result<Request, Error>,
     earlier: bool,
     (client_order_id, count): (&str, Contracts),
-    identity: impl FnOnce(&T) -> Identity<'_>,
-) -> Result<(PlaceVerdict<T>, Moment), Error> {
+) -> Result<(PlaceVerdict<T>, Moment), Error>
+where
+    for<'a> Identity<'a>: From<&'a T>,
+{
     let write = core.write(operation, request, earlier).await;
     let evidence = write.evidence();
-    let about = |status, response: &T| identity(response).check(status, client_order_id, count);
+    let about =
+        |status, response: &T| Identity::from(response).check(status, client_order_id, count);
     let verdict = match write.judge(about) {
         Outcome::Done(response) => PlaceVerdict::Placed(response.into_inner()),
         Outcome::NotProcessed(error) => return Err(error),

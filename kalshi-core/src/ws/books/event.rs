@@ -1,6 +1,6 @@
 //! Events of order books.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::error::BookError;
 use crate::{ClientOrderId, ws::sequence::StaleCause};
@@ -149,6 +149,43 @@ impl StaleReason {
                 | Self::Settled
                 | Self::CorporateAction
         )
+    }
+}
+
+impl fmt::Display for StaleReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gap { expected, got } => {
+                write!(f, "message {expected} is missing, as {got} came")
+            }
+            Self::ClockFell { last, got } => {
+                write!(f, "the clock of a change fell from {last} to {got}")
+            }
+            Self::EarlierSnapshot { expected, got } => {
+                write!(f, "a snapshot has clock {got}, below {expected}")
+            }
+            Self::UnconfirmedSnapshot => f.write_str("a second snapshot did not confirm the first"),
+            Self::InvalidSnapshot(error) => write!(f, "invalid snapshot: {error}"),
+            Self::InvalidChange(error) => write!(f, "a change does not fit the book: {error}"),
+            Self::Crossed => f.write_str("the book stayed crossed"),
+            Self::NoSnapshot => f.write_str("a change came before a snapshot"),
+            Self::BufferOverflow => f.write_str("too many changes came before a snapshot"),
+            Self::Malformed => f.write_str("a message could not be decoded"),
+            Self::UnknownMessage => f.write_str("a message has an unknown type"),
+            Self::MissingSeq => f.write_str("a message has no sequence number"),
+            Self::MissingSid => f.write_str("a message has no subscription"),
+            Self::UnknownPriceMode => f.write_str("the price mode of the subscription is unknown"),
+            Self::Lagged => f.write_str("messages were not read in time"),
+            Self::Unsubscribed => f.write_str("unsubscribed"),
+            Self::Settled => f.write_str("the market has settled"),
+            Self::CorporateAction => f.write_str("corporate action"),
+            Self::UnlistedMarkets => {
+                f.write_str("an acknowledgement did not list the markets of the subscription")
+            }
+            Self::Detached => f.write_str("the subscription is read elsewhere"),
+            Self::SubscriptionEnded => f.write_str("the exchange ended the subscription"),
+            Self::Disconnected => f.write_str("the connection was lost"),
+        }
     }
 }
 

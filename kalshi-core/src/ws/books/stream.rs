@@ -18,9 +18,12 @@ use super::{
     event::{BookEvent, StaleReason},
     events::BookEvents,
 };
-use crate::ws::{
-    CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event, Message,
-    Received, SnapshotRequest, Subscription,
+use crate::{
+    api::ApiClient,
+    ws::{
+        CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
+        Message, Received, SnapshotRequest, Subscription,
+    },
 };
 
 /// Minimum time between two snapshot requests of one subscription.
@@ -80,12 +83,13 @@ enum Done {
 pub enum BookUpdate<M> {
     /// A change of the state of a book.
     Book(BookEvent),
-    /// Any other event of the connection, including messages of other channels.
+    /// Any other event of the connection, including messages of other channels. If the connection
+    /// [keeps the text of frames](ConnectionBuilder::keep_raw), also each message of the books, before the changes that it causes.
     Connection(Event<Received<M>>),
 }
 
 impl<M: Message> BookUpdate<M> {
-    /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a subscription.
+    /// Returns the message, such as a fill, or `None` if the update is about a book, the connection or a subscription.
     #[must_use]
     pub fn message(&self) -> Option<&M> {
         match self {
@@ -367,7 +371,8 @@ impl<A: BookApi> BookStream<A> {
                     | BookMessage::Unsubscribed
             )
         );
-        if !belongs_to_books {
+        let is_raw = matches!(&event, Event::Message(received) if received.raw.is_some());
+        if is_raw || !belongs_to_books {
             self.updates.push_back(BookUpdate::Connection(event));
         }
         self.updates
@@ -388,8 +393,8 @@ impl<A: BookApi> BookStream<A> {
     #[must_use]
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
-        let skew = A::core(&self.client).clock_skew().unwrap_or_default();
-        // chrono can read the clock only with a feature that this crate does not need.
+        let skew = self.client.core().clock_skew().unwrap_or_default();
+        // chrono reads the clock only with a feature that this crate does not need.
         let now = DateTime::<Utc>::from(SystemTime::now());
         now.checked_add_signed(skew).map(|now| now - updated)
     }

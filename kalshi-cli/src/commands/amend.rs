@@ -1,0 +1,298 @@
+//! `kalshi amend`: changes the price, the count or the expiry of an order.
+
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use kalshi_sdk::{
+    Client, Contracts, Dollars, Error, OutcomeSide, operation,
+    orders::{ChangeOutcome, ChangeReconciliation, InvalidExpiry, OffGrid, OrderRef, PriceGrid},
+    types::{AmendOrderV2Request, AmendOrderV2Response, ExchangeIndex, Order},
+};
+
+use super::{
+    estimate::Situation,
+    interrupt::unless_interrupted,
+    moment::{Moment, duration},
+    price::{count, price},
+    sending::{request, requests},
+};
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    output::{Format, Part, Record},
+};
+
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 amended, 10 not amended, 11 unknown if it was, 1 or 2 not sent."
+)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+pub(crate) struct Amend {
+    /// The exchange's id of the order.
+    id: String,
+    /// New price of YES, in dollars (0.45) or cents (45c).
+    #[arg(long, value_name = "PRICE", value_parser = price, conflicts_with = "no_price", group = "change")]
+    yes_price: Option<Dollars>,
+    /// New price of NO, in dollars (0.45) or cents (45c).
+    #[arg(long, value_name = "PRICE", value_parser = price, group = "change")]
+    no_price: Option<Dollars>,
+    /// New count of the whole order, with the contracts that are filled.
+    #[arg(long, value_name = "COUNT", value_parser = count, group = "change")]
+    count: Option<Contracts>,
+    /// New expiry: after this duration, such as 15m, or at this time.
+    #[arg(
+        long,
+        value_name = "TIME",
+        conflicts_with = "no_expiry",
+        group = "change"
+    )]
+    expires: Option<Moment>,
+    /// Remove the expiry.
+    #[arg(long, group = "change")]
+    no_expiry: bool,
+    /// Longest time to look at the order if the outcome is unknown.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
+}
+
+/// Fields of the outcome.
+const OUTCOME_FIELDS: [&str; 6] = [
+    "outcome",
+    "order_id",
+    "client_order_id",
+    "filled",
+    "remaining",
+    "error",
+];
+
+impl Amend {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client()?;
+        let read = client.get_order().order_id(&self.id).send().await?;
+        let order = read.into_inner().order;
+        let subaccount = order.subaccount_number.map(|number| number.get());
+        let situation = Situation::read(context, &client, &order.ticker, subaccount).await?;
+        let change = self.change(&situation, &order)?;
+        let preview = preview(context, &situation, &order, &change)?;
+        if context.dry_run {
+            let mut table = requests();
+            let subaccount = subaccount.map(|number| ("subaccount", number.to_string()));
+            let query: Vec<_> = subaccount.into_iter().collect();
+            let operation = operation::AMEND_ORDER_V2;
+            table.push(request(operation, &self.id, &query, Some(&change))?);
+            context.output.print([Part::from(preview), table.into()])?;
+            return Ok(Exit::Success);
+        }
+        let preview = Part::from(preview);
+        // Only JSON has the preview beside the outcome.
+        let of_preview = match context.output.format {
+            Format::Json => preview.fields(),
+            _ => Vec::new(),
+        };
+        let fields = of_preview.into_iter().chain(OUTCOME_FIELDS);
+        context.output.check_fields(fields)?;
+        let preview = [preview];
+        context.output.show(&preview);
+        let question = format!("Amend this order on {}?", context.exchange());
+        if !context.confirm(&question)? {
+            context.output.note("nothing was sent");
+            return Ok(Exit::Failure);
+        }
+        let amended = amend(context, &client, &order, change, self.timeout);
+        let (exit, record) = match unless_interrupted(amended).await {
+            Some(ended) => ended?,
+            None => (
+                Exit::Unknown,
+                failed(
+                    "unknown",
+                    &order,
+                    "interrupted before the outcome was known",
+                ),
+            ),
+        };
+        let [preview] = preview;
+        let mut parts = vec![Part::from(record)];
+        if context.output.format == Format::Json {
+            parts.push(preview);
+        }
+        // The exit code says what became of the order even if nobody reads the output.
+        if let Err(failure) = context.output.print(parts) {
+            context.output.note(&failure.to_string());
+        }
+        Ok(exit)
+    }
+
+    /// Returns the change, checked. What is not changed stays as it is.
+    fn change(&self, situation: &Situation, order: &Order) -> Result<AmendOrderV2Request, Failure> {
+        let side = order
+            .book_side
+            .or(order.outcome_side.and_then(OutcomeSide::book_side))
+            .ok_or("the exchange does not say which side the order is on")?;
+        let wanted = match self.no_price {
+            Some(price) => price.checked_complement(),
+            None => self.yes_price,
+        };
+        if let Some(price) = wanted {
+            let in_terms = |error: OffGrid| match self.no_price {
+                Some(_) => error.complement(),
+                None => error,
+            };
+            PriceGrid::from(&situation.market)
+                .check(price)
+                .map_err(|error| Failure::usage(in_terms(error)))?;
+        }
+        let mut change = AmendOrderV2Request::builder()
+            .ticker(order.ticker.as_str())
+            .side(side)
+            .price(wanted.unwrap_or(order.yes_price_dollars))
+            .count(self.count.unwrap_or(order.initial_count_fp));
+        if let Some(index) = order.exchange_index {
+            change = change.exchange_index(ExchangeIndex(index.0));
+        }
+        if let Some(expires) = self.expires {
+            let time = expires
+                .ahead()
+                .ok_or_else(|| Failure::usage("--expires is too far ahead"))?;
+            InvalidExpiry::check(time.timestamp(), SystemTime::now()).map_err(Failure::usage)?;
+            change = change.expiration_time(time);
+        }
+        if self.no_expiry {
+            change = change.expiration_time(0);
+        }
+        let change = AmendOrderV2Request::try_from(change)?;
+        if change.count <= order.fill_count_fp {
+            return Err(Failure::usage(format!(
+                "the count {} is not above the {} contracts that are filled: use kalshi cancel for the rest",
+                change.count, order.fill_count_fp
+            )));
+        }
+        Ok(change)
+    }
+}
+
+fn preview(
+    context: &Context,
+    situation: &Situation,
+    order: &Order,
+    change: &AmendOrderV2Request,
+) -> Result<Record, Failure> {
+    let (outcome, price) = order
+        .bought()
+        .ok_or("the exchange does not say which side the order is on")?;
+    let new_price = match outcome {
+        OutcomeSide::No => change.price.checked_complement(),
+        _ => Some(change.price),
+    };
+    let new_price = new_price.ok_or("the price is out of range")?;
+    let remaining = change
+        .count
+        .checked_sub(order.fill_count_fp)
+        .ok_or("the count is out of range")?;
+    let expires = match change.expiration_time {
+        None => order.expiration_time,
+        Some(0) => None,
+        Some(seconds) => chrono::DateTime::from_timestamp(seconds, 0),
+    };
+    let record = Record::new("preview")
+        .field("exchange", context.exchange())
+        .field("ticker", order.ticker.as_str())
+        .field("order_id", order.order_id.as_str())
+        .field("buys", outcome.as_str())
+        .field("status", order.status.as_str())
+        .field("price", price)
+        .field("new_price", new_price)
+        .field("count", order.initial_count_fp)
+        .field("new_count", change.count)
+        .field("filled", order.fill_count_fp)
+        .field("new_remaining", remaining)
+        .field("expiration_time", order.expiration_time)
+        .field("new_expiration_time", expires);
+    Ok(situation.estimate(record, outcome, new_price, remaining, false))
+}
+
+/// Sends the change once, and looks at the order if the outcome is unknown.
+async fn amend(
+    context: &Context,
+    client: &Client,
+    order: &Order,
+    change: AmendOrderV2Request,
+    timeout: Duration,
+) -> Result<(Exit, Record), Failure> {
+    let waiting = context.output.waiting("amending the order");
+    let sent: Result<ChangeOutcome<AmendOrderV2Response>, Error> = client
+        .orders()
+        .amend(OrderRef::from(order), change)
+        .confirm(timeout)
+        .await;
+    waiting.finish();
+    let rejected = |error: &str| (Exit::Rejected, failed("rejected", order, error));
+    let unknown = match sent? {
+        ChangeOutcome::Done(response) => {
+            let record = Record::new("outcome")
+                .field("outcome", "amended")
+                .field("order_id", response.order_id.as_str())
+                .field("client_order_id", response.client_order_id.as_deref())
+                .field("filled", response.fill_count)
+                .field("remaining", response.remaining_count)
+                .field("error", None::<String>);
+            return Ok((Exit::Success, record));
+        }
+        ChangeOutcome::AlreadyGone(order) => {
+            let error = "the order had ended before";
+            return Ok((Exit::Rejected, seen("already_gone", &order, Some(error))));
+        }
+        ChangeOutcome::NotApplied(_) => {
+            return Ok(rejected("the exchange did not find the order, which rests"));
+        }
+        ChangeOutcome::Rejected(error) => return Ok(rejected(&error.to_string())),
+        ChangeOutcome::Unknown(unknown) => unknown,
+        other => {
+            let error = format!("{other:?}");
+            return Ok((Exit::Unknown, failed("unknown", order, &error)));
+        }
+    };
+    context.output.note(&format!(
+        "the outcome is unknown: {}\nlooking at the order for up to {timeout:?}; the change is not sent again",
+        unknown.error()
+    ));
+    let waiting = context.output.waiting("looking at the order");
+    let reconciled = unknown.reconcile(timeout).await;
+    waiting.finish();
+    Ok(match reconciled {
+        ChangeReconciliation::Done(order) => (Exit::Success, seen("amended", &order, None)),
+        ChangeReconciliation::NotDone(order) => {
+            let error = "the response was lost, and the order is not as it was to be";
+            (Exit::Rejected, seen("not_amended", &order, Some(error)))
+        }
+        ChangeReconciliation::NotFound => rejected("there is no such order"),
+        ChangeReconciliation::Unclear(order) => {
+            let error = "the order does not show whether it was amended";
+            (Exit::Unknown, seen("unknown", &order, Some(error)))
+        }
+        _ => {
+            let error = unknown.error().to_string();
+            (Exit::Unknown, failed("unknown", order, &error))
+        }
+    })
+}
+
+/// Describes an order as a read shows it.
+fn seen(outcome: &str, order: &Order, error: Option<&str>) -> Record {
+    Record::new("outcome")
+        .field("outcome", outcome)
+        .field("order_id", order.order_id.as_str())
+        .field("client_order_id", order.client_order_id.as_str())
+        .field("filled", order.fill_count_fp)
+        .field("remaining", order.remaining_count_fp)
+        .field("error", error)
+}
+
+fn failed(outcome: &str, order: &Order, error: &str) -> Record {
+    Record::new("outcome")
+        .field("outcome", outcome)
+        .field("order_id", order.order_id.as_str())
+        .field("client_order_id", order.client_order_id.as_str())
+        .field("filled", None::<Contracts>)
+        .field("remaining", None::<Contracts>)
+        .field("error", error)
+}

@@ -1,0 +1,316 @@
+//! `kalshi cancel`: cancels orders, one by one or all at once.
+
+mod all;
+
+use std::time::Duration;
+
+use clap::Args;
+use kalshi_sdk::{
+    Client, operation,
+    orders::{ChangeOutcome, ChangeReconciliation, OrderRef},
+    types::{CancelOrderV2Response, Order, OrderStatus},
+};
+
+use super::{
+    interrupt::unless_interrupted,
+    listing::Length,
+    moment::duration,
+    sending::{orders_table, place_of, request, requests},
+};
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    output::{Cell, Part, Record, Table},
+};
+
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown if it was, 1 or 2 not sent."
+)]
+pub(crate) struct Cancel {
+    /// The exchange's ids of the orders.
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "market", "group"], conflicts_with_all = ["all", "market", "group", "subaccount"])]
+    ids: Vec<String>,
+    /// Cancel all resting orders with one request. Orders placed within the next minute may be cancelled too.
+    #[arg(long)]
+    all: bool,
+    /// Only orders of this subaccount [default: all].
+    #[arg(long, value_name = "N")]
+    subaccount: Option<i64>,
+    /// Only orders in this market, listed and cancelled one by one.
+    #[arg(long, value_name = "TICKER")]
+    market: Option<String>,
+    /// Only orders of this order group, listed and cancelled one by one.
+    #[arg(long, value_name = "ID")]
+    group: Option<String>,
+    /// Longest time to look at an order whose cancel has an unknown outcome.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
+}
+
+const FIELDS: [&str; 6] = [
+    "order_id",
+    "ticker",
+    "outcome",
+    "cancelled",
+    "filled",
+    "error",
+];
+
+/// Numbers of cancels by outcome.
+const TOTALS: [&str; 5] = [
+    "cancelled",
+    "already_gone",
+    "rejected",
+    "unknown",
+    "not_sent",
+];
+
+impl Cancel {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client()?;
+        if self.all && self.market.is_none() && self.group.is_none() {
+            return all::run(&self, context, &client).await;
+        }
+        let mut refs = Vec::new();
+        let orders = match self.ids.is_empty() {
+            true => self.listed(context, &client).await?,
+            false => {
+                let (orders, unlisted) = named(context, &client, &self.ids).await?;
+                refs.extend(unlisted);
+                orders
+            }
+        };
+        refs.extend(orders.iter().map(OrderRef::from));
+        let table = orders_table(&orders);
+        if context.dry_run {
+            let mut requests = requests();
+            for order in &refs {
+                let query = place_of(order);
+                let row = request(
+                    operation::CANCEL_ORDER_V2,
+                    order.order_id(),
+                    &query,
+                    None::<&()>,
+                )?;
+                requests.push(row);
+            }
+            context.output.print([Part::from(table), requests.into()])?;
+            return Ok(Exit::Success);
+        }
+        context
+            .output
+            .check_fields(FIELDS.into_iter().chain(TOTALS))?;
+        if refs.is_empty() {
+            // Nothing to ask about, and nothing is sent.
+            return self.one_by_one(context, &client, refs).await;
+        }
+        context.output.show(&[table.into()]);
+        let question = match refs.len() {
+            1 => format!("Cancel this order on {}?", context.exchange()),
+            count => format!("Cancel these {count} orders on {}?", context.exchange()),
+        };
+        if !context.confirm(&question)? {
+            context.output.note("nothing was sent");
+            return Ok(Exit::Failure);
+        }
+        self.one_by_one(context, &client, refs).await
+    }
+
+    /// Lists the resting orders of a market or a group. The exchange's cancel of all orders has neither filter.
+    async fn listed(&self, context: &Context, client: &Client) -> Result<Vec<Order>, Failure> {
+        let in_group = match &self.group {
+            None => None,
+            Some(group) => {
+                let mut request = client.get_order_group().order_group_id(group);
+                if let Some(subaccount) = self.subaccount {
+                    request = request.subaccount(subaccount);
+                }
+                Some(request.send().await?.into_inner().orders)
+            }
+        };
+        let mut orders = resting(context, client, self.market.as_deref(), self.subaccount).await?;
+        if let (Some(group), Some(ids)) = (&self.group, in_group) {
+            orders.retain(|order| {
+                order.order_group_id.as_deref() == Some(group) || ids.contains(&order.order_id)
+            });
+        }
+        Ok(orders)
+    }
+
+    async fn one_by_one(
+        &self,
+        context: &Context,
+        client: &Client,
+        orders: Vec<OrderRef>,
+    ) -> Result<Exit, Failure> {
+        let mut table = Table::new("cancels", FIELDS);
+        let (mut exit, mut is_interrupted) = (Exit::Success, false);
+        let progress = context.output.progress("cancels");
+        for order in orders {
+            let ended = match is_interrupted {
+                true => Ended::failed("not_sent", Exit::Interrupted, "interrupted"),
+                false => {
+                    let ended = unless_interrupted(cancel(client, &order, self.timeout)).await;
+                    is_interrupted = ended.is_none();
+                    ended.unwrap_or_else(|| {
+                        let error = "interrupted before the outcome was known";
+                        Ended::failed("unknown", Exit::Unknown, error)
+                    })
+                }
+            };
+            exit = worse(exit, ended.exit);
+            table.push([
+                order.order_id().as_str().into(),
+                order.market_ticker().into(),
+                ended.outcome.into(),
+                ended.cancelled,
+                ended.filled,
+                ended.error.into(),
+            ]);
+            progress.increment();
+        }
+        progress.finish();
+        let totals = TOTALS
+            .into_iter()
+            .fold(Record::new("totals"), |totals, wanted| {
+                let rows = table.rows.iter().filter(|row| row[2] == Cell::from(wanted));
+                totals.field(wanted, i64::try_from(rows.count()).unwrap_or(i64::MAX))
+            });
+        // The exit code says what became of the orders even if nobody reads the output.
+        if let Err(failure) = context.output.print([Part::from(table), totals.into()]) {
+            context.output.note(&failure.to_string());
+        }
+        Ok(exit)
+    }
+}
+
+/// Lists resting orders.
+async fn resting(
+    context: &Context,
+    client: &Client,
+    market: Option<&str>,
+    subaccount: Option<i64>,
+) -> Result<Vec<Order>, Failure> {
+    let length = Length::all();
+    let mut request = client
+        .get_orders()
+        .status(OrderStatus::Resting)
+        .limit(length.page());
+    if let Some(market) = market {
+        request = request.ticker(market);
+    }
+    if let Some(subaccount) = subaccount {
+        request = request.subaccount(subaccount);
+    }
+    length.read(context, "orders", request.by_item()).await
+}
+
+/// Reads orders by their ids. An order that is not found, which a read may miss for a while, is returned as a bare reference.
+async fn named(
+    context: &Context,
+    client: &Client,
+    ids: &[String],
+) -> Result<(Vec<Order>, Vec<OrderRef>), Failure> {
+    let (mut orders, mut unlisted) = (Vec::new(), Vec::new());
+    for id in ids {
+        match client.get_order().order_id(id).send().await {
+            Ok(response) => orders.push(response.into_inner().order),
+            Err(error) if error.is_not_found() => {
+                context.output.note(&format!(
+                    "the order {id} is not found, which a read may miss for a while: its cancel is sent all the same"
+                ));
+                unlisted.push(OrderRef::new(id.as_str()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((orders, unlisted))
+}
+
+/// The outcome of one cancel.
+struct Ended {
+    outcome: &'static str,
+    exit: Exit,
+    cancelled: Cell,
+    filled: Cell,
+    error: Option<String>,
+}
+
+impl Ended {
+    fn failed(outcome: &'static str, exit: Exit, error: impl ToString) -> Self {
+        Self {
+            outcome,
+            exit,
+            cancelled: Cell::Absent,
+            filled: Cell::Absent,
+            error: Some(error.to_string()),
+        }
+    }
+
+    fn gone(outcome: &'static str, order: &Order) -> Self {
+        Self {
+            outcome,
+            exit: Exit::Success,
+            cancelled: Cell::Absent,
+            filled: order.fill_count_fp.into(),
+            error: None,
+        }
+    }
+}
+
+async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> Ended {
+    let outcome = client.orders().cancel(order).confirm(timeout).await;
+    let rests = "the order rests elsewhere: name its market or subaccount";
+    let unknown: ChangeOutcome<CancelOrderV2Response> = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Ended::failed("not_sent", Exit::Failure, error),
+    };
+    let unknown = match unknown {
+        ChangeOutcome::Done(response) => {
+            return Ended {
+                outcome: "cancelled",
+                exit: Exit::Success,
+                cancelled: response.reduced_by.into(),
+                filled: Cell::Absent,
+                error: None,
+            };
+        }
+        ChangeOutcome::AlreadyGone(order) => return Ended::gone("already_gone", &order),
+        ChangeOutcome::NotApplied(_) => {
+            return Ended::failed("rejected", Exit::Rejected, rests);
+        }
+        ChangeOutcome::Rejected(error) => {
+            return Ended::failed("rejected", Exit::Rejected, error);
+        }
+        ChangeOutcome::Unknown(unknown) => unknown,
+        other => return Ended::failed("unknown", Exit::Unknown, format!("{other:?}")),
+    };
+    match unknown.reconcile(timeout).await {
+        ChangeReconciliation::Done(order) => Ended::gone("cancelled", &order),
+        ChangeReconciliation::NotDone(order) if order.status == OrderStatus::Executed => {
+            Ended::gone("already_gone", &order)
+        }
+        ChangeReconciliation::NotDone(_) => Ended::failed(
+            "rejected",
+            Exit::Rejected,
+            "the response was lost, and the order rests: cancel it again",
+        ),
+        ChangeReconciliation::NotFound => {
+            Ended::failed("rejected", Exit::Rejected, "there is no such order")
+        }
+        _ => Ended::failed("unknown", Exit::Unknown, unknown.error()),
+    }
+}
+
+/// Returns the exit code that matters more.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let weight = |exit: Exit| match exit {
+        Exit::Success => 0,
+        Exit::Unknown => 4,
+        Exit::Rejected => 3,
+        Exit::Failure => 2,
+        _ => 1,
+    };
+    std::cmp::max_by_key(one, other, |exit| weight(*exit))
+}

@@ -1,0 +1,155 @@
+//! `kalshi cancel --all`: the exchange's cancel of all orders, and reads that show that they are gone.
+
+use std::time::{Duration, Instant};
+
+use chrono::{TimeDelta, Utc};
+use kalshi_sdk::{Client, Error, operation, types::Order};
+
+use super::{Cancel, resting};
+use crate::{
+    commands::{
+        interrupt::unless_interrupted,
+        sending::{orders_table, request, requests},
+    },
+    context::Context,
+    failure::{Exit, Failure},
+    output::{Part, Record},
+};
+
+/// Pause between two reads.
+const PAUSE: Duration = Duration::from_millis(500);
+
+const WARNING: &str = "warning: orders that are placed within the next minute may be cancelled too";
+
+/// Fields of the outcome, apart from those of orders.
+const FIELDS: [&str; 4] = ["outcome", "listed", "left", "error"];
+
+pub(super) async fn run(
+    options: &Cancel,
+    context: &Context,
+    client: &Client,
+) -> Result<Exit, Failure> {
+    let orders = resting(context, client, None, options.subaccount).await?;
+    let table = orders_table(&orders);
+    context.output.note(WARNING);
+    if context.dry_run {
+        let subaccount = options
+            .subaccount
+            .map(|number| ("subaccount", number.to_string()));
+        let query: Vec<_> = subaccount.into_iter().collect();
+        let mut requests = requests();
+        let row = request(operation::CANCEL_ALL_ORDERS, "", &query, None::<&()>)?;
+        requests.push(row);
+        context.output.print([Part::from(table), requests.into()])?;
+        return Ok(Exit::Success);
+    }
+    let table = Part::from(table);
+    context
+        .output
+        .check_fields(table.fields().into_iter().chain(FIELDS))?;
+    context.output.show(&[table]);
+    let of = match options.subaccount {
+        Some(subaccount) => format!("subaccount {subaccount}"),
+        None => "all subaccounts".to_owned(),
+    };
+    let question = format!(
+        "Cancel all orders of {of} on {}? {} are listed.",
+        context.exchange(),
+        orders.len()
+    );
+    if !context.confirm(&question)? {
+        context.output.note("nothing was sent");
+        return Ok(Exit::Failure);
+    }
+    let (outcome, exit, left, error) =
+        match unless_interrupted(cancel(options, context, client)).await {
+            Some(ended) => ended?,
+            None => {
+                let error = "interrupted before the outcome was known".to_owned();
+                ("unknown", Exit::Unknown, None, Some(error))
+            }
+        };
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let record = Record::new("outcome")
+        .field("outcome", outcome)
+        .field("listed", count(orders.len()))
+        .field("left", left.as_ref().map(|left| count(left.len())))
+        .field("error", error);
+    let left = orders_table(&left.unwrap_or_default());
+    // The exit code says what became of the orders even if nobody reads the output.
+    if let Err(failure) = context.output.print([Part::from(record), left.into()]) {
+        context.output.note(&failure.to_string());
+    }
+    Ok(exit)
+}
+
+/// The outcome of the cancel: a word, the exit code, the orders that are left if they could be read, and an error.
+type Ended = (&'static str, Exit, Option<Vec<Order>>, Option<String>);
+
+/// Sends the cancel once, and reads until no order is left or the timeout expires.
+async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<Ended, Failure> {
+    let mut request = client.cancel_all_orders();
+    if let Some(subaccount) = options.subaccount {
+        request = request.subaccount(subaccount);
+    }
+    let lost = match request.send().await {
+        Ok(_) => None,
+        Err(error) if error.was_not_processed() => return Err(error.into()),
+        Err(error) if is_rejection(&error) => {
+            return Ok(("rejected", Exit::Rejected, None, Some(error.to_string())));
+        }
+        Err(error) => {
+            context.output.note(&format!(
+                "the outcome is unknown: {error}\nlooking at the orders for up to {:?}; the cancel is not sent again",
+                options.timeout
+            ));
+            Some(error)
+        }
+    };
+    let sent = Instant::now();
+    let mut left = None;
+    let reading = async {
+        loop {
+            // Reads lag behind writes, so that an empty list proves nothing while they do.
+            let is_fresh = is_fresh(client, sent).await.unwrap_or(false);
+            match resting(context, client, None, options.subaccount).await {
+                Ok(orders) if orders.is_empty() && is_fresh => return,
+                Ok(orders) => left = Some(orders),
+                Err(failure) => context.output.note(&failure.to_string()),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let is_empty = tokio::time::timeout(options.timeout, reading).await.is_ok();
+    if is_empty {
+        return Ok(("cancelled", Exit::Success, Some(Vec::new()), None));
+    }
+    let error = match lost {
+        Some(error) => error.to_string(),
+        None => {
+            "the exchange accepted the cancel, and orders are still listed or reads are not up to date".to_owned()
+        }
+    };
+    Ok(("unknown", Exit::Unknown, left, Some(error)))
+}
+
+/// Returns `true` if the exchange certainly did not cancel anything.
+fn is_rejection(error: &Error) -> bool {
+    error
+        .api()
+        .is_some_and(|api| api.is_from_exchange() && api.status().is_client_error())
+}
+
+/// Allowance for the uncertainty of the clocks: responses have their time in whole seconds.
+const MARGIN: TimeDelta = TimeDelta::seconds(1);
+
+/// Returns `true` if reads are up to date with everything before `since`. It takes a few responses until the exchange's clock is known.
+async fn is_fresh(client: &Client, since: Instant) -> Result<bool, Error> {
+    let timestamp = client.get_user_data_timestamp().send().await?;
+    let since = || {
+        let elapsed = TimeDelta::from_std(since.elapsed()).ok()?;
+        let now = Utc::now().checked_add_signed(client.clock_skew()?)?;
+        now.checked_sub_signed(elapsed)?.checked_add_signed(MARGIN)
+    };
+    Ok(since().is_some_and(|since| timestamp.as_of_time > since))
+}

@@ -1,0 +1,150 @@
+//! Results of checks, and how they are printed.
+
+use anstyle::{AnsiColor, Style};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    output::{Format, Part, Record, Table, clean},
+};
+
+/// Result of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Info,
+    Warning,
+    Failure,
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Failure => "failure",
+        }
+    }
+
+    fn style(self) -> Style {
+        let color = match self {
+            Self::Ok => AnsiColor::Green,
+            Self::Info => return Style::new(),
+            Self::Warning => AnsiColor::Yellow,
+            Self::Failure => AnsiColor::Red,
+        };
+        Style::new().fg_color(Some(color.into()))
+    }
+}
+
+/// One line of a report.
+struct Check {
+    name: &'static str,
+    verdict: Verdict,
+    detail: String,
+    remedy: Option<String>,
+}
+
+/// The lines of a report.
+#[derive(Default)]
+pub(crate) struct Checks(Vec<Check>);
+
+impl Checks {
+    pub(crate) fn ok(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.push(name, Verdict::Ok, detail.into(), None);
+    }
+
+    /// Adds something that is neither good nor bad.
+    pub(crate) fn info(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.push(name, Verdict::Info, detail.into(), None);
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        name: &'static str,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.push(name, Verdict::Warning, detail.into(), Some(remedy.into()));
+    }
+
+    pub(crate) fn failure(
+        &mut self,
+        name: &'static str,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.push(name, Verdict::Failure, detail.into(), Some(remedy.into()));
+    }
+
+    fn push(
+        &mut self,
+        name: &'static str,
+        verdict: Verdict,
+        detail: String,
+        remedy: Option<String>,
+    ) {
+        self.0.push(Check {
+            name,
+            verdict,
+            detail,
+            remedy,
+        });
+    }
+
+    /// Prints the report. The exit code is a failure if a check failed.
+    pub(crate) fn print(&self, context: &Context) -> Result<Exit, Failure> {
+        let has_failed = self.0.iter().any(|check| check.verdict == Verdict::Failure);
+        let output = &context.output;
+        if output.format == Format::Text && !output.selects_fields() {
+            for check in &self.0 {
+                output.line(&check.text())?;
+            }
+        } else {
+            let summary = Record::new("summary")
+                .field("exchange", context.exchange())
+                .field("passed", !has_failed);
+            output.print([Part::from(self.table()), summary.into()])?;
+        }
+        Ok(match has_failed {
+            true => Exit::Failure,
+            false => Exit::Success,
+        })
+    }
+
+    fn table(&self) -> Table {
+        let columns = ["check", "result", "detail", "remedy"];
+        let mut table = Table::new("checks", columns)
+            .flexible("detail")
+            .flexible("remedy");
+        for check in &self.0 {
+            table.push([
+                check.name.into(),
+                check.verdict.name().into(),
+                check.detail.clone().into(),
+                check.remedy.clone().into(),
+            ]);
+        }
+        table
+    }
+}
+
+impl Check {
+    /// Returns a line, and a second one with the remedy.
+    fn text(&self) -> String {
+        let style = self.verdict.style();
+        let indent = format!("\n{:27}", "");
+        let detail = clean(&self.detail).replace('\n', &indent);
+        let mut text = format!(
+            "{style}{:7}{style:#}  {:16}  {detail}",
+            self.verdict.name(),
+            self.name
+        );
+        if let Some(remedy) = &self.remedy {
+            let remedy = clean(remedy).replace('\n', &indent);
+            text.push_str(&format!("{indent}-> {remedy}"));
+        }
+        text
+    }
+}

@@ -1,0 +1,98 @@
+//! `kalshi guard`: runs a bot, and cancels its orders when it ends.
+
+#[cfg(unix)]
+mod bot;
+#[cfg(unix)]
+mod cancel;
+#[cfg(unix)]
+mod heartbeat;
+#[cfg(unix)]
+mod run;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
+mod target;
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{ArgGroup, Args};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+};
+
+/// Help below the options.
+const DETAILS: &str = "\
+The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops all \
+its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and reads until the \
+exchange shows, up to date, that no order rests. The exit code is 0 then, however the bot ended. It is 20 if that is not proven \
+within --timeout.
+
+Triggering a group also blocks new orders until the group is reset. Cancelling all orders of a subaccount may also cancel orders \
+that are placed within the next minute: the report says until when.
+
+NOT COVERED: guard cannot act if it is itself killed by SIGKILL (kill -9), if its machine stops, or if the network is lost for \
+longer than --timeout. Let the bot give its orders an expiration_time and renew them: that works without guard.
+
+SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end it, and a \
+second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux guard \
+also finds processes that have left the process group; on other systems these go on.
+
+The bot finds in its environment KALSHI_GUARD_REST_URL and KALSHI_GUARD_WEBSOCKET_URL (the exchange that is guarded), \
+KALSHI_GUARD_GROUP or KALSHI_GUARD_SUBACCOUNT, and KALSHI_GUARD_HEARTBEAT; with --mock also KALSHI_DEMO_API_KEY_ID and \
+KALSHI_DEMO_PRIVATE_KEY.";
+
+#[derive(Args)]
+#[command(after_long_help = DETAILS)]
+#[command(group(ArgGroup::new("guarded").required(true).args(["group", "subaccount"])))]
+#[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
+pub(crate) struct Guard {
+    /// Trigger this order group. Orders of the bot that are not in the group stay.
+    #[arg(long, value_name = "ID")]
+    group: Option<String>,
+    /// Cancel all orders of this subaccount, including those that the bot did not place. 0 is the primary account.
+    #[arg(long, value_name = "N")]
+    subaccount: Option<u8>,
+    /// File that the bot touches while it works. It is created if it does not exist.
+    #[arg(long, value_name = "FILE")]
+    heartbeat: Option<PathBuf>,
+    /// Longest time between two touches of the heartbeat, and until the first.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, requires = "heartbeat")]
+    heartbeat_timeout: Duration,
+    /// Time that the bot has to end after SIGTERM before it is killed.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    grace: Duration,
+    /// Time between two reads that must both find no order: a request that the bot sent may arrive after the first.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    settle: Duration,
+    /// Time for cancelling and proof.
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    timeout: Duration,
+    /// The bot and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Guard {
+    #[cfg(unix)]
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        run::run(self, context).await
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) async fn run(self, _context: &Context) -> Result<Exit, Failure> {
+        Err(Failure::usage(
+            "guard needs the process groups of Unix: it does not run on this system",
+        ))
+    }
+}
+
+/// Parses seconds, such as `2.5`, up to a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match seconds {
+        0.0..=86_400.0 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("not between 0 and 86400".to_owned()),
+    }
+}

@@ -1,0 +1,194 @@
+//! Cancelling until reads prove that no order rests.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use kalshi_sdk::{
+    Client, Error,
+    orders::{OrderGroupRef, OrderRef, Unresolved},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::target::Target;
+
+/// Pauses between two rounds of cancelling. Pauses double up to the second.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+
+/// Orders in one batch of cancels.
+const BATCH: usize = 20;
+
+/// Cancels what a target has.
+pub(super) struct Canceller<'a> {
+    pub(super) client: &'a Client,
+    pub(super) target: &'a Target,
+    /// Time between the two proofs.
+    pub(super) settle: Duration,
+    pub(super) deadline: Instant,
+}
+
+/// Result of cancelling.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Two reads, `settle` apart, found no order, and a group that accepts none.
+    pub(super) is_proven: bool,
+    /// Orders that rested by the last reads. `None` if no read was up to date.
+    pub(super) resting: Option<usize>,
+    /// Times that cancelling was requested.
+    pub(super) rounds: u32,
+    /// End of the last request to cancel.
+    pub(super) cancelled_at: Option<DateTime<Utc>>,
+}
+
+/// The target by reads that are up to date.
+struct Left {
+    orders: Vec<OrderRef>,
+    /// The order group accepts orders.
+    is_open: bool,
+}
+
+impl Canceller<'_> {
+    /// Cancels until reads prove that no order rests, or the time is up. `report` gets each problem.
+    pub(super) async fn run(&self, report: impl Fn(&str)) -> Outcome {
+        let mut outcome = Outcome::default();
+        let rounds = self.rounds(&mut outcome, &report);
+        if timeout_at(self.deadline, rounds).await.is_ok() {
+            outcome.is_proven = true;
+        }
+        outcome
+    }
+
+    async fn rounds(&self, outcome: &mut Outcome, report: &impl Fn(&str)) {
+        let mut known = Vec::new();
+        let [mut pause, longest] = PAUSES;
+        loop {
+            outcome.rounds += 1;
+            if let Err(error) = self.cancel(&known, outcome).await {
+                report(&format!("cancelling failed, and is tried again: {error}"));
+            }
+            if self.is_proven(&mut known, outcome, report).await {
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Looks twice. Between the looks, requests that the bot had sent have time to arrive.
+    async fn is_proven(
+        &self,
+        known: &mut Vec<OrderRef>,
+        outcome: &mut Outcome,
+        report: &impl Fn(&str),
+    ) -> bool {
+        for pause in [Duration::ZERO, self.settle] {
+            sleep(pause).await;
+            match self.left().await {
+                Ok(left) => {
+                    outcome.resting = Some(left.orders.len());
+                    if !left.orders.is_empty() {
+                        report(&format!("{} orders rest still or again", left.orders.len()));
+                    } else if left.is_open {
+                        report("the order group accepts orders still or again");
+                    }
+                    *known = left.orders;
+                    if !known.is_empty() || left.is_open {
+                        return false;
+                    }
+                }
+                Err(problem) => {
+                    report(&problem);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Cancels everything, and the known orders by id as well. Errors are only reported: the reads that follow decide.
+    async fn cancel(&self, known: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
+        let result = match self.target {
+            Target::Group(group) => self.trigger(group).await,
+            Target::Subaccount(subaccount) => {
+                let request = self.client.cancel_all_orders().subaccount(*subaccount);
+                request.send().await.map(|_| ())
+            }
+        };
+        outcome.cancelled_at = Some(Utc::now());
+        for orders in known.chunks(BATCH) {
+            let batch = self.client.orders().cancel_batch(orders.iter().cloned());
+            let _ = batch.confirm(Duration::ZERO).await;
+        }
+        result
+    }
+
+    async fn trigger(&self, group: &OrderGroupRef) -> Result<(), Error> {
+        self.client
+            .trigger_order_group()
+            .order_group_id(&group.order_group_id)
+            .subaccount(group.subaccount)
+            .exchange_index(group.exchange_index)
+            .send()
+            .await
+            .map(|_| ())
+    }
+
+    async fn left(&self) -> Result<Left, String> {
+        let resting = self.client.orders().resting();
+        let resting = resting.timeout(self.deadline.saturating_duration_since(Instant::now()));
+        let group = match self.target {
+            Target::Subaccount(subaccount) => {
+                let orders = resting.subaccount(*subaccount).await.map_err(unread)?;
+                return Ok(Left {
+                    orders: orders.iter().map(OrderRef::from).collect(),
+                    is_open: false,
+                });
+            }
+            Target::Group(group) => group,
+        };
+        let id = &group.order_group_id;
+        let orders = resting.await.map_err(unread)?;
+        let of_group = orders
+            .iter()
+            .filter(|order| order.order_group_id.as_deref() == Some(id));
+        let mut left = Left {
+            orders: of_group.map(OrderRef::from).collect(),
+            is_open: false,
+        };
+        match self
+            .client
+            .get_order_group()
+            .order_group_id(id)
+            .send()
+            .await
+        {
+            Ok(shown) => {
+                left.is_open = shown.is_auto_cancel_enabled;
+                for id in &shown.orders {
+                    let order = OrderRef::new(id.as_str())
+                        .with_subaccount(group.subaccount)
+                        .with_exchange_index(group.exchange_index);
+                    if !left
+                        .orders
+                        .iter()
+                        .any(|known| known.order_id() == order.order_id())
+                    {
+                        left.orders.push(order);
+                    }
+                }
+            }
+            // A group that was deleted has no orders and accepts none.
+            Err(error)
+                if error.is_not_found()
+                    && error.api().is_some_and(|api| api.is_from_exchange()) => {}
+            Err(error) => return Err(format!("the order group cannot be read: {error}")),
+        }
+        Ok(left)
+    }
+}
+
+fn unread(unresolved: Unresolved) -> String {
+    match unresolved.error() {
+        Some(error) => format!("the resting orders cannot be read: {error}"),
+        None => "reads of the exchange are not up to date".to_owned(),
+    }
+}

@@ -1,0 +1,52 @@
+//! The heartbeat: a file that the bot touches.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep, timeout_at},
+};
+
+/// Creates the file if it does not exist, and returns its absolute path.
+pub(super) fn prepare(path: &Path) -> io::Result<PathBuf> {
+    File::options().append(true).create(true).open(path)?;
+    fs::canonicalize(path)
+}
+
+/// Waits until the file has not been touched for `timeout`, by the monotonic clock. A file that cannot be read counts as untouched.
+pub(super) async fn missed(path: PathBuf, timeout: Duration) {
+    let pause = (timeout / 10).clamp(Duration::from_millis(5), Duration::from_secs(1));
+    let mut seen = None;
+    let mut touched_at = Instant::now();
+    // The time that the file has at first is no touch.
+    if let Ok(modified) = timeout_at(touched_at + timeout, modified(&path)).await {
+        seen = modified;
+    }
+    loop {
+        let touch = async {
+            loop {
+                sleep(pause).await;
+                let now = modified(&path).await;
+                if now.is_some() && now != seen {
+                    return now;
+                }
+            }
+        };
+        match timeout_at(touched_at + timeout, touch).await {
+            Ok(now) => (seen, touched_at) = (now, Instant::now()),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Returns the modification time. A file system that hangs must not stop guard, so this does not block.
+async fn modified(path: &Path) -> Option<SystemTime> {
+    let path = path.to_path_buf();
+    let read = spawn_blocking(move || fs::metadata(path)?.modified());
+    read.await.ok()?.ok()
+}

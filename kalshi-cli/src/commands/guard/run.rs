@@ -1,0 +1,262 @@
+//! Running the bot under guard.
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use rustix::process::Signal;
+use tokio::{select, time::Instant};
+
+use super::{
+    Guard,
+    bot::{Bot, End},
+    cancel::{Canceller, Outcome},
+    heartbeat,
+    signals::{self, Signals},
+    target::{Checked, Target},
+};
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    output::{Format, Record},
+};
+
+/// Variable with the path of the heartbeat file.
+const HEARTBEAT: &str = "KALSHI_GUARD_HEARTBEAT";
+
+/// Why the bot is stopped.
+enum Reason {
+    Ended,
+    NoHeartbeat,
+    Signal(Signal),
+}
+
+pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure> {
+    if !context.is_explicit() {
+        return Err(Failure::usage(
+            "guard needs to be told the exchange, so that it does not guard another one than the bot trades on: \
+             pass --production, --demo, --profile NAME or --mock",
+        ));
+    }
+    let client = context.client()?;
+    let Checked { target, remarks } = Target::check(&guard, &client, context).await?;
+    let output = &context.output;
+    for remark in remarks {
+        output.note(&format!("guard: {remark}"));
+    }
+    let what = match &target {
+        Target::Group(group) => format!("trigger the order group {}", group.order_group_id),
+        Target::Subaccount(number) => format!("cancel all orders of subaccount {number}"),
+    };
+    let exchange = context.exchange();
+    if context.dry_run {
+        output.note(&format!(
+            "guard: dry run: would run the bot on {exchange}, and {what} when it ends"
+        ));
+        return Ok(Exit::Success);
+    }
+    if !context.confirm(&format!(
+        "Run the bot on {exchange}, and {what} when it ends?"
+    ))? {
+        return Ok(Exit::Failure);
+    }
+    let heartbeat = match &guard.heartbeat {
+        Some(path) => Some(heartbeat::prepare(path).map_err(|error| {
+            Failure::usage(format!(
+                "cannot create the heartbeat file {}: {error}",
+                path.display()
+            ))
+        })?),
+        None => None,
+    };
+    let mut signals = Signals::new()?;
+    let mut command = command(&guard, context, &target, heartbeat.as_deref())?;
+    let mut bot = Bot::start(&mut command).map_err(|error| {
+        let program = guard.command.first().map(|name| name.to_string_lossy());
+        format!(
+            "cannot start {}: {error}; nothing was cancelled",
+            program.unwrap_or_default()
+        )
+    })?;
+    output.note(&format!("guard: the bot runs on {exchange}"));
+
+    let reason = {
+        let missed = async {
+            match heartbeat {
+                Some(path) => heartbeat::missed(path, guard.heartbeat_timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        watch(&mut bot, missed, &mut signals).await
+    };
+    // From here on nothing may fail before the orders are cancelled.
+    let ended = bot.end();
+    match (&reason, ended) {
+        (_, Some(end)) => output.note(&format!("guard: the bot {end}")),
+        (Reason::Signal(signal), None) => output.note(&format!(
+            "guard: {} received, stopping the bot",
+            signals::name(*signal)
+        )),
+        (_, None) => output.note("guard: the bot did not touch its heartbeat, stopping it"),
+    }
+    let first = match reason {
+        Reason::Signal(signal) => Some(signal),
+        _ => None,
+    };
+    let is_stopped = bot.stop(first, guard.grace, &mut signals).await;
+    if !is_stopped {
+        output.note("guard: processes of the bot could not be killed");
+    }
+    output.note(&format!("guard: going to {what}"));
+    let canceller = Canceller {
+        client: &client,
+        target: &target,
+        settle: guard.settle,
+        deadline: Instant::now() + guard.timeout,
+    };
+    let outcome = {
+        let report = |problem: &str| output.note(&format!("guard: {problem}"));
+        let cancelling = canceller.run(report);
+        tokio::pin!(cancelling);
+        loop {
+            select! {
+                outcome = &mut cancelling => break outcome,
+                signal = signals.next() => output.note(&format!(
+                    "guard: {} ignored until the orders are cancelled, in at most {} s",
+                    signals::name(signal),
+                    guard.timeout.as_secs()
+                )),
+            }
+        }
+    };
+    let report = report(context, &target, &reason, bot.end(), is_stopped, &outcome);
+    let printed = output.print([report]);
+    if !outcome.is_proven || !is_stopped {
+        output.note(&format!(
+            "guard: NOT PROVEN that no order rests on {exchange}: look at `kalshi orders`, and cancel on the exchange's site"
+        ));
+        return Ok(Exit::Unproven);
+    }
+    // The reader of the report may have gone, and the orders are cancelled all the same.
+    if printed.is_err() {
+        output.note("guard: the report could not be written; no order rests");
+    }
+    Ok(Exit::Success)
+}
+
+/// Waits until the bot has to be stopped, and passes signals on to it.
+async fn watch(bot: &mut Bot, missed: impl Future<Output = ()>, signals: &mut Signals) -> Reason {
+    tokio::pin!(missed);
+    loop {
+        let signal = select! {
+            _ = bot.ended() => return Reason::Ended,
+            () = &mut missed => return Reason::NoHeartbeat,
+            signal = signals.next() => signal,
+        };
+        if signals::is_end(signal) {
+            return Reason::Signal(signal);
+        }
+        bot.signal(signal);
+    }
+}
+
+/// Returns the command of the bot with its environment.
+fn command(
+    guard: &Guard,
+    context: &Context,
+    target: &Target,
+    heartbeat: Option<&Path>,
+) -> Result<Command, Failure> {
+    let (program, arguments) = guard
+        .command
+        .split_first()
+        .ok_or_else(|| Failure::usage("there is no command"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let environment = context.environment()?;
+    command
+        .env("KALSHI_GUARD_REST_URL", environment.rest_url())
+        .env("KALSHI_GUARD_WEBSOCKET_URL", environment.websocket_url());
+    match target {
+        Target::Group(group) => {
+            command.env("KALSHI_GUARD_GROUP", group.order_group_id.as_str());
+        }
+        Target::Subaccount(number) => {
+            command.env("KALSHI_GUARD_SUBACCOUNT", number.to_string());
+        }
+    }
+    if let Some(path) = heartbeat {
+        command.env(HEARTBEAT, path);
+    }
+    if let Some(mock) = context.mock() {
+        let user = mock.user();
+        command
+            .env("KALSHI_DEMO_API_KEY_ID", user.credentials().key_id())
+            .env(
+                "KALSHI_DEMO_PRIVATE_KEY",
+                user.private_key().to_pkcs8_pem().as_str(),
+            );
+    }
+    // A process in the background that reads from the terminal is stopped.
+    if io::stdin().is_terminal() {
+        command.stdin(Stdio::null());
+    }
+    // JSON and comma-separated values have standard output to themselves.
+    if context.output.format != Format::Text {
+        command.stdout(io::stderr());
+    }
+    Ok(command)
+}
+
+fn report(
+    context: &Context,
+    target: &Target,
+    reason: &Reason,
+    end: Option<End>,
+    is_stopped: bool,
+    outcome: &Outcome,
+) -> Record {
+    let (group, subaccount) = match target {
+        Target::Group(group) => (
+            Some(group.order_group_id.as_str().to_owned()),
+            group.subaccount,
+        ),
+        Target::Subaccount(number) => (None, *number),
+    };
+    let (code, signal) = match end {
+        Some(End::Exited(code)) => (Some(code), None),
+        Some(End::Killed(signal)) => (None, Some(signal)),
+        _ => (None, None),
+    };
+    // A minute, rounded up to whole seconds.
+    let until = |at: DateTime<Utc>| (at + TimeDelta::seconds(61)).trunc_subsecs(0);
+    let may_cancel_until = match target {
+        Target::Subaccount(_) => outcome.cancelled_at.map(until),
+        Target::Group(_) => None,
+    };
+    let reason = match reason {
+        Reason::Ended => "ended".to_owned(),
+        Reason::NoHeartbeat => "no heartbeat".to_owned(),
+        Reason::Signal(signal) => signals::name(*signal),
+    };
+    Record::new("guard")
+        .field("exchange", context.exchange())
+        .field("group", group)
+        .field("subaccount", subaccount.get())
+        .field("reason", reason)
+        .field("exit_code", code.map(i64::from))
+        .field("signal", signal.map(i64::from))
+        .field("bot_stopped", is_stopped)
+        .field("proven", outcome.is_proven)
+        .field(
+            "resting_orders",
+            outcome
+                .resting
+                .map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
+        )
+        .field("rounds", outcome.rounds)
+        .field("new_orders_may_be_cancelled_until", may_cancel_until)
+}

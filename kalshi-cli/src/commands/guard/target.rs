@@ -1,0 +1,156 @@
+//! The order group or subaccount to cancel, and the reads that must succeed before the bot starts.
+
+use std::collections::BTreeSet;
+
+use kalshi_sdk::{Client, OrderGroupId, SubaccountNumber, orders::OrderGroupRef};
+
+use super::Guard;
+use crate::{context::Context, failure::Failure};
+
+/// The order group to trigger, or the subaccount whose orders are cancelled.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Group(OrderGroupRef),
+    Subaccount(SubaccountNumber),
+}
+
+/// A target that was read, and remarks on it.
+pub(super) struct Checked {
+    pub(super) target: Target,
+    pub(super) remarks: Vec<String>,
+}
+
+impl Target {
+    /// Reads what guard is to protect. Everything that would keep guard from cancelling is an error.
+    pub(super) async fn check(
+        guard: &Guard,
+        client: &Client,
+        context: &Context,
+    ) -> Result<Checked, Failure> {
+        // The default limits are those of the lowest tier, which would slow down many cancels. They stay if this fails.
+        let _ = client.discover_limits().await;
+        let locked_to = check_key(client, context).await?;
+        match (&guard.group, guard.subaccount) {
+            (Some(id), _) => check_group(client, id.as_str().into()).await,
+            (None, subaccount) => {
+                let subaccount = SubaccountNumber::from(subaccount.unwrap_or_default());
+                if locked_to.is_some_and(|locked_to| subaccount != locked_to) {
+                    return Err(Failure::usage(format!(
+                        "the key is locked to another subaccount than {subaccount}: use the key of that subaccount"
+                    )));
+                }
+                check_subaccount(client, subaccount).await
+            }
+        }
+    }
+}
+
+/// Checks that the key works and may cancel. Returns the subaccount that it is locked to.
+async fn check_key(
+    client: &Client,
+    context: &Context,
+) -> Result<Option<SubaccountNumber>, Failure> {
+    let credentials = context.credentials()?;
+    let keys = client.get_api_keys().send().await?;
+    let own = keys
+        .api_keys
+        .iter()
+        .find(|key| key.api_key_id == credentials.key_id());
+    // Without its scopes, the key is tested by the reads that follow.
+    let Some(own) = own else { return Ok(None) };
+    let may_cancel = |scope: &str| matches!(scope, "write" | "write::trade");
+    if !own.scopes.iter().any(|scope| may_cancel(scope.as_str())) {
+        return Err(Failure::usage(
+            "the key may not cancel orders, as it has neither the scope `write` nor `write::trade`: create one that has",
+        ));
+    }
+    Ok(own.subaccount)
+}
+
+async fn check_subaccount(
+    client: &Client,
+    subaccount: SubaccountNumber,
+) -> Result<Checked, Failure> {
+    let known = subaccounts(client).await?;
+    if !known.contains(&subaccount) {
+        let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(format!(
+            "there is no subaccount {subaccount}; there are: {}",
+            known.join(", ")
+        )));
+    }
+    let resting = client
+        .get_orders()
+        .subaccount(subaccount)
+        .status("resting")
+        .limit(1000)
+        .send()
+        .await?;
+    let mut remarks = Vec::new();
+    if !resting.orders.is_empty() {
+        remarks.push(format!(
+            "{} orders rest in subaccount {subaccount} before the bot starts; they will be cancelled too",
+            count(resting.orders.len(), resting.cursor.is_empty()),
+        ));
+    }
+    Ok(Checked {
+        target: Target::Subaccount(subaccount),
+        remarks,
+    })
+}
+
+/// Returns the number of rows of the first page.
+fn count(rows: usize, is_all: bool) -> String {
+    match is_all {
+        true => rows.to_string(),
+        false => format!("{rows} or more"),
+    }
+}
+
+async fn check_group(client: &Client, id: OrderGroupId) -> Result<Checked, Failure> {
+    let group = match client.get_order_group().order_group_id(&id).send().await {
+        Ok(group) => group,
+        Err(error) if error.is_not_found() => {
+            return Err(Failure::usage(format!(
+                "there is no order group {id} on this exchange: check the id and the exchange"
+            )));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut remarks = Vec::new();
+    if !group.is_auto_cancel_enabled {
+        remarks.push(
+            "the order group has been triggered: the exchange rejects its orders until it is reset"
+                .to_owned(),
+        );
+    }
+    if !group.orders.is_empty() {
+        remarks.push(format!(
+            "{} orders of the group rest before the bot starts; they will be cancelled too",
+            group.orders.len()
+        ));
+    }
+    let shard = group.exchange_index.as_ref().map_or(0, |shard| shard.0);
+    // The group does not say its subaccount, and the trigger needs it.
+    for subaccount in subaccounts(client).await? {
+        let request = client.get_order_group().order_group_id(&id);
+        match request.subaccount(subaccount).send().await {
+            Ok(_) => {
+                let group = OrderGroupRef::new(id)
+                    .with_exchange_index(shard)
+                    .with_subaccount(subaccount);
+                let target = Target::Group(group);
+                return Ok(Checked { target, remarks });
+            }
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err("no subaccount has the order group: use a key that may read its subaccount".into())
+}
+
+async fn subaccounts(client: &Client) -> Result<BTreeSet<SubaccountNumber>, Failure> {
+    let balances = client.get_subaccount_balances().send().await?;
+    let numbers = balances.subaccount_balances.iter();
+    Ok(numbers.map(|balance| balance.subaccount_number).collect())
+}

@@ -1,0 +1,75 @@
+//! Lists: how much of them is read.
+
+use clap::Args;
+use futures_util::{Stream, TryStreamExt};
+use kalshi_sdk::{Dollars, Error};
+
+use crate::{context::Context, failure::Failure};
+
+/// Options of every list.
+#[derive(Args)]
+pub(super) struct Length {
+    /// List at most this many.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: usize,
+    /// List all.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+/// Most rows that the exchange returns in a page.
+const MAX_PAGE: usize = 1_000;
+
+impl Length {
+    /// Returns a length without a limit.
+    pub(super) fn all() -> Self {
+        Self {
+            limit: 0,
+            all: true,
+        }
+    }
+
+    /// Returns the number of rows to request in a page.
+    pub(super) fn page(&self) -> i64 {
+        let wanted = match self.all {
+            true => MAX_PAGE,
+            // One more shows that there are more.
+            false => self.limit.saturating_add(1).min(MAX_PAGE),
+        };
+        i64::try_from(wanted).unwrap_or(i64::MAX)
+    }
+
+    /// Reads rows with progress, and remarks if there are more than are listed.
+    pub(super) async fn read<T>(
+        &self,
+        context: &Context,
+        name: &'static str,
+        mut rows: impl Stream<Item = Result<T, Error>> + Unpin,
+    ) -> Result<Vec<T>, Failure> {
+        let progress = context.output.progress(name);
+        let mut read = Vec::new();
+        let mut is_cut = false;
+        while let Some(row) = rows.try_next().await? {
+            if !self.all && read.len() >= self.limit {
+                is_cut = true;
+                break;
+            }
+            progress.increment();
+            read.push(row);
+        }
+        progress.finish();
+        if is_cut {
+            context.output.note(&format!(
+                "there are more {name}: pass --all to list and sum up all of them"
+            ));
+        }
+        Ok(read)
+    }
+}
+
+/// Returns the sum of amounts, or `None` if one is absent or the sum overflows.
+pub(super) fn sum(amounts: impl IntoIterator<Item = Option<Dollars>>) -> Option<Dollars> {
+    amounts
+        .into_iter()
+        .try_fold(Dollars::ZERO, |sum, amount| sum.checked_add(amount?))
+}

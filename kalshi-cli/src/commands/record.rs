@@ -1,0 +1,156 @@
+//! `kalshi record`: records the WebSocket messages of markets.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use kalshi_sdk::ws::{BookStream, BookUpdate, Channel, Event};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    output::Record as Fields,
+    recording::{Incident, Limits, Writer},
+    signals::Signals,
+    time_argument,
+};
+
+/// Time between two flushes: a killed recorder loses what came since the last one. Half a second, so that a late flush still comes
+/// within a second.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
+/// Time without a line after which the recorder writes that it is running. A replay knows from that how long quiet books were live.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Records the WebSocket messages of markets until ctrl-C.
+///
+/// Frames are kept as received, with the time of receipt and what happened to the connection, in segments that zstd compresses. If the
+/// recorder is killed, at most a second is lost.
+#[derive(Args)]
+pub(crate) struct Record {
+    #[arg(required = true, value_name = "TICKER")]
+    tickers: Vec<String>,
+    /// Directory of the segments. Those of earlier recordings stay as they are.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Channels beside the order books.
+    #[arg(long = "channel", value_name = "NAME", default_value = "trade", value_parser = ["trade", "ticker", "market_lifecycle_v2"])]
+    channels: Vec<String>,
+    /// Stop after this time, such as 90s, 15m or 6h.
+    #[arg(long = "for", value_name = "TIME", value_parser = time_argument::duration)]
+    length: Option<Duration>,
+    /// Start another segment after this many megabytes before compression. Each begins with a snapshot of the books.
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    segment_size: u64,
+    /// Start another segment after this time.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_argument::duration)]
+    segment_time: Duration,
+}
+
+impl Record {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let mut signals = Signals::new()?;
+        let client = context.client()?;
+        let mut builder = client.websocket().markets(&self.tickers).keep_raw(true);
+        let mut channels = vec![Channel::OrderbookDelta.as_str().to_owned()];
+        for channel in &self.channels {
+            builder = builder.channel(Channel::from(channel.as_str()));
+            channels.push(channel.clone());
+        }
+        let mut books = tokio::select! {
+            books = builder.books() => books?,
+            exit = signals.next() => return Ok(exit),
+        };
+        let limits = Limits {
+            bytes: self.segment_size * 1_000_000,
+            age: self.segment_time.max(Duration::from_secs(1)),
+        };
+        let exchange = context.exchange();
+        let mut writer = Writer::create(
+            &self.output,
+            exchange,
+            self.tickers.clone(),
+            channels,
+            limits,
+        )?;
+        let end = self.length.map(|length| Instant::now() + length);
+        let progress = context.output.progress("frames");
+        let mut flushes = tokio::time::interval(FLUSH_INTERVAL);
+        flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                update = books.next() => match update {
+                    Some(Ok(BookUpdate::Connection(event))) => {
+                        if write(&mut writer, &event)? {
+                            progress.increment();
+                        }
+                    }
+                    // It follows from the frames.
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        writer.close()?;
+                        return Err(error.into());
+                    }
+                    None => break,
+                },
+                _ = flushes.tick() => {
+                    if writer.idle() > ALIVE_INTERVAL {
+                        writer.incident(&Incident::Alive)?;
+                    }
+                    writer.flush()?;
+                }
+                _ = signals.next() => break,
+                () = sleep_until(end), if end.is_some() => break,
+            }
+            if writer.rotate_if_due()? {
+                request_snapshots(&books, self.tickers.clone());
+            }
+        }
+        progress.finish();
+        writer.incident(&Incident::Stopped)?;
+        let summary = writer.close()?;
+        books.shutdown().await;
+        let record = Fields::new("recording")
+            .field("directory", self.output.display().to_string())
+            .field("segments", summary.segments)
+            .field("frames", i64::try_from(summary.frames)?)
+            .field("events", i64::try_from(summary.events)?)
+            .field("bytes", i64::try_from(summary.bytes)?);
+        context.output.print([record])?;
+        Ok(Exit::Success)
+    }
+}
+
+/// Writes an event of the connection. Returns `true` if it is a frame.
+fn write(writer: &mut Writer, event: &Event) -> Result<bool, Failure> {
+    if let Event::Message(received) = event
+        && let Some(raw) = &received.raw
+    {
+        writer.frame(raw.received_ts_us(), raw.text())?;
+        return Ok(true);
+    }
+    if let Some(incident) = Incident::from_event(event) {
+        writer.incident(&incident)?;
+    }
+    Ok(false)
+}
+
+/// Requests snapshots of the books, so that a new segment can be replayed without those before it.
+fn request_snapshots(books: &BookStream, tickers: Vec<String>) {
+    let connection = books.connection();
+    let mut subscriptions = connection.subscriptions().iter();
+    let Some(subscription) = subscriptions.find(|own| *own.channel() == Channel::OrderbookDelta)
+    else {
+        return;
+    };
+    let (handle, id) = (connection.handle(), subscription.id());
+    tokio::spawn(async move {
+        // Without them the segment is complete all the same; its books need the segments before it.
+        _ = handle.get_snapshots(id, tickers).await;
+    });
+}
+
+async fn sleep_until(end: Option<Instant>) {
+    if let Some(end) = end {
+        tokio::time::sleep_until(end).await;
+    }
+}

@@ -1,0 +1,265 @@
+//! Rebuilds order books from the lines of a recording.
+
+use std::collections::BTreeMap;
+
+use kalshi_sdk::{
+    Decimal, OutcomeSide,
+    ws::{BookEvent, BookEvents, Books, Event, Frame, Message, OrderBook, PriceMode, StaleReason},
+};
+
+use crate::{
+    output::{Cell, Table},
+    recording::{Entry, Header, Incident, Line},
+};
+
+/// Rebuilds order books, and counts how long each was live.
+pub(super) struct Player {
+    books: Books,
+    markets: BTreeMap<String, Market>,
+    header: Option<Header>,
+    first_us: Option<i64>,
+    /// Time of the latest line, which does not fall if the clock of the recorder did.
+    now_us: i64,
+    frames: u64,
+    disconnects: u64,
+    is_damaged: bool,
+    /// The markets of the subscription are unknown, as lines before this segment are missing.
+    needs_markets: bool,
+}
+
+/// Counters of one book. Times are in microseconds.
+#[derive(Default)]
+struct Market {
+    live_since: Option<i64>,
+    live_us: i64,
+    recorded_since: Option<i64>,
+    recorded_us: i64,
+    changes: u64,
+    losses: u64,
+    last_loss: Option<StaleReason>,
+}
+
+impl Default for Player {
+    fn default() -> Self {
+        Self {
+            books: Books::with_mode(PriceMode::YesPrices),
+            markets: BTreeMap::new(),
+            header: None,
+            first_us: None,
+            now_us: i64::MIN,
+            frames: 0,
+            disconnects: 0,
+            is_damaged: false,
+            needs_markets: false,
+        }
+    }
+}
+
+impl Player {
+    /// Begins a segment. Returns `false` if segments of the recording before it are missing.
+    pub(super) fn begin(&mut self, header: &Header) -> bool {
+        let before = self.header.as_ref();
+        let before = before.filter(|before| before.recording == header.recording);
+        let is_complete = header.number == before.map_or(0, |before| before.number) + 1;
+        if before.is_none() {
+            self.end_recording();
+        } else if self.is_damaged || !is_complete {
+            let events = self.books.disconnected();
+            self.take(&events);
+        }
+        self.needs_markets = self.is_damaged || !is_complete;
+        self.is_damaged = false;
+        for ticker in &header.market_tickers {
+            self.markets.entry(ticker.clone()).or_default();
+        }
+        self.header = Some(header.clone());
+        is_complete
+    }
+
+    /// Lines are missing here. The books are those of the last line, and are stale if the recording goes on.
+    pub(super) fn damaged(&mut self) {
+        self.is_damaged = true;
+    }
+
+    /// Ends a recording. Time until the next one does not count.
+    fn end_recording(&mut self) {
+        self.books.disconnected();
+        for market in self.markets.values_mut() {
+            market.stop(self.now_us);
+            if let Some(since) = market.recorded_since.take() {
+                market.recorded_us += self.now_us.saturating_sub(since);
+            }
+        }
+    }
+
+    /// Applies a line.
+    pub(super) fn play(&mut self, line: &Line) -> BookEvents {
+        self.first_us.get_or_insert(line.time_us);
+        self.now_us = self.now_us.max(line.time_us);
+        let now = self.now_us;
+        for market in self.markets.values_mut() {
+            market.recorded_since.get_or_insert(now);
+        }
+        let events = match &line.entry {
+            Entry::Header(_) => BookEvents::default(),
+            Entry::Frame(text) => {
+                self.frames += 1;
+                let frame = Frame::parse(text);
+                self.register_markets(&frame);
+                self.books.apply(&frame)
+            }
+            Entry::Incident(incident) => self.incident(incident),
+        };
+        self.take(&events);
+        events
+    }
+
+    /// States the markets of a subscription whose acknowledgement is missing. Otherwise the snapshots that the recorder requests at the
+    /// start of a segment would not be applied: the market of a requested snapshot may not be subscribed to.
+    fn register_markets(&mut self, frame: &Frame) {
+        if let Some(sid) = frame.sid
+            && let Some(header) = &self.header
+            && self.needs_markets
+            && matches!(
+                frame.message,
+                Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_)
+            )
+        {
+            self.books.register(sid, &header.market_tickers);
+            self.needs_markets = false;
+        }
+    }
+
+    fn incident(&mut self, incident: &Incident) -> BookEvents {
+        match incident {
+            Incident::Connected => self.books.disconnected(),
+            Incident::Disconnected { .. } => {
+                self.disconnects += 1;
+                self.books.disconnected()
+            }
+            Incident::Resubscribed {
+                sid,
+                market_tickers,
+            } => {
+                self.books.register(*sid, market_tickers);
+                BookEvents::default()
+            }
+            Incident::Lagged { count } => self.books.apply_event(&Event::Lagged { count: *count }),
+            _ => BookEvents::default(),
+        }
+    }
+
+    fn take(&mut self, events: &[BookEvent]) {
+        for event in events {
+            let market = self
+                .markets
+                .entry(event.market_ticker().to_owned())
+                .or_default();
+            match event {
+                BookEvent::Live { .. } | BookEvent::Changed { .. } => {
+                    market.changes += 1;
+                    market.live_since.get_or_insert(self.now_us);
+                }
+                BookEvent::Stale { reason, .. } => {
+                    market.losses += 1;
+                    market.last_loss = Some(*reason);
+                    market.stop(self.now_us);
+                }
+                BookEvent::Withheld { .. } => market.stop(self.now_us),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn live(&self, ticker: &str) -> Option<&OrderBook> {
+        self.books.live(ticker)
+    }
+
+    pub(super) fn exchange(&self) -> Cell {
+        self.header
+            .as_ref()
+            .map(|header| header.exchange.clone())
+            .into()
+    }
+
+    pub(super) fn first_us(&self) -> Option<i64> {
+        self.first_us
+    }
+
+    pub(super) fn last_us(&self) -> Option<i64> {
+        self.first_us.map(|_| self.now_us)
+    }
+
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    pub(super) fn disconnects(&self) -> u64 {
+        self.disconnects
+    }
+
+    /// Returns the books that were live at the last line.
+    pub(super) fn last_books(&self) -> impl Iterator<Item = (&str, &OrderBook)> {
+        let tickers = self.markets.keys();
+        tickers.filter_map(|ticker| Some((ticker.as_str(), self.books.live(ticker)?)))
+    }
+
+    /// Returns the counters of each book, with its best prices at the last line.
+    pub(super) fn table(&self) -> Table {
+        let mut table = Table::new(
+            "books",
+            [
+                "market_ticker",
+                "live_seconds",
+                "stale_seconds",
+                "changes",
+                "losses",
+                "last_loss",
+                "at_end",
+                "yes_bid",
+                "yes_ask",
+            ],
+        )
+        .flexible("last_loss");
+        for (ticker, market) in &self.markets {
+            let until_now = |since: Option<i64>| since.map_or(0, |since| self.now_us - since);
+            let live_us = market.live_us + until_now(market.live_since);
+            let recorded_us = market.recorded_us + until_now(market.recorded_since);
+            let book = self.books.live(ticker);
+            let at_end = match (book, self.books.is_stale(ticker)) {
+                (Some(_), _) => "live",
+                (None, true) => "stale",
+                (None, false) => "none",
+            };
+            table.push([
+                ticker.as_str().into(),
+                seconds(live_us),
+                seconds(recorded_us - live_us),
+                i64::try_from(market.changes).ok().into(),
+                i64::try_from(market.losses).ok().into(),
+                market.last_loss.map(|reason| reason.to_string()).into(),
+                at_end.into(),
+                book.and_then(|book| book.best_bid(OutcomeSide::Yes))
+                    .map(|level| level.price)
+                    .into(),
+                book.and_then(|book| book.best_ask(OutcomeSide::Yes))
+                    .map(|level| level.price)
+                    .into(),
+            ]);
+        }
+        table
+    }
+}
+
+impl Market {
+    fn stop(&mut self, now_us: i64) {
+        if let Some(since) = self.live_since.take() {
+            self.live_us += now_us.saturating_sub(since);
+        }
+    }
+}
+
+/// Returns microseconds as seconds with three decimal places.
+fn seconds(us: i64) -> Cell {
+    Decimal::new((us / 1_000).into(), 3).ok().into()
+}

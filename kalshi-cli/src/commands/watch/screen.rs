@@ -1,0 +1,166 @@
+//! State of the screen of `watch`.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use kalshi_sdk::ws::{
+    BookEvent, BookStream, BookUpdate, Changes, Event, Message, OrderBook, messages::Trade,
+};
+
+use crate::{output::clean, recording::Incident};
+
+/// Trades of a market that are kept for display.
+const MAX_TRADES: usize = 100;
+/// Events of the connection that are kept for display.
+const MAX_LOG: usize = 5;
+
+/// Markets with their books and trades, and the state of the connection.
+pub(super) struct Screen {
+    pub(super) exchange: String,
+    pub(super) now: DateTime<Utc>,
+    pub(super) markets: Vec<Market>,
+    pub(super) selected: usize,
+    /// Why there is no connection.
+    pub(super) outage: Option<String>,
+    /// The latest events of the connection, the latest first.
+    pub(super) log: VecDeque<(DateTime<Utc>, String)>,
+    changed: BTreeSet<Arc<str>>,
+}
+
+/// A market as it is shown.
+pub(super) struct Market {
+    pub(super) ticker: String,
+    pub(super) yes_means: String,
+    pub(super) state: State,
+    /// When the book was last live.
+    pub(super) live_at: Option<DateTime<Utc>>,
+    /// The last book that was live. Prices of a stale book must look stale.
+    pub(super) book: Option<OrderBook>,
+    /// The latest trades, the latest first.
+    pub(super) trades: VecDeque<Trade>,
+}
+
+/// State of a book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// No snapshot has come yet.
+    Waiting,
+    Live,
+    /// The best prices cross, as they may between the changes of one action.
+    Crossed,
+    /// Messages may be missing. Has the reason.
+    Stale(String),
+}
+
+impl Screen {
+    /// Returns a screen of these markets. `titles` has tickers and what YES means.
+    pub(super) fn new(exchange: String, tickers: &[String], titles: Vec<(String, String)>) -> Self {
+        let market = |ticker: &String| {
+            let title = titles.iter().find(|(of, _)| of == ticker);
+            Market {
+                ticker: ticker.clone(),
+                yes_means: title.map(|(_, title)| clean(title)).unwrap_or_default(),
+                state: State::Waiting,
+                live_at: None,
+                book: None,
+                trades: VecDeque::new(),
+            }
+        };
+        Self {
+            exchange,
+            now: Utc::now(),
+            markets: tickers.iter().map(market).collect(),
+            selected: 0,
+            outage: None,
+            log: VecDeque::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Takes updates. The books themselves are read by [`refresh`](Self::refresh), once for each drawing.
+    pub(super) fn take(&mut self, changes: Changes) {
+        self.changed.extend(changes.market_tickers);
+        for update in changes.updates {
+            match update {
+                BookUpdate::Book(event) => self.take_book_event(&event),
+                BookUpdate::Connection(Event::Message(received)) => {
+                    if let Message::Trade(trade) = received.frame.message
+                        && let Some(market) = self.market(&trade.market_ticker)
+                    {
+                        market.trades.push_front(trade);
+                        market.trades.truncate(MAX_TRADES);
+                    }
+                }
+                BookUpdate::Connection(event) => self.take_connection_event(&event),
+                _ => {}
+            }
+        }
+    }
+
+    fn take_book_event(&mut self, event: &BookEvent) {
+        let state = match event {
+            BookEvent::Live { .. } => State::Live,
+            BookEvent::Withheld { .. } => State::Crossed,
+            BookEvent::Stale { reason, .. } => State::Stale(reason.to_string()),
+            _ => return,
+        };
+        let ticker = event.market_ticker();
+        if let State::Stale(reason) = &state {
+            self.log(format!("{ticker} is stale: {reason}"));
+        }
+        if let Some(market) = self.market(ticker) {
+            market.state = state;
+        }
+    }
+
+    fn take_connection_event(&mut self, event: &Event) {
+        match event {
+            Event::Disconnected { reason } => self.outage = Some(clean(&reason.to_string())),
+            Event::Connected => self.outage = None,
+            _ => {}
+        }
+        if let Some(incident) = Incident::from_event(event) {
+            let detail = incident.detail().unwrap_or_default();
+            self.log(format!("{} {detail}", incident.name()));
+        }
+    }
+
+    fn log(&mut self, text: String) {
+        self.log.push_front((Utc::now(), clean(&text)));
+        self.log.truncate(MAX_LOG);
+    }
+
+    fn market(&mut self, ticker: &str) -> Option<&mut Market> {
+        self.markets
+            .iter_mut()
+            .find(|market| market.ticker == ticker)
+    }
+
+    /// Reads the books that changed.
+    pub(super) fn refresh(&mut self, books: &BookStream, now: DateTime<Utc>) {
+        self.now = now;
+        for ticker in std::mem::take(&mut self.changed) {
+            if let (Some(market), Some(book)) = (self.market(&ticker), books.live(&ticker)) {
+                market.state = State::Live;
+                market.book = Some(book.clone());
+            }
+        }
+        for market in &mut self.markets {
+            if market.state == State::Live {
+                market.live_at = Some(now);
+            }
+        }
+    }
+
+    pub(super) fn select_next(&mut self) {
+        self.selected = (self.selected + 1) % self.markets.len().max(1);
+    }
+
+    pub(super) fn select_previous(&mut self) {
+        let count = self.markets.len().max(1);
+        self.selected = (self.selected + count - 1) % count;
+    }
+}

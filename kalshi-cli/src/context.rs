@@ -1,0 +1,234 @@
+//! What every command works with: the exchange, clients of it, and the output.
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    path::PathBuf,
+};
+
+use kalshi_mock::{Activity, MockExchange};
+use kalshi_sdk::{Client, Credentials, Environment, PrivateKey};
+
+use crate::{
+    failure::Failure,
+    options::Global,
+    output::Output,
+    profile::{EnvironmentName, Profile, expand_home},
+};
+
+/// The exchange that was chosen, clients of it, and the output.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    profile: Profile,
+    profile_name: Option<String>,
+    /// The local exchange of `--mock`.
+    mock: Option<MockExchange>,
+    /// The command line names the exchange or the profile.
+    is_explicit: bool,
+    yes: bool,
+    pub(crate) dry_run: bool,
+}
+
+impl Context {
+    pub(crate) async fn new(options: &Global) -> Result<Self, Failure> {
+        let output = Output::new(options);
+        let (profile_name, profile) = Profile::choose(options)?;
+        let mock = match options.mock {
+            true => Some(
+                MockExchange::builder()
+                    .activity(Activity::Calm)
+                    .start()
+                    .await?,
+            ),
+            false => None,
+        };
+        Ok(Self {
+            output,
+            profile,
+            profile_name,
+            mock,
+            is_explicit: options.production
+                || options.demo
+                || options.mock
+                || options.profile.is_some(),
+            yes: options.yes,
+            dry_run: options.dry_run,
+        })
+    }
+
+    /// Returns the name of the exchange for prompts and titles, such as `PRODUCTION (profile bot)`.
+    pub(crate) fn exchange(&self) -> String {
+        let exchange = match self.profile.environment {
+            _ if self.mock.is_some() => "local exchange",
+            EnvironmentName::Production => "PRODUCTION",
+            EnvironmentName::Demo => "demo",
+            EnvironmentName::Custom => "custom exchange",
+        };
+        match &self.profile_name {
+            Some(name) => format!("{exchange} (profile {name})"),
+            None => exchange.to_owned(),
+        }
+    }
+
+    /// Returns `true` if the command line names the exchange or the profile, `false` if a default is used.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.is_explicit
+    }
+
+    /// Returns the local exchange of `--mock`.
+    pub(crate) fn mock(&self) -> Option<&MockExchange> {
+        self.mock.as_ref()
+    }
+
+    /// Returns a client that signs. Without a key it is an error that says where keys are read from.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.client()?);
+        }
+        let credentials = self.credentials()?;
+        Ok(Client::builder()
+            .environment(self.environment()?)
+            .credentials(credentials)
+            .build()?)
+    }
+
+    /// Returns a client for public reads. It signs if there is a key, which gives it the limits of the account.
+    pub(crate) fn public_client(&self) -> Result<Client, Failure> {
+        if self.has_key() {
+            return self.client();
+        }
+        Ok(Client::builder().environment(self.environment()?).build()?)
+    }
+
+    /// Returns `true` if a key is configured, whether or not it is usable.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key_id().is_some()
+    }
+
+    /// Returns the URLs of the exchange.
+    pub(crate) fn environment(&self) -> Result<Environment, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.environment()?);
+        }
+        Ok(match self.profile.environment {
+            EnvironmentName::Production => Environment::Production,
+            EnvironmentName::Demo => Environment::Demo,
+            EnvironmentName::Custom => {
+                let url = |url: &Option<String>, name| {
+                    url.clone().ok_or_else(|| {
+                        Failure::usage(format!(
+                            "the profile needs `{name}`, as its environment is custom"
+                        ))
+                    })
+                };
+                let rest = url(&self.profile.rest_url, "rest_url")?;
+                let websocket = url(&self.profile.websocket_url, "websocket_url")?;
+                Environment::custom_path(&rest, &websocket)?
+            }
+        })
+    }
+
+    /// Returns the key of the profile, else that of the environment variables.
+    pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.credentials());
+        }
+        let variables = self.variables();
+        match (&self.profile.key_id, &self.profile.private_key_path) {
+            (Some(id), Some(path)) => {
+                let path = expand_home(path);
+                let key = match self.passphrase() {
+                    Some(passphrase) => PrivateKey::from_file_with_passphrase(path, &passphrase)?,
+                    None => PrivateKey::from_file(path)?,
+                };
+                Ok(Credentials::new(id, key)?)
+            }
+            (None, None) => Ok(Credentials::from_lookup(variables, |name| {
+                std::env::var_os(name)
+            })?),
+            _ => Err(Failure::usage(
+                "the profile needs both `key_id` and `private_key_path`, or neither",
+            )),
+        }
+    }
+
+    /// Returns the id of the API key, if one is configured.
+    pub(crate) fn key_id(&self) -> Option<String> {
+        match &self.mock {
+            Some(mock) => Some(mock.credentials().key_id().to_owned()),
+            None => self
+                .profile
+                .key_id
+                .clone()
+                .or_else(|| variable(&format!("{}API_KEY_ID", self.variables()))),
+        }
+    }
+
+    /// Returns the file of the private key, or `None` if the key is not in a file.
+    pub(crate) fn key_path(&self) -> Option<PathBuf> {
+        if self.mock.is_some() {
+            return None;
+        }
+        let of_profile = self.profile.private_key_path.as_deref().map(expand_home);
+        if self.profile.key_id.is_some() {
+            return of_profile;
+        }
+        of_profile.or_else(|| {
+            variable(&format!("{}PRIVATE_KEY_PATH", self.variables())).map(PathBuf::from)
+        })
+    }
+
+    /// Returns the passphrase of the private key, if one is set.
+    pub(crate) fn passphrase(&self) -> Option<String> {
+        variable(&format!("{}PRIVATE_KEY_PASSPHRASE", self.variables()))
+    }
+
+    /// Returns a client of the margin exchange that signs.
+    pub(crate) fn perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.perps_client()?);
+        }
+        let environment = match self.environment()? {
+            Environment::Production | Environment::ProductionShared => {
+                kalshi_perps::Environment::Production
+            }
+            Environment::Custom(urls) => kalshi_perps::Environment::Custom(urls),
+            _ => kalshi_perps::Environment::Demo,
+        };
+        Ok(kalshi_perps::Client::builder()
+            .environment(environment)
+            .credentials(self.credentials()?)
+            .build()?)
+    }
+
+    /// Returns the beginning of the names of the variables that hold the key.
+    pub(crate) fn variables(&self) -> &'static str {
+        match self.profile.environment {
+            EnvironmentName::Production => "KALSHI_",
+            EnvironmentName::Demo | EnvironmentName::Custom => "KALSHI_DEMO_",
+        }
+    }
+
+    /// Asks on the terminal before something is written. Returns `true` with `--yes`, and is an error where nobody can answer.
+    pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        if self.yes {
+            return Ok(true);
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::usage(
+                "nothing was written, as there is no terminal to ask at: pass --yes to write without a question",
+            ));
+        }
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+}
+
+/// Returns a variable of the environment. An empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,49 @@
+//! The program `kalshi`: Kalshi in a terminal.
+
+mod commands;
+mod context;
+mod failure;
+mod live;
+mod options;
+mod output;
+mod profile;
+mod recording;
+mod signals;
+mod time_argument;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    options::Options,
+};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(),
+    };
+    let code = match runtime.block_on(run(options)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    };
+    // Tasks that still read from the terminal would keep the process alive.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(options: Options) -> Result<Exit, Failure> {
+    let context = Context::new(&options.global).await?;
+    let handles_interrupts = options.command.handles_interrupts();
+    tokio::select! {
+        result = options.command.run(&context) => result,
+        Ok(()) = tokio::signal::ctrl_c(), if !handles_interrupts => Ok(Exit::Interrupted),
+    }
+}

@@ -1,0 +1,211 @@
+//! What a command prints: tables and records, as text, JSON or comma-separated values.
+
+mod cell;
+mod clean;
+mod json;
+mod progress;
+mod table;
+mod text;
+
+use std::{
+    collections::BTreeSet,
+    io::{self, IsTerminal, Write},
+};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+pub(crate) use self::{
+    cell::Cell,
+    clean::clean,
+    progress::Progress,
+    table::{Part, Record, Table},
+};
+use crate::{
+    failure::Failure,
+    options::{Color, Global},
+};
+
+/// Version of the JSON that `--json` prints. It changes if a field is removed or changes its meaning.
+pub(crate) const JSON_VERSION: u32 = 1;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+    Csv,
+}
+
+/// Where results go, and how.
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    fields: Vec<String>,
+}
+
+impl Output {
+    pub(crate) fn new(options: &Global) -> Self {
+        match options.color {
+            Color::Auto => {}
+            Color::Always => ColorChoice::Always.write_global(),
+            Color::Never => ColorChoice::Never.write_global(),
+        }
+        let format = match (options.json, options.csv) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Csv,
+            _ => Format::Text,
+        };
+        Self {
+            format,
+            fields: options.fields.clone(),
+        }
+    }
+
+    /// Prints the parts of a result: as text one below the other, as JSON fields of one object. Comma-separated values have a single
+    /// part, the first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no part has, or if the output cannot be written.
+    pub(crate) fn print<P: Into<Part>>(
+        &self,
+        parts: impl IntoIterator<Item = P>,
+    ) -> Result<(), Failure> {
+        let mut parts: Vec<Part> = parts.into_iter().map(Into::into).collect();
+        self.select_fields(&mut parts)?;
+        match self.format {
+            Format::Json => self.write(&json::document(&parts)),
+            Format::Csv => self.write(&text::csv(parts.first())?),
+            Format::Text => self.write(&text::text(&parts, terminal_width())),
+        }
+    }
+
+    /// Returns `true` if `--fields` selects fields.
+    pub(crate) fn selects_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// Prints a line of text, such as a JSON event.
+    pub(crate) fn line(&self, line: &str) -> Result<(), Failure> {
+        self.write(&format!("{line}\n"))
+    }
+
+    /// Prints an event as a line: its values, or with `--json` one object with the version and the event by its name. Call
+    /// [`check_line_fields`](Self::check_line_fields) before.
+    pub(crate) fn print_line(&self, record: Record) -> Result<(), Failure> {
+        let mut part = Part::from(record);
+        if !self.fields.is_empty() {
+            part.select(&self.fields);
+        }
+        match self.format {
+            Format::Json => self.write(&json::line(&[part])),
+            Format::Text | Format::Csv => self.write(&text::line(&part)),
+        }
+    }
+
+    /// Checks `--fields` for lines, which do not all have the same fields, and that lines can be printed at all.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no line has, or for comma-separated values.
+    pub(crate) fn check_line_fields(&self, known: &[&'static str]) -> Result<(), Failure> {
+        if self.format == Format::Csv {
+            return Err(Failure::usage(
+                "events have no common columns for --csv: use --json",
+            ));
+        }
+        self.check_known(&known.iter().copied().collect())
+    }
+
+    /// Prints a remark to standard error, so that it never mixes with results.
+    pub(crate) fn note(&self, text: &str) {
+        // A closed standard error must not end the command.
+        let _ = writeln!(anstream::stderr(), "{}", clean(text));
+    }
+
+    /// Returns a count of items on standard error, drawn only on a terminal.
+    pub(crate) fn progress(&self, items: &'static str) -> Progress {
+        Progress::new(items)
+    }
+
+    /// Shows parts to whoever is asked about them: as text on standard error, so that standard output has results only.
+    pub(crate) fn show(&self, parts: &[Part]) {
+        let stderr = io::stderr();
+        let size = match stderr.is_terminal() {
+            true => terminal_size::terminal_size_of(&stderr),
+            false => None,
+        };
+        let width = size.map(|(width, _)| width.0);
+        // A closed standard error must not end the command.
+        let _ = write!(anstream::stderr(), "{}", text::text(parts, width));
+    }
+
+    /// Checks `--fields` against the parts that will be printed, before something is written to the exchange.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no part has.
+    pub(crate) fn check_fields(
+        &self,
+        fields: impl IntoIterator<Item = &'static str>,
+    ) -> Result<(), Failure> {
+        self.check_known(&fields.into_iter().collect())
+    }
+
+    /// Returns a wait on standard error, drawn only on a terminal.
+    pub(crate) fn waiting(&self, what: &'static str) -> Progress {
+        Progress::waiting(what)
+    }
+
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = AutoStream::auto(io::stdout());
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()?;
+        Ok(())
+    }
+
+    /// Keeps the fields of `--fields`, in the order of the command line.
+    fn select_fields(&self, parts: &mut [Part]) -> Result<(), Failure> {
+        if self.fields.is_empty() {
+            return Ok(());
+        }
+        self.check_known(&parts.iter().flat_map(Part::fields).collect())?;
+        for part in parts {
+            part.select(&self.fields);
+        }
+        Ok(())
+    }
+
+    fn check_known(&self, known: &BTreeSet<&'static str>) -> Result<(), Failure> {
+        match self
+            .fields
+            .iter()
+            .find(|name| !known.contains(name.as_str()))
+        {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<_> = known.iter().copied().collect();
+                Err(Failure::usage(format!(
+                    "there is no field {unknown:?}; fields are: {}",
+                    known.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+/// Returns the width of the terminal, or `None` if the output goes elsewhere.
+pub(crate) fn terminal_width() -> Option<u16> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0)
+}
+
+/// Prints an error to standard error.
+pub(crate) fn print_error(text: &str) {
+    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    // Nothing is left to do if standard error is closed.
+    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {}", clean(text));
+}

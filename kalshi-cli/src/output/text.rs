@@ -1,0 +1,146 @@
+//! Results as text and as comma-separated values.
+
+use anstyle::Style;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, presets};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{Cell, Part, Record, Table};
+use crate::failure::Failure;
+
+/// Returns the parts one below the other. In a terminal of this width, flexible columns are cut so that rows fit.
+pub(crate) fn text(parts: &[Part], width: Option<u16>) -> String {
+    let part = |part: &Part| match part {
+        Part::Table(table) => table_text(table, width),
+        Part::Record(record) => record_text(record),
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join("\n")
+}
+
+/// Spaces between columns.
+const PADDING: usize = 2;
+/// Width that a flexible column keeps at least.
+const MIN_FLEXIBLE: usize = 10;
+
+fn table_text(table: &Table, width: Option<u16>) -> String {
+    if table.rows.is_empty() {
+        return format!("no {}\n", table.name.replace('_', " "));
+    }
+    let shown = width.map_or(table.columns.len(), |width| columns_that_fit(table, width));
+    let mut drawn = comfy_table::Table::new();
+    drawn
+        .load_style(presets::NOTHING)
+        .set_truncation_indicator("…");
+    let header = table.columns.iter().take(shown);
+    drawn.set_header(header.map(|name| name.replace('_', " ")));
+    for row in &table.rows {
+        let mut drawn_row = comfy_table::Row::new();
+        drawn_row.max_height(1);
+        for cell in row.iter().take(shown) {
+            drawn_row.add_cell(comfy_table::Cell::new(one_line(cell)));
+        }
+        drawn.add_row(drawn_row);
+    }
+    for (index, name) in table.columns.iter().enumerate() {
+        let Some(column) = drawn.column_mut(index) else {
+            break;
+        };
+        column.set_padding((0, PADDING as u16));
+        if table.rows.iter().any(|row| row[index].is_number()) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if !table.flexible.contains(name) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    if let Some(width) = width {
+        drawn
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
+    let drawn = drawn.to_string();
+    let mut lines = drawn.lines().map(str::trim_end);
+    let bold = Style::new().bold();
+    let mut text = format!("{bold}{}{bold:#}\n", lines.next().unwrap_or_default());
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    if shown < table.columns.len() {
+        let hidden = table.columns[shown..].join(", ");
+        text.push_str(&format!("(the terminal is too narrow for: {hidden})\n"));
+    }
+    text
+}
+
+/// Returns how many columns fit if the flexible ones are cut. At least one.
+fn columns_that_fit(table: &Table, width: u16) -> usize {
+    let mut left = usize::from(width);
+    for (index, name) in table.columns.iter().enumerate() {
+        let cells = table.rows.iter().map(|row| one_line(&row[index]).width());
+        let mut needed = cells.chain([name.len()]).max().unwrap_or_default();
+        if table.flexible.contains(name) {
+            needed = needed.min(MIN_FLEXIBLE.max(name.len()));
+        }
+        match left.checked_sub(needed + PADDING) {
+            Some(rest) => left = rest,
+            None => return index.max(1),
+        }
+    }
+    table.columns.len()
+}
+
+/// Returns the values of a record in a line, without those that are absent.
+pub(crate) fn line(part: &Part) -> String {
+    let Part::Record(record) = part else {
+        return String::new();
+    };
+    let values = record.fields.iter().map(|(_, cell)| one_line(cell));
+    let values: Vec<_> = values.filter(|value| !value.is_empty()).collect();
+    format!("{}\n", values.join("  "))
+}
+
+fn one_line(cell: &Cell) -> String {
+    cell.to_text().replace('\n', " ")
+}
+
+fn record_text(record: &Record) -> String {
+    let widest = record
+        .fields
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or_default();
+    let bold = Style::new().bold();
+    let mut text = String::new();
+    for (name, cell) in &record.fields {
+        // Text says nothing of what is absent; JSON has null.
+        if *cell == Cell::Absent {
+            continue;
+        }
+        let name = name.replace('_', " ");
+        // The continuation of a text with several lines is indented.
+        let value = cell.to_text().replace('\n', &format!("\n{:widest$}  ", ""));
+        text.push_str(&format!("{bold}{name:widest$}{bold:#}  {value}\n"));
+    }
+    text
+}
+
+/// Returns a part as comma-separated values with a header.
+pub(crate) fn csv(part: Option<&Part>) -> Result<String, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    match part {
+        Some(Part::Table(table)) => {
+            writer.write_record(&table.columns)?;
+            for row in &table.rows {
+                writer.write_record(row.iter().map(Cell::to_csv))?;
+            }
+        }
+        Some(Part::Record(record)) => {
+            writer.write_record(record.fields.iter().map(|(name, _)| name))?;
+            writer.write_record(record.fields.iter().map(|(_, cell)| cell.to_csv()))?;
+        }
+        None => {}
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}

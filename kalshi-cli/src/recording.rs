@@ -1,0 +1,203 @@
+//! Recordings: the frames of a WebSocket connection and what happened to it, in compressed segments.
+//!
+//! A segment is a zstd file of lines. Each has the Unix time in microseconds, a kind and its content, with tabs between them:
+//!
+//! - `segment`: the first line, a [`Header`] as JSON.
+//! - `frame`: the text of a frame as received.
+//! - `quoted`: the text of a frame that contains line breaks, as a JSON string.
+//! - `event`: an [`Incident`] as JSON.
+//!
+//! Segments are named by the start of their recording and their number, so that their order is that of their names. A segment ends in
+//! the middle of a zstd frame if the recorder was killed.
+
+mod reader;
+mod writer;
+
+use std::borrow::Cow;
+
+use kalshi_sdk::ws::{ConnectionError, Event};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::{
+    reader::{Damage, Segment, segments},
+    writer::{Limits, Writer},
+};
+
+/// Version of the format. Other versions are not read.
+const VERSION: u32 = 1;
+
+/// Header of a segment: the recording that it is part of, and what was subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub(crate) version: u32,
+    /// Start of the recording, which all its segments have in common.
+    pub(crate) recording: String,
+    /// Number of the segment in the recording, from 1.
+    pub(crate) number: u32,
+    pub(crate) exchange: String,
+    pub(crate) market_tickers: Vec<String>,
+    pub(crate) channels: Vec<String>,
+}
+
+/// Something that happened to the connection or the recorder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Incident {
+    Connected,
+    Disconnected {
+        reason: String,
+    },
+    Resubscribed {
+        sid: u64,
+        market_tickers: Vec<String>,
+    },
+    Unsubscribed {
+        error: Option<String>,
+    },
+    MarketsRejected {
+        market_tickers: Vec<String>,
+        error: String,
+    },
+    Detached {
+        sid: u64,
+    },
+    Gap {
+        expected: u64,
+        got: u64,
+    },
+    Lagged {
+        count: u64,
+    },
+    /// An event that this version has no name for.
+    Other {
+        text: String,
+    },
+    /// Nothing was received for some time, and the recorder was running.
+    Alive,
+    /// The recorder ended in order.
+    Stopped,
+}
+
+impl Incident {
+    /// Returns what an event of the connection says, or `None` if it is a message.
+    pub(crate) fn from_event(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::Message(_) => return None,
+            Event::Connected => Self::Connected,
+            Event::Disconnected { reason } => Self::Disconnected {
+                reason: describe(reason),
+            },
+            Event::Resubscribed { sid, targets, .. } => Self::Resubscribed {
+                sid: *sid,
+                market_tickers: targets.to_vec(),
+            },
+            Event::Unsubscribed { error, .. } => Self::Unsubscribed {
+                error: error.as_deref().map(describe),
+            },
+            Event::TargetsRejected { targets, error, .. } => Self::MarketsRejected {
+                market_tickers: targets.to_vec(),
+                error: describe(error),
+            },
+            Event::Detached { sid, .. } => Self::Detached { sid: *sid },
+            Event::Gap { expected, got, .. } => Self::Gap {
+                expected: *expected,
+                got: *got,
+            },
+            Event::Lagged { count } => Self::Lagged { count: *count },
+            other => Self::Other {
+                text: format!("{other:?}"),
+            },
+        })
+    }
+}
+
+impl Incident {
+    /// Returns the name of its kind, as in JSON.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Disconnected { .. } => "disconnected",
+            Self::Resubscribed { .. } => "resubscribed",
+            Self::Unsubscribed { .. } => "unsubscribed",
+            Self::MarketsRejected { .. } => "markets_rejected",
+            Self::Detached { .. } => "detached",
+            Self::Gap { .. } => "gap",
+            Self::Lagged { .. } => "lagged",
+            Self::Other { .. } => "other",
+            Self::Alive => "alive",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Returns what its kind does not say.
+    pub(crate) fn detail(&self) -> Option<String> {
+        match self {
+            Self::Disconnected { reason } => Some(reason.clone()),
+            Self::Resubscribed { market_tickers, .. } => Some(market_tickers.join(", ")),
+            Self::Unsubscribed { error } => error.clone(),
+            Self::MarketsRejected {
+                market_tickers,
+                error,
+            } => Some(format!("{}: {error}", market_tickers.join(", "))),
+            Self::Gap { expected, got } => Some(format!("expected {expected}, got {got}")),
+            Self::Lagged { count } => Some(format!("{count} messages were dropped")),
+            Self::Other { text } => Some(text.clone()),
+            Self::Connected | Self::Detached { .. } | Self::Alive | Self::Stopped => None,
+        }
+    }
+}
+
+/// Returns an error with its sources.
+pub(crate) fn describe(error: &ConnectionError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}
+
+/// A line of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Unix microseconds of the recorder's clock.
+    pub(crate) time_us: i64,
+    pub(crate) entry: Entry,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Header(Header),
+    Frame(String),
+    Incident(Incident),
+}
+
+impl Line {
+    fn parse(line: &str) -> Result<Self, String> {
+        let mut parts = line.splitn(3, '\t');
+        let mut part = || parts.next().ok_or("the line has fewer than three parts");
+        let time_us = part()?;
+        let time_us = time_us
+            .parse()
+            .map_err(|_| format!("{time_us:?} is no time"))?;
+        let (kind, content) = (part()?, part()?);
+        let invalid = |error| format!("the {kind} is invalid: {error}");
+        let entry = match kind {
+            "segment" => Entry::Header(serde_json::from_str(content).map_err(invalid)?),
+            "frame" => Entry::Frame(content.to_owned()),
+            "quoted" => Entry::Frame(serde_json::from_str(content).map_err(invalid)?),
+            "event" => Entry::Incident(serde_json::from_str(content).map_err(invalid)?),
+            _ => return Err(format!("{kind:?} is no kind of line")),
+        };
+        Ok(Self { time_us, entry })
+    }
+}
+
+/// Returns the kind and the content of the line of a frame.
+fn frame_line(text: &str) -> serde_json::Result<(&'static str, Cow<'_, str>)> {
+    Ok(match text.contains('\n') {
+        false => ("frame", Cow::Borrowed(text)),
+        true => ("quoted", Cow::Owned(serde_json::to_string(text)?)),
+    })
+}

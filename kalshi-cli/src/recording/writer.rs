@@ -1,0 +1,188 @@
+//! Writes the segments of a recording.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use zstd::stream::write::Encoder;
+
+use super::{Header, Incident, VERSION, frame_line};
+use crate::failure::Failure;
+
+/// Speed against size: the default of zstd.
+const LEVEL: i32 = 3;
+
+/// Size and age at which a segment is complete.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes before compression.
+    pub(crate) bytes: u64,
+    pub(crate) age: Duration,
+}
+
+/// Totals of a recording.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) segments: u32,
+    pub(crate) frames: u64,
+    pub(crate) events: u64,
+    /// Bytes of all lines before compression.
+    pub(crate) bytes: u64,
+}
+
+/// Writes the segments of a recording. What was written before [`flush`](Self::flush) survives the end of the process.
+pub(crate) struct Writer {
+    directory: PathBuf,
+    header: Header,
+    limits: Limits,
+    path: PathBuf,
+    encoder: Encoder<'static, File>,
+    opened: Instant,
+    /// Bytes of this segment before compression.
+    written: u64,
+    is_dirty: bool,
+    last_line: Instant,
+    summary: Summary,
+}
+
+impl Writer {
+    /// Creates the directory if it does not exist, and the first segment.
+    pub(crate) fn create(
+        directory: &Path,
+        exchange: String,
+        market_tickers: Vec<String>,
+        channels: Vec<String>,
+        limits: Limits,
+    ) -> Result<Self, Failure> {
+        fs::create_dir_all(directory).map_err(|error| failed("create", directory, &error))?;
+        let header = Header {
+            version: VERSION,
+            recording: Utc::now().format("%Y%m%dT%H%M%S%6fZ").to_string(),
+            number: 1,
+            exchange,
+            market_tickers,
+            channels,
+        };
+        let (path, encoder) = open(directory, &header)?;
+        let mut writer = Self {
+            directory: directory.to_owned(),
+            header,
+            limits,
+            path,
+            encoder,
+            opened: Instant::now(),
+            written: 0,
+            is_dirty: false,
+            last_line: Instant::now(),
+            summary: Summary::default(),
+        };
+        writer.begin()?;
+        Ok(writer)
+    }
+
+    /// Writes the header, so that even a segment without frames says what it belongs to.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.summary.segments += 1;
+        let header = serde_json::to_string(&self.header)?;
+        self.line(Utc::now().timestamp_micros(), "segment", &header)?;
+        self.flush()
+    }
+
+    /// Writes a frame.
+    pub(crate) fn frame(&mut self, time_us: i64, text: &str) -> Result<(), Failure> {
+        let (kind, content) = frame_line(text)?;
+        self.line(time_us, kind, &content)?;
+        self.summary.frames += 1;
+        Ok(())
+    }
+
+    /// Writes an incident of now.
+    pub(crate) fn incident(&mut self, incident: &Incident) -> Result<(), Failure> {
+        let content = serde_json::to_string(incident)?;
+        self.line(Utc::now().timestamp_micros(), "event", &content)?;
+        self.summary.events += 1;
+        Ok(())
+    }
+
+    fn line(&mut self, time_us: i64, kind: &str, content: &str) -> Result<(), Failure> {
+        let line = format!("{time_us}\t{kind}\t{content}\n");
+        self.encoder
+            .write_all(line.as_bytes())
+            .map_err(|error| failed("write", &self.path, &error))?;
+        self.written += line.len() as u64;
+        self.summary.bytes += line.len() as u64;
+        self.is_dirty = true;
+        self.last_line = Instant::now();
+        Ok(())
+    }
+
+    /// Hands everything written so far to the operating system.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        if self.is_dirty {
+            self.encoder
+                .flush()
+                .map_err(|error| failed("write", &self.path, &error))?;
+            self.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Returns the time since the last line.
+    pub(crate) fn idle(&self) -> Duration {
+        self.last_line.elapsed()
+    }
+
+    /// Starts another segment if this one is complete. Returns `true` if it did.
+    pub(crate) fn rotate_if_due(&mut self) -> Result<bool, Failure> {
+        if self.written < self.limits.bytes && self.opened.elapsed() < self.limits.age {
+            return Ok(false);
+        }
+        self.header.number += 1;
+        let (path, encoder) = open(&self.directory, &self.header)?;
+        let path = std::mem::replace(&mut self.path, path);
+        finish(std::mem::replace(&mut self.encoder, encoder), &path)?;
+        self.opened = Instant::now();
+        self.written = 0;
+        self.begin()?;
+        Ok(true)
+    }
+
+    /// Completes the last segment.
+    pub(crate) fn close(self) -> Result<Summary, Failure> {
+        finish(self.encoder, &self.path)?;
+        Ok(self.summary)
+    }
+}
+
+/// Creates a segment, and never overwrites one.
+fn open(directory: &Path, header: &Header) -> Result<(PathBuf, Encoder<'static, File>), Failure> {
+    let path = directory.join(format!("{}-{:06}.zst", header.recording, header.number));
+    let create = || {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        let mut encoder = Encoder::new(file, LEVEL)?;
+        encoder.include_checksum(true)?;
+        Ok(encoder)
+    };
+    match create() {
+        Ok(encoder) => Ok((path, encoder)),
+        Err(error) => Err(failed("create", &path, &error)),
+    }
+}
+
+fn finish(encoder: Encoder<'static, File>, path: &Path) -> Result<(), Failure> {
+    encoder
+        .finish()
+        .and_then(|file| file.sync_all())
+        .map_err(|error| failed("write", path, &error))
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
+    format!("cannot {what} {}: {error}", path.display()).into()
+}

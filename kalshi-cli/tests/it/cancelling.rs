@@ -1,0 +1,232 @@
+//! `kalshi cancel`: one by one and all at once.
+
+use std::{error::Error, process::Stdio, time::Duration};
+
+use kalshi_mock::{Fault, MockExchange};
+use kalshi_sdk::{
+    Dollars, OutcomeSide, operation,
+    orders::{NewOrder, OrderOutcome},
+    types::OrderStatus,
+};
+
+use crate::{
+    harness::{Setup, TestResult, golden},
+    ordering::interrupt,
+};
+
+/// An exchange with three resting orders of the user, in the markets A, A and B.
+async fn setup() -> Result<(Setup, Vec<String>), Box<dyn Error>> {
+    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    let client = setup.exchange.client()?;
+    let mut ids = Vec::new();
+    for (market, cents) in [
+        ("KXTEST-26-A", 30),
+        ("KXTEST-26-A", 31),
+        ("KXTEST-26-B", 32),
+    ] {
+        setup.exchange.market(market);
+        let order = NewOrder::buy(market, OutcomeSide::Yes, Dollars::from_cents(cents), 10);
+        match client.orders().place(order).await? {
+            OrderOutcome::Placed(placed) => ids.push(placed.order_id.to_string()),
+            other => return Err(format!("{other:?}").into()),
+        }
+    }
+    setup.exchange.clear_requests();
+    Ok((setup, ids))
+}
+
+fn resting(setup: &Setup) -> usize {
+    let orders = setup.exchange.user().orders();
+    orders
+        .iter()
+        .filter(|order| order.status == OrderStatus::Resting)
+        .count()
+}
+
+#[tokio::test]
+async fn cancelled_order_is_gone_and_stays_so() -> TestResult {
+    let (setup, ids) = setup().await?;
+    let document = setup.json(&format!("cancel {} --yes", ids[0])).await?;
+    golden("cancel", &document)?;
+    assert_eq!(resting(&setup), 2);
+    let document = setup.json(&format!("cancel {} --yes", ids[0])).await?;
+    assert_eq!(document["cancels"][0]["outcome"], "already_gone");
+    let run = setup
+        .run("cancel 6a2f41a3-c54c-4a1c-9b5e-1f5ba5d1e5a7 --yes")
+        .await?;
+    assert_eq!(run.code, Some(10), "{}", run.stderr);
+    assert!(run.stdout.contains("rejected"), "{}", run.stdout);
+    Ok(())
+}
+
+#[tokio::test]
+async fn market_and_group_are_cancelled_one_by_one() -> TestResult {
+    let (setup, _) = setup().await?;
+    let document = setup.json("cancel --market KXTEST-26-A --yes").await?;
+    assert_eq!(document["totals"]["cancelled"], 2);
+    assert_eq!(resting(&setup), 1);
+    let client = setup.exchange.client()?;
+    let group = client
+        .create_order_group()
+        .body(kalshi_sdk::types::CreateOrderGroupRequest::builder().contracts_limit_fp(100));
+    let group = group.send().await?.into_inner().order_group_id;
+    let order = NewOrder::buy("KXTEST-26-B", OutcomeSide::No, Dollars::from_cents(20), 1);
+    drop(client.orders().place(order.group(group.clone())).await?);
+    let document = setup
+        .json(&format!("cancel --all --group {group} --yes"))
+        .await?;
+    assert_eq!(document["totals"]["cancelled"], 1);
+    assert_eq!(resting(&setup), 1);
+    assert_eq!(setup.count(operation::CANCEL_ALL_ORDERS), 0);
+    assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 3);
+    let document = setup.json("cancel --market KXTEST-26-A --yes").await?;
+    assert_eq!(document["cancels"], serde_json::json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn lost_cancels_are_reconciled_and_not_sent_twice() -> TestResult {
+    for (fault, code, outcome) in [
+        (Fault::DropAfter, 0, "cancelled"),
+        (Fault::ServerErrorAfter(503), 0, "cancelled"),
+        (Fault::DropBefore, 10, "rejected"),
+    ] {
+        let (setup, ids) = setup().await?;
+        setup
+            .exchange
+            .fault(fault.clone().on(operation::CANCEL_ORDER_V2));
+        let run = setup
+            .run(&format!("cancel {} --yes --json", ids[0]))
+            .await?;
+        assert_eq!(run.code, Some(code), "{fault:?}: {}", run.stderr);
+        let document = run.document()?;
+        assert_eq!(document["cancels"][0]["outcome"], outcome, "{fault:?}");
+        assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 1, "{fault:?}");
+    }
+    let (setup, ids) = setup().await?;
+    setup
+        .exchange
+        .fault(Fault::StaleReads(Duration::from_secs(3_600)));
+    setup
+        .exchange
+        .fault(Fault::DropBefore.on(operation::CANCEL_ORDER_V2));
+    let run = setup
+        .run(&format!("cancel {} --yes --timeout 1s --json", ids[0]))
+        .await?;
+    assert_eq!(run.code, Some(11), "{}", run.stderr);
+    assert_eq!(run.document()?["cancels"][0]["outcome"], "unknown");
+    assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_are_cancelled_with_one_request_and_a_warning() -> TestResult {
+    let (setup, _) = setup().await?;
+    let run = setup.run("cancel --all --yes --json").await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("within the next minute"),
+        "{}",
+        run.stderr
+    );
+    golden("cancel_all", &run.document()?)?;
+    assert_eq!(resting(&setup), 0);
+    assert_eq!(setup.count(operation::CANCEL_ALL_ORDERS), 1);
+    assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn subaccount_limits_the_cancel_of_all() -> TestResult {
+    let (setup, _) = setup().await?;
+    let client = setup.exchange.client()?;
+    let number = client.create_subaccount().send().await?.subaccount_number;
+    let document = setup
+        .json(&format!("cancel --all --subaccount {number} --yes"))
+        .await?;
+    assert_eq!(document["outcome"]["listed"], 0);
+    assert_eq!(resting(&setup), 3);
+    let requests = setup.exchange.requests_to(operation::CANCEL_ALL_ORDERS);
+    assert_eq!(requests[0].query, format!("subaccount={number}"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn lost_cancel_of_all_is_found_out_where_reads_tell() -> TestResult {
+    let (setup, _) = setup().await?;
+    setup
+        .exchange
+        .fault(Fault::DropAfter.on(operation::CANCEL_ALL_ORDERS));
+    let run = setup.run("cancel --all --yes --json").await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.document()?["outcome"]["outcome"], "cancelled");
+    assert_eq!(setup.count(operation::CANCEL_ALL_ORDERS), 1);
+
+    let (setup, _) = self::setup().await?;
+    setup
+        .exchange
+        .fault(Fault::DropBefore.on(operation::CANCEL_ALL_ORDERS));
+    let run = setup.run("cancel --all --yes --json --timeout 2s").await?;
+    assert_eq!(run.code, Some(11), "{}", run.stderr);
+    let document = run.document()?;
+    assert_eq!(document["outcome"]["left"], 3);
+    assert_eq!(document["orders"].as_array().map(Vec::len), Some(3));
+    assert_eq!(setup.count(operation::CANCEL_ALL_ORDERS), 1);
+
+    // An empty list of stale reads proves nothing.
+    let (setup, _) = self::setup().await?;
+    setup
+        .exchange
+        .fault(Fault::StaleReads(Duration::from_secs(3_600)));
+    let run = setup.run("cancel --all --yes --json --timeout 2s").await?;
+    assert_eq!(run.code, Some(11), "{}", run.stderr);
+    assert_eq!(resting(&setup), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn interrupted_cancels_say_which_were_not_sent() -> TestResult {
+    let (setup, ids) = setup().await?;
+    let slow = Fault::Latency(Duration::from_secs(30));
+    setup.exchange.fault(slow.on(operation::CANCEL_ORDER_V2));
+    let child = setup
+        .command(&format!("cancel {} --yes --json", ids.join(" ")))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    while resting(&setup) == 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    interrupt(child.id().ok_or("a process")?)?;
+    let output = tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await??;
+    assert_eq!(output.status.code(), Some(11));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let outcomes: Vec<_> = (0..3)
+        .map(|index| &document["cancels"][index]["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["unknown", "not_sent", "not_sent"]);
+    assert_eq!(resting(&setup), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_cancelled_without_consent() -> TestResult {
+    let (setup, ids) = setup().await?;
+    for arguments in [
+        &*format!("cancel {}", ids[0]),
+        "cancel --all",
+        "cancel --market KXTEST-26-A",
+    ] {
+        let run = setup.run(arguments).await?;
+        assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
+        assert!(run.stderr.contains("pass --yes"), "{}", run.stderr);
+        let document = setup.json(&format!("{arguments} --dry-run")).await?;
+        let requests = document["requests"].as_array().ok_or("a list")?;
+        assert!(!requests.is_empty());
+        assert_eq!(requests[0]["method"], "DELETE");
+    }
+    assert_eq!(resting(&setup), 3);
+    let run = setup.run("cancel --yes").await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    Ok(())
+}

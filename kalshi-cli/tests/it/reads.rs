@@ -1,0 +1,182 @@
+//! Commands that read markets: events, series, market, book, candles, trades.
+
+use kalshi_mock::MockExchange;
+use kalshi_sdk::{
+    Dollars, OutcomeSide, operation,
+    orders::{NewOrder, OrderOutcome},
+};
+
+use crate::harness::{Setup, TestResult, golden};
+
+const TICKER: &str = "KXTEST-26-A";
+/// Time of the exchange's clock.
+const NOW: &str = "2026-11-28T10:00:00Z";
+
+/// An exchange whose clock stands still.
+async fn stopped() -> Result<Setup, Box<dyn std::error::Error>> {
+    let builder = MockExchange::builder().seed(7).time(NOW.parse()?);
+    let setup = Setup::with(builder.without_limits()).await?;
+    setup.exchange.time().stop();
+    Ok(setup)
+}
+
+/// The same, with a market that has a book and a trade.
+async fn traded() -> Result<Setup, Box<dyn std::error::Error>> {
+    let setup = stopped().await?;
+    setup
+        .exchange
+        .market(TICKER)
+        .bid(Dollars::from_cents(41), 10)
+        .bid(Dollars::from_cents(40), 20)
+        .ask(Dollars::from_cents(43), 5)
+        .ask(Dollars::from_cents(44), 6);
+    let order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(43), 3);
+    let outcome = setup.exchange.client()?.orders().place(order).await?;
+    assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
+    Ok(setup)
+}
+
+#[tokio::test]
+async fn markets_are_searched_and_filtered() -> TestResult {
+    let setup = stopped().await?;
+    golden(
+        "markets",
+        &setup.json("markets --series KXBTCD --status any").await?,
+    )?;
+    let none = setup.json("markets nothing-like-this").await?;
+    assert_eq!(none["markets"].as_array().map(Vec::len), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_are_searched_and_filtered() -> TestResult {
+    let setup = stopped().await?;
+    golden("events", &setup.json("events").await?)?;
+    let settled = setup.json("events KXBTCD --status settled").await?;
+    let events = settled["events"].as_array().ok_or("a list")?;
+    assert!(!events.is_empty());
+    for event in events {
+        assert_eq!(event["series"], "KXBTCD");
+    }
+    let one = setup.json("events --status any --limit 1").await?;
+    assert_eq!(one["events"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn series_are_searched() -> TestResult {
+    let setup = stopped().await?;
+    golden("series", &setup.json("series").await?)?;
+    let one = setup.json("series kxbtcd").await?;
+    assert_eq!(one["series"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_walks_the_pages() -> TestResult {
+    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    for index in 0..1_050 {
+        setup.exchange.market(&format!("KXTEST-26-{index}"));
+    }
+    let all = setup.json("markets --all").await?;
+    assert_eq!(all["markets"].as_array().map(Vec::len), Some(1_050));
+    assert!(setup.count(operation::GET_MARKETS) > 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn market_has_quotes_event_and_rules() -> TestResult {
+    let setup = traded().await?;
+    golden("market", &setup.json(&format!("market {TICKER}")).await?)
+}
+
+#[tokio::test]
+async fn unknown_market_is_an_error() -> TestResult {
+    let setup = stopped().await?;
+    let run = setup.run("market KXNONE").await?;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("404"), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn book_shows_levels_with_totals_up_to_a_depth() -> TestResult {
+    let setup = traded().await?;
+    golden("book", &setup.json(&format!("book {TICKER}")).await?)?;
+    let best = setup.run(&format!("book {TICKER} --depth 1 --csv")).await?;
+    assert_eq!(
+        best.stdout,
+        format!(
+            "market_ticker,side,yes_price,count,total\n\
+             {TICKER},ask,0.4300,2.00,2.00\n\
+             {TICKER},bid,0.4100,10.00,10.00\n"
+        )
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn trades_are_listed_latest_first() -> TestResult {
+    let setup = traded().await?;
+    let document = setup.json(&format!("trades {TICKER}")).await?;
+    golden("trades", &document)?;
+    assert_eq!(document["trades"][0]["time"], NOW);
+    let none = setup
+        .json(&format!("trades {TICKER} --since 2026-11-29"))
+        .await?;
+    assert_eq!(none["trades"].as_array().map(Vec::len), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn candles_are_drawn_or_listed() -> TestResult {
+    let setup = traded().await?;
+    let range = "--period 1m --since 2026-11-28T09:50:00Z --until 2026-11-28T10:10:00Z";
+    let document = setup.json(&format!("candles {TICKER} {range}")).await?;
+    golden("candles", &document)?;
+    assert_eq!(document["candles"][0]["end_time"], "2026-11-28T10:01:00Z");
+    let run = setup
+        .run(&format!("candles {TICKER} {range} --csv"))
+        .await?;
+    assert!(
+        run.stdout.starts_with("end_time,open,high,low,close"),
+        "{}",
+        run.stdout
+    );
+    let run = setup
+        .run(&format!("candles {TICKER} {range} --height 4"))
+        .await?;
+    assert_eq!(run.stdout.lines().count(), 6, "{}", run.stdout);
+    let is_braille = |c: char| ('\u{2800}'..='\u{28ff}').contains(&c);
+    assert!(run.stdout.contains(is_braille), "{}", run.stdout);
+    let run = setup
+        .run(&format!("candles {TICKER} --since yesterday"))
+        .await?;
+    assert_eq!(run.code, Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn control_characters_of_tickers_are_not_printed() -> TestResult {
+    let setup = Setup::new().await?;
+    setup.exchange.market("KXEVIL-26-\u{1b}[2J\u{9b}A");
+    for command in [
+        "markets KXEVIL",
+        "markets KXEVIL --json",
+        "markets KXEVIL --csv",
+    ] {
+        let run = setup.run(command).await?;
+        assert!(
+            run.stdout.contains("KXEVIL-26-\u{fffd}[2J\u{fffd}A"),
+            "{command}: {}",
+            run.stdout
+        );
+        assert!(
+            !run.stdout.contains(|c: char| c.is_control() && c != '\n'),
+            "{command}"
+        );
+    }
+    let run = setup.run("market KXEVIL-26-\u{1b}[2J").await?;
+    assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! Methods that the order types of several API crates have. They are macros, because a crate can add its own methods only to types
+//! that it defines.
+
+/// The setters of a new order whose terms mean the same in every API. The order has a field `request`, whose enums are named.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! new_order_setters {
+    ($order:ident, $time_in_force:ident, $self_trade_prevention:ident) => {
+        impl $order {
+            /// Fills what matches immediately and cancels the rest. Defaults to `good_till_canceled`.
+            pub fn immediate_or_cancel(mut self) -> Self {
+                self.request.time_in_force = $time_in_force::ImmediateOrCancel;
+                self
+            }
+
+            /// Fills the whole order immediately, or nothing of it. Defaults to `good_till_canceled`.
+            pub fn fill_or_kill(mut self) -> Self {
+                self.request.time_in_force = $time_in_force::FillOrKill;
+                self
+            }
+
+            /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The
+            /// exchange takes whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
+            pub fn expires_at(mut self, seconds: impl Into<$crate::UnixSeconds>) -> Self {
+                self.request.expiration_time = Some(seconds.into().get());
+                self
+            }
+
+            /// Adds the order to an order group.
+            pub fn group(mut self, order_group_id: impl Into<$crate::OrderGroupId>) -> Self {
+                self.request.order_group_id = Some(order_group_id.into());
+                self
+            }
+
+            /// Sets the subaccount. Defaults to the primary account.
+            pub fn subaccount(mut self, subaccount: impl Into<$crate::SubaccountNumber>) -> Self {
+                self.request.subaccount = Some(subaccount.into());
+                self
+            }
+
+            /// Sets which order is cancelled if this order would trade with one of your own. Defaults to `taker_at_cross`.
+            pub fn self_trade_prevention(mut self, kind: $self_trade_prevention) -> Self {
+                self.request.self_trade_prevention_type = kind;
+                self
+            }
+
+            /// Cancels the order if trading in its market is paused.
+            pub fn cancel_on_pause(mut self) -> Self {
+                self.request.cancel_order_on_pause = Some(true);
+                self
+            }
+        }
+    };
+}
+
+/// The setters of an amendment that mean the same in every API. The amendment has a field `request`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! amendment_setters {
+    ($amendment:ident) => {
+        impl $amendment {
+            /// Sets the order's current client order id. If the response is about an order with another id, the outcome is unknown.
+            pub fn client_order_id(mut self, id: impl Into<$crate::ClientOrderId>) -> Self {
+                self.request.client_order_id = Some(id.into());
+                self
+            }
+
+            /// Gives the order another client order id.
+            pub fn updated_client_order_id(mut self, id: impl Into<$crate::ClientOrderId>) -> Self {
+                self.request.updated_client_order_id = Some(id.into());
+                self
+            }
+        }
+    };
+}
+
+/// The settings of a look-up by client order id, which runs when it is awaited. It has the fields `ticker` and `timeout`, and a method
+/// `run`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! find_order_methods {
+    ($find:ident -> $lookup:ident) => {
+        impl $find {
+            /// Searches one market only. Without it, the orders of all markets are read, which may take many pages.
+            pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
+                self.ticker = Some(ticker.into());
+                self
+            }
+
+            /// Sets the timeout of the look-up. Defaults to 30 s.
+            pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
+                self.timeout = timeout;
+                self
+            }
+        }
+
+        impl ::std::future::IntoFuture for $find {
+            type Output = $lookup;
+            type IntoFuture = ::std::pin::Pin<Box<dyn Future<Output = $lookup> + Send>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.run())
+            }
+        }
+    };
+}
+
+/// What is known of a change whose outcome is unknown. It has the fields `key`, a reference to its order, `wanted` and `error`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unknown_change_methods {
+    ($change:ident, $order_ref:ident) => {
+        impl $change {
+            /// The order that was to be changed.
+            #[must_use]
+            pub fn order(&self) -> &$order_ref {
+                &self.key
+            }
+
+            /// The id of the order that was to be changed.
+            #[must_use]
+            pub fn order_id(&self) -> &str {
+                &self.key.order_id
+            }
+
+            /// Why the outcome is unknown.
+            #[must_use]
+            pub fn error(&self) -> &$crate::Error {
+                &self.error
+            }
+        }
+
+        impl ::std::fmt::Debug for $change {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(stringify!($change))
+                    .field("order_id", &self.key.order_id)
+                    .field("wanted", &self.wanted)
+                    .field("error", &self.error)
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+/// What is known of an order whose outcome is unknown. It has the fields `order`, as it was sent, `error` and `candidates`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unknown_order_methods {
+    ($unknown:ident, $request:ident, $order:ident) => {
+        impl $unknown {
+            /// The order as it was sent.
+            #[must_use]
+            pub fn request(&self) -> &$request {
+                &self.order.request
+            }
+
+            /// The id by which the order can be found.
+            #[must_use]
+            pub fn client_order_id(&self) -> &str {
+                &self.order.client_order_id
+            }
+
+            /// Why the outcome is unknown.
+            #[must_use]
+            pub fn error(&self) -> &$crate::Error {
+                &self.error
+            }
+
+            /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
+            #[must_use]
+            pub fn candidates(&self) -> &[$order] {
+                &self.candidates
+            }
+        }
+
+        impl ::std::fmt::Debug for $unknown {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(stringify!($unknown))
+                    .field("client_order_id", &self.client_order_id())
+                    .field("ticker", &self.order.request.ticker)
+                    .field("error", &self.error)
+                    .field("candidates", &self.candidates.len())
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+/// The method of a client that returns its `Orders`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! orders_method {
+    ($client:ident -> $orders:ident) => {
+        /// # Orders
+        impl $client {
+            /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again,
+            /// and each outcome is proven or unknown.
+            #[must_use]
+            pub fn orders(&self) -> $orders {
+                $orders {
+                    client: self.clone(),
+                }
+            }
+        }
+    };
+}
+
+/// What the runtime reads from requests and responses whose fields have the same names in every API: the response to a new order, and
+/// the request and the response of an amendment.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! order_messages {
+    ($created:ident, $amend:ident, $amended:ident) => {
+        impl<'a> From<&'a $created> for $crate::rt::orders::Identity<'a> {
+            fn from(response: &'a $created) -> Self {
+                Self {
+                    order_id: &response.order_id,
+                    client_order_id: response.client_order_id.as_deref(),
+                    fill_count: response.fill_count,
+                    remaining_count: response.remaining_count,
+                }
+            }
+        }
+
+        impl From<&$amend> for $crate::rt::orders::AmendTerms {
+            fn from(request: &$amend) -> Self {
+                Self {
+                    price: request.price,
+                    count: request.count,
+                    expiry: request.expiration_time,
+                    client_order_id: request.client_order_id.clone(),
+                    updated_client_order_id: request.updated_client_order_id.clone(),
+                }
+            }
+        }
+
+        impl<'a> From<&'a $amended> for $crate::rt::orders::Amended<'a> {
+            fn from(response: &'a $amended) -> Self {
+                Self {
+                    order_id: &response.order_id,
+                    client_order_id: response.client_order_id.as_ref(),
+                    fill_count: response.fill_count,
+                    remaining_count: response.remaining_count,
+                }
+            }
+        }
+    };
+}
+
+/// Returns `true` unless an order shows another group, self-trade prevention or behaviour on a pause than the request set.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! settings_agree {
+    ($request:ident, $order:ident) => {
+        $crate::rt::orders::agree(
+            $request.order_group_id.as_deref().unwrap_or_default(),
+            $order.order_group_id.as_deref(),
+        ) && $crate::rt::orders::agree(
+            &$request.self_trade_prevention_type,
+            $order.self_trade_prevention_type.as_ref(),
+        ) && $crate::rt::orders::agree(
+            &$request.cancel_order_on_pause.unwrap_or_default(),
+            $order.cancel_order_on_pause.as_ref(),
+        )
+    };
+}

@@ -1,0 +1,70 @@
+//! Recorded requests, and signatures of future requests.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ControlError, Input, routes::Reply};
+use crate::{MockExchange, sync::lock};
+
+/// Number of requests that are listed by default.
+const LIMIT: usize = 100;
+
+pub(super) fn list(exchange: &MockExchange, input: &Input) -> Reply {
+    let (mut limit, mut operation) = (LIMIT, None);
+    for (name, value) in &input.query {
+        match name.as_str() {
+            "limit" => {
+                let parsed = value.parse();
+                limit = parsed.map_err(|_| ControlError::bad("limit must be a whole number"))?;
+            }
+            "operation" => operation = Some(value),
+            _ => return Err(ControlError::bad(format!("no query parameter {name}"))),
+        }
+    }
+    let log = lock(&exchange.shared.log);
+    let last = log.last(limit, |request| {
+        operation.is_none_or(|operation| request.is(operation))
+    });
+    drop(log);
+    let last: Vec<Value> = last.iter().map(|request| request.describe()).collect();
+    Ok(json!({ "requests": last }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToSign {
+    method: String,
+    path: String,
+    key_id: Option<String>,
+}
+
+pub(super) fn sign(exchange: &MockExchange, input: &Input) -> Reply {
+    let ToSign {
+        method,
+        path,
+        key_id,
+    } = input.body()?;
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| ControlError::bad("method must be an HTTP method"))?;
+    if !path.starts_with('/') {
+        let message = "path must be the whole path of the request, such as /trade-api/v2/markets";
+        return Err(ControlError::bad(message));
+    }
+    let id = key_id.unwrap_or_else(|| exchange.credentials().key_id().to_owned());
+    let now_ms = u64::try_from(exchange.time().micros() / 1000).unwrap_or_default();
+    // The query is not signed.
+    let path = path.split('?').next().unwrap_or_default();
+    let keys = &exchange.shared.keys;
+    match keys.sign(&id, (method.as_str(), path), now_ms) {
+        Some(Ok(signature)) => Ok(json!({ "headers": {
+            "KALSHI-ACCESS-KEY": id,
+            "KALSHI-ACCESS-TIMESTAMP": now_ms.to_string(),
+            "KALSHI-ACCESS-SIGNATURE": signature,
+        }})),
+        Some(Err(error)) => Err(ControlError::internal(error.to_string())),
+        None => Err(ControlError::not_found(format!(
+            "no key {id} that the exchange generated: it signs with no other"
+        ))),
+    }
+}
