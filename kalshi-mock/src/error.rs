@@ -26,7 +26,7 @@ pub enum StartError {
     Schedule {
         /// Ticker of the event.
         ticker: String,
-        /// Tickers that exist.
+        /// Tickers of the markets that exist.
         tickers: Vec<String>,
     },
     /// No key could be generated.
@@ -52,12 +52,12 @@ impl fmt::Display for StartError {
                 write!(f, "cannot write the requests to {}", path.display())
             }
             Self::Schedule { ticker, tickers } if tickers.is_empty() => {
-                write!(f, "no market {ticker}: there are none at the start")
+                write!(f, "no market {ticker}: there are no markets at the start")
             }
             Self::Schedule { ticker, tickers } => {
                 write!(f, "no market {ticker}: there are {}", tickers.join(", "))
             }
-            Self::Key(_) => f.write_str("cannot make a key"),
+            Self::Key(_) => f.write_str("cannot generate a key"),
             #[cfg(feature = "tls")]
             Self::Certificate(_) => f.write_str("cannot generate a certificate"),
             Self::Credentials(_) => f.write_str("cannot create credentials"),

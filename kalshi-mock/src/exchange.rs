@@ -295,7 +295,7 @@ impl MockExchange {
     }
 
     /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
-    /// is optional, dropping the exchange does the same in the background.
+    /// is optional: dropping the exchange does the same in the background.
     pub async fn shut_down(self) {
         self.shared.stop.send_replace(true);
         if let Some(running) = &self.running {
@@ -380,7 +380,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
+    /// Sets the maximum number of received requests to keep. Defaults to 10,000.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self

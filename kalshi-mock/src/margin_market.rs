@@ -64,19 +64,20 @@ impl MarginMarket {
         self.act(State::clear_market_maker)
     }
 
-    /// Buys for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no order
-    /// does not rest.
+    /// Buys for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. The remainder is
+    /// cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
     }
 
-    /// Sells for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no order
-    /// does not rest.
+    /// Sells for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. The remainder is
+    /// cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }
 
-    /// Sets the mark price, up to a million dollars. Without one, it is the middle of the book, else the last price, else the reference price.
+    /// Sets the mark price, up to a million dollars. Unless it is set, it is the middle of the book, or else the last price, or
+    /// else the reference price.
     pub fn mark(&self, price: Dollars) -> Self {
         self.change(|perp| perp.mark = Some(within(price)))
     }
@@ -185,7 +186,7 @@ impl MarginMarket {
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
         let mut guard = self.shared.state();
         let state = guard.margin();
-        // A reset may have removed it.
+        // A reset may have removed the market.
         let index = state.add_margin_market(&self.ticker);
         act(state, index);
         drop(guard);

@@ -196,14 +196,14 @@ impl Market {
         self.act(|state, index| state.set_close(index, state.now))
     }
 
-    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no
-    /// order does not rest.
+    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. The remainder
+    /// is cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
     }
 
-    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no
-    /// order does not rest.
+    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. The
+    /// remainder is cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }
@@ -284,7 +284,7 @@ impl Market {
 
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
         let mut state = self.shared.state();
-        // A reset may have removed it.
+        // A reset may have removed the market.
         let index = state.add_market_of(&self.ticker, &self.event);
         act(&mut state, index);
         drop(state);

@@ -122,7 +122,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     /// All users but the market maker, in order of their numbers.
     pub(crate) users: Mutex<Vec<Known>>,
-    /// What a reset starts from.
+    /// Settings that a reset starts from.
     pub(crate) origin: Origin,
     /// Notifies those who wait for a change of an order book.
     pub(crate) book_changed: Notify,
@@ -206,14 +206,14 @@ impl Shared {
             .collect()
     }
 
-    /// Returns to the start: state, clock, faults and requests. Users keep their ids and get their first balances again. Ends all
+    /// Resets state, clock, faults and requests to the start. Users keep their ids and get their first balances again. Ends all
     /// WebSocket connections.
     pub(crate) fn reset(&self) {
         let mut guard = self.state();
         self.time.restart(self.origin.time);
         let instances = guard.instances();
         *instances = Instances::new(&self.origin, self.time.micros());
-        // The credentials of the clearing API stay, and take the same ids.
+        // The credentials of the clearing API are kept. Generating them again makes the following ids those of the start.
         #[cfg(feature = "klear")]
         KlearAccess::new(&mut instances.event);
         lock(&self.users)

@@ -87,14 +87,14 @@ struct Options {
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
-    /// Serve the control interface and a page under `/mock/`, to programs on this machine.
+    /// Serve the control interface and a page under `/mock/` to programs on this machine.
     #[arg(long)]
     control: bool,
-    /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`, also from other machines.
+    /// Serve the control interface to clients that send `Authorization: Bearer TOKEN`, including those on other machines.
     #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     control_token: Option<String>,
-    /// Send fields that left the spec but not the exchange: `liquidity_dollars`, `fractional_trading_enabled`, `response_price_units`,
-    /// `available_on_brokers`, `resting_orders_count`. Older clients require some.
+    /// Send fields that the exchange kept after they were removed from the spec: `liquidity_dollars`, `fractional_trading_enabled`,
+    /// `response_price_units`, `available_on_brokers`, `resting_orders_count`. Older clients require some of them.
     #[arg(long)]
     legacy_fields: bool,
     /// Write every request and its response to a file, one line of JSON each. Fails if the file is not empty.

@@ -359,7 +359,7 @@ impl State {
         self.market_maker(index, (side, price, count), TimeInForce::GoodTillCanceled);
     }
 
-    /// Trades with users' orders for the market maker, and rests nothing.
+    /// Trades with users' orders for the market maker. The remainder is cancelled.
     pub(crate) fn market_maker_trade(
         &mut self,
         index: MarketIndex,
