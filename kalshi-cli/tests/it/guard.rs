@@ -410,7 +410,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     let run = finish(guard(SUBACCOUNT).spawn()?).await?;
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(
-        run.stderr.contains("private key is not the one"),
+        run.stderr.contains("private key does not belong to it"),
         "{}",
         run.stderr
     );

@@ -89,15 +89,20 @@ mod tests {
 
     use super::FullScreen;
 
-    /// Run by the test below in a process of its own.
+    /// Set in the process that is to panic.
+    const PANICS: &str = "TEST_PANICS_IN_FULL_SCREEN";
+
+    /// Panics in the process that the test below starts, and does nothing otherwise.
     #[test]
-    #[ignore = "panics"]
     #[allow(
         clippy::panic,
         clippy::unwrap_used,
         reason = "a panic is what is tested"
     )]
     fn panics_in_full_screen() {
+        if std::env::var_os(PANICS).is_none() {
+            return;
+        }
         let (mut screen, _inputs) = FullScreen::open(true).unwrap();
         screen.draw(|_| panic!("while drawing")).unwrap();
     }
@@ -107,8 +112,11 @@ mod tests {
         let (mut terminal, slave) = pty_process::open()?;
         terminal.resize(pty_process::Size::new(24, 80))?;
         let mut child = pty_process::Command::new(std::env::current_exe()?)
-            .args(["--exact", "--ignored", "--nocapture"])
+            .args(["--exact", "--nocapture"])
             .arg("commands::watch::full_screen::tests::panics_in_full_screen")
+            .env(PANICS, "1")
+            // A backtrace would scroll the message out of the screen.
+            .env("RUST_BACKTRACE", "0")
             .spawn(slave)?;
         let mut screen = vt100::Parser::new(24, 80, 0);
         let (mut bytes, mut was_full) = ([0; 4096], false);
