@@ -1,6 +1,6 @@
-//! Strikes: what a market's outcome is compared with.
+//! Strikes of markets, with which the value of the underlying is compared.
 
-/// Strike of a market: the value of the underlying for which YES wins. It is no money, so it is a float as in the API.
+/// Strike of a market: the value of the underlying for which YES wins. It is not money, so it is a float as in the API.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Strike {
@@ -17,12 +17,12 @@ pub enum Strike {
     GreaterOrEqual(f64),
     /// YES wins from the floor to the cap, both included.
     Between(f64, f64),
-    /// Strike type, name and value of a strike that is no number, such as a team.
+    /// Strike type, name and value of a strike that is not a number, such as a team.
     Named(&'static str, &'static str, &'static str),
 }
 
 impl Strike {
-    /// Returns the `strike_type`.
+    /// Returns the field `strike_type` of the market.
     pub(crate) fn kind(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -45,7 +45,7 @@ impl Strike {
         }
     }
 
-    /// Returns name and value of a strike that is no number.
+    /// Returns name and value of a strike that is not a number.
     pub(crate) fn named(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Named(_, name, value) => Some((name, value)),
