@@ -75,7 +75,7 @@ impl Output {
         let mut parts: Vec<Part> = parts.into_iter().map(Into::into).collect();
         self.select_fields(&mut parts)?;
         match self.format {
-            Format::Json => self.write(&json::document(&parts)),
+            Format::Json => self.write(&json::document(&parts)?),
             Format::Csv => self.write(&text::csv(parts.first())?),
             Format::Text => self.write(&text::text(&parts, terminal_width())),
         }
@@ -118,7 +118,7 @@ impl Output {
             part.select(&self.fields);
         }
         match self.format {
-            Format::Json => self.write(&json::line(&[part])),
+            Format::Json => self.write(&json::line(&[part])?),
             Format::Text | Format::Csv => self.write(&text::line(&part)),
         }
     }

@@ -1,45 +1,54 @@
 //! Results as JSON.
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Cell, JSON_VERSION, Part};
 
-/// Returns one object: its version, and a field for each part.
-pub(crate) fn document(parts: &[Part]) -> String {
-    format!("{:#}\n", value(parts))
+/// Returns one object with its version and a field for each part.
+pub(crate) fn document(parts: &[Part]) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&Document(parts))? + "\n")
 }
 
 /// Returns the same in a single line.
-pub(crate) fn line(parts: &[Part]) -> String {
-    format!("{}\n", value(parts))
+pub(crate) fn line(parts: &[Part]) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string(&Document(parts))? + "\n")
 }
 
-fn value(parts: &[Part]) -> Value {
-    let mut document = Map::new();
-    document.insert("version".to_owned(), json!(JSON_VERSION));
-    for part in parts {
-        let (name, value) = match part {
-            Part::Record(record) => (
-                record.name,
-                object(record.fields.iter().map(|(name, cell)| (*name, cell))),
-            ),
-            Part::Table(table) => {
-                let row = |row: &Vec<Cell>| object(table.columns.iter().copied().zip(row));
-                (
-                    table.name,
-                    Value::Array(table.rows.iter().map(row).collect()),
-                )
+/// The parts of a result. Serialized directly, because a `serde_json::Value` would sort the fields.
+struct Document<'a>(&'a [Part]);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(self.0.len() + 1))?;
+        fields.serialize_entry("version", &JSON_VERSION)?;
+        for part in self.0 {
+            match part {
+                Part::Record(record) => fields.serialize_entry(
+                    record.name,
+                    &Object(|| record.fields.iter().map(|(name, cell)| (*name, cell))),
+                )?,
+                Part::Table(table) => {
+                    let rows = table
+                        .rows
+                        .iter()
+                        .map(|row| Object(|| table.columns.iter().copied().zip(row)));
+                    fields.serialize_entry(table.name, &rows.collect::<Vec<_>>())?;
+                }
             }
-        };
-        document.insert(name.to_owned(), value);
+        }
+        fields.end()
     }
-    Value::Object(document)
 }
 
-fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a Cell)>) -> Value {
-    Value::Object(
-        fields
-            .map(|(name, cell)| (name.to_owned(), cell.to_json()))
-            .collect(),
-    )
+/// An object whose fields the function returns.
+struct Object<F>(F);
+
+impl<'a, F, I> Serialize for Object<F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item = (&'a str, &'a Cell)>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map((self.0)().map(|(name, cell)| (name, cell.to_json())))
+    }
 }
