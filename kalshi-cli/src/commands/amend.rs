@@ -36,10 +36,10 @@ pub(crate) struct Amend {
     /// New price of NO, in dollars (0.45) or cents (45c).
     #[arg(long, value_name = "PRICE", value_parser = price, group = "change")]
     no_price: Option<Dollars>,
-    /// New count of the whole order, with the contracts that are filled.
+    /// New count of the whole order, including the contracts already filled.
     #[arg(long, value_name = "COUNT", value_parser = count, group = "change")]
     count: Option<Contracts>,
-    /// New expiry: after this duration, such as 15m, or at this time.
+    /// New expiry: a duration from now, such as 15m, or a time.
     #[arg(
         long,
         value_name = "TIME",
@@ -47,15 +47,15 @@ pub(crate) struct Amend {
         group = "change"
     )]
     expires: Option<Moment>,
-    /// Remove the expiry.
+    /// Remove the expiry, so that the order rests until it is filled or cancelled.
     #[arg(long, group = "change")]
     no_expiry: bool,
-    /// Longest time to look at the order if the outcome is unknown.
+    /// Time limit for finding out an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
 
-/// Fields of the outcome.
+/// Fields of the outcome, in order.
 const OUTCOME_FIELDS: [&str; 6] = [
     "outcome",
     "order_id",
@@ -122,7 +122,7 @@ impl Amend {
         Ok(exit)
     }
 
-    /// Returns the change, checked. What is not changed stays as it is.
+    /// Returns the validated change. Values that are not given are those of the order.
     fn change(&self, situation: &Situation, order: &Order) -> Result<AmendOrderV2Request, Failure> {
         let side = order
             .book_side
@@ -210,7 +210,7 @@ fn preview(
     Ok(situation.estimate(record, outcome, new_price, remaining, false))
 }
 
-/// Sends the change once, and looks at the order if the outcome is unknown.
+/// Sends the change once, and reads the order if the outcome is unknown.
 async fn amend(
     context: &Context,
     client: &Client,
@@ -276,7 +276,7 @@ async fn amend(
     })
 }
 
-/// Describes an order as a read shows it.
+/// Returns the outcome with the state of the order that a read returned.
 fn seen(outcome: &str, order: &Order, error: Option<&str>) -> Record {
     Record::new("outcome")
         .field("outcome", outcome)

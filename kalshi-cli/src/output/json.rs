@@ -1,15 +1,15 @@
-//! Results as JSON.
+//! Formats results as JSON.
 
 use serde_json::{Map, Value, json};
 
 use super::{Cell, JSON_VERSION, Part};
 
-/// Returns one object: its version, and a field for each part.
+/// Returns one object with the version and a field for each part, indented.
 pub(crate) fn document(parts: &[Part]) -> String {
     format!("{:#}\n", value(parts))
 }
 
-/// Returns the same in a single line.
+/// Returns the same object on a single line.
 pub(crate) fn line(parts: &[Part]) -> String {
     format!("{}\n", value(parts))
 }
