@@ -238,11 +238,13 @@ async fn amend(
             return Ok((Exit::Success, record));
         }
         ChangeOutcome::AlreadyGone(order) => {
-            let error = "the order had ended before";
+            let error = "the order had already ended";
             return Ok((Exit::Rejected, seen("already_gone", &order, Some(error))));
         }
         ChangeOutcome::NotApplied(_) => {
-            return Ok(rejected("the exchange did not find the order, which rests"));
+            return Ok(rejected(
+                "the exchange did not find the order, although it rests",
+            ));
         }
         ChangeOutcome::Rejected(error) => return Ok(rejected(&error.to_string())),
         ChangeOutcome::Unknown(unknown) => unknown,
@@ -261,7 +263,7 @@ async fn amend(
     Ok(match reconciled {
         ChangeReconciliation::Done(order) => (Exit::Success, seen("amended", &order, None)),
         ChangeReconciliation::NotDone(order) => {
-            let error = "the response was lost, and the order is not as it was to be";
+            let error = "the response was lost, and the order does not have the change";
             (Exit::Rejected, seen("not_amended", &order, Some(error)))
         }
         ChangeReconciliation::NotFound => rejected("there is no such order"),

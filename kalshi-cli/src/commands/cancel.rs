@@ -218,7 +218,7 @@ async fn named(
             Ok(response) => orders.push(response.into_inner().order),
             Err(error) if error.is_not_found() => {
                 context.output.note(&format!(
-                    "the order {id} is not found, which a read may miss for a while: its cancel is sent all the same"
+                    "the order {id} was not found, perhaps because reads lag behind: its cancel will be sent anyway"
                 ));
                 unlisted.push(OrderRef::new(id.as_str()));
             }

@@ -58,7 +58,7 @@ impl Doctor {
                     if let Some(option) = other {
                         checks.failure(
                             "environment",
-                            "the other one of demo and production accepts the key",
+                            "the key belongs to the other exchange (demo or production), which accepts it",
                             format!("use {option}, or a key of this exchange"),
                         );
                     }

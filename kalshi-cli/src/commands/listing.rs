@@ -60,7 +60,7 @@ impl Length {
         progress.finish();
         if is_cut {
             context.output.note(&format!(
-                "there are more {name}: pass --all to list and sum up all of them"
+                "there are more {name}: pass --all to list and total all of them"
             ));
         }
         Ok(read)

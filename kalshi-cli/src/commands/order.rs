@@ -322,7 +322,7 @@ impl Sent {
 
     fn unknown(&self, error: String) -> (Exit, Record) {
         let remedy = format!(
-            "the order may have been placed; find out with: kalshi orders --ticker {} --client-order-id {}",
+            "the order may have been placed; to find out, run: kalshi orders --ticker {} --client-order-id {}",
             self.ticker, self.client_order_id
         );
         (Exit::Unknown, self.failed("unknown", error, Some(remedy)))

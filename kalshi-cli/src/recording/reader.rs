@@ -137,7 +137,7 @@ impl Segment {
             Err(error) => return Some(Err(invalid(error.to_string()))),
         }
         if self.buffer.pop() != Some(b'\n') {
-            return Some(Err(invalid("it has no end".to_owned())));
+            return Some(Err(invalid("it is not terminated".to_owned())));
         }
         let text = str::from_utf8(&self.buffer).map_err(|error| error.to_string());
         Some(text.and_then(Line::parse).map_err(invalid))

@@ -241,7 +241,7 @@ async fn orders_that_arrive_after_the_first_proof_are_cancelled() -> TestResult 
     assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("rest still or again"), "{}", run.stderr);
+    assert!(run.stderr.contains("orders still rest"), "{}", run.stderr);
     setup.assert_over();
     Ok(())
 }

@@ -219,7 +219,7 @@ pub(super) async fn check_spec(checks: &mut Checks, environment: &Environment) {
         }
         Some(version) => checks.warning(
             "spec",
-            format!("{version} is published, and this program knows {SPEC_VERSION}"),
+            format!("{version} is published, and this program was built for {SPEC_VERSION}"),
             "look at the exchange's changelog, and update",
         ),
         None => checks.info(

@@ -86,9 +86,12 @@ impl Canceller<'_> {
                 Ok(left) => {
                     outcome.resting = Some(left.orders.len());
                     if !left.orders.is_empty() {
-                        report(&format!("{} orders rest still or again", left.orders.len()));
+                        report(&format!(
+                            "{} orders still rest, or rest again",
+                            left.orders.len()
+                        ));
                     } else if left.is_open {
-                        report("the order group accepts orders still or again");
+                        report("the order group still accepts orders, or accepts them again");
                     }
                     *known = left.orders;
                     if !known.is_empty() || left.is_open {
