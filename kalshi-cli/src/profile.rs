@@ -66,7 +66,7 @@ impl Profile {
         self.key_id.is_some() || self.private_key_path.is_some()
     }
 
-    /// Returns the selected profile, with its name if it is from the config file.
+    /// Returns the profile that the command line chooses, with its name if it comes from the config file.
     pub(crate) fn choose(options: &Global) -> Result<(Option<String>, Self), Failure> {
         if options.demo {
             return Ok((None, Self::of(EnvironmentName::Demo)));
@@ -127,7 +127,7 @@ impl Config {
     }
 }
 
-/// Returns `kalshi/config.toml` in the user's configuration directory.
+/// Returns `kalshi/config.toml` in the directory for configuration.
 fn default_path() -> Option<PathBuf> {
     let directory = |name: &str| {
         env::var_os(name)

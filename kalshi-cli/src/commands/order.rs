@@ -59,7 +59,7 @@ pub(crate) struct Order {
     /// Subaccount [default: the primary one].
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
-    /// Client order id, by which the order can be found [default: a random UUID].
+    /// Id by which the order can be found [default: a random UUID].
     #[arg(long, value_name = "ID")]
     client_order_id: Option<String>,
     /// Time limit for finding out an unknown outcome.
