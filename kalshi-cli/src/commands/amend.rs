@@ -115,7 +115,7 @@ impl Amend {
         if context.output.format == Format::Json {
             parts.push(preview);
         }
-        // The exit code says what became of the order even if nobody reads the output.
+        // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print(parts) {
             context.output.note(&failure.to_string());
         }

@@ -177,7 +177,7 @@ impl Cancel {
                 let rows = table.rows.iter().filter(|row| row[2] == Cell::from(wanted));
                 totals.field(wanted, i64::try_from(rows.count()).unwrap_or(i64::MAX))
             });
-        // The exit code says what became of the orders even if nobody reads the output.
+        // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print([Part::from(table), totals.into()]) {
             context.output.note(&failure.to_string());
         }

@@ -76,7 +76,7 @@ pub(super) async fn run(
         .field("left", left.as_ref().map(|left| count(left.len())))
         .field("error", error);
     let left = orders_table(&left.unwrap_or_default());
-    // The exit code says what became of the orders even if nobody reads the output.
+    // The exit code reports the outcome even if the output cannot be written.
     if let Err(failure) = context.output.print([Part::from(record), left.into()]) {
         context.output.note(&failure.to_string());
     }
