@@ -1,4 +1,4 @@
-//! The three APIs: their operation tables, and requests to any of their operations.
+//! The three APIs: operation tables, and requests to any operation.
 
 use clap::ValueEnum;
 use kalshi_sdk::{CustomRequest, Operation, reqwest::Method};
@@ -11,7 +11,7 @@ pub(crate) enum Api {
     Trade,
     /// The API of perpetual futures.
     Perps,
-    /// The clearing API, for members.
+    /// The API of clearing members.
     Klear,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum ApiClient {
 }
 
 impl ApiClient {
-    /// Returns a client with credentials. They are optional unless `needs_key`.
+    /// Returns a client. Without credentials it is an error only if `needs_key` is set.
     pub(crate) fn new(context: &Context, api: Api, needs_key: bool) -> Result<Self, Failure> {
         Ok(match (api, needs_key) {
             (Api::Trade, true) => Self::Trade(context.client()?),

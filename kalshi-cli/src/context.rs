@@ -1,4 +1,4 @@
-//! What every command works with: the exchange, clients of it, and the output.
+//! Context of a command: the selected exchange, its clients, and the output.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -16,14 +16,14 @@ use crate::{
     profile::{EnvironmentName, Profile, expand_home},
 };
 
-/// The exchange that was chosen, clients of it, and the output.
+/// The selected exchange, its clients, and the output.
 pub(crate) struct Context {
     pub(crate) output: Output,
     profile: Profile,
     profile_name: Option<String>,
-    /// The local exchange of `--mock`.
+    /// Local exchange, with `--mock`.
     mock: Option<MockExchange>,
-    /// The command line names the exchange or the profile.
+    /// `true` if the command line names the exchange or the profile.
     is_explicit: bool,
     yes: bool,
     pub(crate) dry_run: bool,
@@ -81,7 +81,11 @@ impl Context {
         self.mock.as_ref()
     }
 
-    /// Returns a client that signs. Without a key it is an error that says where keys are read from.
+    /// Returns a client with credentials.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no key is configured. It says where keys are read from.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         if let Some(mock) = &self.mock {
             return Ok(mock.client()?);
@@ -93,7 +97,7 @@ impl Context {
             .build()?)
     }
 
-    /// Returns a client for public reads. It signs if there is a key, which gives it the limits of the account.
+    /// Returns a client for public reads. If a key is configured, it signs, and the limits of the account apply.
     pub(crate) fn public_client(&self) -> Result<Client, Failure> {
         if self.has_key() {
             return self.client();
@@ -122,8 +126,8 @@ impl Context {
         })
     }
 
-    /// Returns a client of the API of perpetual futures that signs: with the key of the profile, else with that of the environment
-    /// variables of that API, else with that of the Trade API.
+    /// Returns a client of the API of perpetual futures with credentials: the key of the profile, else that of the environment variables
+    /// for this API, else that of the Trade API.
     pub(crate) fn perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
         if let Some(mock) = &self.mock {
             return Ok(mock.perps_client()?);
@@ -140,7 +144,7 @@ impl Context {
             .build()?)
     }
 
-    /// Returns a client of the API of perpetual futures for public reads. It signs if there is a key.
+    /// Returns a client of the API of perpetual futures for public reads, which signs if a key is configured.
     pub(crate) fn public_perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
         if self.has_key() || self.is_set("PERPS", "API_KEY_ID") {
             return self.perps_client();
@@ -163,7 +167,7 @@ impl Context {
                     margin_websocket_url,
                     ..
                 } = &self.profile;
-                // The REST APIs are at the same URL on every known host.
+                // On every known host, both REST APIs have the same base URL.
                 let (rest, websocket) = (
                     custom_url(
                         if margin_rest_url.is_some() {
@@ -201,7 +205,7 @@ impl Context {
             .build()?)
     }
 
-    /// Returns a client of the clearing API, with the access token if there is one.
+    /// Returns a client of the clearing API, with the access token if one is set.
     pub(crate) fn public_klear_client(&self) -> Result<kalshi_klear::Client, Failure> {
         if self.mock.is_some() || self.is_set("KLEAR", "ACCESS_TOKEN") {
             return self.klear_client();
@@ -222,7 +226,7 @@ impl Context {
         })
     }
 
-    /// Returns the beginning of the names of the variables with the credentials of another API.
+    /// Returns the prefix of the environment variables with the credentials of another API.
     fn variables_of(&self, api: &str) -> String {
         match self.profile.environment {
             EnvironmentName::Production => format!("KALSHI_{api}_"),
@@ -230,13 +234,13 @@ impl Context {
         }
     }
 
-    /// Returns `true` if a variable with credentials of another API is set.
+    /// Returns `true` if a variable with credentials of another API is set and not empty.
     fn is_set(&self, api: &str, name: &str) -> bool {
         let value = std::env::var_os(format!("{}{name}", self.variables_of(api)));
         value.is_some_and(|value| !value.is_empty())
     }
 
-    /// Returns the key of the profile, else that of the environment variables.
+    /// Returns the key of the profile, or else that of the environment variables.
     pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
         if let Some(mock) = &self.mock {
             return Ok(mock.credentials());
@@ -291,7 +295,7 @@ impl Context {
         variable(&format!("{}PRIVATE_KEY_PASSPHRASE", self.variables()))
     }
 
-    /// Returns the beginning of the names of the variables that hold the key.
+    /// Returns the prefix of the environment variables with the key.
     pub(crate) fn variables(&self) -> &'static str {
         match self.profile.environment {
             EnvironmentName::Production => "KALSHI_",
@@ -322,12 +326,12 @@ impl Context {
 fn custom_url<'a>(url: &'a Option<String>, name: &str) -> Result<&'a str, Failure> {
     url.as_deref().ok_or_else(|| {
         Failure::usage(format!(
-            "the profile needs `{name}`, as its environment is custom"
+            "the profile needs `{name}`, because its environment is custom"
         ))
     })
 }
 
-/// Returns a variable of the environment. An empty one counts as unset.
+/// Returns an environment variable, or `None` if it is unset or empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

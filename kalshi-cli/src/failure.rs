@@ -8,26 +8,26 @@ use std::{
 
 use crate::output;
 
-/// Exit codes, which are documented in the README.
+/// Exit codes. The README documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Success = 0,
-    /// Something failed before or apart from an order.
+    /// The command failed, or the user declined. Nothing was written to the exchange.
     Failure = 1,
     /// The command line or the config file is invalid.
     Usage = 2,
-    /// No order was placed or changed: the exchange rejected it, or reads prove that it has not done it.
+    /// The write was not executed: the exchange rejected it, or reads prove that it had no effect.
     Rejected = 10,
-    /// An order may have been placed or changed, or another write may have taken effect, and it is unknown whether it has.
+    /// The write may have taken effect, and its outcome is unknown.
     Unknown = 11,
-    /// Nothing of the order was filled, and nothing of it rests.
+    /// The order was not filled and does not rest.
     Unfilled = 12,
     /// `guard` could not prove that the orders are cancelled.
     #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
     Unproven = 20,
-    /// Interrupted by ctrl-C.
+    /// The command was interrupted by ctrl-C.
     Interrupted = 130,
-    /// Ended by SIGTERM or SIGHUP.
+    /// The command was ended by SIGTERM or SIGHUP.
     Terminated = 143,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Returns a failure of the command line or the config file.
+    /// Returns a failure caused by the command line or the config file.
     pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             exit: Exit::Usage,

@@ -1,4 +1,4 @@
-//! Rows of order books and trades, which several commands print.
+//! Rows of order books and trades that several commands print.
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
@@ -8,7 +8,7 @@ use kalshi_sdk::{
 
 use crate::output::{Cell, Record, Table};
 
-/// Adds the best prices of a book, which are absent without one.
+/// Adds the best prices of a book. They are absent if `book` is `None`.
 pub(crate) fn quote(record: Record, book: Option<&OrderBook>) -> Record {
     let bid = book.and_then(|book| book.best_bid(OutcomeSide::Yes));
     let ask = book.and_then(|book| book.best_ask(OutcomeSide::Yes));
@@ -28,7 +28,7 @@ pub(crate) fn levels_table() -> Table {
     )
 }
 
-/// Adds up to `depth` levels of each side, in falling order of price. The total of a level includes all better ones.
+/// Adds up to `depth` levels of each side, highest price first. The total of a level includes all better levels.
 pub(crate) fn push_levels(table: &mut Table, ticker: &str, book: &OrderBook, depth: usize) {
     let bids = totals(book.bids(OutcomeSide::Yes).take(depth));
     let mut asks = totals(book.asks(OutcomeSide::Yes).take(depth));
@@ -46,7 +46,7 @@ pub(crate) fn push_levels(table: &mut Table, ticker: &str, book: &OrderBook, dep
     }
 }
 
-/// Returns levels with the contracts up to each. A total too large for its type is absent.
+/// Returns levels with cumulative counts. A count that overflows is absent.
 fn totals(levels: impl Iterator<Item = PriceLevel>) -> Vec<(PriceLevel, Option<Contracts>)> {
     let mut total = Some(Contracts::ZERO);
     levels
@@ -88,7 +88,7 @@ pub(crate) fn trade_line(time: DateTime<Utc>, trade: &messages::Trade) -> Record
         .field("trade_id", trade.trade_id.to_string())
 }
 
-/// Returns the outcome that the taker bought.
+/// Returns the outcome that the taker bought. Absent if the exchange does not report it.
 pub(crate) fn taker_side(trade: &messages::Trade) -> Cell {
     trade
         .taker_outcome_side

@@ -1,4 +1,4 @@
-//! The program `kalshi`: Kalshi in a terminal.
+//! `kalshi`: a command-line program for the Kalshi exchange.
 
 mod api;
 mod commands;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(),
     };
-    // Tasks that still read from the terminal would keep the process alive.
+    // Dropping the runtime would wait for tasks that still read from the terminal.
     runtime.shutdown_background();
     code
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line options and commands.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ use crate::{
     failure::{Exit, Failure},
 };
 
-/// Reads markets, trades, and guards bots on Kalshi.
+/// Shows markets, trades, and guards bots on the Kalshi exchange.
 ///
-/// The demo exchange is the default. The production exchange, with real money, needs --production or a profile that names it.
+/// The default is the demo exchange, which trades play money. Real money needs --production or a profile of the production exchange.
 #[derive(Parser)]
 #[command(name = "kalshi", version, max_term_width = 110)]
 pub(crate) struct Options {
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options that all commands accept.
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
@@ -128,8 +128,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Returns `true` if the command decides itself what ctrl-C does: an order must not be abandoned between request and outcome, and
-    /// a full screen must be left.
+    /// Returns `true` if the command handles ctrl-C itself: an order must not be abandoned between request and outcome, and a full
+    /// screen must be restored.
     pub(crate) fn handles_interrupts(&self) -> bool {
         matches!(
             self,

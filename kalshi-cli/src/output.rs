@@ -1,4 +1,4 @@
-//! What a command prints: tables and records, as text, JSON or comma-separated values.
+//! Output of commands: tables and records, as text, JSON or comma-separated values.
 
 mod cell;
 mod clean;
@@ -30,7 +30,7 @@ use crate::{
 /// Version of the JSON that `--json` prints. It changes if a field is removed or changes its meaning.
 pub(crate) const JSON_VERSION: u32 = 1;
 
-/// How results are printed.
+/// Format of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
@@ -38,7 +38,7 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// Where results go, and how.
+/// Output with the selected format and fields.
 pub(crate) struct Output {
     pub(crate) format: Format,
     fields: Vec<String>,
@@ -62,8 +62,8 @@ impl Output {
         }
     }
 
-    /// Prints the parts of a result: as text one below the other, as JSON fields of one object. Comma-separated values have a single
-    /// part, the first.
+    /// Prints the parts of a result. As text, they follow each other; in JSON, they are fields of one object; as comma-separated values,
+    /// only the first part is printed.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Output {
         }
     }
 
-    /// Checks that no option asks for another form than the JSON that [`raw_json`](Self::raw_json) prints.
+    /// Checks that no option conflicts with [`raw_json`](Self::raw_json).
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl Output {
         Ok(())
     }
 
-    /// Prints JSON of a server, indented and otherwise unchanged: numbers keep all their digits. Prints nothing if it is empty.
+    /// Prints JSON as received, indented. Numbers keep all their digits. Prints nothing if `json` is empty.
     pub(crate) fn raw_json(&self, json: &str) -> Result<(), Failure> {
         self.write(&raw::indented(json))
     }
@@ -110,8 +110,8 @@ impl Output {
         self.write(&format!("{line}\n"))
     }
 
-    /// Prints an event as a line: its values, or with `--json` one object with the version and the event by its name. Call
-    /// [`check_line_fields`](Self::check_line_fields) before.
+    /// Prints an event as a line: its values, or with `--json` one object that contains the version and the event. Call
+    /// [`check_line_fields`](Self::check_line_fields) first.
     pub(crate) fn print_line(&self, record: Record) -> Result<(), Failure> {
         let mut part = Part::from(record);
         if !self.fields.is_empty() {
@@ -123,7 +123,7 @@ impl Output {
         }
     }
 
-    /// Checks `--fields` for lines, which do not all have the same fields, and that lines can be printed at all.
+    /// Checks the output options for lines, which do not all have the same fields.
     ///
     /// # Errors
     ///
@@ -143,12 +143,12 @@ impl Output {
         let _ = writeln!(anstream::stderr(), "{}", clean(text));
     }
 
-    /// Returns a count of items on standard error, drawn only on a terminal.
+    /// Shows a count of items on standard error, if that is a terminal.
     pub(crate) fn progress(&self, items: &'static str) -> Progress {
         Progress::new(items)
     }
 
-    /// Shows parts to whoever is asked about them: as text on standard error, so that standard output has results only.
+    /// Prints parts before a question: as text on standard error, so that standard output contains only results.
     pub(crate) fn show(&self, parts: &[Part]) {
         let stderr = io::stderr();
         let size = match stderr.is_terminal() {
@@ -160,7 +160,7 @@ impl Output {
         let _ = write!(anstream::stderr(), "{}", text::text(parts, width));
     }
 
-    /// Checks `--fields` against the parts that will be printed, before something is written to the exchange.
+    /// Checks `--fields` against the fields that will be printed, before anything is written to the exchange.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl Output {
         self.check_known(&fields.into_iter().collect())
     }
 
-    /// Returns a wait on standard error, drawn only on a terminal.
+    /// Shows a spinner on standard error, if that is a terminal.
     pub(crate) fn waiting(&self, what: &'static str) -> Progress {
         Progress::waiting(what)
     }
@@ -184,7 +184,7 @@ impl Output {
         Ok(())
     }
 
-    /// Keeps the fields of `--fields`, in the order of the command line.
+    /// Keeps the fields that `--fields` names, in its order.
     fn select_fields(&self, parts: &mut [Part]) -> Result<(), Failure> {
         if self.fields.is_empty() {
             return Ok(());

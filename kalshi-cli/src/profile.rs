@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use crate::{failure::Failure, options::Global};
 
-/// The config file.
+/// Contents of the config file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    /// Profile that is used if the command line names none.
+    /// Profile that is used if none is named.
     default_profile: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, Profile>,
@@ -23,15 +23,15 @@ pub(crate) struct Profile {
     pub(crate) environment: EnvironmentName,
     /// Id of the API key. Without it, the key is read from the environment.
     pub(crate) key_id: Option<String>,
-    /// PEM file of the private key. `~/` is the home directory.
+    /// PEM file of the private key. A leading `~/` stands for the home directory.
     pub(crate) private_key_path: Option<PathBuf>,
     /// Base URL of the REST API, with `environment = "custom"`.
     pub(crate) rest_url: Option<String>,
-    /// URL of the WebSocket, with `environment = "custom"`.
+    /// URL of the WebSocket API, with `environment = "custom"`.
     pub(crate) websocket_url: Option<String>,
     /// Base URL of the REST API of perpetual futures, with `environment = "custom"`.
     pub(crate) margin_rest_url: Option<String>,
-    /// URL of the WebSocket of perpetual futures, with `environment = "custom"`.
+    /// URL of the WebSocket API of perpetual futures, with `environment = "custom"`.
     pub(crate) margin_websocket_url: Option<String>,
     /// Base URL of the clearing API, with `environment = "custom"`.
     pub(crate) klear_url: Option<String>,
@@ -42,12 +42,12 @@ pub(crate) struct Profile {
 pub(crate) enum EnvironmentName {
     Demo,
     Production,
-    /// Other URLs.
+    /// URLs given in the profile.
     Custom,
 }
 
 impl Profile {
-    /// A profile without a key of its own.
+    /// Returns a profile without a key.
     fn of(environment: EnvironmentName) -> Self {
         Self {
             environment,
@@ -61,7 +61,7 @@ impl Profile {
         }
     }
 
-    /// Returns `true` if the profile names a key, or a part of one.
+    /// Returns `true` if the profile has a key id or a key file.
     pub(crate) fn has_key(&self) -> bool {
         self.key_id.is_some() || self.private_key_path.is_some()
     }
@@ -93,7 +93,7 @@ impl Profile {
         })?;
         if options.production && profile.environment != EnvironmentName::Production {
             return Err(Failure::usage(format!(
-                "--production contradicts the profile {name:?}, which is of another exchange: leave one of them out"
+                "--production contradicts the profile {name:?}, which is for another exchange: leave one of them out"
             )));
         }
         Ok((Some(name), profile))
@@ -142,7 +142,7 @@ fn default_path() -> Option<PathBuf> {
     Some(config?.join("kalshi").join("config.toml"))
 }
 
-/// Replaces a leading `~/` by the home directory.
+/// Replaces a leading `~/` with the home directory.
 pub(crate) fn expand_home(path: &std::path::Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),

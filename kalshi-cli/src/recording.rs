@@ -1,14 +1,14 @@
-//! Recordings: the frames of a WebSocket connection and what happened to it, in compressed segments.
+//! Recordings: frames and events of a WebSocket connection, in compressed segments.
 //!
-//! A segment is a zstd file of lines. Each has the Unix time in microseconds, a kind and its content, with tabs between them:
+//! A segment is a zstd file of lines. Each line has the Unix time in microseconds, a kind and a content, separated by tabs:
 //!
 //! - `segment`: the first line, a [`Header`] as JSON.
-//! - `frame`: the text of a frame as received.
-//! - `quoted`: the text of a frame that contains line breaks, as a JSON string.
+//! - `frame`: a frame as received.
+//! - `quoted`: a frame that contains line breaks, as a JSON string.
 //! - `event`: an [`Incident`] as JSON.
 //!
-//! Segments are named by the start of their recording and their number, so that their order is that of their names. A segment ends in
-//! the middle of a zstd frame if the recorder was killed.
+//! Segments are named by the start of their recording and their number, so that sorting by name sorts them by time. If the recorder
+//! was killed, a segment ends in the middle of a zstd frame.
 
 mod reader;
 mod writer;
@@ -23,14 +23,14 @@ pub(crate) use self::{
     writer::{Limits, Writer},
 };
 
-/// Version of the format. Other versions are not read.
+/// Version of the format. Segments of other versions are rejected.
 const VERSION: u32 = 1;
 
-/// Header of a segment: the recording that it is part of, and what was subscribed to.
+/// Header of a segment: its recording, and the subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) version: u32,
-    /// Start of the recording, which all its segments have in common.
+    /// Start of the recording, which identifies it. All its segments have the same value.
     pub(crate) recording: String,
     /// Number of the segment in the recording, from 1.
     pub(crate) number: u32,
@@ -39,7 +39,7 @@ pub(crate) struct Header {
     pub(crate) channels: Vec<String>,
 }
 
-/// Something that happened to the connection or the recorder.
+/// Event of the connection or the recorder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Incident {
@@ -68,18 +68,18 @@ pub(crate) enum Incident {
     Lagged {
         count: u64,
     },
-    /// An event that this version has no name for.
+    /// An event that this version does not know.
     Other {
         text: String,
     },
-    /// Nothing was received for some time, and the recorder was running.
+    /// The recorder was running and received nothing for some time.
     Alive,
-    /// The recorder ended in order.
+    /// The recorder was shut down.
     Stopped,
 }
 
 impl Incident {
-    /// Returns what an event of the connection says, or `None` if it is a message.
+    /// Converts an event of the connection. Returns `None` for a message.
     pub(crate) fn from_event(event: &Event) -> Option<Self> {
         Some(match event {
             Event::Message(_) => return None,
@@ -112,7 +112,7 @@ impl Incident {
 }
 
 impl Incident {
-    /// Returns the name of its kind, as in JSON.
+    /// Returns the name of the variant, as in JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Connected => "connected",
@@ -129,7 +129,7 @@ impl Incident {
         }
     }
 
-    /// Returns what its kind does not say.
+    /// Returns the details of the event, or `None` if it has none.
     pub(crate) fn detail(&self) -> Option<String> {
         match self {
             Self::Disconnected { reason } => Some(reason.clone()),
@@ -161,7 +161,7 @@ pub(crate) fn describe(error: &ConnectionError) -> String {
 /// A line of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Unix microseconds of the recorder's clock.
+    /// Time by the recorder's clock, in Unix microseconds.
     pub(crate) time_us: i64,
     pub(crate) entry: Entry,
 }
@@ -180,7 +180,7 @@ impl Line {
         let time_us = part()?;
         let time_us = time_us
             .parse()
-            .map_err(|_| format!("{time_us:?} is no time"))?;
+            .map_err(|_| format!("{time_us:?} is not a time"))?;
         let (kind, content) = (part()?, part()?);
         let invalid = |error| format!("the {kind} is invalid: {error}");
         let entry = match kind {
@@ -188,7 +188,7 @@ impl Line {
             "frame" => Entry::Frame(content.to_owned()),
             "quoted" => Entry::Frame(serde_json::from_str(content).map_err(invalid)?),
             "event" => Entry::Incident(serde_json::from_str(content).map_err(invalid)?),
-            _ => return Err(format!("{kind:?} is no kind of line")),
+            _ => return Err(format!("the kind {kind:?} is unknown")),
         };
         Ok(Self { time_us, entry })
     }

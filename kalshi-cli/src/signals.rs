@@ -1,10 +1,10 @@
-//! Signals that ask the program to end.
+//! Termination signals.
 
 use std::io;
 
 use crate::failure::Exit;
 
-/// Receives the signals that ask the program to end. From its creation on, they no longer end the process.
+/// Receives termination signals. Once it is created, they no longer end the process.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -30,7 +30,7 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Waits for a signal, and returns the exit code that it stands for. Cancel safe.
+    /// Waits for a signal, and returns its exit code. Cancel safe.
     pub(crate) async fn next(&mut self) -> Exit {
         #[cfg(unix)]
         tokio::select! {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-/// Reads a duration such as `90s`, `15m`, `6h` or `7d`.
+/// Parses a duration such as `90s`, `15m`, `6h` or `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration such as 90s, 15m, 6h or 7d");
+    let wrong = || format!("{text:?} is not a duration such as 90s, 15m, 6h or 7d");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
@@ -18,13 +18,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
     number
         .checked_mul(seconds)
-        // A century can be subtracted from any time.
+        // At most a century, which can be subtracted from the current time.
         .filter(|seconds| *seconds <= 100 * 366 * 86_400)
         .map(Duration::from_secs)
         .ok_or_else(wrong)
 }
 
-/// Reads a time: a duration before now, a date (its start in UTC) or RFC 3339.
+/// Parses a time: a duration before now, a date (midnight UTC) or RFC 3339.
 pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(ago) = duration(text) {
         return Ok(Utc::now() - ago);
@@ -34,7 +34,7 @@ pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, String> {
     }
     text.parse().map_err(|_| {
         format!(
-            "{text:?} is no duration such as 6h, no date and no time such as 2026-11-29T10:00:00Z"
+            "{text:?} is neither a duration such as 6h, nor a date, nor a time such as 2026-11-29T10:00:00Z"
         )
     })
 }

@@ -36,10 +36,10 @@ pub(crate) struct Amend {
     /// New price of NO, in dollars (0.45) or cents (45c).
     #[arg(long, value_name = "PRICE", value_parser = price, group = "change")]
     no_price: Option<Dollars>,
-    /// New count of the whole order, with the contracts that are filled.
+    /// New count of the whole order, including the contracts already filled.
     #[arg(long, value_name = "COUNT", value_parser = count, group = "change")]
     count: Option<Contracts>,
-    /// New expiry: after this duration, such as 15m, or at this time.
+    /// New expiry: a duration from now, such as 15m, or a time.
     #[arg(
         long,
         value_name = "TIME",
@@ -47,15 +47,15 @@ pub(crate) struct Amend {
         group = "change"
     )]
     expires: Option<Moment>,
-    /// Remove the expiry.
+    /// Remove the expiry, so that the order rests until it is filled or cancelled.
     #[arg(long, group = "change")]
     no_expiry: bool,
-    /// Longest time to look at the order if the outcome is unknown.
+    /// Time limit for finding out an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
 
-/// Fields of the outcome.
+/// Fields of the outcome, in order.
 const OUTCOME_FIELDS: [&str; 6] = [
     "outcome",
     "order_id",
@@ -115,14 +115,14 @@ impl Amend {
         if context.output.format == Format::Json {
             parts.push(preview);
         }
-        // The exit code says what became of the order even if nobody reads the output.
+        // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print(parts) {
             context.output.note(&failure.to_string());
         }
         Ok(exit)
     }
 
-    /// Returns the change, checked. What is not changed stays as it is.
+    /// Returns the validated change. Values that are not given are those of the order.
     fn change(&self, situation: &Situation, order: &Order) -> Result<AmendOrderV2Request, Failure> {
         let side = order
             .book_side
@@ -210,7 +210,7 @@ fn preview(
     Ok(situation.estimate(record, outcome, new_price, remaining, false))
 }
 
-/// Sends the change once, and looks at the order if the outcome is unknown.
+/// Sends the change once, and reads the order if the outcome is unknown.
 async fn amend(
     context: &Context,
     client: &Client,
@@ -238,11 +238,13 @@ async fn amend(
             return Ok((Exit::Success, record));
         }
         ChangeOutcome::AlreadyGone(order) => {
-            let error = "the order had ended before";
+            let error = "the order had already ended";
             return Ok((Exit::Rejected, seen("already_gone", &order, Some(error))));
         }
         ChangeOutcome::NotApplied(_) => {
-            return Ok(rejected("the exchange did not find the order, which rests"));
+            return Ok(rejected(
+                "the exchange did not find the order, although it rests",
+            ));
         }
         ChangeOutcome::Rejected(error) => return Ok(rejected(&error.to_string())),
         ChangeOutcome::Unknown(unknown) => unknown,
@@ -261,7 +263,7 @@ async fn amend(
     Ok(match reconciled {
         ChangeReconciliation::Done(order) => (Exit::Success, seen("amended", &order, None)),
         ChangeReconciliation::NotDone(order) => {
-            let error = "the response was lost, and the order is not as it was to be";
+            let error = "the response was lost, and the order does not have the change";
             (Exit::Rejected, seen("not_amended", &order, Some(error)))
         }
         ChangeReconciliation::NotFound => rejected("there is no such order"),
@@ -276,7 +278,7 @@ async fn amend(
     })
 }
 
-/// Describes an order as a read shows it.
+/// Returns the outcome with the state of the order that a read returned.
 fn seen(outcome: &str, order: &Order, error: Option<&str>) -> Record {
     Record::new("outcome")
         .field("outcome", outcome)

@@ -1,4 +1,4 @@
-//! `kalshi balance`: the cash and the value of the portfolio.
+//! `kalshi balance`: shows cash and portfolio value.
 
 use chrono::DateTime;
 use clap::Args;
@@ -56,7 +56,7 @@ impl Balance {
     }
 }
 
-/// Returns the cash of each subaccount, and of all.
+/// Returns the cash of each subaccount, and the total.
 async fn subaccounts(context: &Context) -> Result<Vec<Part>, Failure> {
     let client = context.client()?;
     let balances = client.get_subaccount_balances().send().await?;

@@ -12,6 +12,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Book {
+    /// Ticker of the market.
     ticker: String,
     /// Show this many levels of each side, or all with 0.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]

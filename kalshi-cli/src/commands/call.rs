@@ -18,7 +18,7 @@ use crate::{
     output::Record,
 };
 
-/// A call of an operation, or the reason why there is none.
+/// A parsed call, or the error if no operation has the given name.
 pub(crate) struct Call(Result<Invocation, Failure>);
 
 impl Call {
@@ -34,7 +34,7 @@ struct Invocation {
     arguments: Arguments,
     /// JSON, `@FILE`, or `@-` for standard input.
     body: Option<String>,
-    /// `true` to read all pages of a list.
+    /// Reads all pages of a list if `true`.
     all: bool,
 }
 
@@ -44,7 +44,7 @@ impl Invocation {
         let body = self.body.as_deref().map(arguments::read_body).transpose()?;
         let needs_key = self.operation.auth && !context.dry_run;
         let client = ApiClient::new(context, self.api, needs_key)?;
-        // Mistakes are found before the question.
+        // The request is validated before the question is asked.
         let request = self.arguments.request(
             &client,
             self.operation,
@@ -86,7 +86,7 @@ impl Invocation {
         }
     }
 
-    /// Sends the request and prints the response, or the responses for all pages.
+    /// Sends the request and prints the response, or each page of a list.
     async fn send(
         &self,
         client: &ApiClient,

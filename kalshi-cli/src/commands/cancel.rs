@@ -43,7 +43,7 @@ pub(crate) struct Cancel {
     /// Only orders of this order group, listed and cancelled one by one.
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Longest time to look at an order whose cancel has an unknown outcome.
+    /// Time limit for finding out the outcome of each cancel.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -57,7 +57,7 @@ const FIELDS: [&str; 6] = [
     "error",
 ];
 
-/// Numbers of cancels by outcome.
+/// Fields of the totals: the number of cancels with each outcome.
 const TOTALS: [&str; 5] = [
     "cancelled",
     "already_gone",
@@ -102,7 +102,7 @@ impl Cancel {
             .output
             .check_fields(FIELDS.into_iter().chain(TOTALS))?;
         if refs.is_empty() {
-            // Nothing to ask about, and nothing is sent.
+            // There is nothing to confirm, and nothing is sent.
             return self.one_by_one(context, &client, refs).await;
         }
         context.output.show(&[table.into()]);
@@ -117,7 +117,7 @@ impl Cancel {
         self.one_by_one(context, &client, refs).await
     }
 
-    /// Lists the resting orders of a market or a group. The exchange's cancel of all orders has neither filter.
+    /// Lists the resting orders of a market or a group, because the exchange's cancel-all has neither filter.
     async fn listed(&self, context: &Context, client: &Client) -> Result<Vec<Order>, Failure> {
         let in_group = match &self.group {
             None => None,
@@ -177,7 +177,7 @@ impl Cancel {
                 let rows = table.rows.iter().filter(|row| row[2] == Cell::from(wanted));
                 totals.field(wanted, i64::try_from(rows.count()).unwrap_or(i64::MAX))
             });
-        // The exit code says what became of the orders even if nobody reads the output.
+        // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print([Part::from(table), totals.into()]) {
             context.output.note(&failure.to_string());
         }
@@ -185,7 +185,7 @@ impl Cancel {
     }
 }
 
-/// Lists resting orders.
+/// Lists all resting orders of a market and a subaccount, or of all if they are `None`.
 async fn resting(
     context: &Context,
     client: &Client,
@@ -206,7 +206,7 @@ async fn resting(
     length.read(context, "orders", request.by_item()).await
 }
 
-/// Reads orders by their ids. An order that is not found, which a read may miss for a while, is returned as a bare reference.
+/// Reads orders by id. An order that is not found is returned as a bare reference, because reads lag behind writes.
 async fn named(
     context: &Context,
     client: &Client,
@@ -218,7 +218,7 @@ async fn named(
             Ok(response) => orders.push(response.into_inner().order),
             Err(error) if error.is_not_found() => {
                 context.output.note(&format!(
-                    "the order {id} is not found, which a read may miss for a while: its cancel is sent all the same"
+                    "the order {id} was not found, perhaps because reads lag behind: its cancel will be sent anyway"
                 ));
                 unlisted.push(OrderRef::new(id.as_str()));
             }
@@ -303,7 +303,7 @@ async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> Ended {
     }
 }
 
-/// Returns the exit code that matters more.
+/// Returns the more serious of two exit codes.
 fn worse(one: Exit, other: Exit) -> Exit {
     let weight = |exit: Exit| match exit {
         Exit::Success => 0,

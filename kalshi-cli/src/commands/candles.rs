@@ -16,17 +16,18 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Candles {
+    /// Ticker of the market.
     ticker: String,
     /// Length of a candlestick.
     #[arg(long, value_enum, default_value = "1h", value_name = "PERIOD")]
     period: Period,
-    /// Since then: a duration such as 6h, a date, or a time in RFC 3339 [default: 100 periods].
+    /// Start of the chart: a duration before now such as 6h, a date, or a time in RFC 3339 [default: 100 periods].
     #[arg(long, value_name = "TIME", value_parser = time_argument::since)]
     since: Option<DateTime<Utc>>,
-    /// Until then [default: now].
+    /// End of the chart, in the same formats [default: now].
     #[arg(long, value_name = "TIME", value_parser = time_argument::since)]
     until: Option<DateTime<Utc>>,
-    /// Lines of the chart.
+    /// Height of the chart in lines.
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=200))]
     height: u16,
 }
@@ -51,22 +52,22 @@ impl Period {
     }
 }
 
-/// Periods that are shown unless `--since` is given.
+/// Number of periods without `--since`.
 const DEFAULT_PERIODS: i64 = 100;
-/// Width of the chart where there is no terminal.
+/// Width of the chart if the output is not a terminal.
 const DEFAULT_WIDTH: u16 = 80;
 
 impl Candles {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.public_client()?;
         let minutes = self.period.minutes();
-        // The latest candlestick ends at the end of its period, which is ahead.
+        // The latest candlestick ends with its period, in the future.
         let now = || Utc::now() + TimeDelta::minutes(minutes.into());
         let end = self.until.unwrap_or_else(now);
         let since = self
             .since
             .unwrap_or_else(|| end - TimeDelta::minutes(i64::from(minutes) * DEFAULT_PERIODS));
-        // This operation needs no series, which the one for a single market does.
+        // Unlike the operation for a single market, this one does not require the series.
         let response = client
             .batch_get_market_candlesticks()
             .market_tickers([&self.ticker])

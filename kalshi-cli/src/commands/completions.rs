@@ -1,4 +1,4 @@
-//! `kalshi completions`: a completion script for a shell.
+//! `kalshi completions`: prints a completion script.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Completions {
-    /// The shell.
+    /// Shell to print the script for.
     shell: Shell,
 }
 

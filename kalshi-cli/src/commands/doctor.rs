@@ -58,7 +58,7 @@ impl Doctor {
                     if let Some(option) = other {
                         checks.failure(
                             "environment",
-                            "the other one of demo and production accepts the key",
+                            "the key belongs to the other exchange (demo or production), which accepts it",
                             format!("use {option}, or a key of this exchange"),
                         );
                     }
@@ -72,7 +72,7 @@ impl Doctor {
     }
 }
 
-/// Checks key id and key file. Returns both if they are usable.
+/// Checks the key id and the private key. Returns both if they are usable.
 fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String, PrivateKey)> {
     let variables = context.variables();
     let Some(id) = context.key_id() else {
@@ -95,7 +95,7 @@ fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String
     }
     let key = match context.key_path() {
         Some(path) => check_file(checks, &path, context.passphrase().as_deref())?,
-        // The key is in a variable, or the configuration is incomplete.
+        // The private key is in a variable, or it is missing.
         None => {
             if let Some(mock) = context.mock() {
                 mock.user().private_key().clone()
@@ -134,7 +134,7 @@ fn is_uuid(text: &str) -> bool {
     parts == [8, 4, 4, 4, 12] && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
-/// Reports whether the account may trade on margin.
+/// Reports if the account may trade perpetual futures.
 async fn check_margin(checks: &mut Checks, context: &Context) {
     let Ok(client) = context.perps_client() else {
         return;

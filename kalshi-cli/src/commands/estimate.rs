@@ -1,15 +1,15 @@
-//! Estimates of an order: cost, fee, worst case and the position after it.
+//! Estimates for an order: cost, fee, worst case, and the position after it.
 
 use kalshi_sdk::{Client, Contracts, Dollars, OutcomeSide, fees::FeeSchedule, types::Market};
 
 use crate::{context::Context, failure::Failure, output::Record};
 
-/// A market as an order meets it.
+/// A market with its fees and the current position.
 pub(super) struct Situation {
     pub(super) market: Market,
     /// `None` if the fees cannot be computed.
     fees: Option<FeeSchedule>,
-    /// Contracts of YES, negative for NO.
+    /// Contracts held: positive for YES, negative for NO.
     position: Contracts,
 }
 
@@ -48,7 +48,7 @@ impl Situation {
         })
     }
 
-    /// Adds to a record what buying `count` contracts at `price` means. Selling an outcome is buying the other one.
+    /// Adds the estimate for buying `count` contracts of an outcome at `price`. Selling an outcome is buying the other one.
     pub(super) fn estimate(
         &self,
         record: Record,
@@ -62,7 +62,7 @@ impl Situation {
             (true, Some(held)) => held.min(count),
             _ => Contracts::ZERO,
         };
-        // A reduce-only order is cut to what it closes.
+        // The exchange reduces a reduce-only order to the size of the position.
         let count = if reduce_only { closed } else { count };
         let change = match outcome {
             OutcomeSide::No => count.checked_neg(),
@@ -90,7 +90,7 @@ impl Situation {
     }
 }
 
-/// Returns the price of YES at a price of an outcome.
+/// Converts a price of an outcome to the price of YES, and back.
 pub(super) fn yes_price(outcome: OutcomeSide, price: Dollars) -> Option<Dollars> {
     match outcome {
         OutcomeSide::No => price.checked_complement(),

@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Events {
-    /// Only events with this text in their ticker or title.
+    /// Only events whose ticker or title contains this.
     search: Option<String>,
     /// Only events of this series.
     #[arg(long, value_name = "TICKER")]
@@ -23,7 +23,7 @@ pub(crate) struct Events {
     /// List at most this many.
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
-    /// List all.
+    /// List all events, with progress.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }

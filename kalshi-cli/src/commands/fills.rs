@@ -1,4 +1,4 @@
-//! `kalshi fills`: executed trades of the account.
+//! `kalshi fills`: lists executed trades of the account.
 
 use clap::Args;
 use futures_util::TryStreamExt;
@@ -29,14 +29,14 @@ pub(crate) struct Fills {
     /// Only fills of this subaccount [default: all].
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
-    /// Only fills since this time, or within this duration, such as 2h.
+    /// Only fills since this time, or in this duration before now, such as 2h.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
     #[command(flatten)]
     length: Length,
 }
 
-/// Most markets that the exchange takes in one request.
+/// Maximum number of markets in one request.
 const MAX_TICKERS: usize = 100;
 
 impl Fills {
@@ -102,7 +102,7 @@ impl Fills {
     }
 }
 
-/// Returns the price of what was bought, times the count.
+/// Returns the cost of a fill: price of the outcome bought times count.
 fn cost(fill: &Fill) -> Option<Dollars> {
     fill.bought()?.1.checked_mul(fill.count_fp)
 }

@@ -22,26 +22,26 @@ use crate::{
     failure::{Exit, Failure},
 };
 
-/// Help below the options.
+/// Long help, printed below the options.
 const DETAILS: &str = "\
 The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops all \
 its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and reads until the \
-exchange shows, up to date, that no order rests. The exit code is 0 then, however the bot ended. It is 20 if that is not proven \
+exchange shows, up to date, that no order rests. The exit code is then 0, however the bot ended. It is 20 if this is not proven \
 within --timeout.
 
 Triggering a group also blocks new orders until the group is reset. Cancelling all orders of a subaccount may also cancel orders \
 that are placed within the next minute: the report says until when.
 
 NOT COVERED: guard cannot act if it is itself killed by SIGKILL (kill -9), if its machine stops, or if the network is lost for \
-longer than --timeout. Let the bot give its orders an expiration_time and renew them: that works without guard.
+longer than --timeout. Give the bot's orders an expiration_time and renew them: that works without guard.
 
 SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end it, and a \
-second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux guard \
-also finds processes that have left the process group; on other systems these go on.
+second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux, guard \
+also stops processes that have left the process group; on other systems they keep running.
 
-The bot finds in its environment KALSHI_GUARD_REST_URL and KALSHI_GUARD_WEBSOCKET_URL (the exchange that is guarded), \
-KALSHI_GUARD_GROUP or KALSHI_GUARD_SUBACCOUNT, and KALSHI_GUARD_HEARTBEAT; with --mock also KALSHI_DEMO_API_KEY_ID and \
-KALSHI_DEMO_PRIVATE_KEY.";
+The environment of the bot contains KALSHI_GUARD_REST_URL and KALSHI_GUARD_WEBSOCKET_URL (the exchange), KALSHI_GUARD_GROUP or \
+KALSHI_GUARD_SUBACCOUNT (the target), KALSHI_GUARD_HEARTBEAT (the absolute path of the heartbeat file), and with --mock \
+KALSHI_DEMO_API_KEY_ID and KALSHI_DEMO_PRIVATE_KEY (the key of the local exchange).";
 
 #[derive(Args)]
 #[command(after_long_help = DETAILS)]
@@ -57,16 +57,16 @@ pub(crate) struct Guard {
     /// File that the bot touches while it works. It is created if it does not exist.
     #[arg(long, value_name = "FILE")]
     heartbeat: Option<PathBuf>,
-    /// Longest time between two touches of the heartbeat, and until the first.
+    /// Maximum time until the first touch of the heartbeat file, and between touches.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, requires = "heartbeat")]
     heartbeat_timeout: Duration,
-    /// Time that the bot has to end after SIGTERM before it is killed.
+    /// Time between SIGTERM and SIGKILL.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     grace: Duration,
-    /// Time between two reads that must both find no order: a request that the bot sent may arrive after the first.
+    /// Time between the two reads that must both find no order. A request that the bot sent may arrive after the first one.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     settle: Duration,
-    /// Time for cancelling and proof.
+    /// Time limit for cancelling and for the proof that no order rests.
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     timeout: Duration,
     /// The bot and its arguments.

@@ -36,7 +36,7 @@ enum Command {
     Check {
         /// PEM file of the private key [default: that of the profile or the environment].
         file: Option<PathBuf>,
-        /// Do not ask the exchange.
+        /// Do not contact the exchange.
         #[arg(long)]
         offline: bool,
     },
@@ -44,12 +44,12 @@ enum Command {
 
 #[derive(Args)]
 struct Generate {
-    /// File for the private key. It must not exist; nobody else may read it.
+    /// File for the private key. It must not exist, and only you will be able to read it.
     file: PathBuf,
-    /// Algorithm. Ed25519 signs much faster.
+    /// Algorithm of the key. Ed25519 signs much faster than RSA.
     #[arg(long, default_value = "ed25519", value_parser = ["ed25519", "rsa"])]
     algorithm: String,
-    /// Size of an RSA key, 2048 to 4096.
+    /// Size of an RSA key in bits, 2048 to 4096.
     #[arg(long, default_value_t = 4096, value_name = "N")]
     bits: usize,
 }
@@ -94,7 +94,7 @@ impl Generate {
     }
 }
 
-/// Writes a file that must not exist. On Unix only its owner may read it from the beginning.
+/// Writes a file that must not exist. On Unix it is created with mode 0600.
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = fs::File::options();
     options.write(true).create_new(true);
@@ -159,7 +159,7 @@ async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Resul
             Some(id) => doctor::check_with_exchange(&mut checks, context, &id, key).await?,
             None => checks.warning(
                 "exchange",
-                "not asked, as no key id is configured",
+                "not asked, because no key id is configured",
                 format!(
                     "set `key_id` in a profile or {}API_KEY_ID, or pass --offline",
                     context.variables()

@@ -1,4 +1,4 @@
-//! Lists: how much of them is read.
+//! Length of lists: a limit, or all pages.
 
 use clap::Args;
 use futures_util::{Stream, TryStreamExt};
@@ -9,15 +9,15 @@ use crate::{context::Context, failure::Failure};
 /// Options of every list.
 #[derive(Args)]
 pub(super) struct Length {
-    /// List at most this many.
+    /// List at most this many rows.
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
-    /// List all.
+    /// List all rows, with progress.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }
 
-/// Most rows that the exchange returns in a page.
+/// Maximum number of rows in a page.
 const MAX_PAGE: usize = 1_000;
 
 impl Length {
@@ -29,17 +29,17 @@ impl Length {
         }
     }
 
-    /// Returns the number of rows to request in a page.
+    /// Returns the number of rows to request per page.
     pub(super) fn page(&self) -> i64 {
         let wanted = match self.all {
             true => MAX_PAGE,
-            // One more shows that there are more.
+            // One more than is listed shows if the list was cut.
             false => self.limit.saturating_add(1).min(MAX_PAGE),
         };
         i64::try_from(wanted).unwrap_or(i64::MAX)
     }
 
-    /// Reads rows with progress, and remarks if there are more than are listed.
+    /// Reads rows with progress, and prints a remark if the list was cut.
     pub(super) async fn read<T>(
         &self,
         context: &Context,
@@ -60,7 +60,7 @@ impl Length {
         progress.finish();
         if is_cut {
             context.output.note(&format!(
-                "there are more {name}: pass --all to list and sum up all of them"
+                "there are more {name}: pass --all to list and total all of them"
             ));
         }
         Ok(read)

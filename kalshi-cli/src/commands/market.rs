@@ -10,6 +10,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Market {
+    /// Ticker of the market.
     ticker: String,
 }
 

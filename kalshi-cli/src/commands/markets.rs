@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Markets {
-    /// Only markets with this text in their ticker or in what YES means.
+    /// Only markets whose ticker or YES title contains this.
     search: Option<String>,
     /// Only markets of this event.
     #[arg(long, value_name = "TICKER")]
@@ -26,7 +26,7 @@ pub(crate) struct Markets {
     /// List at most this many.
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
-    /// List all.
+    /// List all markets, with progress.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }

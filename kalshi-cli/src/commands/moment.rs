@@ -38,7 +38,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
-/// A time: from now by a duration, or fixed.
+/// A time, absolute or relative to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     FromNow(Duration),
@@ -66,7 +66,7 @@ impl FromStr for Moment {
 }
 
 impl Moment {
-    /// Returns the time, with a duration that begins now.
+    /// Returns the time, with a duration counted forward from now. `None` if it is out of range.
     pub(crate) fn ahead(self) -> Option<DateTime<Utc>> {
         match self {
             Self::FromNow(duration) => {
@@ -76,7 +76,7 @@ impl Moment {
         }
     }
 
-    /// Returns the time, with a duration that ends now.
+    /// Returns the time, with a duration counted back from now. `None` if it is out of range.
     pub(crate) fn ago(self) -> Option<DateTime<Utc>> {
         match self {
             Self::FromNow(duration) => {

@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Operations {
-    /// Only operations with this text in their name, path, tag or summary.
+    /// Only operations whose name, path, tag or summary contains this.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Only operations of this API.
@@ -21,7 +21,7 @@ pub(crate) struct Operations {
 }
 
 impl Operations {
-    #[allow(clippy::unused_async, reason = "as every command")]
+    #[allow(clippy::unused_async, reason = "same signature as other commands")]
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let search = self.search.unwrap_or_default().to_lowercase();
         let mut table = Table::new(

@@ -27,13 +27,15 @@ use crate::{
     after_help = "Exit codes: 0 placed, 10 not placed, 11 unknown if it was placed, 12 nothing was filled and nothing rests, 1 or 2 not sent."
 )]
 pub(crate) struct Order {
+    /// Buy or sell.
     #[arg(value_enum)]
     action: Action,
+    /// Outcome to buy or sell.
     #[arg(value_enum)]
     outcome: Outcome,
     /// Ticker of the market.
     ticker: String,
-    /// Contracts and the price of one, in dollars (10 @ 0.45) or cents (10 @ 45c).
+    /// Number of contracts and price per contract, in dollars (10 @ 0.45) or cents (10 @ 45c).
     #[arg(value_name = "COUNT @ PRICE", num_args = 1..=3, required = true)]
     terms: Vec<String>,
     /// Reject the order if any of it would be filled immediately.
@@ -45,10 +47,10 @@ pub(crate) struct Order {
     /// Fill or kill: fill all of it immediately, or nothing.
     #[arg(long)]
     fok: bool,
-    /// Only reduce a position. Needs --ioc.
+    /// Reduce a position, and never open or reverse one. Requires --ioc.
     #[arg(long, requires = "ioc")]
     reduce_only: bool,
-    /// Cancel what rests after this duration, such as 15m, or at this time.
+    /// Cancel the resting order after this duration, such as 15m, or at this time.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["ioc", "fok"])]
     expires: Option<Moment>,
     /// Add the order to this order group.
@@ -60,7 +62,7 @@ pub(crate) struct Order {
     /// Id by which the order can be found [default: a random UUID].
     #[arg(long, value_name = "ID")]
     client_order_id: Option<String>,
-    /// Longest time to look for the order if its outcome is unknown.
+    /// Time limit for finding out an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -86,7 +88,7 @@ impl From<Outcome> for OutcomeSide {
     }
 }
 
-/// Fields of the outcome.
+/// Fields of the outcome, in order.
 const OUTCOME_FIELDS: [&str; 9] = [
     "outcome",
     "order_id",
@@ -147,14 +149,14 @@ impl Order {
         if context.output.format == Format::Json {
             parts.push(preview);
         }
-        // The exit code says what became of the order even if nobody reads the output.
+        // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print(parts) {
             context.output.note(&failure.to_string());
         }
         Ok(exit)
     }
 
-    /// Returns the order, checked.
+    /// Returns the validated order.
     fn request(
         &self,
         situation: &Situation,
@@ -281,7 +283,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// Returns the exit code and a description of what became of the order.
+    /// Returns the exit code and the record of the outcome.
     fn outcome(&self, outcome: OrderOutcome) -> (Exit, Record) {
         let is_immediate = self.time_in_force != TimeInForce::GoodTillCanceled;
         match outcome {
@@ -312,15 +314,15 @@ impl Sent {
                 ),
             ),
             OrderOutcome::Unknown(unknown) => self.unknown(unknown.error().to_string()),
-            _ => {
-                self.unknown("the outcome is of a kind that this program does not know".to_owned())
-            }
+            _ => self.unknown(
+                "the SDK reported an outcome that this program does not support".to_owned(),
+            ),
         }
     }
 
     fn unknown(&self, error: String) -> (Exit, Record) {
         let remedy = format!(
-            "the order may have been placed; find out with: kalshi orders --ticker {} --client-order-id {}",
+            "the order may have been placed; to find out, run: kalshi orders --ticker {} --client-order-id {}",
             self.ticker, self.client_order_id
         );
         (Exit::Unknown, self.failed("unknown", error, Some(remedy)))

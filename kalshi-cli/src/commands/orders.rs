@@ -1,4 +1,4 @@
-//! `kalshi orders`: orders, by default those that rest.
+//! `kalshi orders`: lists orders, by default those that rest.
 
 use clap::Args;
 use kalshi_sdk::{Contracts, orders::OrderLookup, types::Order};
@@ -28,10 +28,10 @@ pub(crate) struct Orders {
     /// Only orders of this subaccount [default: all].
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
-    /// Only orders placed since this time, or within this duration, such as 2h.
+    /// Only orders placed since this time, or in this duration before now, such as 2h.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
-    /// Find the order with this client order id, in any status, and wait until reads are up to date before it counts as absent.
+    /// Find the order with this client order id, in any status. Waits until reads are up to date before it reports that there is none.
     #[arg(long, value_name = "ID", conflicts_with_all = ["event", "status", "since", "limit", "all"])]
     client_order_id: Option<String>,
     #[command(flatten)]
@@ -95,7 +95,7 @@ impl Orders {
                 ));
                 Ok(Exit::Unknown)
             }
-            _ => Err("the look-up ended in a way that this program does not know".into()),
+            _ => Err("the lookup ended in a way that this program does not support".into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `kalshi positions`: positions, marked to the book.
+//! `kalshi positions`: lists positions, marked to the book.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Positions {
-    /// Only this market.
+    /// Only the position in this market.
     #[arg(long, value_name = "TICKER")]
     ticker: Option<String>,
-    /// Only markets of this event.
+    /// Only positions in markets of this event.
     #[arg(long, value_name = "TICKER")]
     event: Option<String>,
     /// Only positions in this status: unsettled, settled or all.
@@ -30,14 +30,14 @@ pub(crate) struct Positions {
     /// Only this subaccount [default: the primary one].
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
-    /// Include markets in which no position is left.
+    /// Include markets whose position is closed.
     #[arg(long)]
     closed: bool,
     #[command(flatten)]
     length: Length,
 }
 
-/// Markets that are requested at once.
+/// Number of markets in one request.
 const MARKETS: usize = 100;
 
 impl Positions {
@@ -88,7 +88,7 @@ impl Positions {
             let market = markets.get(position.ticker.as_str());
             let mark = holds.zip(market).map(|(holds, market)| {
                 let bid = market.best_bid(holds);
-                // Nothing can be sold where nobody bids.
+                // Without a bid, the position cannot be sold.
                 bid.map_or(Dollars::ZERO, |bid| bid.price)
             });
             let cost = position.market_exposure_dollars;
@@ -120,7 +120,7 @@ impl Positions {
     }
 }
 
-/// Amounts of all positions.
+/// Amounts of all positions, from which the totals are computed.
 #[derive(Default)]
 struct Totals {
     cost: Vec<Option<Dollars>>,
@@ -131,7 +131,7 @@ struct Totals {
 }
 
 impl Totals {
-    /// Returns the sums. A sum is absent if an amount is.
+    /// Returns the sums. A sum is absent if one of its amounts is absent.
     fn record(self) -> Record {
         Record::new("totals")
             .field("cost", sum(self.cost))
@@ -142,7 +142,7 @@ impl Totals {
     }
 }
 
-/// Returns the mean cost of a contract, rounded to a hundredth of a cent. `None` without a position.
+/// Returns the average cost per contract, rounded to a hundredth of a cent, or `None` without a position.
 fn average_price(position: &MarketPosition) -> Option<Dollars> {
     let count = i128::from(position.position_fp.hundredths()).abs();
     // Hundredths of contracts, and hundredths of a cent of 100 micros each: both factors cancel out.

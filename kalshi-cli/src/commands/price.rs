@@ -2,7 +2,7 @@
 
 use kalshi_sdk::{Contracts, Dollars};
 
-/// Parses a price: `0.45` in dollars or `45c` in cents. A number without either mark is rejected, because 1 could be both.
+/// Parses a price: `0.45` in dollars or `45c` in cents. A bare integer is rejected, because 1 could be either.
 pub(super) fn price(text: &str) -> Result<Dollars, String> {
     let price = match text.strip_suffix(['c', '¢']) {
         Some(cents) => {
@@ -45,7 +45,7 @@ pub(super) fn count(text: &str) -> Result<Contracts, String> {
     Ok(count)
 }
 
-/// Parses `COUNT @ PRICE`, where `@` may be missing or adjoin either.
+/// Parses `COUNT @ PRICE`. The `@` is optional, and so are the spaces around it.
 pub(super) fn count_at_price(words: &[String]) -> Result<(Contracts, Dollars), String> {
     let text = words.join(" ");
     let parts: Vec<_> = match text.split_once('@') {

@@ -15,24 +15,25 @@ use crate::{
     time_argument,
 };
 
-/// Time between two flushes: a killed recorder loses what came since the last one. Half a second, so that a late flush still comes
-/// within a second.
+/// Time between flushes. A killed recorder loses what it received since the last one; half a second leaves time for a late flush to
+/// happen within a second.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
-/// Time without a line after which the recorder writes that it is running. A replay knows from that how long quiet books were live.
+/// Time without a line after which the recorder writes an `alive` event, so that replay knows how long quiet books were live.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Records the WebSocket messages of markets until ctrl-C.
 ///
-/// Frames are kept as received, with the time of receipt and what happened to the connection, in segments that zstd compresses. If the
+/// Frames are kept as received, with the time of receipt and the events of the connection, in segments compressed with zstd. If the
 /// recorder is killed, at most a second is lost.
 #[derive(Args)]
 pub(crate) struct Record {
+    /// Tickers of the markets.
     #[arg(required = true, value_name = "TICKER")]
     tickers: Vec<String>,
-    /// Directory of the segments. Those of earlier recordings stay as they are.
+    /// Directory of the segments. Earlier recordings in it are kept.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Channels beside the order books.
+    /// Channels to record in addition to the order books.
     #[arg(long = "channel", value_name = "NAME", default_value = "trade", value_parser = ["trade", "ticker", "market_lifecycle_v2"])]
     channels: Vec<String>,
     /// Stop after this time, such as 90s, 15m or 6h.
@@ -84,7 +85,7 @@ impl Record {
                             progress.increment();
                         }
                     }
-                    // It follows from the frames.
+                    // Book events can be derived from the frames.
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {
                         writer.close()?;
@@ -120,7 +121,7 @@ impl Record {
     }
 }
 
-/// Writes an event of the connection. Returns `true` if it is a frame.
+/// Writes a frame or an event of the connection. Returns `true` for a frame.
 fn write(writer: &mut Writer, event: &Event) -> Result<bool, Failure> {
     if let Event::Message(received) = event
         && let Some(raw) = &received.raw
@@ -144,7 +145,7 @@ fn request_snapshots(books: &BookStream, tickers: Vec<String>) {
     };
     let (handle, id) = (connection.handle(), subscription.id());
     tokio::spawn(async move {
-        // Without them the segment is complete all the same; its books need the segments before it.
+        // If this fails, the segment is still complete, but its books need the segments before it.
         _ = handle.get_snapshots(id, tickers).await;
     });
 }

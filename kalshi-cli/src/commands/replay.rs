@@ -18,7 +18,7 @@ use crate::{
     recording::{self, Damage, Entry, Line, Segment},
 };
 
-/// Lines after which ctrl-C is noticed.
+/// Number of lines between points at which ctrl-C is handled.
 const LINES_AT_ONCE: u64 = 256;
 
 /// Replays a recording: rebuilds the order books, and reports how long each was live.
@@ -27,16 +27,16 @@ pub(crate) struct Replay {
     /// Directory of the recording.
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Print the frames and the events of the connection, and no report.
+    /// Print the frames and the events of the connection instead of the report.
     #[arg(long)]
     frames: bool,
-    /// Print each change of a book, and no report.
+    /// Print each change of a book instead of the report.
     #[arg(long)]
     books: bool,
-    /// At the speed at which it was recorded.
+    /// Replay at the speed of the recording.
     #[arg(long)]
     realtime: bool,
-    /// Show up to this many levels of each side of the books at the end.
+    /// Include up to this many levels of each side of the final books in the report.
     #[arg(long, default_value_t = 0, value_name = "N")]
     depth: usize,
 }
@@ -167,7 +167,7 @@ fn print_line(context: &Context, line: &Line) -> Result<(), Failure> {
             time.format("%H:%M:%S%.6f"),
             clean(&text)
         )),
-        // The text is as received: JSON escapes what a terminal must not see, but for a few characters.
+        // The text is as received; JSON escapes most of the characters that control a terminal.
         _ => context.output.print_line(
             Record::new("line")
                 .field("time", time)
@@ -191,7 +191,7 @@ fn print_event(
     }
 }
 
-/// Waits as long as the recorder did.
+/// Reproduces the pauses of the recording.
 #[derive(Default)]
 struct Clock {
     start: Option<(Instant, i64)>,

@@ -1,4 +1,4 @@
-//! Helpers of the commands that write: tables of orders, and of the requests of a dry run.
+//! Tables of orders, and of the requests of a dry run.
 
 use kalshi_sdk::{Operation, OutcomeSide, orders::OrderRef, types::Order};
 use serde::Serialize;
@@ -13,7 +13,7 @@ pub(super) fn requests() -> Table {
     Table::new("requests", ["operation", "method", "path", "body"])
 }
 
-/// Returns a row of a request. `order_id` replaces that of the path.
+/// Returns the row of a request. `order_id` is inserted into the path.
 pub(super) fn request(
     operation: &Operation,
     order_id: &str,
@@ -34,7 +34,7 @@ pub(super) fn request(
     ])
 }
 
-/// Returns the parameters that say where an order is.
+/// Returns the query parameters that locate an order: subaccount, shard and market.
 pub(super) fn place_of(order: &OrderRef) -> Vec<(&'static str, String)> {
     let mut query = Vec::new();
     if let Some(subaccount) = order.subaccount() {
@@ -49,7 +49,7 @@ pub(super) fn place_of(order: &OrderRef) -> Vec<(&'static str, String)> {
     query
 }
 
-/// Returns what an order or fill buys, as cells of outcome and price.
+/// Returns the outcome that an order or fill buys and its price, as two cells.
 pub(super) fn bought_cells(bought: Option<(OutcomeSide, kalshi_sdk::Dollars)>) -> [Cell; 2] {
     match bought {
         Some((outcome, price)) => [outcome.as_str().into(), price.into()],

@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Series {
-    /// Only series with this text in their ticker or title.
+    /// Only series whose ticker or title contains this.
     search: Option<String>,
     /// Only series of this category, such as Politics.
     #[arg(long, value_name = "NAME")]
@@ -21,7 +21,7 @@ pub(crate) struct Series {
     /// List at most this many.
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
-    /// List all.
+    /// List all series, with progress.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }
@@ -39,7 +39,7 @@ impl Series {
         let limit = if self.all { usize::MAX } else { self.limit };
         let search = self.search.unwrap_or_default().to_lowercase();
         let progress = context.output.progress("series");
-        // The exchange has one page of all series.
+        // The exchange returns all series in one page.
         let response = request.send().await?.into_inner();
         progress.finish();
         let mut table = Table::new(

@@ -1,4 +1,4 @@
-//! `kalshi settlements`: what settled markets paid.
+//! `kalshi settlements`: lists the payouts of settled markets.
 
 use clap::Args;
 use kalshi_sdk::{Dollars, types::Settlement};
@@ -15,16 +15,16 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Settlements {
-    /// Only this market.
+    /// Only the settlement of this market.
     #[arg(long, value_name = "TICKER")]
     ticker: Option<String>,
-    /// Only markets of this event.
+    /// Only settlements of markets of this event.
     #[arg(long, value_name = "TICKER")]
     event: Option<String>,
     /// Only settlements of this subaccount [default: all].
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
-    /// Only settlements since this time, or within this duration, such as 7d.
+    /// Only settlements since this time, or in this duration before now, such as 7d.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
     #[command(flatten)]
@@ -92,7 +92,7 @@ impl Settlements {
     }
 }
 
-/// Returns what the contracts of both outcomes had cost.
+/// Returns the cost of the contracts of both outcomes.
 fn cost(row: &Settlement) -> Option<Dollars> {
     row.yes_total_cost_dollars
         .checked_add(row.no_total_cost_dollars)

@@ -13,14 +13,15 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Trades {
+    /// Ticker of the market.
     ticker: String,
-    /// Only trades since then: a duration such as 6h, a date, or a time in RFC 3339.
+    /// Only trades since this time: a duration before now such as 6h, a date, or a time in RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = time_argument::since)]
     since: Option<DateTime<Utc>>,
-    /// List at most this many, the latest first.
+    /// List at most this many, latest first.
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
-    /// List all.
+    /// List all trades, with progress.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }

@@ -31,18 +31,19 @@ use crate::{
     signals::Signals,
 };
 
-/// Time between two drawings.
+/// Time between screen updates.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Shows live order books, last trades and spreads, full screen. q ends it.
+/// Shows live order books, last trades and spreads, full screen. Press q to quit.
 #[derive(Args)]
 pub(crate) struct Watch {
+    /// Tickers of the markets.
     #[arg(required = true, value_name = "TICKER")]
     tickers: Vec<String>,
-    /// End after this many events. Only with --json.
+    /// Exit after this many events. Requires --json.
     #[arg(long, value_name = "N", requires = "json")]
     events: Option<u64>,
-    /// Count the connection as lost after this many seconds without a frame. The exchange pings every 10 s.
+    /// Treat the connection as lost after this many seconds without a frame. The exchange pings every 10 s.
     #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..=3600))]
     idle_timeout: u64,
 }
@@ -109,7 +110,7 @@ impl Watch {
     }
 }
 
-/// Returns tickers with what YES means.
+/// Returns the tickers with their YES titles.
 async fn titles(client: &Client, tickers: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let response = client.get_markets().tickers(tickers).send().await?;
     let markets = response.into_inner().markets.into_iter();
@@ -159,7 +160,7 @@ fn line(update: &BookUpdate, books: &BookStream) -> Result<Option<Record>, Failu
     })
 }
 
-/// Draws the screen until a key or a signal ends it. The terminal is as before then, however this ends.
+/// Draws the screen until a key or a signal ends it. The terminal is restored in every case.
 async fn show(
     books: &mut BookStream,
     signals: &mut Signals,

@@ -1,4 +1,4 @@
-//! One value of a table or record.
+//! Values of tables and records.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use kalshi_sdk::{Contracts, Decimal, Dollars};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::clean;
 
-/// One value of a table or record. JSON has money and counts as decimal strings, times in RFC 3339, and `null` for what is absent.
+/// Value of a table or record. In JSON, money and counts are decimal strings, times are RFC 3339, and absent values are `null`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Text(String),
@@ -20,7 +20,7 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
-    /// Returns the value for a table. Money has two digits at least, and control characters of text are replaced.
+    /// Returns the value for a table. Control characters in strings are replaced.
     pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Text(text) => clean(text),

@@ -1,14 +1,14 @@
-//! Text from strangers, made safe for a terminal.
+//! Sanitises untrusted strings for the terminal.
 
-/// Replaces characters that control a terminal or the direction of text. Titles of markets and messages of servers are written by
-/// strangers.
+/// Replaces characters that control the terminal or the direction of writing. Titles of markets and messages of servers are
+/// untrusted.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if is_hostile(c) { '\u{FFFD}' } else { c })
         .collect()
 }
 
-/// Returns `true` for control characters except the line feed, and for invisible characters that change how others are shown.
+/// Returns `true` for control characters except the line feed, and for invisible formatting characters.
 pub(super) fn is_hostile(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')

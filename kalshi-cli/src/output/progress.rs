@@ -1,10 +1,10 @@
-//! A count of items that arrive, on a terminal.
+//! Progress on a terminal.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A count of items that arrive, on standard error. It is drawn only on a terminal.
+/// Spinner with a count of the items received, on standard error. It is drawn only on a terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -13,12 +13,12 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} {msg}, {elapsed}") {
             bar.set_style(style);
         }
-        // Shown also while nothing arrives.
+        // Redraws while nothing arrives.
         bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
     }
 
-    /// Returns a wait without a count.
+    /// Returns a spinner without a count.
     pub(crate) fn waiting(what: &'static str) -> Self {
         let progress = Self::new(what);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {

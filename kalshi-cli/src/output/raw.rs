@@ -1,11 +1,11 @@
-//! JSON of a server, indented without a change of its values.
+//! Indents JSON without changing its values.
 
 use std::fmt::Write;
 
 use super::clean::is_hostile;
 
-/// Indents valid JSON. Numbers are copied; in strings, characters that control a terminal are escaped, which does not change their
-/// value.
+/// Indents valid JSON. Numbers are copied verbatim. Characters that control a terminal are escaped in strings, which does not change
+/// the value.
 pub(super) fn indented(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
@@ -58,7 +58,7 @@ fn string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
                 out.push(c);
                 out.extend(chars.next());
             }
-            // All of these characters are in the first plane.
+            // All of these characters are in the Basic Multilingual Plane.
             c if is_hostile(c) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }

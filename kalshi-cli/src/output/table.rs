@@ -2,7 +2,7 @@
 
 use super::Cell;
 
-/// A part of a result.
+/// Part of a result.
 pub(crate) enum Part {
     Table(Table),
     Record(Record),
@@ -29,7 +29,7 @@ impl Part {
         }
     }
 
-    /// Keeps the fields with these names, in this order.
+    /// Keeps only the fields with these names, in this order.
     pub(crate) fn select(&mut self, names: &[String]) {
         let kept: Vec<_> = {
             let fields = self.fields();
@@ -60,7 +60,7 @@ pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: Vec<&'static str>,
     pub(crate) rows: Vec<Vec<Cell>>,
-    /// Columns that are cut if the terminal is too narrow.
+    /// Columns that are truncated if the terminal is too narrow.
     pub(crate) flexible: Vec<&'static str>,
 }
 
@@ -75,7 +75,7 @@ impl Table {
         }
     }
 
-    /// Lets a column be cut if the terminal is too narrow.
+    /// Allows a column to be truncated if the terminal is too narrow.
     pub(crate) fn flexible(mut self, column: &'static str) -> Self {
         self.flexible.push(column);
         self
@@ -92,7 +92,7 @@ impl Table {
     }
 }
 
-/// Fields of one thing.
+/// Named fields of one object.
 pub(crate) struct Record {
     pub(crate) name: &'static str,
     pub(crate) fields: Vec<(&'static str, Cell)>,
@@ -107,7 +107,7 @@ impl Record {
         }
     }
 
-    /// Adds a field.
+    /// Adds a field after the existing ones.
     pub(crate) fn field(mut self, name: &'static str, value: impl Into<Cell>) -> Self {
         self.fields.push((name, value.into()));
         self

@@ -1,4 +1,4 @@
-//! Results as text and as comma-separated values.
+//! Formats results as text and as comma-separated values.
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, presets};
@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Cell, Part, Record, Table};
 use crate::failure::Failure;
 
-/// Returns the parts one below the other. In a terminal of this width, flexible columns are cut so that rows fit.
+/// Returns the parts, separated by empty lines. If `width` is given, flexible columns are truncated to fit it.
 pub(crate) fn text(parts: &[Part], width: Option<u16>) -> String {
     let part = |part: &Part| match part {
         Part::Table(table) => table_text(table, width),
@@ -17,9 +17,9 @@ pub(crate) fn text(parts: &[Part], width: Option<u16>) -> String {
     parts.iter().map(part).collect::<Vec<_>>().join("\n")
 }
 
-/// Spaces between columns.
+/// Number of spaces between columns.
 const PADDING: usize = 2;
-/// Width that a flexible column keeps at least.
+/// Minimum width of a flexible column.
 const MIN_FLEXIBLE: usize = 10;
 
 fn table_text(table: &Table, width: Option<u16>) -> String {
@@ -73,7 +73,7 @@ fn table_text(table: &Table, width: Option<u16>) -> String {
     text
 }
 
-/// Returns how many columns fit if the flexible ones are cut. At least one.
+/// Returns the number of columns that fit if flexible columns are truncated, at least one.
 fn columns_that_fit(table: &Table, width: u16) -> usize {
     let mut left = usize::from(width);
     for (index, name) in table.columns.iter().enumerate() {
@@ -90,7 +90,7 @@ fn columns_that_fit(table: &Table, width: u16) -> usize {
     table.columns.len()
 }
 
-/// Returns the values of a record in a line, without those that are absent.
+/// Returns the values of a record on one line, without absent ones.
 pub(crate) fn line(part: &Part) -> String {
     let Part::Record(record) = part else {
         return String::new();
@@ -114,12 +114,12 @@ fn record_text(record: &Record) -> String {
     let bold = Style::new().bold();
     let mut text = String::new();
     for (name, cell) in &record.fields {
-        // Text says nothing of what is absent; JSON has null.
+        // Text omits absent values; JSON has null.
         if *cell == Cell::Absent {
             continue;
         }
         let name = name.replace('_', " ");
-        // The continuation of a text with several lines is indented.
+        // Indents the continuation lines of a value.
         let value = cell.to_text().replace('\n', &format!("\n{:widest$}  ", ""));
         text.push_str(&format!("{bold}{name:widest$}{bold:#}  {value}\n"));
     }

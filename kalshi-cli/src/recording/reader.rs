@@ -1,4 +1,4 @@
-//! Reads the segments of recordings, up to where they are damaged.
+//! Reads the segments of recordings, up to the first damage.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use zstd::stream::read::Decoder;
 use super::{Entry, Header, Line, VERSION};
 use crate::failure::Failure;
 
-/// Longest line that is read. The exchange sends frames of 16 MiB at most.
+/// Maximum length of a line in bytes. The exchange sends frames of at most 16 MiB.
 const MAX_LINE: u64 = 128 * 1024 * 1024;
 
 /// Returns the paths of the segments in a directory, in order.
@@ -38,12 +38,12 @@ pub(crate) fn segments(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
 }
 
-/// Why a segment is not read any further.
+/// Damage of a segment, or of the recording before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
     /// The recorder was killed, or is still running.
     Unfinished,
-    /// It is whole, and segments of its recording before it are not there.
+    /// The segment is complete, but an earlier segment of its recording is missing.
     Missing,
     Invalid {
         line: u64,
@@ -73,7 +73,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Opens a segment and reads its header. The outer error is one of the file system.
+    /// Opens a segment and reads its header. The outer error is a file system error.
     pub(crate) fn open(path: &Path) -> Result<Result<Self, Damage>, Failure> {
         let file =
             File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
@@ -137,7 +137,7 @@ impl Segment {
             Err(error) => return Some(Err(invalid(error.to_string()))),
         }
         if self.buffer.pop() != Some(b'\n') {
-            return Some(Err(invalid("it has no end".to_owned())));
+            return Some(Err(invalid("it is not terminated".to_owned())));
         }
         let text = str::from_utf8(&self.buffer).map_err(|error| error.to_string());
         Some(text.and_then(Line::parse).map_err(invalid))

@@ -13,13 +13,13 @@ use zstd::stream::write::Encoder;
 use super::{Header, Incident, VERSION, frame_line};
 use crate::failure::Failure;
 
-/// Speed against size: the default of zstd.
+/// Compression level: the default of zstd.
 const LEVEL: i32 = 3;
 
 /// Size and age at which a segment is complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Bytes before compression.
+    /// Size in bytes before compression.
     pub(crate) bytes: u64,
     pub(crate) age: Duration,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Summary {
     pub(crate) bytes: u64,
 }
 
-/// Writes the segments of a recording. What was written before [`flush`](Self::flush) survives the end of the process.
+/// Writer of the segments of a recording. What is written before a [`flush`](Self::flush) survives if the process is killed.
 pub(crate) struct Writer {
     directory: PathBuf,
     header: Header,
@@ -84,7 +84,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Writes the header, so that even a segment without frames says what it belongs to.
+    /// Writes and flushes the header, so that even a segment without frames identifies its recording.
     fn begin(&mut self) -> Result<(), Failure> {
         self.summary.segments += 1;
         let header = serde_json::to_string(&self.header)?;
@@ -92,7 +92,7 @@ impl Writer {
         self.flush()
     }
 
-    /// Writes a frame.
+    /// Writes a frame, received at `time_us` in Unix microseconds.
     pub(crate) fn frame(&mut self, time_us: i64, text: &str) -> Result<(), Failure> {
         let (kind, content) = frame_line(text)?;
         self.line(time_us, kind, &content)?;
@@ -100,7 +100,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes an incident of now.
+    /// Writes an incident with the current time.
     pub(crate) fn incident(&mut self, incident: &Incident) -> Result<(), Failure> {
         let content = serde_json::to_string(incident)?;
         self.line(Utc::now().timestamp_micros(), "event", &content)?;
@@ -120,7 +120,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Hands everything written so far to the operating system.
+    /// Writes everything so far to the file.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         if self.is_dirty {
             self.encoder

@@ -1,4 +1,4 @@
-//! `kalshi amend`.
+//! `kalshi amend`: changes, rejections, and lost responses.
 
 use std::{error::Error, time::Duration};
 
@@ -139,7 +139,7 @@ async fn lost_responses_are_reconciled_and_nothing_is_sent_twice() -> TestResult
             "amend {id} --yes-price 0.62 --yes --json --timeout 1s"
         ))
         .await?;
-    // Reads that know the order and not the change prove nothing.
+    // Reads that show the order without the change prove nothing.
     assert_eq!(run.code, Some(11), "{}", run.stderr);
     assert_eq!(setup.count(operation::AMEND_ORDER_V2), 1);
     Ok(())

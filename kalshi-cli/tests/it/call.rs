@@ -1,4 +1,4 @@
-//! `kalshi call` and `kalshi operations`.
+//! `kalshi call` and `kalshi operations`: requests, output, prompts and exit codes.
 
 use std::{process::Stdio, time::Duration};
 
@@ -72,7 +72,7 @@ async fn public_operation_needs_no_key_and_is_not_signed() -> TestResult {
 }
 
 #[tokio::test]
-async fn all_pages_are_documents_of_their_own() -> TestResult {
+async fn each_page_is_a_separate_document() -> TestResult {
     let setup = Setup::new().await?;
     let run = setup.run("call get-markets --limit 1000 --all").await?;
     let whole: Value = serde_json::from_str(&run.stdout)?;
@@ -137,14 +137,14 @@ async fn writes_ask_first_and_dry_run_sends_nothing() -> TestResult {
     let received = setup.exchange.requests_to(operation::CREATE_ORDER_V2);
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].body, body);
-    // A rejection is certain.
+    // A rejection is a certain outcome.
     let run = setup.run(&format!("{call} --yes")).await?;
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     Ok(())
 }
 
 #[tokio::test]
-async fn unknown_effect_has_its_own_exit_code() -> TestResult {
+async fn call_with_unknown_effect_exits_with_11() -> TestResult {
     let setup = Setup::new().await?;
     setup.exchange.market("KXTEST-26-A");
     setup.exchange.fault(Fault::DropAfter);
@@ -191,7 +191,7 @@ async fn interrupted_write_has_an_unknown_effect() -> TestResult {
 }
 
 #[tokio::test]
-async fn hostile_values_stay_in_their_segment() -> TestResult {
+async fn hostile_values_stay_in_their_path_segment() -> TestResult {
     let setup = Setup::new().await?;
     for value in ["%2e%2e", "a b", "\u{e9}\u{4e1c}", "a/b?c#d", "-x", "..a"] {
         setup.exchange.clear_requests();

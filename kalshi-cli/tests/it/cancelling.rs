@@ -120,7 +120,7 @@ async fn lost_cancels_are_reconciled_and_not_sent_twice() -> TestResult {
 }
 
 #[tokio::test]
-async fn all_are_cancelled_with_one_request_and_a_warning() -> TestResult {
+async fn cancel_all_sends_one_request_and_warns() -> TestResult {
     let (setup, _) = setup().await?;
     let run = setup.run("cancel --all --yes --json").await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -137,7 +137,7 @@ async fn all_are_cancelled_with_one_request_and_a_warning() -> TestResult {
 }
 
 #[tokio::test]
-async fn subaccount_limits_the_cancel_of_all() -> TestResult {
+async fn cancel_all_is_limited_to_a_subaccount() -> TestResult {
     let (setup, _) = setup().await?;
     let client = setup.exchange.client()?;
     let number = client.create_subaccount().send().await?.subaccount_number;
@@ -152,7 +152,7 @@ async fn subaccount_limits_the_cancel_of_all() -> TestResult {
 }
 
 #[tokio::test]
-async fn lost_cancel_of_all_is_found_out_where_reads_tell() -> TestResult {
+async fn lost_cancel_all_is_resolved_by_reads() -> TestResult {
     let (setup, _) = setup().await?;
     setup
         .exchange
@@ -185,7 +185,7 @@ async fn lost_cancel_of_all_is_found_out_where_reads_tell() -> TestResult {
 }
 
 #[tokio::test]
-async fn interrupted_cancels_say_which_were_not_sent() -> TestResult {
+async fn interrupted_cancels_report_which_were_not_sent() -> TestResult {
     let (setup, ids) = setup().await?;
     let slow = Fault::Latency(Duration::from_secs(30));
     setup.exchange.fault(slow.on(operation::CANCEL_ORDER_V2));

@@ -1,4 +1,4 @@
-//! `kalshi doctor`: each cause that keeps a bot from starting.
+//! `kalshi doctor`: each cause that prevents a bot from starting.
 
 use std::{fs, time::Duration};
 
@@ -40,7 +40,7 @@ fn set_mode(setup: &Setup, mode: u32) -> TestResult {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn everything_that_is_well_is_reported() -> TestResult {
+async fn healthy_setup_passes_every_check() -> TestResult {
     let setup = Setup::new().await?;
     set_mode(&setup, 0o600)?;
     setup.exchange.user().deposit(1, Dollars::from_cents(5_000));

@@ -25,7 +25,7 @@ use bot::TICKER;
 const SUBACCOUNT: &str = "--profile test --yes guard --subaccount 0 --settle 0.2 --grace 0.5";
 
 impl Setup {
-    /// Returns `kalshi guard` with these arguments and the bot of the tests, which does what `mode` says.
+    /// Returns `kalshi guard` with these arguments and the test bot in a mode.
     fn guard(&self, arguments: &str, mode: &str) -> Command {
         let mut command = self.command(&format!("{arguments} --json --"));
         let user = self.exchange.user();
@@ -40,7 +40,7 @@ impl Setup {
         command
     }
 
-    /// Directory in which the processes of the bot leave their ids as file names.
+    /// Directory in which each process of the bot creates a file named by its id.
     fn pids(&self) -> PathBuf {
         self.directory.path().join("pids")
     }
@@ -53,7 +53,7 @@ impl Setup {
         resting.count()
     }
 
-    /// Waits until orders of the bot rest.
+    /// Waits until the bot has at least `count` resting orders.
     async fn until_quoted(&self, count: usize) -> TestResult {
         self.until(|| self.resting() >= count).await
     }
@@ -67,7 +67,7 @@ impl Setup {
         Ok(timeout(Duration::from_secs(20), wait).await?)
     }
 
-    /// Returns the processes of the bot.
+    /// Returns the ids of the processes of the bot.
     fn processes(&self) -> Vec<Pid> {
         let names = fs::read_dir(self.pids()).into_iter().flatten().flatten();
         names
@@ -141,7 +141,7 @@ async fn bot_that_hangs_is_stopped_after_its_last_heartbeat() -> TestResult {
         "{SUBACCOUNT} --heartbeat {} --heartbeat-timeout 0.6",
         heartbeat.display()
     );
-    // The bot touches the file for three times as long as the timeout, and quotes only then.
+    // The bot touches the file for three times the timeout before it quotes.
     let guard = setup.guard(&arguments, "hang").spawn()?;
     setup.until_quoted(2).await?;
     let run = finish(guard).await?;
@@ -210,7 +210,7 @@ async fn signals_are_passed_on_to_the_bot() -> TestResult {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn process_that_left_the_group_and_quotes_again_is_found() -> TestResult {
+async fn process_that_left_the_group_and_requotes_is_killed() -> TestResult {
     let setup = setup().await?;
     let run = finish(setup.guard(SUBACCOUNT, "daemon").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -241,7 +241,7 @@ async fn orders_that_arrive_after_the_first_proof_are_cancelled() -> TestResult 
     assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("rest still or again"), "{}", run.stderr);
+    assert!(run.stderr.contains("orders still rest"), "{}", run.stderr);
     setup.assert_over();
     Ok(())
 }
@@ -270,7 +270,7 @@ async fn cancelling_is_repeated_through_failures_and_reads_that_lag() -> TestRes
 }
 
 #[tokio::test]
-async fn many_orders_are_cancelled_one_by_one_where_cancelling_all_is_refused() -> TestResult {
+async fn orders_are_cancelled_one_by_one_if_cancel_all_is_rejected() -> TestResult {
     let setup = setup().await?;
     setup
         .exchange
@@ -297,7 +297,7 @@ async fn many_orders_are_cancelled_one_by_one_where_cancelling_all_is_refused() 
 }
 
 #[tokio::test]
-async fn unproven_cancel_has_an_exit_code_of_its_own() -> TestResult {
+async fn unproven_cancel_exits_with_20() -> TestResult {
     let setup = setup().await?;
     let arguments = format!("{SUBACCOUNT} --timeout 2");
     let guard = setup.guard(&arguments, "quote").spawn()?;
@@ -321,13 +321,13 @@ async fn unproven_cancel_has_an_exit_code_of_its_own() -> TestResult {
 }
 
 #[tokio::test]
-async fn group_is_triggered_although_the_responses_are_lost() -> TestResult {
+async fn group_is_triggered_even_if_responses_are_lost() -> TestResult {
     let setup = setup().await?;
     let client = setup.exchange.client()?;
     let body = CreateOrderGroupRequest::builder().contracts_limit_fp(Contracts::from(100));
     let group = client.create_order_group().body(body).send().await?;
     let group = group.into_inner().order_group_id;
-    // An order outside of the group stays.
+    // An order outside the group is not cancelled.
     let order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(5), 1);
     let outcome = client.orders().place(order).await?;
     assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
@@ -419,7 +419,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
 }
 
 #[tokio::test]
-async fn key_that_may_not_cancel_is_refused() -> TestResult {
+async fn key_that_may_not_cancel_is_rejected() -> TestResult {
     let setup = setup().await?;
     let key = kalshi_sdk::PrivateKey::generate_ed25519()?;
     let body = kalshi_sdk::types::CreateApiKeyRequest::builder()

@@ -73,7 +73,7 @@ impl Setup {
         self.directory.path().join("config.toml")
     }
 
-    /// Returns the program with these arguments, separated by spaces, and an environment without variables of the tester.
+    /// Returns the program with these arguments, separated by spaces, isolated from the environment of the test run.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = program(arguments);
         command
@@ -108,7 +108,7 @@ impl Setup {
         self.exchange.requests_to(operation).len()
     }
 
-    /// As [`golden`], and replaces the address of the exchange and the directory of the test.
+    /// Compares like [`golden`], after replacing the address of the exchange and the directory of the test.
     pub(crate) fn golden(&self, name: &str, document: &Value) -> TestResult {
         let directory = self.directory.path().display().to_string();
         let text = document
@@ -152,7 +152,7 @@ fn is_uuid(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12]
 }
 
-/// Returns the program with these arguments, separated by spaces, and without variables of the tester.
+/// Returns the program with these arguments, separated by spaces, without the variables of the test run.
 pub(crate) fn program(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kalshi"));
     command
@@ -163,7 +163,7 @@ pub(crate) fn program(arguments: &str) -> Command {
     command
 }
 
-/// What a run of the program printed.
+/// Exit code and output of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -192,7 +192,7 @@ impl Run {
     }
 }
 
-/// Compares a text with the golden file of this name. The environment variable `UPDATE=1` renews the file.
+/// Compares output with the golden file of this name. The environment variable `UPDATE=1` renews the file.
 pub(crate) fn golden_text(name: &str, text: &str) -> TestResult {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")

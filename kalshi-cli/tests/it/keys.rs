@@ -37,7 +37,7 @@ async fn generated_key_is_private_and_never_overwritten() -> TestResult {
 }
 
 #[tokio::test]
-async fn show_prints_the_public_half_alone() -> TestResult {
+async fn show_prints_only_the_public_key() -> TestResult {
     let setup = Setup::new().await?;
     let run = setup.run("keys show").await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -84,7 +84,7 @@ async fn check_asks_the_exchange_unless_offline() -> TestResult {
 }
 
 #[tokio::test]
-async fn key_in_place_of_a_file_is_not_repeated() -> TestResult {
+async fn key_given_instead_of_a_path_is_not_printed() -> TestResult {
     let setup = Setup::new().await?;
     let secret = "MC4CAQAwBQYDK2VwBCIEIJ3hXa2bq1fJb0m7cU5S2n8Qw9rT6yU1iO4pA5sD6fG7";
     for command in ["keys check", "keys show"] {
@@ -97,7 +97,7 @@ async fn key_in_place_of_a_file_is_not_repeated() -> TestResult {
 }
 
 #[tokio::test]
-async fn completions_know_the_commands() -> TestResult {
+async fn completions_include_the_commands() -> TestResult {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = Run::of(program(&format!("completions {shell}"))).await?;
         assert_eq!(run.code, Some(0), "{}", run.stderr);

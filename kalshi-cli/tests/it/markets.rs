@@ -1,4 +1,4 @@
-//! `kalshi markets`.
+//! `kalshi markets`, `--fields` and `--mock`.
 
 use kalshi_sdk::Dollars;
 
@@ -41,7 +41,7 @@ async fn unknown_fields_are_a_usage_error_that_names_the_known_ones() -> TestRes
 }
 
 #[tokio::test]
-async fn nothing_needs_an_account_with_mock() -> TestResult {
+async fn mock_needs_no_account() -> TestResult {
     let run = crate::harness::Run::of(crate::harness::program("--mock balance --json")).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let document: serde_json::Value = serde_json::from_str(&run.stdout)?;

@@ -1,4 +1,4 @@
-//! `kalshi order`: exit codes, and that nothing is sent twice.
+//! `kalshi order`: prompts, outcomes and exit codes; no order is sent twice.
 
 use std::{error::Error, process::Stdio, time::Duration};
 
@@ -80,7 +80,7 @@ async fn unfilled_ioc_and_fok_exit_with_12() -> TestResult {
 }
 
 #[tokio::test]
-async fn order_that_meets_an_own_order_exits_with_12() -> TestResult {
+async fn self_trade_exits_with_12() -> TestResult {
     let setup = setup().await?;
     let own = NewOrder::sell("KXTEST-26-A", OutcomeSide::Yes, Dollars::from_cents(43), 10);
     drop(setup.exchange.client()?.orders().place(own).await?);
@@ -131,7 +131,7 @@ async fn unfilled_ioc_with_a_lost_response_exits_with_12() -> TestResult {
 }
 
 #[tokio::test]
-async fn outcome_that_reads_do_not_show_exits_with_11() -> TestResult {
+async fn unresolved_outcome_exits_with_11() -> TestResult {
     let setup = setup().await?;
     for fault in [Fault::DropAfter, Fault::DropBefore] {
         setup.exchange.clear_faults();
@@ -150,7 +150,7 @@ async fn outcome_that_reads_do_not_show_exits_with_11() -> TestResult {
         assert!(remedy.contains(id), "{remedy}");
         assert_eq!(setup.count(operation::CREATE_ORDER_V2), 1);
     }
-    // The remedy finds out later.
+    // The command in the remedy finds the order later.
     setup.exchange.clear_faults();
     let order = &setup.exchange.user().orders()[0];
     let id = &order.client_order_id;
@@ -189,7 +189,7 @@ async fn interrupt_after_the_request_names_the_order_and_exits_with_11() -> Test
     Ok(())
 }
 
-/// Presses ctrl-C in a process.
+/// Sends SIGINT to a process.
 pub(crate) fn interrupt(process: u32) -> TestResult {
     let mut kill = std::process::Command::new("kill");
     assert!(
@@ -249,7 +249,7 @@ async fn nothing_is_sent_without_consent() -> TestResult {
         "{}",
         run.stderr
     );
-    // Comma-separated values have the outcome only, so that a field of the preview would hide it.
+    // Comma-separated values contain only the outcome, which a field of the preview would hide.
     let run = setup.run(&format!("{BUY} --csv --fields cost")).await?;
     assert_eq!(run.code, Some(2), "{}", run.stdout);
     let document = setup
@@ -298,7 +298,7 @@ async fn prompt_names_the_exchange_and_takes_an_answer() -> TestResult {
 }
 
 #[tokio::test]
-async fn exit_code_tells_the_outcome_although_nobody_reads_the_output() -> TestResult {
+async fn exit_code_reports_the_outcome_even_if_output_is_closed() -> TestResult {
     let setup = setup().await?;
     let mut child = setup
         .command("order buy yes KXTEST-26-A 10 @ 0.44 --ioc --yes")
@@ -345,7 +345,7 @@ async fn options_are_sent_and_a_repeated_id_places_nothing() -> TestResult {
 }
 
 #[tokio::test]
-async fn selling_what_is_held_has_proceeds_and_no_cost() -> TestResult {
+async fn closing_a_position_has_proceeds_and_no_cost() -> TestResult {
     let setup = setup().await?;
     let client = setup.exchange.client()?;
     let buy = NewOrder::buy("KXTEST-26-A", OutcomeSide::Yes, Dollars::from_cents(45), 4);

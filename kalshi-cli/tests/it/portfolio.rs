@@ -66,7 +66,7 @@ async fn worthless_positions_count_in_the_totals() -> TestResult {
 }
 
 #[tokio::test]
-async fn orders_are_those_that_rest() -> TestResult {
+async fn orders_lists_resting_orders_by_default() -> TestResult {
     let setup = setup().await?;
     golden("orders", &setup.json("orders").await?)?;
     for (arguments, count) in [
@@ -86,7 +86,7 @@ async fn orders_are_those_that_rest() -> TestResult {
 }
 
 #[tokio::test]
-async fn fills_say_what_was_bought() -> TestResult {
+async fn fills_show_the_outcome_bought() -> TestResult {
     let setup = setup().await?;
     golden("fills", &setup.json("fills").await?)?;
     for (arguments, count) in [
@@ -104,7 +104,7 @@ async fn fills_say_what_was_bought() -> TestResult {
 }
 
 #[tokio::test]
-async fn settlements_have_the_profit() -> TestResult {
+async fn settlements_include_the_profit() -> TestResult {
     let setup = setup().await?;
     golden("settlements", &setup.json("settlements").await?)?;
     let document = setup.json("settlements --event KXOTHER-26").await?;
@@ -113,7 +113,7 @@ async fn settlements_have_the_profit() -> TestResult {
 }
 
 #[tokio::test]
-async fn lists_that_are_cut_say_so() -> TestResult {
+async fn cut_lists_report_that_there_are_more() -> TestResult {
     let setup = setup().await?;
     let run = setup.run("fills --limit 2").await?;
     assert!(

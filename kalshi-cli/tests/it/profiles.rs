@@ -3,7 +3,7 @@
 use crate::harness::{Run, Setup, TestResult, program};
 
 #[tokio::test]
-async fn missing_key_says_where_keys_are_read_from() -> TestResult {
+async fn missing_key_error_names_the_sources() -> TestResult {
     let run = Run::of(program("balance")).await?;
     assert_eq!(run.code, Some(1));
     assert!(

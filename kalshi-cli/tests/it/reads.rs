@@ -12,7 +12,7 @@ const TICKER: &str = "KXTEST-26-A";
 /// Time of the exchange's clock.
 const NOW: &str = "2026-11-28T10:00:00Z";
 
-/// An exchange whose clock stands still.
+/// An exchange with a stopped clock.
 async fn stopped() -> Result<Setup, Box<dyn std::error::Error>> {
     let builder = MockExchange::builder().seed(7).time(NOW.parse()?);
     let setup = Setup::with(builder.without_limits()).await?;
@@ -20,7 +20,7 @@ async fn stopped() -> Result<Setup, Box<dyn std::error::Error>> {
     Ok(setup)
 }
 
-/// The same, with a market that has a book and a trade.
+/// An exchange with a stopped clock, and a market with a book and a trade.
 async fn traded() -> Result<Setup, Box<dyn std::error::Error>> {
     let setup = stopped().await?;
     setup
@@ -73,7 +73,7 @@ async fn series_are_searched() -> TestResult {
 }
 
 #[tokio::test]
-async fn all_walks_the_pages() -> TestResult {
+async fn all_reads_every_page() -> TestResult {
     let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
     for index in 0..1_050 {
         setup.exchange.market(&format!("KXTEST-26-{index}"));

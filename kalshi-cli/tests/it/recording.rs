@@ -1,4 +1,4 @@
-//! `kalshi record` and `kalshi replay`.
+//! `kalshi record` and `kalshi replay`: damage, several segments, and reports.
 
 use std::{
     error::Error,
@@ -16,7 +16,7 @@ use tokio::{process::Child, time::timeout};
 use crate::harness::{Setup, TestResult, golden};
 
 const TICKER: &str = "KXTEST-26-A";
-/// Time within which everything here happens, on a machine that is busy.
+/// Timeout of each step, generous for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn cents(cents: i64) -> Dollars {
@@ -49,14 +49,14 @@ async fn record(setup: &Setup, options: &str) -> Result<Child, Box<dyn Error>> {
     Ok(recorder)
 }
 
-/// Returns what `replay` reports.
+/// Returns the report of `replay`.
 async fn replay(setup: &Setup, directory: &Path) -> Result<Value, Box<dyn Error>> {
     setup
         .json(&format!("replay {} --depth 1000", directory.display()))
         .await
 }
 
-/// Returns the book of the exchange as `replay` reports levels.
+/// Returns the book of the exchange in the format of the levels of `replay`.
 fn levels(market: &Market) -> Vec<Value> {
     let mut asks = market.asks();
     asks.reverse();
@@ -73,7 +73,7 @@ fn replayed_levels(report: &Value) -> Vec<Value> {
     levels.into_iter().map(level).collect()
 }
 
-/// Waits until the recording on disk has the book of the exchange, while the recorder is running.
+/// Waits until the recording on disk contains the book of the exchange, while the recorder is running.
 async fn recorded(setup: &Setup, market: &Market) -> TestResult {
     let caught_up = async {
         loop {
@@ -99,7 +99,7 @@ async fn kill(mut recorder: Child) -> TestResult {
     Ok(())
 }
 
-/// Ends a recorder as ctrl-C does, and returns what it printed.
+/// Ends a recorder with SIGINT, and returns its output.
 async fn interrupt(recorder: Child) -> Result<String, Box<dyn Error>> {
     let pid = recorder.id().ok_or("a process")?;
     let pid = rustix::process::Pid::from_raw(pid.try_into()?).ok_or("a process")?;
@@ -131,7 +131,7 @@ async fn killed_recorder_leaves_the_book_of_the_exchange() -> TestResult {
 }
 
 #[tokio::test]
-async fn segment_that_is_cut_anywhere_is_read_up_to_there() -> TestResult {
+async fn truncated_segment_is_read_up_to_the_cut() -> TestResult {
     let setup = Setup::new().await?;
     let market = setup.exchange.market(TICKER);
     market.bid(cents(41), 10).ask(cents(43), 5);

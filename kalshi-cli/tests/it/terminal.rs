@@ -14,7 +14,7 @@ use crate::harness::Setup;
 const ROWS: u16 = 30;
 const COLUMNS: u16 = 110;
 
-/// The program in a pseudo-terminal, and what its screen shows.
+/// The program in a pseudo-terminal, with an emulated screen.
 pub(crate) struct Terminal {
     pty: Pty,
     child: Child,
@@ -42,7 +42,7 @@ impl Terminal {
         })
     }
 
-    /// Returns the text on the screen.
+    /// Returns the contents of the screen.
     pub(crate) fn text(&self) -> String {
         self.screen.screen().contents()
     }
@@ -56,7 +56,7 @@ impl Terminal {
         self.screen.screen()
     }
 
-    /// Reads until the screen satisfies a condition. It is an error if the program ends before.
+    /// Reads until the screen satisfies a condition. Returns an error if the program ends first.
     pub(crate) async fn wait_for(
         &mut self,
         condition: impl Fn(&str) -> bool,
@@ -83,7 +83,7 @@ impl Terminal {
         }
     }
 
-    /// Types keys.
+    /// Sends keys to the program.
     pub(crate) async fn type_keys(&mut self, keys: &str) -> Result<(), Box<dyn Error>> {
         Ok(self.pty.write_all(keys.as_bytes()).await?)
     }
@@ -93,7 +93,7 @@ impl Terminal {
         rustix::process::Pid::from_raw(self.child.id()?.try_into().ok()?)
     }
 
-    /// Returns `true` if lines are edited and echoed, as outside of full-screen programs.
+    /// Returns `true` if the terminal is in line mode with echo, as outside full-screen programs.
     pub(crate) fn is_cooked(&self) -> Result<bool, Box<dyn Error>> {
         let modes = tcgetattr(&self.pty)?.local_modes;
         Ok(modes.contains(LocalModes::ICANON | LocalModes::ECHO))

@@ -1,4 +1,4 @@
-//! `kalshi watch`.
+//! `kalshi watch`: full screen and lines.
 
 use std::{process::Stdio, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 const TICKER: &str = "KXTEST-26-A";
-/// Time within which everything here happens, on a machine that is busy.
+/// Timeout of each step, generous for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn quoted(setup: &Setup) -> Market {
@@ -27,7 +27,7 @@ fn quoted(setup: &Setup) -> Market {
         .ask(Dollars::from_cents(43), 5)
 }
 
-/// Waits until the screen shows the book, down to its last line.
+/// Starts the program, and waits until the whole screen is drawn.
 async fn shown(setup: &Setup, arguments: &str) -> Result<Terminal, Box<dyn std::error::Error>> {
     let mut terminal = Terminal::start(setup, arguments)?;
     let live = terminal.wait_for(|text| {
@@ -80,8 +80,8 @@ async fn screen_shows_books_spread_and_trades() -> TestResult {
 }
 
 #[tokio::test]
-async fn silent_connection_makes_books_stale_and_they_recover() -> TestResult {
-    // Its pings come more often than the timeout of the program.
+async fn books_of_a_silent_connection_become_stale_and_recover() -> TestResult {
+    // The exchange pings more often than the timeout of the program.
     let builder = MockExchange::builder().seed(7);
     let setup = Setup::with(builder.ping_interval(Duration::from_millis(100))).await?;
     quoted(&setup);
@@ -98,7 +98,7 @@ async fn silent_connection_makes_books_stale_and_they_recover() -> TestResult {
     .await??;
     let text = terminal.text();
     assert!(text.contains("RECONNECTING"), "{text}");
-    // The last prices stay, and look stale: dim.
+    // The last prices remain, dimmed.
     assert!(text.contains("0.4100"), "{text}");
     let (row, line) = text
         .lines()
@@ -131,7 +131,7 @@ async fn closed_connection_makes_books_stale() -> TestResult {
 }
 
 #[tokio::test]
-async fn q_ends_it_and_restores_the_terminal() -> TestResult {
+async fn q_quits_and_restores_the_terminal() -> TestResult {
     let setup = Setup::new().await?;
     quoted(&setup);
     let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
@@ -142,7 +142,7 @@ async fn q_ends_it_and_restores_the_terminal() -> TestResult {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_it_and_restores_the_terminal() -> TestResult {
+async fn ctrl_c_quits_and_restores_the_terminal() -> TestResult {
     let setup = Setup::new().await?;
     quoted(&setup);
     let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
@@ -153,7 +153,7 @@ async fn ctrl_c_ends_it_and_restores_the_terminal() -> TestResult {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_and_restores_the_terminal() -> TestResult {
+async fn sigterm_quits_and_restores_the_terminal() -> TestResult {
     let setup = Setup::new().await?;
     quoted(&setup);
     let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
@@ -187,7 +187,7 @@ async fn tickers_with_control_characters_do_not_reach_the_terminal() -> TestResu
 }
 
 #[tokio::test]
-async fn arrows_choose_the_market_below() -> TestResult {
+async fn arrow_keys_select_the_market() -> TestResult {
     let setup = Setup::new().await?;
     quoted(&setup);
     setup
@@ -219,7 +219,7 @@ async fn events_are_printed_as_lines() -> TestResult {
 }
 
 #[tokio::test]
-async fn without_a_terminal_it_says_how_to_get_lines() -> TestResult {
+async fn error_without_a_terminal_suggests_json() -> TestResult {
     let setup = Setup::new().await?;
     let run = setup.run(&format!("watch {TICKER}")).await?;
     assert_eq!(run.code, Some(2));
@@ -228,7 +228,7 @@ async fn without_a_terminal_it_says_how_to_get_lines() -> TestResult {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_the_lines() -> TestResult {
+async fn ctrl_c_ends_line_output() -> TestResult {
     let setup = Setup::new().await?;
     quoted(&setup);
     let mut child = setup

@@ -1,4 +1,4 @@
-//! The arguments of an operation, and the request that they make.
+//! Arguments of an operation, and the request built from them.
 
 use std::{
     collections::BTreeMap,
@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use crate::{api::ApiClient, failure::Failure};
 
-/// The parameters that were given, with their values.
+/// The given parameters and their values.
 pub(super) struct Arguments(pub(super) Vec<(&'static Parameter, Vec<String>)>);
 
 impl Arguments {
-    /// Returns the cursor that was given.
+    /// Returns the given cursor, or `None` if the list is read from its start.
     pub(super) fn cursor(&self, operation: &Operation) -> Option<&str> {
         let name = operation.paging?.cursor_parameter;
         let mut given = self.0.iter();
@@ -26,7 +26,7 @@ impl Arguments {
         values.first().map(String::as_str)
     }
 
-    /// Returns the request for the page at `cursor`. An operation without pages ignores it.
+    /// Returns the request for the page at `cursor`, which is ignored if the operation is not paginated.
     pub(super) fn request(
         &self,
         client: &ApiClient,
@@ -74,7 +74,7 @@ impl Arguments {
     }
 }
 
-/// Returns the JSON of `--body`: itself, or the content of `@FILE` or `@-`. Its numbers keep all their digits.
+/// Returns the JSON of `--body`, which is JSON, `@FILE`, or `@-` for standard input. Numbers keep all their digits.
 pub(super) fn read_body(argument: &str) -> Result<Box<RawValue>, Failure> {
     let text = match argument.strip_prefix('@') {
         Some("-") => {

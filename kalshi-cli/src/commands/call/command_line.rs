@@ -1,4 +1,4 @@
-//! The command line of `kalshi call`: a subcommand for each operation, made from the operation tables.
+//! Command line of `kalshi call`: a subcommand for each operation, built from the operation tables.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use kalshi_sdk::{
 use super::{Arguments, Call, Invocation};
 use crate::{api::Api, failure::Failure, output::clean};
 
-/// Ids of the arguments that are not parameters of the operation. None is a name that a spec could give to a parameter.
+/// Ids of the arguments that are not parameters. They contain spaces, so no parameter of a spec can have the same id.
 const BODY: &str = "call --body";
 const ALL_PAGES: &str = "call --all";
 
@@ -26,10 +26,10 @@ impl Args for Call {
             .subcommand_value_name("OPERATION")
             .subcommand_help_heading("Operations")
             .disable_help_subcommand(true)
-            // The suggestions of clap for unknown names are hundreds, so they are accepted here and rejected below.
+            // clap would suggest hundreds of names for an unknown one, so unknown names are accepted here and rejected below.
             .allow_external_subcommands(true)
             .after_help("Options of an operation: kalshi call OPERATION --help. Search: kalshi operations --search TEXT.")
-            // Other commands need not wait for 200 subcommands.
+            // Deferred, so that other commands do not build 200 subcommands.
             .defer(|command| {
                 command.subcommands(OPERATIONS.iter().map(subcommand))
             })
@@ -73,8 +73,8 @@ impl FromArgMatches for Call {
     }
 }
 
-/// An operation with its name on the command line, such as `get-markets`. If several APIs have an operation of that name, it begins
-/// with that of the API: `perps:get-markets`.
+/// An operation with its name on the command line, such as `get-markets`. A name that several APIs have is prefixed with the name of
+/// the API: `perps:get-markets`.
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) api: Api,
@@ -118,12 +118,12 @@ pub(crate) fn bucket_name(bucket: Bucket) -> &'static str {
     }
 }
 
-/// Returns the operation with this name on the command line.
+/// Returns the operation with this command-line name, or `None` if no operation has it.
 fn find(name: &str) -> Option<&'static Named> {
     OPERATIONS.iter().find(|named| named.name == name)
 }
 
-/// Returns the error for a name that no operation has, or more than one.
+/// Returns the error for a name that is unknown or ambiguous.
 fn unknown(name: &str) -> Failure {
     let wanted = kebab(name).replace('_', "-");
     let same = OPERATIONS.iter();
@@ -160,7 +160,7 @@ fn kebab(id: &str) -> String {
     while let Some(c) = rest.next() {
         let mut after = rest.clone();
         let (next, after) = (after.next(), after.next());
-        // The plural of an abbreviation is no word of its own.
+        // The plural `s` of an abbreviation does not begin a word.
         let is_plural = next == Some('s') && after.is_none_or(|c| c.is_ascii_uppercase());
         let begins_word = before.is_some_and(|before| {
             !before.is_ascii_uppercase()
@@ -232,7 +232,7 @@ fn with_arguments(command: Command) -> Command {
     command
 }
 
-/// Returns the help text of an operation.
+/// Returns the long help of an operation: summary, path, access and cost.
 fn description(operation: &Operation) -> String {
     let access = match operation.auth {
         true => "signed",
@@ -275,7 +275,7 @@ fn id(parameter: &Parameter) -> String {
     format!("parameter {}", parameter.name)
 }
 
-/// Returns the option for a parameter. If a global option has its name, it begins with `--param-`.
+/// Returns the option for a parameter. It begins with `--param-` if a global option has the same name.
 pub(super) fn argument(parameter: &'static Parameter, taken: &[String]) -> Arg {
     let mut long = parameter.name.replace('_', "-");
     if taken.contains(&long) {
@@ -323,7 +323,7 @@ fn type_name(kind: ParameterType) -> &'static str {
     }
 }
 
-/// Accepts a number of JSON, and keeps its digits.
+/// Accepts a JSON number, and returns it unchanged.
 fn number(text: &str) -> Result<String, String> {
     match serde_json::from_str::<serde_json::Number>(text) {
         Ok(_) => Ok(text.to_owned()),
@@ -331,7 +331,7 @@ fn number(text: &str) -> Result<String, String> {
     }
 }
 
-/// Accepts any text, and offers the known values in the help and to shells. The exchange may accept newer ones.
+/// Accepts any string, and offers the known values in help and completions. The exchange may accept newer values.
 #[derive(Clone)]
 struct OpenValues(&'static [&'static str]);
 

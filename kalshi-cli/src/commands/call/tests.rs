@@ -1,4 +1,4 @@
-//! Tests of all operations at once, in this process.
+//! In-process tests that cover every operation.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use clap::{CommandFactory, Parser};
@@ -86,7 +86,7 @@ async fn every_operation_can_be_called() {
                 arguments.push(format!("--{option}={}", sample(parameter)));
             }
         }
-        // Its parameters are optional one by one.
+        // Each parameter is optional, but one of them must be present.
         if operation.id == "GetOrderQueuePositions" {
             arguments.push("--event-ticker=7".to_owned());
         }
@@ -117,7 +117,7 @@ async fn every_operation_can_be_called() {
         );
         let status = request.status.unwrap().as_u16();
         let shown = result.as_ref().err().map(ToString::to_string);
-        // Nothing has the sample ids, and an empty body lacks required fields.
+        // The sample ids do not exist, and an empty body lacks required fields.
         let expected: &[u16] = match operation.has_body {
             true => &[200, 201, 204, 400, 403, 404, 409],
             false => &[200, 201, 204, 403, 404, 409],
@@ -155,7 +155,7 @@ fn names_are_accepted_in_every_spelling() {
 }
 
 #[test]
-fn name_of_two_apis_needs_a_prefix() {
+fn name_shared_by_two_apis_needs_a_prefix() {
     let error = parse(&["IntraExchangeInstanceTransfer", "--body", "{}"]).err();
     let error = error.unwrap();
     let expected =
@@ -165,7 +165,7 @@ fn name_of_two_apis_needs_a_prefix() {
     assert_eq!(call.unwrap().api, Api::Perps);
 }
 
-/// Completion scripts are made from these subcommands.
+/// Completion scripts are generated from these subcommands.
 #[test]
 fn every_operation_is_a_subcommand_with_its_parameters() {
     let mut command = Options::command();
@@ -190,7 +190,7 @@ fn every_operation_is_a_subcommand_with_its_parameters() {
 }
 
 #[test]
-fn option_with_the_name_of_a_global_one_has_a_prefix() {
+fn option_named_like_a_global_one_is_prefixed() {
     let parameter = &kalshi_sdk::operation::GET_MARKETS.parameters[0];
     let long = parameter.name.to_owned();
     let argument = super::command_line::argument(parameter, std::slice::from_ref(&long));

@@ -1,4 +1,4 @@
-//! `kalshi cancel --all`: the exchange's cancel of all orders, and reads that show that they are gone.
+//! `kalshi cancel --all`: cancels all orders with one request, and reads until none rests.
 
 use std::time::{Duration, Instant};
 
@@ -76,17 +76,17 @@ pub(super) async fn run(
         .field("left", left.as_ref().map(|left| count(left.len())))
         .field("error", error);
     let left = orders_table(&left.unwrap_or_default());
-    // The exit code says what became of the orders even if nobody reads the output.
+    // The exit code reports the outcome even if the output cannot be written.
     if let Err(failure) = context.output.print([Part::from(record), left.into()]) {
         context.output.note(&failure.to_string());
     }
     Ok(exit)
 }
 
-/// The outcome of the cancel: a word, the exit code, the orders that are left if they could be read, and an error.
+/// Outcome of the cancel: its name, the exit code, the remaining orders if they could be read, and an error.
 type Ended = (&'static str, Exit, Option<Vec<Order>>, Option<String>);
 
-/// Sends the cancel once, and reads until no order is left or the timeout expires.
+/// Sends the cancel once, and reads until no order rests or the timeout expires.
 async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<Ended, Failure> {
     let mut request = client.cancel_all_orders();
     if let Some(subaccount) = options.subaccount {
@@ -110,7 +110,7 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
     let mut left = None;
     let reading = async {
         loop {
-            // Reads lag behind writes, so that an empty list proves nothing while they do.
+            // Reads lag behind writes, so an empty list proves nothing until they have caught up.
             let is_fresh = is_fresh(client, sent).await.unwrap_or(false);
             match resting(context, client, None, options.subaccount).await {
                 Ok(orders) if orders.is_empty() && is_fresh => return,
@@ -133,17 +133,18 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
     Ok(("unknown", Exit::Unknown, left, Some(error)))
 }
 
-/// Returns `true` if the exchange certainly did not cancel anything.
+/// Returns `true` if it is certain that the exchange cancelled nothing.
 fn is_rejection(error: &Error) -> bool {
     error
         .api()
         .is_some_and(|api| api.is_from_exchange() && api.status().is_client_error())
 }
 
-/// Allowance for the uncertainty of the clocks: responses have their time in whole seconds.
+/// Allowance for the uncertainty of the clocks: responses state their time in whole seconds.
 const MARGIN: TimeDelta = TimeDelta::seconds(1);
 
-/// Returns `true` if reads are up to date with everything before `since`. It takes a few responses until the exchange's clock is known.
+/// Returns `true` if reads include everything before `since`. The first calls return `false`, because measuring the exchange's clock
+/// takes a few responses.
 async fn is_fresh(client: &Client, since: Instant) -> Result<bool, Error> {
     let timestamp = client.get_user_data_timestamp().send().await?;
     let since = || {

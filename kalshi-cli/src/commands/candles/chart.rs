@@ -16,7 +16,7 @@ pub(super) struct Bar {
 
 /// Columns left of the chart: a price and the axis.
 const LABELS: usize = 9;
-/// Widest candlestick in dots.
+/// Maximum width of a candlestick in dots.
 const MAX_SLOT: usize = 8;
 
 /// Draws the bars in lines of this width, from the highest price to the lowest.
@@ -33,7 +33,7 @@ pub(super) fn draw(bars: Vec<Bar>, width: u16, height: u16) -> Vec<String> {
         let wick = left + slot.saturating_sub(1) / 2;
         dots.column(wick, scale.row(bar.high), scale.row(bar.low), rises);
         let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
-        // A column of dots between two bodies stays free.
+        // A column of dots between two bodies is left empty.
         for x in left..left + slot.saturating_sub(1).max(1) {
             dots.column(x, scale.row(top), scale.row(bottom), rises);
         }
@@ -81,7 +81,7 @@ fn merge(bars: Vec<Bar>, most: usize) -> Vec<Bar> {
         .collect()
 }
 
-/// Prices of the rows of dots.
+/// Scale between prices and rows of dots.
 struct Scale {
     highest: i64,
     lowest: i64,
@@ -119,10 +119,10 @@ impl Scale {
     }
 }
 
-/// Dots by character, from the top left.
+/// Canvas of dots, as braille characters from the top left.
 struct Dots {
     columns: usize,
-    /// Bits of the braille character, and whether its latest bar rises.
+    /// Bits of each braille character, and `true` if its latest bar rises.
     cells: Vec<(u8, bool)>,
 }
 

@@ -1,4 +1,4 @@
-//! Checks of what the exchange says about the key and the account.
+//! Checks of the key and the account on the exchange.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use kalshi_sdk::{
 use super::Checks;
 use crate::{context::Context, failure::Failure};
 
-/// Skew up to which signatures are safe, and skew from which the check fails. The exchange was seen to accept 10 s and to reject 60 s.
+/// Clock skew above which the check warns, and above which it fails. In a test, the exchange accepted 10 s and rejected 60 s.
 const MAX_SKEW: [TimeDelta; 2] = [TimeDelta::seconds(2), TimeDelta::seconds(10)];
 
-/// Asks the exchange whether it accepts a key under an id.
+/// Checks that the exchange accepts a key.
 pub(crate) async fn check_with_exchange(
     checks: &mut Checks,
     context: &Context,
@@ -33,7 +33,9 @@ pub(crate) async fn check_with_exchange(
 
 /// Checks that the exchange accepts signatures, and what the token buckets allow.
 ///
-/// Returns the cause if the exchange does not accept them, and `None` for any other error.
+/// # Errors
+///
+/// Returns an error if the limits cannot be read: the cause if the exchange rejected the signature, else `None`.
 pub(super) async fn check_access(
     checks: &mut Checks,
     client: &Client,
@@ -68,7 +70,7 @@ pub(super) async fn check_access(
     Ok(())
 }
 
-/// Returns what a rejected signature means, and what to do.
+/// Returns the meaning of a rejected signature, and the remedy.
 fn explain(error: &Error) -> (String, String) {
     let Some(cause) = error.api().and_then(ApiError::auth_failure) else {
         let remedy = match error.status() {
@@ -134,7 +136,7 @@ pub(super) async fn other_environment(
     accepted.is_ok().then_some(name)
 }
 
-/// Checks the clock by the responses so far.
+/// Checks the clock against the times of the responses so far.
 pub(super) fn check_clock(checks: &mut Checks, client: &Client) {
     let Some(ahead) = client.clock_skew() else {
         checks.warning(
@@ -176,7 +178,7 @@ fn skew(exchange_ahead: TimeDelta) -> String {
     }
 }
 
-/// Checks what the key may do.
+/// Checks the scopes of the key.
 pub(super) async fn check_scopes(checks: &mut Checks, client: &Client, id: &str) {
     let keys = match client.get_api_keys().send().await {
         Ok(keys) => keys,

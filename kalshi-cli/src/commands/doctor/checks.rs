@@ -1,4 +1,4 @@
-//! Results of checks, and how they are printed.
+//! Results of checks, and the report of them.
 
 use anstyle::{AnsiColor, Style};
 
@@ -55,7 +55,7 @@ impl Checks {
         self.push(name, Verdict::Ok, detail.into(), None);
     }
 
-    /// Adds something that is neither good nor bad.
+    /// Adds a line that is neither a success nor a problem.
     pub(crate) fn info(&mut self, name: &'static str, detail: impl Into<String>) {
         self.push(name, Verdict::Info, detail.into(), None);
     }
@@ -131,7 +131,7 @@ impl Checks {
 }
 
 impl Check {
-    /// Returns a line, and a second one with the remedy.
+    /// Returns the line of a check, followed by a line with the remedy if there is one.
     fn text(&self) -> String {
         let style = self.verdict.style();
         let indent = format!("\n{:27}", "");

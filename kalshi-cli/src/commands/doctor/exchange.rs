@@ -1,4 +1,4 @@
-//! Checks of the way to the exchange, of its status and its spec.
+//! Checks of the connection to the exchange, its status, schedule and spec.
 
 use std::{
     net::IpAddr,
@@ -15,7 +15,7 @@ use tokio::{net::lookup_host, time::timeout};
 
 use super::Checks;
 
-/// Timeout of a name resolution, and of the spec.
+/// Timeout for resolving a name, and for fetching the spec.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks that the name of the exchange resolves.
@@ -37,7 +37,7 @@ pub(super) async fn check_dns(checks: &mut Checks, environment: &Environment) {
             return;
         }
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer within 5 s".to_owned(),
+        Err(_) => "no response within 5 s".to_owned(),
     };
     // A proxy resolves the name itself. If none does, the connection fails.
     checks.warning(
@@ -79,7 +79,7 @@ pub(super) async fn check_status(
         (true, false) => checks.failure("status", "trading is paused", resume),
         (false, _) => checks.failure("status", "the exchange is closed", resume),
     }
-    // The status as a whole is that of shard 0.
+    // The overall status is that of shard 0.
     let shards = status.exchange_index_statuses.iter();
     for shard in shards.filter(|shard| shard.exchange_index.0 != 0) {
         if !shard.exchange_active || !shard.trading_active {
@@ -129,13 +129,13 @@ fn remedy(error: &Error) -> &'static str {
     } else if text.contains("dns") {
         "the name does not resolve: check the network and the name server"
     } else if error.is_timeout() {
-        "no answer came in time: check the network and firewalls"
+        "the request timed out: check the network and firewalls"
     } else {
         "no connection was established: check the network, firewalls and the variable HTTPS_PROXY"
     }
 }
 
-/// Reports planned maintenance of the next two days, and weekly pauses.
+/// Reports maintenance planned for the next two days, and weekly pauses.
 pub(super) async fn check_schedule(checks: &mut Checks, client: &Client) {
     let schedule = match client.get_exchange_schedule().send().await {
         Ok(schedule) => schedule.into_inner().schedule,
@@ -219,7 +219,7 @@ pub(super) async fn check_spec(checks: &mut Checks, environment: &Environment) {
         }
         Some(version) => checks.warning(
             "spec",
-            format!("{version} is published, and this program knows {SPEC_VERSION}"),
+            format!("{version} is published, and this program was built for {SPEC_VERSION}"),
             "look at the exchange's changelog, and update",
         ),
         None => checks.info(
@@ -239,7 +239,7 @@ async fn published_version() -> Option<String> {
         .timeout(TIMEOUT)
         .build()
         .ok()?;
-    // The client decodes JSON only, and an error has the body as it was received.
+    // The client decodes only JSON, but its error contains the body as received.
     let request = client.request(Method::GET, "/openapi.yaml").unsigned();
     let error = request.send::<serde_json::Value>().await.err()?;
     version(std::str::from_utf8(error.body()?).ok()?)
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_of_the_spec_is_found() {
+    fn version_is_read_from_the_spec() {
         let spec = include_str!("../../../../openapi.yaml");
         assert_eq!(version(spec).as_deref(), Some(SPEC_VERSION));
         assert_eq!(version("<html>"), None);

@@ -24,7 +24,7 @@ pub(crate) fn check_file(
             check_key(checks, &key).then_some(key)
         }
         Err(error) => {
-            // The error shows the path unless it may be a key that was given instead of one.
+            // The error names the path, unless the path may itself be a key.
             let (what, remedy) = split(&error.to_string());
             checks.failure("key file", what, remedy);
             None
@@ -68,7 +68,7 @@ pub(crate) fn algorithm(algorithm: KeyAlgorithm) -> &'static str {
 fn check_permissions(checks: &mut Checks, path: &Path) {
     use std::os::unix::fs::PermissionsExt;
 
-    // A file that cannot be read is reported when it is read.
+    // A file that cannot be read is reported by the next check.
     let Ok(metadata) = fs::metadata(path) else {
         return;
     };
@@ -88,7 +88,7 @@ fn check_permissions(checks: &mut Checks, _path: &Path) {
     checks.info("key permissions", "not checked on this system");
 }
 
-/// Returns the format of a key file that was read.
+/// Returns the format of a valid key file.
 fn format(path: &Path) -> &'static str {
     let text = fs::read_to_string(path).unwrap_or_default();
     if text.contains("BEGIN RSA PRIVATE KEY") {

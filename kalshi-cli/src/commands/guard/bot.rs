@@ -1,4 +1,4 @@
-//! The processes of the bot: its process group, and those that have left the group.
+//! Processes of the bot, including those that have left its process group.
 
 use std::{fmt, io, os::unix::process::CommandExt, process::Command, time::Duration};
 
@@ -17,10 +17,10 @@ use tokio::{
 
 use super::signals::Signals;
 
-/// Time in which the kernel must end processes after SIGKILL.
+/// Maximum wait for processes to end after SIGKILL.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pause between two looks at the processes.
+/// Interval at which remaining processes are checked.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Exit status of the bot.
@@ -54,11 +54,11 @@ impl fmt::Display for End {
 
 /// The bot as a process group.
 ///
-/// On Linux guard is also the parent of processes whose own parent has ended, so that it finds what has left the group.
+/// On Linux, guard adopts processes whose parent has ended. It can therefore find processes that have left the group.
 pub(super) struct Bot {
     group: Pid,
     end: Option<End>,
-    /// No process is left. From then on the system may give the id of the group to others.
+    /// No process is left, and the system may reuse the id of the group.
     is_gone: bool,
     children: unix::Signal,
 }
@@ -81,7 +81,7 @@ impl Bot {
         self.end
     }
 
-    /// Waits until the process of the bot has ended. Processes that it started may be left.
+    /// Waits until the bot has ended. Processes that it started may still run.
     pub(super) async fn ended(&mut self) -> End {
         loop {
             self.reap();
@@ -95,12 +95,12 @@ impl Bot {
 
     /// Sends a signal to the process group.
     pub(super) fn signal(&self, signal: Signal) {
-        // The group is empty if this fails.
+        // An error means that the group is empty.
         let _ = kill_process_group(self.group, signal);
     }
 
-    /// Ends all processes: by `first`, then by SIGTERM, then by SIGKILL, and each has `grace` to work. A signal to guard that asks
-    /// for an end skips a wait. Returns `false` if processes are left.
+    /// Ends all processes with `first`, then SIGTERM, then SIGKILL, and waits up to `grace` after each. A termination signal to guard
+    /// skips a wait. Returns `false` if processes are left.
     pub(super) async fn stop(
         &mut self,
         first: Option<Signal>,
@@ -113,7 +113,7 @@ impl Bot {
         let gentle = first.filter(|signal| *signal != Signal::TERM);
         for signal in gentle.into_iter().chain([Signal::TERM]) {
             self.signal_all(signal);
-            // A process that is stopped handles signals only after it is continued.
+            // A stopped process handles signals only after SIGCONT.
             self.signal_all(Signal::CONT);
             let gone = select! {
                 gone = self.gone(grace, None) => gone,
@@ -126,7 +126,7 @@ impl Bot {
         self.gone(KILL_TIMEOUT, Some(Signal::KILL)).await
     }
 
-    /// Waits until no process is left, and sends `repeat` to those that are. Returns `false` after `limit`.
+    /// Waits until all processes have ended, and sends them `repeat` at each check. Returns `false` after `limit`.
     async fn gone(&mut self, limit: Duration, repeat: Option<Signal>) -> bool {
         let deadline = Instant::now() + limit;
         loop {
@@ -159,7 +159,7 @@ impl Bot {
         }
     }
 
-    /// Takes the status of processes that have ended.
+    /// Reaps processes that have ended.
     fn reap(&mut self) {
         loop {
             match wait(WaitOptions::NOHANG) {
@@ -178,7 +178,7 @@ impl Bot {
     }
 }
 
-/// Kills what is left, so that no bot runs without guard.
+/// Kills remaining processes, so that the bot never runs unguarded.
 impl Drop for Bot {
     fn drop(&mut self) {
         if self.is_running() {
@@ -187,7 +187,7 @@ impl Drop for Bot {
     }
 }
 
-/// Returns the processes of the bot that have left its process group: those below guard in any other group.
+/// Returns the processes of the bot that have left its process group: descendants of guard in other groups.
 #[cfg(target_os = "linux")]
 fn processes_outside(group: Pid) -> Vec<Pid> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -212,7 +212,7 @@ fn processes_outside(_group: Pid) -> Vec<Pid> {
     Vec::new()
 }
 
-/// A living process.
+/// A running process, as listed in `/proc`.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Process {
@@ -223,7 +223,7 @@ struct Process {
 
 #[cfg(target_os = "linux")]
 impl Process {
-    /// Parses `/proc/PID/stat`. Returns `None` if the process has ended. The name of the program, in parentheses, may hold anything.
+    /// Parses `/proc/PID/stat`. Returns `None` if the process has ended. The name of the program may contain any character.
     fn parse(id: i32, stat: &str) -> Option<Self> {
         let (_, rest) = stat.rsplit_once(')')?;
         let mut fields = rest.split_whitespace();
@@ -237,7 +237,7 @@ impl Process {
     }
 }
 
-/// Returns the children of a process, their children, and so on.
+/// Returns all descendants of a process.
 #[cfg(target_os = "linux")]
 fn below(root: i32, processes: &[Process]) -> impl Iterator<Item = Process> {
     let mut found = Vec::new();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_behind_any_name() {
+    fn stat_is_parsed_for_any_program_name() {
         let stat = "7 (a) S 1 7) S 42 8 7";
         assert_eq!(Process::parse(7, stat), Some(process(7, 42, 8)));
         assert_eq!(Process::parse(7, "7 (sh) Z 42 7 7"), None);

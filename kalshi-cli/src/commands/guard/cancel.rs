@@ -1,4 +1,4 @@
-//! Cancelling until reads prove that no order rests.
+//! Cancels orders until reads prove that none rests.
 
 use std::time::Duration;
 
@@ -11,43 +11,43 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::target::Target;
 
-/// Pauses between two rounds of cancelling. Pauses double up to the second.
+/// Pauses between rounds of cancelling: the first one, doubled up to the second one.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
-/// Orders in one batch of cancels.
+/// Number of orders in a batch of cancels.
 const BATCH: usize = 20;
 
-/// Cancels what a target has.
+/// Cancels the orders of a target.
 pub(super) struct Canceller<'a> {
     pub(super) client: &'a Client,
     pub(super) target: &'a Target,
-    /// Time between the two proofs.
+    /// Time between the two reads that prove it.
     pub(super) settle: Duration,
     pub(super) deadline: Instant,
 }
 
-/// Result of cancelling.
+/// Result of cancelling the orders of a target.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Two reads, `settle` apart, found no order, and a group that accepts none.
+    /// `true` if two reads, `settle` apart, found no order and a group that accepts none.
     pub(super) is_proven: bool,
-    /// Orders that rested by the last reads. `None` if no read was up to date.
+    /// Number of resting orders in the last reads, or `None` if no read was up to date.
     pub(super) resting: Option<usize>,
-    /// Times that cancelling was requested.
+    /// Number of times that cancelling was requested.
     pub(super) rounds: u32,
-    /// End of the last request to cancel.
+    /// Time at which the last request to cancel ended.
     pub(super) cancelled_at: Option<DateTime<Utc>>,
 }
 
-/// The target by reads that are up to date.
+/// State of the target in reads that are up to date.
 struct Left {
     orders: Vec<OrderRef>,
-    /// The order group accepts orders.
+    /// `true` if the order group accepts orders.
     is_open: bool,
 }
 
 impl Canceller<'_> {
-    /// Cancels until reads prove that no order rests, or the time is up. `report` gets each problem.
+    /// Cancels until reads prove that no order rests, or the deadline passes. Calls `report` for each problem.
     pub(super) async fn run(&self, report: impl Fn(&str)) -> Outcome {
         let mut outcome = Outcome::default();
         let rounds = self.rounds(&mut outcome, &report);
@@ -63,7 +63,7 @@ impl Canceller<'_> {
         loop {
             outcome.rounds += 1;
             if let Err(error) = self.cancel(&known, outcome).await {
-                report(&format!("cancelling failed, and is tried again: {error}"));
+                report(&format!("cancelling failed and is retried: {error}"));
             }
             if self.is_proven(&mut known, outcome, report).await {
                 return;
@@ -73,7 +73,7 @@ impl Canceller<'_> {
         }
     }
 
-    /// Looks twice. Between the looks, requests that the bot had sent have time to arrive.
+    /// Reads twice. In between, requests that the bot has sent have time to arrive.
     async fn is_proven(
         &self,
         known: &mut Vec<OrderRef>,
@@ -86,9 +86,12 @@ impl Canceller<'_> {
                 Ok(left) => {
                     outcome.resting = Some(left.orders.len());
                     if !left.orders.is_empty() {
-                        report(&format!("{} orders rest still or again", left.orders.len()));
+                        report(&format!(
+                            "{} orders still rest, or rest again",
+                            left.orders.len()
+                        ));
                     } else if left.is_open {
-                        report("the order group accepts orders still or again");
+                        report("the order group still accepts orders, or accepts them again");
                     }
                     *known = left.orders;
                     if !known.is_empty() || left.is_open {
@@ -104,7 +107,7 @@ impl Canceller<'_> {
         true
     }
 
-    /// Cancels everything, and the known orders by id as well. Errors are only reported: the reads that follow decide.
+    /// Cancels everything, and the known orders also by id. Errors are only reported, because the reads that follow decide.
     async fn cancel(&self, known: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
         let result = match self.target {
             Target::Group(group) => self.trigger(group).await,

@@ -1,4 +1,4 @@
-//! The heartbeat: a file that the bot touches.
+//! Heartbeat: a file that the bot touches while it works.
 
 use std::{
     fs::{self, File},
@@ -18,12 +18,12 @@ pub(super) fn prepare(path: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(path)
 }
 
-/// Waits until the file has not been touched for `timeout`, by the monotonic clock. A file that cannot be read counts as untouched.
+/// Waits until the file has not been touched for `timeout` of monotonic time. A file that cannot be read counts as untouched.
 pub(super) async fn missed(path: PathBuf, timeout: Duration) {
     let pause = (timeout / 10).clamp(Duration::from_millis(5), Duration::from_secs(1));
     let mut seen = None;
     let mut touched_at = Instant::now();
-    // The time that the file has at first is no touch.
+    // The initial modification time does not count as a touch.
     if let Ok(modified) = timeout_at(touched_at + timeout, modified(&path)).await {
         seen = modified;
     }
@@ -44,7 +44,7 @@ pub(super) async fn missed(path: PathBuf, timeout: Duration) {
     }
 }
 
-/// Returns the modification time. A file system that hangs must not stop guard, so this does not block.
+/// Returns the modification time. Reads it on another thread, so that a file system that hangs does not block guard.
 async fn modified(path: &Path) -> Option<SystemTime> {
     let path = path.to_path_buf();
     let read = spawn_blocking(move || fs::metadata(path)?.modified());

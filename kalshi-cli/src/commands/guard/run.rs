@@ -1,4 +1,4 @@
-//! Running the bot under guard.
+//! Runs the bot, and cancels its orders when it ends.
 
 use std::{
     io::{self, IsTerminal},
@@ -27,7 +27,7 @@ use crate::{
 /// Variable with the path of the heartbeat file.
 const HEARTBEAT: &str = "KALSHI_GUARD_HEARTBEAT";
 
-/// Why the bot is stopped.
+/// Reason for stopping the bot.
 enum Reason {
     Ended,
     NoHeartbeat,
@@ -147,7 +147,7 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
     Ok(Exit::Success)
 }
 
-/// Waits until the bot has to be stopped, and passes signals on to it.
+/// Passes signals on to the bot until it ends or has to be stopped.
 async fn watch(bot: &mut Bot, missed: impl Future<Output = ()>, signals: &mut Signals) -> Reason {
     tokio::pin!(missed);
     loop {
@@ -200,11 +200,11 @@ fn command(
                 user.private_key().to_pkcs8_pem().as_str(),
             );
     }
-    // A process in the background that reads from the terminal is stopped.
+    // The bot is in a background process group: reading from the terminal would stop it.
     if io::stdin().is_terminal() {
         command.stdin(Stdio::null());
     }
-    // JSON and comma-separated values have standard output to themselves.
+    // With JSON and comma-separated values, standard output contains only the report.
     if context.output.format != Format::Text {
         command.stdout(io::stderr());
     }

@@ -1,4 +1,4 @@
-//! Signals that guard receives.
+//! Signals that guard handles.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{self, SignalKind},
 };
 
-/// The signals that guard handles. None of them ends or suspends guard while this exists.
+/// Handlers of the signals. While they exist, no handled signal ends or suspends guard.
 pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
@@ -16,7 +16,7 @@ pub(super) struct Signals {
     hangup: unix::Signal,
     user_1: unix::Signal,
     user_2: unix::Signal,
-    /// Ctrl-Z, which is ignored: a guard that is stopped guards nothing.
+    /// SIGTSTP (ctrl-Z), which is ignored: a stopped guard protects nothing.
     suspend: unix::Signal,
 }
 
@@ -48,7 +48,7 @@ impl Signals {
         }
     }
 
-    /// Returns the next signal that asks for an end.
+    /// Returns the next termination signal.
     pub(super) async fn next_end(&mut self) -> Signal {
         loop {
             let signal = self.next().await;
@@ -59,7 +59,7 @@ impl Signals {
     }
 }
 
-/// Returns `true` for signals that ask for an end.
+/// Returns `true` for termination signals.
 pub(super) fn is_end(signal: Signal) -> bool {
     [Signal::INT, Signal::TERM, Signal::QUIT].contains(&signal)
 }

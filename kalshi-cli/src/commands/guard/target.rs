@@ -1,4 +1,4 @@
-//! The order group or subaccount to cancel, and the reads that must succeed before the bot starts.
+//! Order group or subaccount to guard, and the checks before the bot starts.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ pub(super) enum Target {
     Subaccount(SubaccountNumber),
 }
 
-/// A target that was read, and remarks on it.
+/// A target that has passed the checks, with remarks for the user.
 pub(super) struct Checked {
     pub(super) target: Target,
     pub(super) remarks: Vec<String>,
 }
 
 impl Target {
-    /// Reads what guard is to protect. Everything that would keep guard from cancelling is an error.
+    /// Reads the target. Anything that would prevent guard from cancelling is an error.
     pub(super) async fn check(
         guard: &Guard,
         client: &Client,
         context: &Context,
     ) -> Result<Checked, Failure> {
-        // The default limits are those of the lowest tier, which would slow down many cancels. They stay if this fails.
+        // The default limits are those of the lowest tier, which would slow down many cancels. They remain in effect if this fails.
         let _ = client.discover_limits().await;
         let locked_to = check_key(client, context).await?;
         match (&guard.group, guard.subaccount) {
@@ -36,7 +36,7 @@ impl Target {
                 let subaccount = SubaccountNumber::from(subaccount.unwrap_or_default());
                 if locked_to.is_some_and(|locked_to| subaccount != locked_to) {
                     return Err(Failure::usage(format!(
-                        "the key is locked to another subaccount than {subaccount}: use the key of that subaccount"
+                        "the key is locked to a subaccount other than {subaccount}: use a key of subaccount {subaccount}"
                     )));
                 }
                 check_subaccount(client, subaccount).await
@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-/// Checks that the key works and may cancel. Returns the subaccount that it is locked to.
+/// Checks that the key works and may cancel. Returns the subaccount that it is locked to, if any.
 async fn check_key(
     client: &Client,
     context: &Context,
@@ -56,7 +56,7 @@ async fn check_key(
         .api_keys
         .iter()
         .find(|key| key.api_key_id == credentials.key_id());
-    // Without its scopes, the key is tested by the reads that follow.
+    // If the scopes cannot be read, the reads that follow test the key.
     let Some(own) = own else { return Ok(None) };
     let may_cancel = |scope: &str| matches!(scope, "write" | "write::trade");
     if !own.scopes.iter().any(|scope| may_cancel(scope.as_str())) {
@@ -99,7 +99,7 @@ async fn check_subaccount(
     })
 }
 
-/// Returns the number of rows of the first page.
+/// Formats the number of rows in the first page, with "or more" if there are further pages.
 fn count(rows: usize, is_all: bool) -> String {
     match is_all {
         true => rows.to_string(),
@@ -131,7 +131,7 @@ async fn check_group(client: &Client, id: OrderGroupId) -> Result<Checked, Failu
         ));
     }
     let shard = group.exchange_index.as_ref().map_or(0, |shard| shard.0);
-    // The group does not say its subaccount, and the trigger needs it.
+    // The group does not name its subaccount, which the trigger requires.
     for subaccount in subaccounts(client).await? {
         let request = client.get_order_group().order_group_id(&id);
         match request.subaccount(subaccount).send().await {

@@ -18,12 +18,12 @@ pub(super) struct Player {
     markets: BTreeMap<String, Market>,
     header: Option<Header>,
     first_us: Option<i64>,
-    /// Time of the latest line, which does not fall if the clock of the recorder did.
+    /// Time of the latest line. It never decreases, even if the clock of the recorder was set back.
     now_us: i64,
     frames: u64,
     disconnects: u64,
     is_damaged: bool,
-    /// The markets of the subscription are unknown, as lines before this segment are missing.
+    /// The markets of the subscription are unknown, because lines before this segment are missing.
     needs_markets: bool,
 }
 
@@ -76,12 +76,12 @@ impl Player {
         is_complete
     }
 
-    /// Lines are missing here. The books are those of the last line, and are stale if the recording goes on.
+    /// Marks the rest of the segment as missing. The books remain as they were, and become stale if the recording continues.
     pub(super) fn damaged(&mut self) {
         self.is_damaged = true;
     }
 
-    /// Ends a recording. Time until the next one does not count.
+    /// Ends a recording. The time until the next recording is not counted.
     fn end_recording(&mut self) {
         self.books.disconnected();
         for market in self.markets.values_mut() {
@@ -92,7 +92,7 @@ impl Player {
         }
     }
 
-    /// Applies a line.
+    /// Applies a line, and returns the changes of the books.
     pub(super) fn play(&mut self, line: &Line) -> BookEvents {
         self.first_us.get_or_insert(line.time_us);
         self.now_us = self.now_us.max(line.time_us);
@@ -114,8 +114,8 @@ impl Player {
         events
     }
 
-    /// States the markets of a subscription whose acknowledgement is missing. Otherwise the snapshots that the recorder requests at the
-    /// start of a segment would not be applied: the market of a requested snapshot may not be subscribed to.
+    /// Registers the markets of a subscription whose acknowledgement is missing. Otherwise the snapshots that the recorder requests at
+    /// the start of a segment would not be applied, because a requested snapshot may be of a market without a subscription.
     fn register_markets(&mut self, frame: &Frame) {
         if let Some(sid) = frame.sid
             && let Some(header) = &self.header

@@ -108,7 +108,7 @@ fn market_list(screen: &Screen) -> Table<'_> {
         .block(Block::bordered().title(" markets, prices of YES "))
 }
 
-/// Returns the state, with the time since the book was live if it is not.
+/// Returns the state, with the time since the book was last live if it is not live now.
 fn state_cell(market: &Market, now: DateTime<Utc>) -> Cell<'static> {
     let since = market.live_at.map(|at| age(now - at)).unwrap_or_default();
     match &market.state {

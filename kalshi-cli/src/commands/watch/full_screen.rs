@@ -1,4 +1,4 @@
-//! The terminal in full-screen mode, which is left however the program ends.
+//! Full-screen mode of the terminal, which is restored however the program ends.
 
 use std::{io, thread};
 
@@ -11,11 +11,11 @@ use ratatui::{
 };
 use tokio::sync::mpsc;
 
-/// A key that has a meaning.
+/// A key that the screen handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Quit,
-    /// Ctrl-C, which is a key in this mode.
+    /// Ctrl-C, which does not raise SIGINT in this mode.
     Interrupt,
     Up,
     Down,
@@ -27,7 +27,7 @@ pub(super) struct FullScreen {
 }
 
 impl FullScreen {
-    /// Enters the mode, and returns the keys that have a meaning.
+    /// Enters full-screen mode, and returns a channel of the keys pressed.
     pub(super) fn open(has_colors: bool) -> io::Result<(Self, mpsc::UnboundedReceiver<Input>)> {
         style::force_color_output(has_colors);
         let terminal = ratatui::try_init().inspect_err(|_| ratatui::restore())?;
@@ -42,12 +42,12 @@ impl FullScreen {
 impl Drop for FullScreen {
     fn drop(&mut self) {
         ratatui::restore();
-        // A terminal that has gone needs no cursor.
+        // An error means that the terminal is gone.
         _ = self.terminal.show_cursor();
     }
 }
 
-/// Reads the keyboard in a thread of its own, which ends with the process: a read from a terminal cannot be cancelled.
+/// Reads the keyboard on a separate thread, which ends with the process because a read from a terminal cannot be cancelled.
 fn inputs() -> mpsc::UnboundedReceiver<Input> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {
@@ -89,10 +89,10 @@ mod tests {
 
     use super::FullScreen;
 
-    /// Set in the process that is to panic.
+    /// Variable that makes the test process panic.
     const PANICS: &str = "TEST_PANICS_IN_FULL_SCREEN";
 
-    /// Panics in the process that the test below starts, and does nothing otherwise.
+    /// Panics if it runs in the process that the test below starts.
     #[test]
     #[allow(
         clippy::panic,

@@ -1,4 +1,4 @@
-//! State of the screen of `watch`.
+//! Contents of the screen of `watch`.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -12,9 +12,9 @@ use kalshi_sdk::ws::{
 
 use crate::{output::clean, recording::Incident};
 
-/// Trades of a market that are kept for display.
+/// Number of trades kept for each market.
 const MAX_TRADES: usize = 100;
-/// Events of the connection that are kept for display.
+/// Number of connection events kept.
 const MAX_LOG: usize = 5;
 
 /// Markets with their books and trades, and the state of the connection.
@@ -23,9 +23,9 @@ pub(super) struct Screen {
     pub(super) now: DateTime<Utc>,
     pub(super) markets: Vec<Market>,
     pub(super) selected: usize,
-    /// Why there is no connection.
+    /// Reason for which there is no connection, or `None` while connected.
     pub(super) outage: Option<String>,
-    /// The latest events of the connection, the latest first.
+    /// Events of the connection, latest first.
     pub(super) log: VecDeque<(DateTime<Utc>, String)>,
     changed: BTreeSet<Arc<str>>,
 }
@@ -35,28 +35,28 @@ pub(super) struct Market {
     pub(super) ticker: String,
     pub(super) yes_means: String,
     pub(super) state: State,
-    /// When the book was last live.
+    /// Time at which the book was last live.
     pub(super) live_at: Option<DateTime<Utc>>,
-    /// The last book that was live. Prices of a stale book must look stale.
+    /// Last live state of the book, which is drawn dimmed while the book is stale.
     pub(super) book: Option<OrderBook>,
-    /// The latest trades, the latest first.
+    /// Latest trades, latest first.
     pub(super) trades: VecDeque<Trade>,
 }
 
 /// State of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// No snapshot has come yet.
+    /// No snapshot has been received yet.
     Waiting,
     Live,
     /// The best prices cross, as they may between the changes of one action.
     Crossed,
-    /// Messages may be missing. Has the reason.
+    /// Messages may be missing, for this reason.
     Stale(String),
 }
 
 impl Screen {
-    /// Returns a screen of these markets. `titles` has tickers and what YES means.
+    /// Returns a screen of these markets. `titles` contains tickers and YES titles.
     pub(super) fn new(exchange: String, tickers: &[String], titles: Vec<(String, String)>) -> Self {
         let market = |ticker: &String| {
             let title = titles.iter().find(|(of, _)| of == ticker);
@@ -80,7 +80,7 @@ impl Screen {
         }
     }
 
-    /// Takes updates. The books themselves are read by [`refresh`](Self::refresh), once for each drawing.
+    /// Applies updates. The books are read by [`refresh`](Self::refresh), once per screen update.
     pub(super) fn take(&mut self, changes: Changes) {
         self.changed.extend(changes.market_tickers);
         for update in changes.updates {
@@ -139,7 +139,7 @@ impl Screen {
             .find(|market| market.ticker == ticker)
     }
 
-    /// Reads the books that changed.
+    /// Reads the books that have changed since the last call.
     pub(super) fn refresh(&mut self, books: &BookStream, now: DateTime<Utc>) {
         self.now = now;
         for ticker in std::mem::take(&mut self.changed) {

@@ -1,4 +1,4 @@
-//! The bot of the tests: this test program, started again by guard.
+//! The test bot: this test program, started again by guard.
 
 use std::{
     env, fs,
@@ -17,9 +17,9 @@ use tokio::{
 };
 
 pub(super) const TICKER: &str = "KXTEST-26-A";
-/// What the bot does.
+/// Variable with the mode of the bot.
 pub(super) const MODE: &str = "TEST_BOT_MODE";
-/// Directory in which its processes leave their ids.
+/// Variable with the directory in which its processes create files named by their ids.
 pub(super) const PIDS: &str = "TEST_BOT_PIDS";
 pub(super) const KEY_ID: &str = "KALSHI_DEMO_API_KEY_ID";
 pub(super) const KEY: &str = "KALSHI_DEMO_PRIVATE_KEY";
@@ -36,7 +36,7 @@ pub(super) fn command() -> Vec<String> {
         .collect()
 }
 
-/// The bot in the process that guard starts. Does nothing otherwise.
+/// Runs the bot in the process that guard starts, and does nothing in the test run itself.
 #[tokio::test]
 async fn run() -> BotResult {
     let Ok(mode) = env::var(MODE) else {
@@ -113,7 +113,7 @@ fn client() -> Result<Client, Box<dyn std::error::Error>> {
         .build()?)
 }
 
-/// Places two orders.
+/// Places two orders that rest.
 async fn quote(client: &Client) -> BotResult {
     for cents in [10, 11] {
         let mut order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(cents), 1);
@@ -128,7 +128,7 @@ async fn quote(client: &Client) -> BotResult {
     Ok(())
 }
 
-/// Places orders again if they were cancelled.
+/// Places the orders again if none rests.
 async fn requote(client: &Client) -> BotResult {
     let resting = client.get_orders().status("resting").send().await?;
     if resting.orders.is_empty() {
