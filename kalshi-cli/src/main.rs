@@ -10,7 +10,6 @@ mod output;
 mod profile;
 mod recording;
 mod signals;
-mod time_argument;
 
 use std::process::ExitCode;
 

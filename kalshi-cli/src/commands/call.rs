@@ -78,7 +78,7 @@ impl Invocation {
         );
         if !context.confirm(&question)? {
             context.output.note("nothing was sent");
-            return Ok(Exit::Success);
+            return Ok(Exit::Failure);
         }
         tokio::select! {
             result = self.send(&client, body.as_deref(), context) => result.map(|()| Exit::Success),

@@ -8,10 +8,10 @@ use kalshi_sdk::types::MarketCandlestick;
 
 use self::chart::Bar;
 use crate::{
+    commands::moment,
     context::Context,
     failure::{Exit, Failure},
     output::{Cell, Format, Table, clean, terminal_width},
-    time_argument,
 };
 
 #[derive(Args)]
@@ -22,10 +22,10 @@ pub(crate) struct Candles {
     #[arg(long, value_enum, default_value = "1h", value_name = "PERIOD")]
     period: Period,
     /// Start of the chart: a duration before now such as 6h, a date, or a time in RFC 3339 [default: 100 periods].
-    #[arg(long, value_name = "TIME", value_parser = time_argument::since)]
+    #[arg(long, value_name = "TIME", value_parser = moment::since)]
     since: Option<DateTime<Utc>>,
     /// End of the chart, in the same formats [default: now].
-    #[arg(long, value_name = "TIME", value_parser = time_argument::since)]
+    #[arg(long, value_name = "TIME", value_parser = moment::since)]
     until: Option<DateTime<Utc>>,
     /// Height of the chart in lines.
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=200))]

@@ -38,6 +38,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
+/// Parses a time in the past: a duration before now, a date (midnight UTC) or RFC 3339.
+pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, String> {
+    let moment: Moment = text.parse()?;
+    moment
+        .ago()
+        .ok_or_else(|| format!("{text:?} is out of range"))
+}
+
 /// A time, absolute or relative to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -110,6 +118,13 @@ mod tests {
         ] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn since_counts_durations_back() {
+        assert!(since("6h").is_ok_and(|time| time < Utc::now()));
+        assert!(since("yesterday").is_err());
+        assert!(since("9999999999d").is_err());
     }
 
     #[test]

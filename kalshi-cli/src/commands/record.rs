@@ -7,12 +7,12 @@ use kalshi_sdk::ws::{BookStream, BookUpdate, Channel, Event};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::{
+    commands::moment,
     context::Context,
     failure::{Exit, Failure},
     output::Record as Fields,
     recording::{Incident, Limits, Writer},
     signals::Signals,
-    time_argument,
 };
 
 /// Time between flushes. A killed recorder loses what it received since the last one; half a second leaves time for a late flush to
@@ -37,13 +37,13 @@ pub(crate) struct Record {
     #[arg(long = "channel", value_name = "NAME", default_value = "trade", value_parser = ["trade", "ticker", "market_lifecycle_v2"])]
     channels: Vec<String>,
     /// Stop after this time, such as 90s, 15m or 6h.
-    #[arg(long = "for", value_name = "TIME", value_parser = time_argument::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = moment::duration)]
     length: Option<Duration>,
     /// Start another segment after this many megabytes before compression. Each begins with a snapshot of the books.
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     segment_size: u64,
     /// Start another segment after this time.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_argument::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = moment::duration)]
     segment_time: Duration,
 }
 

@@ -31,7 +31,7 @@ impl Serialize for Document<'_> {
                     let rows = table
                         .rows
                         .iter()
-                        .map(|row| Object(|| table.columns.iter().copied().zip(row)));
+                        .map(|row| Object(move || table.columns.iter().copied().zip(row)));
                     fields.serialize_entry(table.name, &rows.collect::<Vec<_>>())?;
                 }
             }
