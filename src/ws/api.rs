@@ -16,13 +16,13 @@ use super::{
 };
 use crate::TradeApi;
 
-/// Targets of `orderbook_delta`: markets, by ticker or by id.
+/// Targets of the channels of markets, by ticker or by id.
 static MARKETS: Targets = Targets {
     ids: &["market_id", "market_ids"],
     ..Targets::MARKETS
 };
 
-/// Markets of order books.
+/// Targets of `orderbook_delta`, which sends snapshots.
 static BOOKS: Targets = Targets {
     snapshot: Some(OrderBook::SNAPSHOT),
     ..MARKETS

@@ -8,7 +8,8 @@ use crate::money::Contracts;
 pub enum Decrease {
     /// Removes this many resting contracts.
     By(Contracts),
-    /// Leaves at most this many contracts resting. Zero cancels the order, and goes ahead of other writes as a cancel does.
+    /// Leaves at most this many contracts resting. Zero cancels the order, and goes ahead of other writes as a cancel does. What the
+    /// perpetuals API does if no more than that rest already is not known.
     To(Contracts),
 }
 

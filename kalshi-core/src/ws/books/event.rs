@@ -156,10 +156,10 @@ impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gap { expected, got } => {
-                write!(f, "message {expected} is missing, as {got} came")
+                write!(f, "got message {got} instead of {expected}")
             }
             Self::ClockFell { last, got } => {
-                write!(f, "the clock of a change fell from {last} to {got}")
+                write!(f, "a change has clock {got}, too low after {last}")
             }
             Self::EarlierSnapshot { expected, got } => {
                 write!(f, "a snapshot has clock {got}, below {expected}")
