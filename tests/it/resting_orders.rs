@@ -1,11 +1,12 @@
 //! `Orders::resting`: proof of which orders rest.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use kalshi_mock::{Fault, MockExchange};
 use kalshi_sdk::{
-    Client, Credentials, Dollars, OutcomeSide, SubaccountNumber,
+    Client, ClientBuilder, Credentials, Dollars, OutcomeSide, SubaccountNumber,
+    auth::{Clock, ClockError},
     orders::{NewOrder, OrderOutcome, Unresolved},
     types::Order,
 };
@@ -82,6 +83,12 @@ async fn other_subaccounts_are_left_out() {
     );
 }
 
+fn builder(exchange: &Exchange) -> ClientBuilder {
+    Client::builder()
+        .environment(exchange.environment())
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+}
+
 /// Lists the resting orders of an exchange whose reads are up to date and whose list has these pages.
 async fn listed(pages: Vec<Vec<Value>>) -> Result<Vec<Order>, Unresolved> {
     let exchange = Exchange::start(move |request| {
@@ -99,10 +106,7 @@ async fn listed(pages: Vec<Vec<Value>>) -> Result<Vec<Order>, Unresolved> {
         Reply::json(200, &json!({ "orders": pages[number], "cursor": next }))
     })
     .await;
-    let client = Client::builder()
-        .environment(exchange.environment())
-        .credentials(Credentials::new(KEY_ID, key()).unwrap());
-    client.build().unwrap().orders().resting().await
+    builder(&exchange).build().unwrap().orders().resting().await
 }
 
 fn row(order_id: &str, status: &str, remaining: &str) -> Value {
@@ -140,4 +144,34 @@ async fn list_with_an_ended_order_proves_nothing() {
             .unwrap_or_default();
         assert!(error.contains("excluded"), "{status}: {error}");
     }
+}
+
+/// A clock that is 5 s behind.
+#[derive(Debug)]
+struct SlowClock;
+
+impl Clock for SlowClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        let now = Utc::now() - TimeDelta::seconds(5);
+        Ok(u64::try_from(now.timestamp_millis()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn slow_clock_does_not_make_reads_seem_fresh() {
+    let lag = TimeDelta::milliseconds(4_300);
+    let exchange = Exchange::start(move |request| {
+        let reply = match request.path.ends_with("/user_data_timestamp") {
+            true => json!({ "as_of_time": Utc::now() - lag }),
+            false => json!({ "orders": [], "cursor": "" }),
+        };
+        let date = Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
+        Reply::json(200, &reply).with_header("date", date)
+    })
+    .await;
+    let client = builder(&exchange).clock(Arc::new(SlowClock));
+    let client = client.build().unwrap();
+    let resting = client.orders().resting().timeout(Duration::from_secs(3));
+    let unresolved = resting.await.unwrap_err();
+    assert!(unresolved.error().is_none(), "{unresolved:?}");
 }
