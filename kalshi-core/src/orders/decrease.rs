@@ -19,11 +19,11 @@ impl Decrease {
     pub fn counts(self) -> Result<(Option<Contracts>, Option<Contracts>), String> {
         match self {
             Self::By(count) if count <= Contracts::ZERO => Err(format!(
-                "a decrease by {count} contracts takes nothing off the order"
+                "a decrease by {count} contracts would not reduce the order; give a positive count"
             )),
-            Self::To(count) if count < Contracts::ZERO => {
-                Err(format!("an order cannot be decreased to {count} contracts"))
-            }
+            Self::To(count) if count < Contracts::ZERO => Err(format!(
+                "an order cannot be decreased to {count} contracts; give 0 or more"
+            )),
             Self::By(count) => Ok((Some(count), None)),
             Self::To(count) => Ok((None, Some(count))),
         }
