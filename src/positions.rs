@@ -118,10 +118,10 @@ fn bought(
     side: Option<BookSide>,
     yes_price: Dollars,
 ) -> Option<(OutcomeSide, Dollars)> {
-    match outcome.or(side.and_then(OutcomeSide::from_book_side))? {
-        OutcomeSide::Yes => Some((OutcomeSide::Yes, yes_price)),
-        OutcomeSide::No => Some((OutcomeSide::No, yes_price.checked_complement()?)),
-        OutcomeSide::Unknown(_) => None,
+    match side.or(outcome.and_then(OutcomeSide::book_side))? {
+        BookSide::Bid => Some((OutcomeSide::Yes, yes_price)),
+        BookSide::Ask => Some((OutcomeSide::No, yes_price.checked_complement()?)),
+        _ => None,
     }
 }
 
@@ -178,6 +178,11 @@ mod tests {
         assert_eq!(bought(None, Some(BookSide::Bid), price), yes);
         assert_eq!(bought(None, Some(BookSide::Ask), price), no);
         assert_eq!(bought(None, None, price), None);
+        // The sign of the count follows the book side as well.
+        assert_eq!(
+            bought(Some(OutcomeSide::No), Some(BookSide::Bid), price),
+            yes
+        );
     }
 
     #[test]

@@ -323,11 +323,11 @@ impl ApiError {
         }
     }
 
-    /// Returns why the exchange did not accept the signature of a request, or `None` if this is not a 401 or its body does not
-    /// show the reason.
+    /// Returns why the exchange did not accept the signature of a request, or `None` if this is not a 401, if its body does not
+    /// show the reason, or if the API's requests are not signed.
     #[must_use]
     pub fn auth_failure(&self) -> Option<AuthFailure> {
-        if self.status != StatusCode::UNAUTHORIZED {
+        if self.status != StatusCode::UNAUTHORIZED || !self.api_signs {
             return None;
         }
         let reason = self.details().or(self.message()).unwrap_or_default();

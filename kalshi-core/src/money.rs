@@ -94,7 +94,7 @@ fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
     }
 }
 
-/// Writes a multiple of 10^-`decimals`. Without a precision, writes at least `shown` decimal places, and more only if needed.
+/// Writes a multiple of 10^-`decimals`. Without a precision, writes `shown` decimal places, or all `decimals` if those do not suffice.
 fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> fmt::Result {
     let scale = 10_u64.pow(decimals);
     let magnitude = value.unsigned_abs();
@@ -180,7 +180,7 @@ macro_rules! fixed_point {
             }
         }
 
-        /// Writes as many decimal places as needed. With a precision, rounds half to even: `{:.2}` writes 0.125 as `0.12`.
+        /// Writes the exact amount. With a precision, rounds half to even: `{:.2}` writes 0.125 as `0.12`.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write(f, self.0, $decimals, $shown)
@@ -262,7 +262,7 @@ macro_rules! fixed_point {
 /// An exact amount of US dollars, such as a price, a fee or a balance. Stored in millionths of a dollar, with a range of
 /// about ±9.2 trillion dollars.
 ///
-/// It is encoded as a decimal string with four decimal places, as the exchange writes prices, or with up to six if needed. Decoding
+/// It is encoded as a decimal string with four decimal places, as the exchange writes prices, or six if four do not suffice. Decoding
 /// accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.
 ///
 /// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from

@@ -1,6 +1,6 @@
 //! Listing the orders that rest, as proof of which do.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -8,7 +8,7 @@ use kalshi_core::rt::{
 };
 use tokio::time::timeout;
 
-use super::{Orders, Unresolved};
+use super::{Orders, Unresolved, sighting::has_ended};
 use crate::{Client, SubaccountNumber, types::Order};
 
 impl Orders {
@@ -17,6 +17,9 @@ impl Orders {
     /// The list has every order that rested when the call began and has not ended since. An empty list proves that none did: this is
     /// for a program that has cancelled orders and must know that they are gone. Since the exchange's reads lag behind its writes,
     /// the call takes at least a second.
+    ///
+    /// An order that is still on its way, such as one whose outcome is unknown, may rest after the call: reconcile it as well. A list of
+    /// more than 1,000 orders is read in several pages, and an order that changes meanwhile may be missing from it.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
@@ -32,7 +35,7 @@ impl Orders {
     /// # Errors
     ///
     /// Awaiting it returns an error if the timeout expires, if the exchange rejects a read, or if an order in the list does not
-    /// decode.
+    /// decode, has ended, or is of another subaccount.
     pub fn resting(&self) -> RestingOrders {
         RestingOrders {
             client: self.client.clone(),
@@ -69,29 +72,43 @@ impl RestingOrders {
         let since = Moment::now(&self.client.core);
         let reader = rt::for_evidence(&self.client);
         let list = async {
-            until_fresh(&reader, since, &last_error).await;
-            let mut request = reader.get_orders().limit(1000).status("resting");
-            if let Some(subaccount) = self.subaccount {
-                request = request.subaccount(subaccount);
-            }
-            let is_ours = |order: &Order| {
-                self.subaccount
-                    .is_none_or(|wanted| wanted == order.subaccount_number.unwrap_or_default())
+            let items = || {
+                let request = reader.get_orders().limit(1000).status("resting");
+                match self.subaccount {
+                    Some(subaccount) => request.subaccount(subaccount).by_item(),
+                    None => request.by_item(),
+                }
             };
-            walk_up_to(usize::MAX, request.by_item(), &last_error, is_ours, |_| {
-                true
-            })
-            .await
+            let is_ours = |order: &Order| {
+                let subaccount = order.subaccount_number.unwrap_or_default();
+                !has_ended(order) && self.subaccount.is_none_or(|wanted| wanted == subaccount)
+            };
+            // Only signed responses show the exchange's clock. If this machine's is behind, reads that lag would pass for fresh without one.
+            walk_up_to(1, items(), &last_error, |_| true, |_| true).await?;
+            until_fresh(&reader, since, &last_error).await;
+            walk_up_to(usize::MAX, items(), &last_error, is_ours, |_| true).await
         };
         match timeout(self.timeout.min(MAX_TIMEOUT), list).await {
             Ok(Ok(mut walk)) => match walk.skipped.pop() {
-                None => Ok(walk.kept),
+                None => Ok(latest(walk.kept)),
                 Some(error) => Err(Unresolved::after(Some(Arc::new(error)))),
             },
             Ok(Err(error)) => Err(Unresolved::after(Some(Arc::new(error)))),
             Err(_) => Err(Unresolved::after(last_error.take())),
         }
     }
+}
+
+/// Returns each order once, as it was read last: rows move between pages.
+fn latest(rows: Vec<Order>) -> Vec<Order> {
+    let mut read = HashSet::new();
+    let mut orders: Vec<_> = rows
+        .into_iter()
+        .rev()
+        .filter(|order| read.insert(order.order_id.clone()))
+        .collect();
+    orders.reverse();
+    orders
 }
 
 impl IntoFuture for RestingOrders {

@@ -16,13 +16,13 @@ use super::{
 };
 use crate::TradeApi;
 
-/// Targets of the channels that list markets, by ticker or by id, and have no snapshots.
+/// Targets of the channels of markets, by ticker or by id.
 static MARKETS: Targets = Targets {
     ids: &["market_id", "market_ids"],
     ..Targets::MARKETS
 };
 
-/// Targets of `orderbook_delta`.
+/// Targets of `orderbook_delta`, which sends snapshots.
 static BOOKS: Targets = Targets {
     snapshot: Some(OrderBook::SNAPSHOT),
     ..MARKETS

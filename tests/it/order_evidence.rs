@@ -13,9 +13,10 @@ use crate::common::{
     exchange::{Exchange, Received, Reply},
     key,
 };
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
+    auth::{Clock, ClockError},
     limits::RateLimits,
     orders::{
         ChangeOutcome, ChangeReconciliation, OrderLookup, OrderOutcome, OrderRef, Reconciliation,
@@ -97,6 +98,48 @@ async fn reconcile(outcome: OrderOutcome, timeout: Duration) -> Reconciliation {
         OrderOutcome::Unknown(unknown) => unknown.reconcile(timeout).await,
         other => panic!("{other:?}"),
     }
+}
+
+/// A clock that is 5 s behind.
+#[derive(Debug)]
+struct SlowClock;
+
+impl Clock for SlowClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        let now = Utc::now() - TimeDelta::seconds(5);
+        Ok(u64::try_from(now.timestamp_millis()).unwrap())
+    }
+}
+
+/// The first signed response arrives when reads that lag would already seem fresh by the local clock.
+#[tokio::test]
+async fn slow_clock_does_not_make_a_stale_read_a_proof() {
+    let reads = AtomicUsize::new(0);
+    let exchange = Exchange::start(move |request| {
+        let reply = match request.path.rsplit('/').next() {
+            _ if request.method != "GET" => Reply::Drop,
+            Some("user_data_timestamp") => {
+                let as_of = Utc::now() - TimeDelta::milliseconds(4_300);
+                Reply::json(200, &json!({ "as_of_time": as_of }))
+            }
+            _ if reads.fetch_add(1, Relaxed) < 4 => Reply::Drop,
+            _ => Reply::json(200, &json!({ "order": row(json!({})) })),
+        };
+        let date = Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
+        reply.with_header("date", date)
+    })
+    .await;
+    let client = builder(&exchange).clock(Arc::new(SlowClock));
+    let change = amend(json!({ "price": "0.5700" }));
+    let outcome = client.build().unwrap().orders().amend("o1", change).await;
+    let ChangeOutcome::Unknown(unknown) = outcome.unwrap() else {
+        panic!()
+    };
+    let found = unknown.reconcile(Duration::from_secs(3)).await;
+    assert!(
+        matches!(found, ChangeReconciliation::Unknown(_)),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]

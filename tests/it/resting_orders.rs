@@ -1,11 +1,21 @@
 //! `Orders::resting`: proof of which orders rest.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use chrono::{TimeDelta, Utc};
 use kalshi_mock::{Fault, MockExchange};
 use kalshi_sdk::{
-    Dollars, OutcomeSide, SubaccountNumber,
-    orders::{NewOrder, OrderOutcome},
+    Client, ClientBuilder, Credentials, Dollars, OutcomeSide, SubaccountNumber,
+    auth::{Clock, ClockError},
+    orders::{NewOrder, OrderOutcome, Unresolved},
+    types::Order,
+};
+use serde_json::{Value, json};
+
+use crate::common::{
+    KEY_ID,
+    exchange::{Exchange, Reply},
+    key,
 };
 
 const TICKER: &str = "KXTEST-26-A";
@@ -71,4 +81,97 @@ async fn other_subaccounts_are_left_out() {
         all[0].subaccount_number.unwrap_or_default(),
         SubaccountNumber::PRIMARY
     );
+}
+
+fn builder(exchange: &Exchange) -> ClientBuilder {
+    Client::builder()
+        .environment(exchange.environment())
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+}
+
+/// Lists the resting orders of an exchange whose reads are up to date and whose list has these pages.
+async fn listed(pages: Vec<Vec<Value>>) -> Result<Vec<Order>, Unresolved> {
+    let exchange = Exchange::start(move |request| {
+        if request.path.ends_with("/user_data_timestamp") {
+            return Reply::json(200, &json!({ "as_of_time": Utc::now() }));
+        }
+        let number: usize = request
+            .query
+            .get("cursor")
+            .map_or(0, |at| at.parse().unwrap());
+        let next = match number + 1 {
+            end if end == pages.len() => String::new(),
+            next => next.to_string(),
+        };
+        Reply::json(200, &json!({ "orders": pages[number], "cursor": next }))
+    })
+    .await;
+    builder(&exchange).build().unwrap().orders().resting().await
+}
+
+fn row(order_id: &str, status: &str, remaining: &str) -> Value {
+    json!({
+        "order_id": order_id, "client_order_id": "", "ticker": TICKER, "user_id": "u", "status": status, "type": "limit",
+        "book_side": "bid", "outcome_side": "yes", "yes_price_dollars": "0.5600", "no_price_dollars": "0.4400",
+        "fill_count_fp": "0.00", "remaining_count_fp": remaining, "initial_count_fp": "10.00",
+        "maker_fees_dollars": "0.0000", "taker_fees_dollars": "0.0000", "maker_fill_cost_dollars": "0.0000",
+        "taker_fill_cost_dollars": "0.0000", "created_time": Utc::now(), "subaccount_number": 0, "exchange_index": 0,
+    })
+}
+
+#[tokio::test]
+async fn order_that_moves_between_pages_is_listed_once() {
+    let first = vec![row("o1", "resting", "10.00"), row("o2", "resting", "10.00")];
+    let second = vec![row("o2", "resting", "4.00"), row("o3", "resting", "10.00")];
+    let orders = listed(vec![first, second]).await.unwrap();
+    let shown = orders.iter().map(|order| {
+        let remaining = order.remaining_count_fp.to_string();
+        (order.order_id.to_string(), remaining)
+    });
+    let expected = [("o1", "10.00"), ("o2", "4.00"), ("o3", "10.00")];
+    let expected = expected.map(|(id, remaining)| (id.to_owned(), remaining.to_owned()));
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn list_with_an_ended_order_proves_nothing() {
+    for status in ["canceled", "executed"] {
+        let found = listed(vec![vec![row("o1", status, "0.00")]]).await;
+        let unresolved = found.unwrap_err();
+        let error = unresolved
+            .error()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(error.contains("excluded"), "{status}: {error}");
+    }
+}
+
+/// A clock that is 5 s behind.
+#[derive(Debug)]
+struct SlowClock;
+
+impl Clock for SlowClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        let now = Utc::now() - TimeDelta::seconds(5);
+        Ok(u64::try_from(now.timestamp_millis()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn slow_clock_does_not_make_reads_seem_fresh() {
+    let lag = TimeDelta::milliseconds(4_300);
+    let exchange = Exchange::start(move |request| {
+        let reply = match request.path.ends_with("/user_data_timestamp") {
+            true => json!({ "as_of_time": Utc::now() - lag }),
+            false => json!({ "orders": [], "cursor": "" }),
+        };
+        let date = Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
+        Reply::json(200, &reply).with_header("date", date)
+    })
+    .await;
+    let client = builder(&exchange).clock(Arc::new(SlowClock));
+    let client = client.build().unwrap();
+    let resting = client.orders().resting().timeout(Duration::from_secs(3));
+    let unresolved = resting.await.unwrap_err();
+    assert!(unresolved.error().is_none(), "{unresolved:?}");
 }

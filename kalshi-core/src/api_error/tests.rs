@@ -233,6 +233,8 @@ fn auth_failure_is_the_cause_of_a_401() {
         assert_eq!(failure(401, code, details), expected, "{code}");
         assert_eq!(failure(403, code, details), None, "{code}");
     }
+    let unsigned = read(401, r#"{"error":{"code":"token_authentication_failure"}}"#);
+    assert_eq!(unsigned.with_unsigned_api().auth_failure(), None);
 }
 
 /// Bodies made of what rejections are made of, and of anything else.

@@ -159,7 +159,7 @@ impl fmt::Display for StaleReason {
                 write!(f, "message {expected} is missing, as {got} came")
             }
             Self::ClockFell { last, got } => {
-                write!(f, "the clock of a change fell from {last} to {got}")
+                write!(f, "a change has clock {got}, too low after clock {last}")
             }
             Self::EarlierSnapshot { expected, got } => {
                 write!(f, "a snapshot has clock {got}, below {expected}")
@@ -201,5 +201,19 @@ impl From<StaleCause<BookError>> for StaleReason {
             StaleCause::UnconfirmedSnapshot => Self::UnconfirmedSnapshot,
             StaleCause::Overflow => Self::BufferOverflow,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_that_repeats_is_not_said_to_fall() {
+        let reason = StaleReason::ClockFell { last: 5, got: 5 };
+        assert_eq!(
+            reason.to_string(),
+            "a change has clock 5, too low after clock 5"
+        );
     }
 }
