@@ -119,8 +119,7 @@ impl Output {
 
     /// Prints a remark to standard error, so that it never mixes with results.
     pub(crate) fn note(&self, text: &str) {
-        // A closed standard error must not end the command.
-        let _ = writeln!(anstream::stderr(), "{}", clean(text));
+        note(text);
     }
 
     /// Returns a count of items on standard error, drawn only on a terminal.
@@ -159,9 +158,10 @@ impl Output {
 
     fn write(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = AutoStream::auto(io::stdout());
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()?;
-        Ok(())
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(Failure::output)
     }
 
     /// Keeps the fields of `--fields`, in the order of the command line.
@@ -201,6 +201,12 @@ pub(crate) fn terminal_width() -> Option<u16> {
         return None;
     }
     terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0)
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn note(text: &str) {
+    // A closed standard error must not end the command.
+    let _ = writeln!(anstream::stderr(), "{}", clean(text));
 }
 
 /// Prints an error to standard error.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
 
+use kalshi_sdk::Environment;
 use serde::Deserialize;
 
 use crate::{failure::Failure, options::Global};
@@ -52,14 +53,26 @@ impl Profile {
         }
     }
 
+    /// Returns `true` if a custom URL is that of the production exchange.
+    pub(crate) fn names_production(&self) -> bool {
+        let known = [Environment::Production, Environment::ProductionShared];
+        let known = known
+            .iter()
+            .flat_map(|known| [host(known.rest_url()), host(known.websocket_url())]);
+        let own = [&self.rest_url, &self.websocket_url].map(|url| url.as_deref().map(host));
+        known.into_iter().any(|known| own.contains(&Some(known)))
+    }
+
     /// Returns the profile that the command line chooses, with its name if it comes from the config file.
     pub(crate) fn choose(options: &Global) -> Result<(Option<String>, Self), Failure> {
-        if options.demo {
+        if options.demo || options.mock {
             return Ok((None, Self::of(EnvironmentName::Demo)));
         }
         let config = Config::read(options)?;
-        let name = match (&options.profile, options.production) {
-            (Some(name), _) => Some(name.clone()),
+        let named = options.profile.clone();
+        let named = named.or_else(|| env::var("KALSHI_PROFILE").ok().filter(|it| !it.is_empty()));
+        let name = match (named, options.production) {
+            (Some(name), _) => Some(name),
             (None, true) => None,
             (None, false) => config.default_profile,
         };
@@ -89,12 +102,14 @@ impl Profile {
 impl Config {
     /// Reads the config file. Its absence is an error only if the command line names it.
     fn read(options: &Global) -> Result<Self, Failure> {
-        let Some(path) = options.config.clone().or_else(default_path) else {
+        let given = options.config.clone();
+        let given = given.filter(|path| !path.as_os_str().is_empty());
+        let Some(path) = given.clone().or_else(default_path) else {
             return Ok(Self::default());
         };
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && options.config.is_none() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && given.is_none() => {
                 return Ok(Self::default());
             }
             Err(error) => {
@@ -105,12 +120,26 @@ impl Config {
             }
         };
         toml::from_str(&text).map_err(|error| {
+            // The error itself shows the line, which may have a private key by mistake.
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
             Failure::usage(format!(
-                "the config file {} is invalid: {error}",
-                path.display()
+                "the config file {} is invalid in line {}: {}",
+                path.display(),
+                before.matches('\n').count() + 1,
+                error.message()
             ))
         })
     }
+}
+
+/// Returns the host of a URL, in small letters and without port or final dot.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default();
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// Returns `kalshi/config.toml` in the directory for configuration.
@@ -133,5 +162,32 @@ pub(crate) fn expand_home(path: &std::path::Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => path.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custom_profiles_do_not_hide_production() {
+        let names_production = |rest_url: &str, websocket_url: &str| {
+            let profile = Profile {
+                rest_url: Some(rest_url.to_owned()),
+                websocket_url: Some(websocket_url.to_owned()),
+                ..Profile::of(EnvironmentName::Custom)
+            };
+            profile.names_production()
+        };
+        let local = "http://127.0.0.1:8080/trade-api/v2";
+        assert!(!names_production(local, local));
+        assert!(!names_production(Environment::Demo.rest_url(), local));
+        for production in [Environment::Production, Environment::ProductionShared] {
+            let (rest, websocket) = (production.rest_url(), production.websocket_url());
+            assert!(names_production(rest, local));
+            assert!(names_production(local, websocket));
+            let other = rest.to_uppercase().replace("/TRADE-API", ".:443/TRADE-API");
+            assert!(names_production(&other, local), "{other}");
+        }
     }
 }

@@ -7,6 +7,8 @@ mod cancel;
 #[cfg(unix)]
 mod heartbeat;
 #[cfg(unix)]
+mod notes;
+#[cfg(unix)]
 mod run;
 #[cfg(unix)]
 mod signals;

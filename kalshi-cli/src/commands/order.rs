@@ -284,16 +284,20 @@ impl Sent {
     /// Returns the exit code and a description of what became of the order.
     fn outcome(&self, outcome: OrderOutcome) -> (Exit, Record) {
         let is_immediate = self.time_in_force != TimeInForce::GoodTillCanceled;
+        let is_unfilled = |placed: &PlacedOrder| {
+            placed.fill_count.is_zero() && (is_immediate || placed.remaining_count.is_zero())
+        };
         match outcome {
-            OrderOutcome::Placed(placed)
-                if placed.fill_count.is_zero()
-                    && (is_immediate || placed.remaining_count.is_zero()) =>
-            {
+            OrderOutcome::Placed(placed) if is_unfilled(&placed) => {
                 (Exit::Unfilled, self.placed("unfilled", &placed))
             }
             OrderOutcome::Placed(placed) => (Exit::Success, self.placed("placed", &placed)),
             OrderOutcome::AlreadyExists(placed) => {
-                (Exit::Success, self.placed("already_exists", &placed))
+                let exit = match is_unfilled(&placed) {
+                    true => Exit::Unfilled,
+                    false => Exit::Success,
+                };
+                (exit, self.placed("already_exists", &placed))
             }
             OrderOutcome::Rejected(rejection) => {
                 let (exit, outcome) = match rejection.error().is_fill_or_kill_unfilled() {

@@ -38,3 +38,46 @@ async fn production_contradicts_a_profile_of_another_exchange() -> TestResult {
     assert!(run.stderr.contains("contradicts"), "{}", run.stderr);
     Ok(())
 }
+
+#[tokio::test]
+async fn error_of_the_config_file_does_not_show_its_lines() -> TestResult {
+    let setup = Setup::new().await?;
+    for line in [
+        "private_key = \"MIIsecret\"",
+        "key_id = 0xSECRET",
+        "key_id = [\"secret\"]",
+    ] {
+        let config = format!("[profiles.test]\nenvironment = \"demo\"\n{line}\n");
+        std::fs::write(setup.config_path(), config)?;
+        let run = setup.run("--profile test balance").await?;
+        assert_eq!(run.code, Some(2), "{line}");
+        assert!(run.stderr.contains("line 3"), "{}", run.stderr);
+        let shown = run.stderr.to_lowercase();
+        assert!(!shown.contains("secret"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn profile_of_the_environment_yields_to_the_command_line() -> TestResult {
+    let setup = Setup::new().await?;
+    for (profile, arguments, code) in [
+        // Without a key.
+        ("test", "--demo balance", 1),
+        ("test", "--mock balance", 0),
+        ("test", "balance", 0),
+        ("bot", "balance", 2),
+        ("", "balance", 0),
+    ] {
+        let mut command = setup.command(arguments);
+        command.env("KALSHI_PROFILE", profile);
+        let run = Run::of(command).await?;
+        assert_eq!(
+            run.code,
+            Some(code),
+            "{profile:?} {arguments}: {}",
+            run.stderr
+        );
+    }
+    Ok(())
+}
