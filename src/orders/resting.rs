@@ -74,9 +74,13 @@ impl RestingOrders {
             if let Some(subaccount) = self.subaccount {
                 request = request.subaccount(subaccount);
             }
+            // A row without its subaccount is one of those that were requested.
             let is_ours = |order: &Order| {
-                self.subaccount
-                    .is_none_or(|wanted| wanted == order.subaccount_number.unwrap_or_default())
+                let wanted = self.subaccount;
+                wanted.is_none()
+                    || order
+                        .subaccount_number
+                        .is_none_or(|own| Some(own) == wanted)
             };
             walk_up_to(usize::MAX, request.by_item(), &last_error, is_ours, |_| {
                 true

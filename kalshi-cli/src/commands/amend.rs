@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
     Client, Contracts, Dollars, Error, OutcomeSide, operation,
     orders::{ChangeOutcome, ChangeReconciliation, InvalidExpiry, OffGrid, OrderRef, PriceGrid},
@@ -29,6 +29,7 @@ use crate::{
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct Amend {
     /// The exchange's id of the order.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// New price of YES, in dollars (0.45) or cents (45c).
     #[arg(long, value_name = "PRICE", value_parser = price, conflicts_with = "no_price", group = "change")]

@@ -17,7 +17,7 @@ mod target;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 
 use crate::{
     context::Context,
@@ -51,7 +51,7 @@ KALSHI_DEMO_PRIVATE_KEY.";
 #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
 pub(crate) struct Guard {
     /// Trigger this order group. Orders of the bot that are not in the group stay.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Cancel all orders of this subaccount, including those that the bot did not place. 0 is the primary account.
     #[arg(long, value_name = "N")]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
     Client, ClientOrderId, Contracts, Dollars, OutcomeSide, operation,
     orders::{NewOrder, OrderOutcome, OrderRules, PlacedOrder, PriceGrid},
@@ -32,6 +32,7 @@ pub(crate) struct Order {
     #[arg(value_enum)]
     outcome: Outcome,
     /// Ticker of the market.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     ticker: String,
     /// Contracts and the price of one, in dollars (10 @ 0.45) or cents (10 @ 45c).
     #[arg(value_name = "COUNT @ PRICE", num_args = 1..=3, required = true)]
@@ -52,13 +53,13 @@ pub(crate) struct Order {
     #[arg(long, value_name = "TIME", conflicts_with_all = ["ioc", "fok"])]
     expires: Option<Moment>,
     /// Add the order to this order group.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Subaccount [default: the primary one].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     subaccount: Option<i64>,
     /// Id by which the order can be found [default: a random UUID].
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_order_id: Option<String>,
     /// Longest time to look for the order if its outcome is unknown.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]

@@ -487,6 +487,9 @@ async fn messages_that_nobody_reads_do_not_delay_cancelling() -> TestResult {
         while !String::from_utf8_lossy(&written).contains("the bot runs") {
             let mut bytes = [0; 1_024];
             let count = std::io::Read::read(&mut reader, &mut bytes)?;
+            if count == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
             written.extend_from_slice(&bytes[..count]);
         }
         std::io::Result::Ok(reader)
