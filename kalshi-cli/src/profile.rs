@@ -70,7 +70,11 @@ impl Profile {
         }
         let config = Config::read(options)?;
         let named = options.profile.clone();
-        let named = named.or_else(|| env::var("KALSHI_PROFILE").ok().filter(|it| !it.is_empty()));
+        let named = named.or_else(|| {
+            env::var_os("KALSHI_PROFILE")
+                .filter(|it| !it.is_empty())
+                .map(|it| it.to_string_lossy().into_owned())
+        });
         let name = match (named, options.production) {
             (Some(name), _) => Some(name),
             (None, true) => None,

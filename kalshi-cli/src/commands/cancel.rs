@@ -31,7 +31,7 @@ pub(crate) struct Cancel {
     /// The exchange's ids of the orders.
     #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["all", "market", "group"], conflicts_with_all = ["all", "market", "group", "subaccount"])]
     ids: Vec<String>,
-    /// Cancel all resting orders with one request. Orders placed within the next minute may be cancelled too.
+    /// Cancel all resting orders on event markets with one request. Orders placed within the next minute may be cancelled too.
     #[arg(long)]
     all: bool,
     /// Only orders of this subaccount [default: all].

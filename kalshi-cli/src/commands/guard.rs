@@ -35,7 +35,7 @@ Triggering a group also blocks new orders until the group is reset. Cancelling a
 that are placed within the next minute: the report says until when.
 
 NOT COVERED: guard cannot act if it is itself killed by SIGKILL (kill -9), if its machine stops, or if the network is lost for \
-longer than --timeout. Let the bot give its orders an expiration_time and renew them: that works without guard.
+longer than --timeout. Orders on the margin exchange (perps), RFQs and quotes stay. Let the bot give its orders an expiration_time and renew them: that works without guard.
 
 SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end it, and a \
 second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux guard \
