@@ -1,11 +1,20 @@
 //! Profiles: named exchanges and keys, from a config file.
 
-use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use kalshi_sdk::Environment;
 use serde::Deserialize;
 
 use crate::{failure::Failure, options::Global};
+
+/// Size that a config file does not reach.
+const MAX_CONFIG: u64 = 1024 * 1024;
 
 /// The config file.
 #[derive(Debug, Default, Deserialize)]
@@ -94,6 +103,12 @@ impl Profile {
                 known.join(", ")
             ))
         })?;
+        let has_urls = profile.rest_url.is_some() || profile.websocket_url.is_some();
+        if has_urls && profile.environment != EnvironmentName::Custom {
+            return Err(Failure::usage(format!(
+                "the profile {name:?} has URLs that its environment does not use: write environment = \"custom\", or leave them out"
+            )));
+        }
         if options.production && profile.environment != EnvironmentName::Production {
             return Err(Failure::usage(format!(
                 "--production contradicts the profile {name:?}, which is of another exchange: leave one of them out"
@@ -106,14 +121,12 @@ impl Profile {
 impl Config {
     /// Reads the config file. Its absence is an error only if the command line names it.
     fn read(options: &Global) -> Result<Self, Failure> {
-        let given = options.config.clone();
-        let given = given.filter(|path| !path.as_os_str().is_empty());
-        let Some(path) = given.clone().or_else(default_path) else {
+        let Some(path) = options.config.clone().or_else(default_path) else {
             return Ok(Self::default());
         };
-        let text = match fs::read_to_string(&path) {
+        let text = match read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && given.is_none() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && options.config.is_none() => {
                 return Ok(Self::default());
             }
             Err(error) => {
@@ -134,6 +147,18 @@ impl Config {
                 error.message()
             ))
         })
+    }
+}
+
+/// Reads a file that is not larger than a config file can be.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_CONFIG)
+        .read_to_string(&mut text)?;
+    match text.len() as u64 == MAX_CONFIG {
+        true => Err(io::Error::other("it is larger than 1 MiB")),
+        false => Ok(text),
     }
 }
 
@@ -162,7 +187,7 @@ fn default_path() -> Option<PathBuf> {
 }
 
 /// Replaces a leading `~/` by the home directory.
-pub(crate) fn expand_home(path: &std::path::Path) -> PathBuf {
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => path.to_path_buf(),

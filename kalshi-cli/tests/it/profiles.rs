@@ -81,3 +81,29 @@ async fn profile_of_the_environment_yields_to_the_command_line() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn urls_are_not_ignored_in_favour_of_another_exchange() -> TestResult {
+    let setup = Setup::new().await?;
+    for environment in ["demo", "production"] {
+        let config = std::fs::read_to_string(setup.config_path())?;
+        let config = config.replace("custom", environment);
+        let path = setup.directory.path().join(environment);
+        std::fs::write(&path, config)?;
+        let run = setup
+            .run(&format!("balance --config {}", path.display()))
+            .await?;
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains("URLs"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn config_file_without_an_end_is_refused() -> TestResult {
+    let run = Run::of(program("--config /dev/zero balance")).await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("larger than"), "{}", run.stderr);
+    Ok(())
+}
