@@ -2,7 +2,7 @@
 
 mod all;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
@@ -213,7 +213,9 @@ async fn named(
     ids: &[String],
 ) -> Result<(Vec<Order>, Vec<OrderRef>), Failure> {
     let (mut orders, mut unlisted) = (Vec::new(), Vec::new());
-    for id in ids {
+    let mut seen = BTreeSet::new();
+    // An id that is given twice is cancelled once.
+    for id in ids.iter().filter(|id| seen.insert(id.as_str())) {
         match client.get_order().order_id(id).send().await {
             Ok(response) => orders.push(response.into_inner().order),
             Err(error) if error.is_not_found() => {

@@ -255,3 +255,14 @@ async fn empty_arguments_are_refused() -> TestResult {
     assert!(setup.exchange.requests().is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn id_that_is_given_twice_is_cancelled_once() -> TestResult {
+    let (setup, ids) = setup().await?;
+    let id = &ids[0];
+    let document = setup.json(&format!("cancel {id} {id} --yes")).await?;
+    assert_eq!(document["totals"]["cancelled"], 1);
+    assert_eq!(document["totals"]["already_gone"], 0);
+    assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 1);
+    Ok(())
+}
