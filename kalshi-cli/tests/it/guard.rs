@@ -1,6 +1,7 @@
 //! `kalshi guard`: bots that crash, hang, resist or quote again, and an exchange that fails or lags.
 
 mod bot;
+mod messages;
 
 use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
@@ -469,40 +470,5 @@ async fn bot_runs_on_the_local_exchange() -> TestResult {
     let run = Run::of(command).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("exit code"), "{}", run.stdout);
-    Ok(())
-}
-
-#[tokio::test]
-async fn messages_that_nobody_reads_do_not_delay_cancelling() -> TestResult {
-    let setup = setup().await?;
-    let client = setup.exchange.client()?;
-    let order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(10), 1);
-    drop(client.orders().place(order).await?);
-    let (mut reader, writer) = std::io::pipe()?;
-    let mut guard = setup.command(&format!("{SUBACCOUNT} -- /bin/sleep 2"));
-    guard.stdout(Stdio::piped()).stderr(writer.try_clone()?);
-    let guard = guard.spawn()?;
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut written = Vec::new();
-        while !String::from_utf8_lossy(&written).contains("the bot runs") {
-            let mut bytes = [0; 1_024];
-            let count = std::io::Read::read(&mut reader, &mut bytes)?;
-            if count == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            written.extend_from_slice(&bytes[..count]);
-        }
-        std::io::Result::Ok(reader)
-    });
-    let reader = timeout(Duration::from_secs(20), reading).await???;
-    // The pipe is full from here on, as that of a terminal that ctrl-S holds.
-    rustix::io::ioctl_fionbio(&writer, true)?;
-    while std::io::Write::write(&mut &writer, &[b'x'; 4_096]).is_ok() {}
-    while std::io::Write::write(&mut &writer, b"x").is_ok() {}
-    rustix::io::ioctl_fionbio(&writer, false)?;
-    let run = finish(guard).await?;
-    assert_eq!(run.code, Some(0));
-    assert_eq!(setup.resting(), 0);
-    drop(reader);
     Ok(())
 }
