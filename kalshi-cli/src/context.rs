@@ -61,6 +61,7 @@ impl Context {
         let exchange = match self.profile.environment {
             _ if self.mock.is_some() => "local exchange",
             EnvironmentName::Production => "PRODUCTION",
+            EnvironmentName::Custom if self.profile.names_production() => "PRODUCTION",
             EnvironmentName::Demo => "demo",
             EnvironmentName::Custom => "custom exchange",
         };
@@ -70,7 +71,7 @@ impl Context {
         }
     }
 
-    /// Returns `true` if the command line names the exchange or the profile, `false` if a default is used.
+    /// Returns `true` if the command line names the exchange or the profile, `false` if it comes from a default or from KALSHI_PROFILE.
     #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
     pub(crate) fn is_explicit(&self) -> bool {
         self.is_explicit
@@ -303,9 +304,11 @@ impl Context {
         }
     }
 
-    /// Asks on the terminal before something is written. Returns `true` with `--yes`, and is an error where nobody can answer.
+    /// Asks on the terminal before something is written. Returns `true` with `--yes`, which still shows the question as it names the
+    /// exchange, and is an error where nobody can answer.
     pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
         if self.yes {
+            self.output.note(&format!("{question} Yes, by --yes."));
             return Ok(true);
         }
         if !io::stdin().is_terminal() {

@@ -67,27 +67,23 @@ impl Failure {
         }
     }
 
-    /// Prints the error with its sources to standard error, and returns the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
-        if self.is_broken_pipe() {
-            return Exit::Success.into();
+    /// Returns a failure to write to standard output. It counts as success if the reader, such as `head`, has gone.
+    pub(crate) fn output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self {
+                exit: Exit::Success,
+                error: error.into(),
+            },
+            _ => error.into(),
         }
-        output::print_error(&self.to_string());
-        self.exit.into()
     }
 
-    /// Returns `true` if the reader of the output, such as `head`, has gone.
-    fn is_broken_pipe(&self) -> bool {
-        let mut error: Option<&(dyn Error + 'static)> = Some(&*self.error);
-        while let Some(current) = error {
-            if let Some(error) = current.downcast_ref::<io::Error>()
-                && error.kind() == io::ErrorKind::BrokenPipe
-            {
-                return true;
-            }
-            error = current.source();
+    /// Prints the error with its sources to standard error, and returns the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.exit != Exit::Success {
+            output::print_error(&self.to_string());
         }
-        false
+        self.exit.into()
     }
 }
 
@@ -127,5 +123,20 @@ impl fmt::Display for UnknownEffect {
 impl Error for UnknownEffect {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_reader_of_the_output_that_has_gone_is_success() {
+        let broken_pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(Failure::output(broken_pipe()).exit, Exit::Success);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(Failure::output(full).exit, Exit::Failure);
+        // A connection to the exchange breaks in the same way.
+        assert_eq!(Failure::from(broken_pipe()).exit, Exit::Failure);
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct Options {
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Use this profile of the config file [default: its `default_profile`, else the demo exchange].
-    #[arg(long, global = true, env = "KALSHI_PROFILE", value_name = "NAME")]
+    /// Use this profile of the config file [default: that of KALSHI_PROFILE, else its `default_profile`, else the demo exchange].
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Config file with the profiles [default: kalshi/config.toml in the directory for configuration].
     #[arg(long, global = true, env = "KALSHI_CONFIG", value_name = "FILE")]

@@ -139,8 +139,7 @@ impl Output {
 
     /// Prints a remark to standard error, so that it never mixes with results.
     pub(crate) fn note(&self, text: &str) {
-        // A closed standard error must not end the command.
-        let _ = writeln!(anstream::stderr(), "{}", clean(text));
+        note(text);
     }
 
     /// Shows a count of items on standard error, if that is a terminal.
@@ -179,9 +178,10 @@ impl Output {
 
     fn write(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = AutoStream::auto(io::stdout());
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()?;
-        Ok(())
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(Failure::output)
     }
 
     /// Keeps the fields that `--fields` names, in its order.
@@ -221,6 +221,12 @@ pub(crate) fn terminal_width() -> Option<u16> {
         return None;
     }
     terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0)
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn note(text: &str) {
+    // A closed standard error must not end the command.
+    let _ = writeln!(anstream::stderr(), "{}", clean(text));
 }
 
 /// Prints an error to standard error.

@@ -1,10 +1,20 @@
 //! Profiles: named exchanges and keys, from a config file.
 
-use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
+use kalshi_sdk::Environment;
 use serde::Deserialize;
 
 use crate::{failure::Failure, options::Global};
+
+/// Size that a config file does not reach.
+const MAX_CONFIG: u64 = 1024 * 1024;
 
 /// Contents of the config file.
 #[derive(Debug, Default, Deserialize)]
@@ -66,14 +76,30 @@ impl Profile {
         self.key_id.is_some() || self.private_key_path.is_some()
     }
 
+    /// Returns `true` if a custom URL is that of the production exchange.
+    pub(crate) fn names_production(&self) -> bool {
+        let known = [Environment::Production, Environment::ProductionShared];
+        let known = known
+            .iter()
+            .flat_map(|known| [host(known.rest_url()), host(known.websocket_url())]);
+        let own = [&self.rest_url, &self.websocket_url].map(|url| url.as_deref().map(host));
+        known.into_iter().any(|known| own.contains(&Some(known)))
+    }
+
     /// Returns the profile that the command line chooses, with its name if it comes from the config file.
     pub(crate) fn choose(options: &Global) -> Result<(Option<String>, Self), Failure> {
-        if options.demo {
+        if options.demo || options.mock {
             return Ok((None, Self::of(EnvironmentName::Demo)));
         }
         let config = Config::read(options)?;
-        let name = match (&options.profile, options.production) {
-            (Some(name), _) => Some(name.clone()),
+        let named = options.profile.clone();
+        let named = named.or_else(|| {
+            env::var_os("KALSHI_PROFILE")
+                .filter(|it| !it.is_empty())
+                .map(|it| it.to_string_lossy().into_owned())
+        });
+        let name = match (named, options.production) {
+            (Some(name), _) => Some(name),
             (None, true) => None,
             (None, false) => config.default_profile,
         };
@@ -91,6 +117,12 @@ impl Profile {
                 known.join(", ")
             ))
         })?;
+        let has_urls = profile.rest_url.is_some() || profile.websocket_url.is_some();
+        if has_urls && profile.environment != EnvironmentName::Custom {
+            return Err(Failure::usage(format!(
+                "the profile {name:?} has URLs that its environment does not use: write environment = \"custom\", or leave them out"
+            )));
+        }
         if options.production && profile.environment != EnvironmentName::Production {
             return Err(Failure::usage(format!(
                 "--production contradicts the profile {name:?}, which is for another exchange: leave one of them out"
@@ -106,7 +138,7 @@ impl Config {
         let Some(path) = options.config.clone().or_else(default_path) else {
             return Ok(Self::default());
         };
-        let text = match fs::read_to_string(&path) {
+        let text = match read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && options.config.is_none() => {
                 return Ok(Self::default());
@@ -119,12 +151,38 @@ impl Config {
             }
         };
         toml::from_str(&text).map_err(|error| {
+            // The error itself shows the line, which may have a private key by mistake.
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
             Failure::usage(format!(
-                "the config file {} is invalid: {error}",
-                path.display()
+                "the config file {} is invalid in line {}: {}",
+                path.display(),
+                before.matches('\n').count() + 1,
+                error.message()
             ))
         })
     }
+}
+
+/// Reads a file that is not larger than a config file can be.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_CONFIG)
+        .read_to_string(&mut text)?;
+    match text.len() as u64 == MAX_CONFIG {
+        true => Err(io::Error::other("it is larger than 1 MiB")),
+        false => Ok(text),
+    }
+}
+
+/// Returns the host of a URL, in small letters and without port or final dot.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default();
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// Returns `kalshi/config.toml` in the directory for configuration.
@@ -143,9 +201,36 @@ fn default_path() -> Option<PathBuf> {
 }
 
 /// Replaces a leading `~/` with the home directory.
-pub(crate) fn expand_home(path: &std::path::Path) -> PathBuf {
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => path.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custom_profiles_do_not_hide_production() {
+        let names_production = |rest_url: &str, websocket_url: &str| {
+            let profile = Profile {
+                rest_url: Some(rest_url.to_owned()),
+                websocket_url: Some(websocket_url.to_owned()),
+                ..Profile::of(EnvironmentName::Custom)
+            };
+            profile.names_production()
+        };
+        let local = "http://127.0.0.1:8080/trade-api/v2";
+        assert!(!names_production(local, local));
+        assert!(!names_production(Environment::Demo.rest_url(), local));
+        for production in [Environment::Production, Environment::ProductionShared] {
+            let (rest, websocket) = (production.rest_url(), production.websocket_url());
+            assert!(names_production(rest, local));
+            assert!(names_production(local, websocket));
+            let other = rest.to_uppercase().replace("/TRADE-API", ".:443/TRADE-API");
+            assert!(names_production(&other, local), "{other}");
+        }
     }
 }

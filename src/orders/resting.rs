@@ -80,8 +80,12 @@ impl RestingOrders {
                 }
             };
             let is_ours = |order: &Order| {
-                let subaccount = order.subaccount_number.unwrap_or_default();
-                !has_ended(order) && self.subaccount.is_none_or(|wanted| wanted == subaccount)
+                // A row without a subaccount is one of those that were requested.
+                let is_requested = match (self.subaccount, order.subaccount_number) {
+                    (Some(wanted), Some(own)) => wanted == own,
+                    _ => true,
+                };
+                !has_ended(order) && is_requested
             };
             // Only signed responses show the exchange's clock. If this machine's is behind, reads that lag would pass for fresh without one.
             walk_up_to(1, items(), &last_error, |_| true, |_| true).await?;

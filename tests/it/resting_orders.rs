@@ -175,3 +175,28 @@ async fn slow_clock_does_not_make_reads_seem_fresh() {
     let unresolved = resting.await.unwrap_err();
     assert!(unresolved.error().is_none(), "{unresolved:?}");
 }
+
+#[tokio::test]
+async fn order_without_its_subaccount_is_not_left_out() {
+    let builder = MockExchange::builder().tier(kalshi_sdk::limits::Tier::Advanced);
+    let exchange = builder.start().await.unwrap();
+    exchange.market(TICKER).clear();
+    let client = exchange.client().unwrap();
+    client.create_subaccount().send().await.unwrap();
+    let transfer = serde_json::from_value::<kalshi_sdk::types::ApplySubaccountTransferRequest>(
+        serde_json::json!({
+            "client_transfer_id": "0f64cbb8-4f5e-4d3a-9a47-6a7f2f3f8f8e",
+            "from_subaccount": 0, "to_subaccount": 1, "amount_cents": 500,
+        }),
+    );
+    let transfer = client.apply_subaccount_transfer().body(transfer.unwrap());
+    transfer.send().await.unwrap();
+    let order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(10), 1);
+    let outcome = client.orders().place(order.subaccount(1)).await.unwrap();
+    assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
+    exchange.fault(Fault::MissingMember("subaccount_number".to_owned()));
+    let resting = client.orders().resting().subaccount(1).await.unwrap();
+    assert_eq!(resting.len(), 1);
+    let others = client.orders().resting().subaccount(0).await.unwrap();
+    assert!(others.is_empty(), "{others:?}");
+}

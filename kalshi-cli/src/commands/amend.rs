@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
     Client, Contracts, Dollars, Error, OutcomeSide, operation,
     orders::{ChangeOutcome, ChangeReconciliation, InvalidExpiry, OffGrid, OrderRef, PriceGrid},
@@ -29,6 +29,7 @@ use crate::{
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct Amend {
     /// The exchange's id of the order.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// New price of YES, in dollars (0.45) or cents (45c).
     #[arg(long, value_name = "PRICE", value_parser = price, conflicts_with = "no_price", group = "change")]
@@ -145,7 +146,7 @@ impl Amend {
             .ticker(order.ticker.as_str())
             .side(side)
             .price(wanted.unwrap_or(order.yes_price_dollars))
-            .count(self.count.unwrap_or(order.initial_count_fp));
+            .count(self.count.unwrap_or(size(order)));
         if let Some(index) = order.exchange_index {
             change = change.exchange_index(ExchangeIndex(index.0));
         }
@@ -167,6 +168,16 @@ impl Amend {
             )));
         }
         Ok(change)
+    }
+}
+
+/// Returns the size of an order: what is filled and what rests. `initial_count_fp` does not follow earlier changes, so that sending it
+/// would undo them.
+fn size(order: &Order) -> Contracts {
+    let (filled, rests) = (order.fill_count_fp, order.remaining_count_fp);
+    match filled.checked_add(rests) {
+        Some(size) if !rests.is_zero() => size,
+        _ => order.initial_count_fp,
     }
 }
 
@@ -201,7 +212,7 @@ fn preview(
         .field("status", order.status.as_str())
         .field("price", price)
         .field("new_price", new_price)
-        .field("count", order.initial_count_fp)
+        .field("count", size(order))
         .field("new_count", change.count)
         .field("filled", order.fill_count_fp)
         .field("new_remaining", remaining)

@@ -2,9 +2,9 @@
 
 mod all;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
     Client, operation,
     orders::{ChangeOutcome, ChangeReconciliation, OrderRef},
@@ -29,19 +29,19 @@ use crate::{
 )]
 pub(crate) struct Cancel {
     /// The exchange's ids of the orders.
-    #[arg(value_name = "ID", required_unless_present_any = ["all", "market", "group"], conflicts_with_all = ["all", "market", "group", "subaccount"])]
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["all", "market", "group"], conflicts_with_all = ["all", "market", "group", "subaccount"])]
     ids: Vec<String>,
-    /// Cancel all resting orders with one request. Orders placed within the next minute may be cancelled too.
+    /// Cancel all resting orders on event markets with one request. Orders placed within the next minute may be cancelled too.
     #[arg(long)]
     all: bool,
     /// Only orders of this subaccount [default: all].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     subaccount: Option<i64>,
     /// Only orders in this market, listed and cancelled one by one.
-    #[arg(long, value_name = "TICKER")]
+    #[arg(long, value_name = "TICKER", value_parser = NonEmptyStringValueParser::new())]
     market: Option<String>,
     /// Only orders of this order group, listed and cancelled one by one.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Time limit for finding out the outcome of each cancel.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
@@ -213,7 +213,9 @@ async fn named(
     ids: &[String],
 ) -> Result<(Vec<Order>, Vec<OrderRef>), Failure> {
     let (mut orders, mut unlisted) = (Vec::new(), Vec::new());
-    for id in ids {
+    let mut seen = BTreeSet::new();
+    // An id that is given twice is cancelled once.
+    for id in ids.iter().filter(|id| seen.insert(id.as_str())) {
         match client.get_order().order_id(id).send().await {
             Ok(response) => orders.push(response.into_inner().order),
             Err(error) if error.is_not_found() => {

@@ -7,6 +7,8 @@ mod cancel;
 #[cfg(unix)]
 mod heartbeat;
 #[cfg(unix)]
+mod notes;
+#[cfg(unix)]
 mod run;
 #[cfg(unix)]
 mod signals;
@@ -15,7 +17,7 @@ mod target;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 
 use crate::{
     context::Context,
@@ -33,7 +35,8 @@ Triggering a group also blocks new orders until the group is reset. Cancelling a
 that are placed within the next minute: the report says until when.
 
 NOT COVERED: guard cannot act if it is itself killed by SIGKILL (kill -9), if its machine stops, or if the network is lost for \
-longer than --timeout. Give the bot's orders an expiration_time and renew them: that works without guard.
+longer than --timeout. Orders on the margin exchange (perps), RFQs and quotes stay. Give the bot's orders an expiration_time and \
+renew them: that works without guard.
 
 SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end it, and a \
 second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux, guard \
@@ -49,7 +52,7 @@ KALSHI_DEMO_API_KEY_ID and KALSHI_DEMO_PRIVATE_KEY (the key of the local exchang
 #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
 pub(crate) struct Guard {
     /// Trigger this order group. Orders of the bot that are not in the group stay.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Cancel all orders of this subaccount, including those that the bot did not place. 0 is the primary account.
     #[arg(long, value_name = "N")]

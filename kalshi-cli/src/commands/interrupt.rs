@@ -1,11 +1,17 @@
-//! Ctrl-C while the outcome of a request is awaited.
+//! Signals while the outcome of a request is awaited.
 
-/// Runs `future` unless ctrl-C is pressed. Returns `None` in that case: the request may have been sent, and its outcome is unknown.
+use crate::signals::Signals;
+
+/// Runs `future` unless ctrl-C is pressed or another signal asks for an end. Returns `None` in that case: the request may have been sent,
+/// and its outcome is unknown.
 pub(super) async fn unless_interrupted<F: Future>(future: F) -> Option<F::Output> {
+    // Signals end the process if they cannot be received.
+    let Ok(mut signals) = Signals::new() else {
+        return Some(future.await);
+    };
     tokio::select! {
-        // Listens before anything is sent.
         biased;
-        Ok(()) = tokio::signal::ctrl_c() => None,
+        _ = signals.next() => None,
         output = future => Some(output),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
     Client, ClientOrderId, Contracts, Dollars, OutcomeSide, operation,
     orders::{NewOrder, OrderOutcome, OrderRules, PlacedOrder, PriceGrid},
@@ -34,6 +34,7 @@ pub(crate) struct Order {
     #[arg(value_enum)]
     outcome: Outcome,
     /// Ticker of the market.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     ticker: String,
     /// Number of contracts and price per contract, in dollars (10 @ 0.45) or cents (10 @ 45c).
     #[arg(value_name = "COUNT @ PRICE", num_args = 1..=3, required = true)]
@@ -54,13 +55,13 @@ pub(crate) struct Order {
     #[arg(long, value_name = "TIME", conflicts_with_all = ["ioc", "fok"])]
     expires: Option<Moment>,
     /// Add the order to this order group.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Subaccount [default: the primary one].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     subaccount: Option<i64>,
     /// Id by which the order can be found [default: a random UUID].
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_order_id: Option<String>,
     /// Time limit for finding out an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
@@ -286,16 +287,20 @@ impl Sent {
     /// Returns the exit code and the record of the outcome.
     fn outcome(&self, outcome: OrderOutcome) -> (Exit, Record) {
         let is_immediate = self.time_in_force != TimeInForce::GoodTillCanceled;
+        let is_unfilled = |placed: &PlacedOrder| {
+            placed.fill_count.is_zero() && (is_immediate || placed.remaining_count.is_zero())
+        };
         match outcome {
-            OrderOutcome::Placed(placed)
-                if placed.fill_count.is_zero()
-                    && (is_immediate || placed.remaining_count.is_zero()) =>
-            {
+            OrderOutcome::Placed(placed) if is_unfilled(&placed) => {
                 (Exit::Unfilled, self.placed("unfilled", &placed))
             }
             OrderOutcome::Placed(placed) => (Exit::Success, self.placed("placed", &placed)),
             OrderOutcome::AlreadyExists(placed) => {
-                (Exit::Success, self.placed("already_exists", &placed))
+                let exit = match is_unfilled(&placed) {
+                    true => Exit::Unfilled,
+                    false => Exit::Success,
+                };
+                (exit, self.placed("already_exists", &placed))
             }
             OrderOutcome::Rejected(rejection) => {
                 let (exit, outcome) = match rejection.error().is_fill_or_kill_unfilled() {

@@ -82,12 +82,12 @@ impl Orders {
                 Ok(Exit::Success)
             }
             OrderLookup::NotFound => {
-                print(context, &[])?;
+                note_failure(context, print(context, &[]));
                 context.output.note("no order has this client order id");
                 Ok(Exit::Rejected)
             }
             OrderLookup::Unknown(unresolved) => {
-                print(context, unresolved.candidates())?;
+                note_failure(context, print(context, unresolved.candidates()));
                 let reason = unresolved.error().map(ToString::to_string);
                 context.output.note(&format!(
                     "it is unknown which order has this client order id: {}",
@@ -97,6 +97,13 @@ impl Orders {
             }
             _ => Err("the lookup ended in a way that this program does not support".into()),
         }
+    }
+}
+
+/// Remarks that the output could not be written: the exit code says what was found all the same.
+fn note_failure(context: &Context, printed: Result<(), Failure>) {
+    if let Err(failure) = printed {
+        context.output.note(&failure.to_string());
     }
 }
 

@@ -42,6 +42,10 @@ pub(super) fn count(text: &str) -> Result<Contracts, String> {
     if count <= Contracts::ZERO {
         return Err(format!("the count {text:?} is not above zero"));
     }
+    // So that no estimate is absent.
+    if Dollars::ONE.checked_mul(count).is_none() {
+        return Err(format!("the count {text:?} is too large"));
+    }
     Ok(count)
 }
 
@@ -116,6 +120,7 @@ mod tests {
             "10 0.45 0.46",
             "0 @ 0.45",
             "-1 @ 0.45",
+            "90000000000000 @ 0.45",
         ] {
             assert!(terms(text).is_err(), "{text}");
         }

@@ -49,6 +49,15 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if context.dry_run {
+            context.output.note(&format!(
+                "dry run: would record {} from {} in {}",
+                self.tickers.join(", "),
+                context.exchange(),
+                self.output.display()
+            ));
+            return Ok(Exit::Success);
+        }
         let mut signals = Signals::new()?;
         let client = context.client()?;
         let mut builder = client.websocket().markets(&self.tickers).keep_raw(true);

@@ -144,3 +144,29 @@ async fn lost_responses_are_reconciled_and_nothing_is_sent_twice() -> TestResult
     assert_eq!(setup.count(operation::AMEND_ORDER_V2), 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn size_of_an_earlier_change_stays() -> TestResult {
+    let (setup, id) = setup().await?;
+    setup.json(&format!("amend {id} --count 7 --yes")).await?;
+    // The order was placed with 10, and rests with 7.
+    let document = setup
+        .json(&format!("amend {id} --no-price 41c --yes"))
+        .await?;
+    assert_eq!(document["preview"]["count"], "7.00");
+    assert_eq!(document["preview"]["new_count"], "7.00");
+    assert_eq!(terms(&setup), pair("0.5900", "7.00"));
+    let client = setup.exchange.client()?;
+    let decrease = kalshi_sdk::types::DecreaseOrderV2Request::builder().reduce_to(3);
+    client
+        .decrease_order_v2()
+        .order_id(&id)
+        .body(decrease)
+        .send()
+        .await?;
+    setup
+        .json(&format!("amend {id} --expires 1h --yes"))
+        .await?;
+    assert_eq!(terms(&setup), pair("0.5900", "3.00"));
+    Ok(())
+}

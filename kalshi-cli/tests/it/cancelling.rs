@@ -10,7 +10,7 @@ use kalshi_sdk::{
 };
 
 use crate::{
-    harness::{Setup, TestResult, golden},
+    harness::{Run, Setup, TestResult, golden},
     ordering::interrupt,
 };
 
@@ -228,5 +228,41 @@ async fn nothing_is_cancelled_without_consent() -> TestResult {
     assert_eq!(resting(&setup), 3);
     let run = setup.run("cancel --yes").await?;
     assert_eq!(run.code, Some(2), "{}", run.stderr);
+    Ok(())
+}
+
+/// A variable that is unset in a script must not widen what is done.
+#[tokio::test]
+async fn empty_arguments_are_refused() -> TestResult {
+    let (setup, _) = setup().await?;
+    for arguments in [
+        "cancel --market= --yes",
+        "cancel --group= --yes",
+        "cancel --all --subaccount=-1 --yes",
+        "order buy yes KXTEST-26-A 1 @ 0.45 --group= --yes",
+        "order buy yes KXTEST-26-A 1 @ 0.45 --client-order-id= --yes",
+        "order buy yes KXTEST-26-A 1 @ 0.45 --subaccount=-1 --yes",
+        "order buy yes KXTEST-26-A 90000000000000 @ 0.45 --yes",
+        "--mock --yes guard --group= -- true",
+    ] {
+        let run = setup.run(arguments).await?;
+        assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
+    }
+    let mut cancel = setup.command("cancel --yes");
+    cancel.arg("");
+    assert_eq!(Run::of(cancel).await?.code, Some(2));
+    assert_eq!(resting(&setup), 3);
+    assert!(setup.exchange.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn id_that_is_given_twice_is_cancelled_once() -> TestResult {
+    let (setup, ids) = setup().await?;
+    let id = &ids[0];
+    let document = setup.json(&format!("cancel {id} {id} --yes")).await?;
+    assert_eq!(document["totals"]["cancelled"], 1);
+    assert_eq!(document["totals"]["already_gone"], 0);
+    assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 1);
     Ok(())
 }

@@ -193,3 +193,17 @@ async fn missing_key_names_the_variables() -> TestResult {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn failed_check_fails_although_nobody_reads_the_report() -> TestResult {
+    let setup = Setup::new().await?;
+    std::fs::remove_file(setup.key_path())?;
+    for arguments in ["doctor", "doctor --json"] {
+        let mut command = setup.command(arguments);
+        command.stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::null()).spawn()?;
+        drop(child.stdout.take());
+        assert_eq!(child.wait().await?.code(), Some(1), "{arguments}");
+    }
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! `kalshi guard`: bots that crash, hang, resist or quote again, and an exchange that fails or lags.
 
 mod bot;
+mod messages;
 
 use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
@@ -393,11 +394,19 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
             "--profile test --yes guard --subaccount 0 --heartbeat /nonexistent/file",
             "heartbeat file",
         ),
+        (
+            "--profile test --yes guard --subaccount 0 --settle 5 --timeout 5",
+            "--timeout must be longer than --settle",
+        ),
     ] {
         let run = finish(guard(arguments).spawn()?).await?;
         assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
         assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
     }
+    // A variable that was exported for something else is no choice.
+    let mut inherited = guard("--yes guard --subaccount 0");
+    let run = finish(inherited.env("KALSHI_PROFILE", "test").spawn()?).await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
     let run = finish(guard("--profile test --dry-run guard --subaccount 0").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     // A key that works nowhere.

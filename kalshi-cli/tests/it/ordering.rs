@@ -166,7 +166,16 @@ async fn unresolved_outcome_exits_with_11() -> TestResult {
 }
 
 #[tokio::test]
-async fn interrupt_after_the_request_names_the_order_and_exits_with_11() -> TestResult {
+async fn signal_after_the_request_names_the_order_and_exits_with_11() -> TestResult {
+    for signal in ["INT", "TERM", "HUP"] {
+        signalled(signal)
+            .await
+            .map_err(|error| format!("{signal}: {error}"))?;
+    }
+    Ok(())
+}
+
+async fn signalled(signal: &str) -> TestResult {
     let setup = setup().await?;
     let slow = Fault::Latency(Duration::from_secs(30));
     setup.exchange.fault(slow.on(operation::CREATE_ORDER_V2));
@@ -178,10 +187,10 @@ async fn interrupt_after_the_request_names_the_order_and_exits_with_11() -> Test
     while setup.exchange.user().orders().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    interrupt(child.id().ok_or("a process")?)?;
+    send_signal(signal, child.id().ok_or("a process")?)?;
     let output = tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await??;
     let stdout = String::from_utf8(output.stdout)?;
-    assert_eq!(output.status.code(), Some(11), "{stdout}");
+    assert_eq!(output.status.code(), Some(11), "{signal}: {stdout}");
     let document: serde_json::Value = serde_json::from_str(&stdout)?;
     assert_eq!(document["outcome"]["outcome"], "unknown");
     assert_eq!(document["outcome"]["client_order_id"], "mine");
@@ -191,12 +200,13 @@ async fn interrupt_after_the_request_names_the_order_and_exits_with_11() -> Test
 
 /// Sends SIGINT to a process.
 pub(crate) fn interrupt(process: u32) -> TestResult {
+    send_signal("INT", process)
+}
+
+fn send_signal(signal: &str, process: u32) -> TestResult {
     let mut kill = std::process::Command::new("kill");
-    assert!(
-        kill.args(["-INT", &process.to_string()])
-            .status()?
-            .success()
-    );
+    let sent = kill.args(["-s", signal, &process.to_string()]).status()?;
+    assert!(sent.success());
     Ok(())
 }
 
@@ -376,5 +386,30 @@ async fn help_lists_the_exit_codes() -> TestResult {
         let run = Run::of(crate::harness::program(&format!("{command} --help"))).await?;
         assert!(run.stdout.contains("Exit codes: 0"), "{}", run.stdout);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn repeated_id_of_an_order_that_ended_unfilled_exits_with_12() -> TestResult {
+    let setup = setup().await?;
+    let ioc = "order buy yes KXTEST-26-A 10 @ 0.44 --ioc --client-order-id mine --yes";
+    for outcome in ["unfilled", "already_exists"] {
+        let (run, document) = run(&setup, ioc).await?;
+        assert_eq!(run.code, Some(12), "{outcome}: {}", run.stderr);
+        assert_eq!(document["outcome"]["outcome"], outcome);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn consent_by_option_names_the_exchange() -> TestResult {
+    let setup = setup().await?;
+    let run = setup.run("cancel --all --yes").await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("custom exchange (profile test)"),
+        "{}",
+        run.stderr
+    );
     Ok(())
 }

@@ -38,3 +38,72 @@ async fn production_contradicts_a_profile_of_another_exchange() -> TestResult {
     assert!(run.stderr.contains("contradicts"), "{}", run.stderr);
     Ok(())
 }
+
+#[tokio::test]
+async fn error_of_the_config_file_does_not_show_its_lines() -> TestResult {
+    let setup = Setup::new().await?;
+    for line in [
+        "private_key = \"MIIsecret\"",
+        "key_id = 0xSECRET",
+        "key_id = [\"secret\"]",
+    ] {
+        let config = format!("[profiles.test]\nenvironment = \"demo\"\n{line}\n");
+        std::fs::write(setup.config_path(), config)?;
+        let run = setup.run("--profile test balance").await?;
+        assert_eq!(run.code, Some(2), "{line}");
+        assert!(run.stderr.contains("line 3"), "{}", run.stderr);
+        let shown = run.stderr.to_lowercase();
+        assert!(!shown.contains("secret"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn profile_of_the_environment_yields_to_the_command_line() -> TestResult {
+    let setup = Setup::new().await?;
+    for (profile, arguments, code) in [
+        // Without a key.
+        ("test", "--demo balance", 1),
+        ("test", "--mock balance", 0),
+        ("test", "balance", 0),
+        ("bot", "balance", 2),
+        ("", "balance", 0),
+    ] {
+        let mut command = setup.command(arguments);
+        command.env("KALSHI_PROFILE", profile);
+        let run = Run::of(command).await?;
+        assert_eq!(
+            run.code,
+            Some(code),
+            "{profile:?} {arguments}: {}",
+            run.stderr
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn urls_are_not_ignored_in_favour_of_another_exchange() -> TestResult {
+    let setup = Setup::new().await?;
+    for environment in ["demo", "production"] {
+        let config = std::fs::read_to_string(setup.config_path())?;
+        let config = config.replace("custom", environment);
+        let path = setup.directory.path().join(environment);
+        std::fs::write(&path, config)?;
+        let run = setup
+            .run(&format!("balance --config {}", path.display()))
+            .await?;
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains("URLs"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn config_file_without_an_end_is_refused() -> TestResult {
+    let run = Run::of(program("--config /dev/zero balance")).await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("larger than"), "{}", run.stderr);
+    Ok(())
+}

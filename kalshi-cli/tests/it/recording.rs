@@ -319,3 +319,19 @@ async fn directory_without_a_recording_is_a_usage_error() -> TestResult {
     assert!(run.stderr.contains("kalshi record"), "{}", run.stderr);
     Ok(())
 }
+
+#[tokio::test]
+async fn dry_run_records_nothing() -> TestResult {
+    let setup = Setup::new().await?;
+    let directory = setup.directory.path().join("recording");
+    let run = setup
+        .run(&format!(
+            "--dry-run record KXTEST-26-A --for 1s -o {}",
+            directory.display()
+        ))
+        .await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("would record"), "{}", run.stderr);
+    assert!(!directory.exists());
+    Ok(())
+}

@@ -142,7 +142,11 @@ impl Canceller<'_> {
             Target::Subaccount(subaccount) => {
                 let orders = resting.subaccount(*subaccount).await.map_err(unread)?;
                 return Ok(Left {
-                    orders: orders.iter().map(OrderRef::from).collect(),
+                    orders: orders
+                        .iter()
+                        // The order may not say it.
+                        .map(|order| OrderRef::from(order).with_subaccount(*subaccount))
+                        .collect(),
                     is_open: false,
                 });
             }

@@ -15,6 +15,7 @@ use super::{
     bot::{Bot, End},
     cancel::{Canceller, Outcome},
     heartbeat,
+    notes::Notes,
     signals::{self, Signals},
     target::{Checked, Target},
 };
@@ -39,6 +40,11 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         return Err(Failure::usage(
             "guard needs to be told the exchange, so that it does not guard another one than the bot trades on: \
              pass --production, --demo, --profile NAME or --mock",
+        ));
+    }
+    if guard.timeout <= guard.settle {
+        return Err(Failure::usage(
+            "--timeout must be longer than --settle: nothing could be proven otherwise",
         ));
     }
     let client = context.client()?;
@@ -73,6 +79,7 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         None => None,
     };
     let mut signals = Signals::new()?;
+    let notes = Notes::start()?;
     let mut command = command(&guard, context, &target, heartbeat.as_deref())?;
     let mut bot = Bot::start(&mut command).map_err(|error| {
         let program = guard.command.first().map(|name| name.to_string_lossy());
@@ -81,7 +88,7 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
             program.unwrap_or_default()
         )
     })?;
-    output.note(&format!("guard: the bot runs on {exchange}"));
+    notes.note(&format!("the bot runs on {exchange}"));
 
     let reason = {
         let missed = async {
@@ -95,12 +102,12 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
     // From here on nothing may fail before the orders are cancelled.
     let ended = bot.end();
     match (&reason, ended) {
-        (_, Some(end)) => output.note(&format!("guard: the bot {end}")),
-        (Reason::Signal(signal), None) => output.note(&format!(
-            "guard: {} received, stopping the bot",
+        (_, Some(end)) => notes.note(&format!("the bot {end}")),
+        (Reason::Signal(signal), None) => notes.note(&format!(
+            "{} received, stopping the bot",
             signals::name(*signal)
         )),
-        (_, None) => output.note("guard: the bot did not touch its heartbeat, stopping it"),
+        (_, None) => notes.note("the bot did not touch its heartbeat, stopping it"),
     }
     let first = match reason {
         Reason::Signal(signal) => Some(signal),
@@ -108,9 +115,9 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
     };
     let is_stopped = bot.stop(first, guard.grace, &mut signals).await;
     if !is_stopped {
-        output.note("guard: processes of the bot could not be killed");
+        notes.note("processes of the bot could not be killed");
     }
-    output.note(&format!("guard: going to {what}"));
+    notes.note(&format!("going to {what}"));
     let canceller = Canceller {
         client: &client,
         target: &target,
@@ -118,33 +125,36 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         deadline: Instant::now() + guard.timeout,
     };
     let outcome = {
-        let report = |problem: &str| output.note(&format!("guard: {problem}"));
+        let report = |problem: &str| notes.note(problem);
         let cancelling = canceller.run(report);
         tokio::pin!(cancelling);
         loop {
             select! {
                 outcome = &mut cancelling => break outcome,
-                signal = signals.next() => output.note(&format!(
-                    "guard: {} ignored until the orders are cancelled, in at most {} s",
+                signal = signals.next() => notes.note(&format!(
+                    "{} ignored until the orders are cancelled, in at most {} s",
                     signals::name(signal),
                     guard.timeout.as_secs()
                 )),
             }
         }
     };
+    let exit = match outcome.is_proven && is_stopped {
+        true => Exit::Success,
+        false => {
+            notes.note(&format!(
+                "NOT PROVEN that no order rests on {exchange}: look at `kalshi orders`, and cancel on the exchange's site"
+            ));
+            Exit::Unproven
+        }
+    };
     let report = report(context, &target, &reason, bot.end(), is_stopped, &outcome);
-    let printed = output.print([report]);
-    if !outcome.is_proven || !is_stopped {
-        output.note(&format!(
-            "guard: NOT PROVEN that no order rests on {exchange}: look at `kalshi orders`, and cancel on the exchange's site"
-        ));
-        return Ok(Exit::Unproven);
+    // The reader of the report may have gone; the exit code is the same.
+    if output.print([report]).is_err() {
+        notes.note("the report could not be written");
     }
-    // The reader of the report may have gone, and the orders are cancelled all the same.
-    if printed.is_err() {
-        output.note("guard: the report could not be written; no order rests");
-    }
-    Ok(Exit::Success)
+    notes.finish();
+    Ok(exit)
 }
 
 /// Passes signals on to the bot until it ends or has to be stopped.

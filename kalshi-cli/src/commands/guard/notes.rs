@@ -1,0 +1,48 @@
+//! Messages of guard, which never keep it from cancelling.
+
+use std::{
+    io,
+    sync::mpsc::{self, Receiver, SyncSender},
+    thread,
+    time::Duration,
+};
+
+use crate::output;
+
+/// Messages that may wait for a reader. More are dropped.
+const WAITING: usize = 1_000;
+
+/// Longest wait for a reader at the end.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Writes messages to standard error in a thread of its own: a write to a terminal that ctrl-S holds, or to a full pipe, may never end.
+pub(super) struct Notes {
+    sender: SyncSender<String>,
+    /// Closed once the thread has written everything.
+    written: Receiver<()>,
+}
+
+impl Notes {
+    pub(super) fn start() -> io::Result<Self> {
+        let (sender, texts) = mpsc::sync_channel::<String>(WAITING);
+        let (writing, written) = mpsc::channel::<()>();
+        thread::Builder::new().spawn(move || {
+            let _writing = writing;
+            for text in texts {
+                output::note(&text);
+            }
+        })?;
+        Ok(Self { sender, written })
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        // Nothing is left to do if too many wait.
+        let _ = self.sender.try_send(format!("guard: {text}"));
+    }
+
+    /// Waits for the messages to be written, but not forever.
+    pub(super) fn finish(self) {
+        drop(self.sender);
+        let _ = self.written.recv_timeout(LAST_WAIT);
+    }
+}
