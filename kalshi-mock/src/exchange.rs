@@ -293,8 +293,8 @@ impl MockExchange {
         lock(&self.shared.log).clear();
     }
 
-    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
-    /// is optional, dropping the exchange does the same in the background.
+    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waits up to 5 seconds
+    /// for clients that do not read their responses. Waiting for this is optional, dropping the exchange does the same in the background.
     pub async fn shut_down(self) {
         self.shared.stop.send_replace(true);
         if let Some(running) = &self.running {
