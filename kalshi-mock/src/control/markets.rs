@@ -268,10 +268,12 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
 fn new_ticker(input: &Input) -> Result<&str, ControlError> {
     let ticker = input.parameter(0);
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    match (1..=100).contains(&ticker.len()) && ticker.bytes().all(is_valid) {
+    // Clients resolve a path of dots.
+    let starts = ticker.starts_with(|first: char| first.is_ascii_alphanumeric());
+    match starts && ticker.len() <= 100 && ticker.bytes().all(is_valid) {
         true => Ok(ticker),
         false => Err(ControlError::bad(
-            "a ticker has up to 100 letters, digits, dots, dashes and underscores",
+            "a ticker has up to 100 letters, digits, dots, dashes and underscores, and starts with a letter or a digit",
         )),
     }
 }

@@ -301,6 +301,17 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
         ),
         ("POST", format!("{user}/keys"), json!({ "subaccount": 64 })),
         ("POST", "/users".to_owned(), json!({ "name": "x" })),
+        (
+            "POST",
+            "/sign".to_owned(),
+            json!({ "method": "GET", "path": "/trade-api/v2/markets/\u{e9}" }),
+        ),
+        ("PUT", "/markets/-A".to_owned(), json!({})),
+        (
+            "GET",
+            "/requests?operation=CreateOrder".to_owned(),
+            Value::Null,
+        ),
         ("GET", "/requests?limit=many".to_owned(), Value::Null),
         ("GET", "/requests?limits=1".to_owned(), Value::Null),
     ] {
@@ -421,4 +432,23 @@ async fn large_and_slow_bodies_are_rejected() {
     drop(stream);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(exchange.users().len(), 1);
+}
+
+#[tokio::test]
+async fn client_that_does_not_read_does_not_hold_up_the_shutdown() {
+    let exchange = empty().await;
+    for number in 0..2000 {
+        exchange.market(&format!("KXTEST-{number}-A"));
+    }
+    let mut streams = Vec::new();
+    for path in ["/mock/events", "/mock/state"] {
+        let mut stream = TcpStream::connect(exchange.address()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(20);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        streams.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let done = tokio::time::timeout(Duration::from_secs(5), exchange.shut_down()).await;
+    assert!(done.is_ok());
 }
