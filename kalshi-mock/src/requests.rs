@@ -10,8 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, StatusCode};
-use kalshi_sdk::{Operation, auth::ACCESS_SIGNATURE};
+use http::{HeaderMap, Method, StatusCode, header::AUTHORIZATION};
+use kalshi_sdk::{
+    Operation,
+    auth::{ACCESS_KEY, ACCESS_SIGNATURE},
+};
 use serde_json::{Value, json};
 
 /// A request that the exchange received.
@@ -43,14 +46,16 @@ impl ReceivedRequest {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Renders the request as JSON, without its headers.
+    /// Renders the request as JSON, of its headers only the id of the key.
     pub(crate) fn describe(&self) -> Value {
+        let key_id = self.headers.get(&ACCESS_KEY);
         json!({
             "at": self.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
             "operation": self.operation.map(|operation| operation.id),
             "method": self.method.as_str(),
             "path": self.path,
             "query": self.query,
+            "key_id": key_id.map(|id| String::from_utf8_lossy(id.as_bytes())),
             "body": self.json(),
             "status": self.status.map(|status| status.as_u16()),
         })
@@ -63,11 +68,12 @@ impl ReceivedRequest {
     }
 }
 
-/// Omits the signature.
+/// Omits signatures and tokens.
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut headers = self.headers.clone();
         headers.remove(ACCESS_SIGNATURE);
+        headers.remove(AUTHORIZATION);
         f.debug_struct("ReceivedRequest")
             .field("at", &self.at)
             .field("operation", &self.operation.map(|operation| operation.id))

@@ -160,6 +160,11 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
         .map(|row| &row["status"])
         .collect();
     assert_eq!(statuses, [200, 200]);
+    assert_eq!(listed["requests"][0]["key_id"], Value::Null, "not signed");
+    let key = first_key(&exchange);
+    signed(&exchange, &key, "GET", "/portfolio/balance", Value::Null).await;
+    let listed = done(&exchange, "GET", "/requests?limit=1", Value::Null).await;
+    assert_eq!(listed["requests"][0]["key_id"], key);
     done(&exchange, "DELETE", "/requests", Value::Null).await;
     assert_eq!(
         done(&exchange, "GET", "/requests", Value::Null).await,
@@ -233,13 +238,16 @@ async fn events_follow_the_state_until_shutdown() {
         next("state").await["state"]["markets"][0]["ticker"],
         "KXTEST-26-A"
     );
-    reqwest::get(format!("{}/markets", exchange.rest_url()))
-        .await
-        .unwrap();
-    assert_eq!(
-        next("state").await["requests"][0]["operation"],
-        "GetMarkets"
-    );
+    let long = "x".repeat(10_000);
+    reqwest::get(format!(
+        "{}/markets?event_ticker={long}",
+        exchange.rest_url()
+    ))
+    .await
+    .unwrap();
+    let request = &next("state").await["requests"][0];
+    assert_eq!(request["operation"], "GetMarkets");
+    assert_eq!(request["query"].as_str().map(str::len), Some(4096));
     assert!(next("time").await["now"].is_string());
     // A page that is open does not hold up the shutdown.
     let shutdown = exchange.shut_down();
