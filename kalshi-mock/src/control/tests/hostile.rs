@@ -395,7 +395,14 @@ async fn unknown_things_are_404_and_wrong_methods_405() {
         );
     }
     assert_eq!(exchange.tickers(), Vec::<String>::new());
+    for path in ["/", "/state", "/events"] {
+        let url = format!("{}{path}", exchange.control_url());
+        let response = reqwest::Client::new().head(url).send().await.unwrap();
+        assert_eq!(response.status(), 200, "tools wait for a server with HEAD");
+        assert_eq!(response.bytes().await.unwrap().len(), 0);
+    }
     for (method, path, allowed) in [
+        ("HEAD", "/reset", "POST"),
         ("PUT", "/reset", "POST"),
         ("TRACE", "/requests", "GET, DELETE"),
         ("ODD", "/time", "GET"),
