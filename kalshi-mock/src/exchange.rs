@@ -378,7 +378,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
+    /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000. Fewer are kept if their bodies have more than 256 MiB.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self

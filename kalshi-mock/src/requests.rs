@@ -17,6 +17,9 @@ use kalshi_sdk::{
 };
 use serde_json::{Value, json};
 
+/// Limit of the bodies of the requests that are kept, in bytes.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
+
 /// A request that the exchange received.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -91,6 +94,8 @@ impl fmt::Debug for ReceivedRequest {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     kept: VecDeque<ReceivedRequest>,
+    /// Total size of the bodies that are kept.
+    bytes: usize,
     most: usize,
     file: Option<File>,
 }
@@ -99,6 +104,7 @@ impl Log {
     pub(crate) fn new(most: usize, path: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
             kept: VecDeque::new(),
+            bytes: 0,
             most,
             file: path.map(create).transpose()?,
         })
@@ -112,10 +118,12 @@ impl Log {
         if self.most == 0 {
             return;
         }
-        if self.kept.len() >= self.most {
-            self.kept.pop_front();
-        }
+        self.bytes += request.body.len();
         self.kept.push_back(request);
+        while self.kept.len() > self.most || self.bytes > MAX_BYTES {
+            let oldest = self.kept.pop_front();
+            self.bytes -= oldest.map_or(self.bytes, |oldest| oldest.body.len());
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<ReceivedRequest> {
@@ -136,6 +144,7 @@ impl Log {
 
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+        self.bytes = 0;
     }
 }
 
@@ -160,4 +169,34 @@ fn line(request: &ReceivedRequest, answer: &Value) -> Value {
     let mut line = request.describe();
     line["answer"] = answer;
     line
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_bodies_push_out_older_requests() {
+        let body = Bytes::from(vec![0; MAX_BYTES / 4]);
+        let mut log = Log::new(10, None).unwrap();
+        for (count, kept) in [(3, 3), (3, 4), (20, 4)] {
+            for _ in 0..count {
+                let request = ReceivedRequest {
+                    at: DateTime::UNIX_EPOCH,
+                    operation: None,
+                    method: Method::POST,
+                    path: String::new(),
+                    query: String::new(),
+                    headers: HeaderMap::new(),
+                    body: body.clone(),
+                    status: None,
+                };
+                log.push(request, &Value::Null);
+            }
+            assert_eq!(log.all().len(), kept);
+        }
+        log.clear();
+        assert_eq!((log.all().len(), log.bytes), (0, 0));
+    }
 }
