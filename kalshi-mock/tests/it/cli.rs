@@ -6,8 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use futures_util::{SinkExt, StreamExt};
 use kalshi_sdk::{Client, Credentials, Environment, PrivateKey, types::MarketStatusQuery};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kalshi-mock"));
@@ -286,6 +288,11 @@ fn startup_error_is_one_line() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("a balance must"), "{said}");
     }
+    for token in ["", "two words", "schl\u{fc}ssel"] {
+        let output = program(&["--control-token", token]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("visible ASCII"), "{said}");
+    }
     let output = program(&["--fault", "earthquake"]).output().unwrap();
     assert!(
         String::from_utf8(output.stderr)
@@ -440,5 +447,75 @@ async fn control_interface_is_announced_and_served() {
         404,
         "a key from a file may be a production key"
     );
+    assert_eq!(interrupt(running), "");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn settings_of_the_start_are_options() {
+    let running = start(&[
+        "--control",
+        "--without-markets",
+        "--time",
+        "2026-11-28T10:00:00Z",
+        "--timestamp-window",
+        "600",
+        "0",
+        "--use-yes-price",
+    ]);
+    let text = |name: &str| running.1[name].as_str().unwrap().to_owned();
+    let http = reqwest::Client::new();
+    let control = async |method: &str, path: &str, body: Value| -> Value {
+        let url = text("control_url") + path;
+        let request = http.request(method.parse().unwrap(), url).json(&body);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let state = control("GET", "/state", Value::Null).await;
+    assert_eq!(state["markets"], json!([]));
+    assert_eq!(state["now"], "2026-11-28T10:00:00.000000Z");
+    let sign = async |path: &str| {
+        let body = json!({ "method": "GET", "path": path });
+        let signed = control("POST", "/sign", body).await;
+        let headers = signed["headers"].as_object().unwrap().clone();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)));
+        headers.collect::<Vec<_>>()
+    };
+    let headers = sign("/trade-api/v2/portfolio/balance").await;
+    for (milliseconds, status) in [(599_000, 200), (2_000, 401)] {
+        control(
+            "POST",
+            "/time/advance",
+            json!({ "milliseconds": milliseconds }),
+        )
+        .await;
+        let mut request = http.get(text("base_url") + "/portfolio/balance");
+        for (name, value) in headers.clone() {
+            request = request.header(name, value);
+        }
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+    control("PUT", "/markets/KXTEST-26-A", json!({})).await;
+    let quote = json!({ "side": "ask", "price": "0.3", "count": "1" });
+    control("POST", "/markets/KXTEST-26-A/quotes", quote).await;
+    let mut request = text("ws_url").into_client_request().unwrap();
+    for (name, value) in sign("/trade-api/ws/v2").await {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    let command = json!({ "id": 1, "cmd": "subscribe",
+        "params": { "channels": ["orderbook_delta"], "market_ticker": "KXTEST-26-A" } });
+    socket.send(command.to_string().into()).await.unwrap();
+    let snapshot = loop {
+        let message = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        if message.contains("orderbook_snapshot") {
+            break message;
+        }
+    };
+    assert!(snapshot.contains("0.3000"), "{snapshot}");
+    drop(socket);
     assert_eq!(interrupt(running), "");
 }
