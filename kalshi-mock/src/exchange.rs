@@ -262,9 +262,10 @@ impl MockExchange {
         self.shared.faults().push(rule);
     }
 
-    /// Removes all faults.
+    /// Removes all faults of requests and handshakes. Those of open WebSocket connections stay.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
+        self.shared.hub.accept_handshakes();
     }
 
     /// Returns a handle on the open WebSocket connections.

@@ -171,13 +171,15 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
         json!({ "requests": [] })
     );
 
-    let fault = json!({ "fault": "refuse_handshakes", "status": 418, "times": 1 });
+    let fault = json!({ "fault": "refuse_handshakes", "status": 418, "times": 2 });
     assert_eq!(
         done(&exchange, "POST", "/websocket/faults", fault).await,
         json!({ "connections": 0 })
     );
     let url = exchange.ws_url().replace("ws://", "http://");
-    assert_eq!(reqwest::get(url).await.unwrap().status(), 418);
+    assert_eq!(reqwest::get(&url).await.unwrap().status(), 418);
+    done(&exchange, "DELETE", "/faults", Value::Null).await;
+    assert_ne!(reqwest::get(&url).await.unwrap().status(), 418);
 }
 
 #[tokio::test]

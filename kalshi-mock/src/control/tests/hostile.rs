@@ -17,8 +17,10 @@ async fn send(exchange: &MockExchange, method: &str, path: &str, body: Vec<u8>) 
     let request = reqwest::Client::new().request(method.parse().unwrap(), url);
     let response = request.body(body).send().await.unwrap();
     let status = response.status().as_u16();
-    let body: Value = response.json().await.unwrap();
+    let text = response.text().await.unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap();
     if status != 200 {
+        assert!(text.len() < 2000, "quotes the whole request");
         conformance::check_error(&body);
     }
     status
@@ -298,6 +300,11 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
             "POST",
             format!("{user}/keys"),
             json!({ "public_key": exchange.user().private_key().public_key().to_pem() }),
+        ),
+        (
+            "POST",
+            format!("{user}/keys"),
+            json!({ "public_key": exchange.user().private_key().public_key().to_pem(), "key_id": ".." }),
         ),
         ("POST", format!("{user}/keys"), json!({ "subaccount": 64 })),
         ("POST", "/users".to_owned(), json!({ "name": "x" })),
