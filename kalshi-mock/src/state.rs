@@ -197,6 +197,9 @@ impl State {
 
     /// Advances to `now`. Runs the actions that are due, each at its own time. Time may go backwards, which runs nothing.
     pub(crate) fn advance_to(&mut self, now: Micros) {
+        if now < self.now {
+            self.bring_activity_forward(now);
+        }
         while let Some(entry) = self.due.first_entry()
             && entry.key().0 <= now
         {
