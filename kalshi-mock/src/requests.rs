@@ -176,27 +176,41 @@ fn line(request: &ReceivedRequest, answer: &Value) -> Value {
 mod tests {
     use super::*;
 
+    fn request(body: Bytes) -> ReceivedRequest {
+        ReceivedRequest {
+            at: DateTime::UNIX_EPOCH,
+            operation: None,
+            method: Method::POST,
+            path: String::new(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body,
+            status: None,
+        }
+    }
+
     #[test]
     fn large_bodies_push_out_older_requests() {
         let body = Bytes::from(vec![0; MAX_BYTES / 4]);
         let mut log = Log::new(10, None).unwrap();
         for (count, kept) in [(3, 3), (3, 4), (20, 4)] {
             for _ in 0..count {
-                let request = ReceivedRequest {
-                    at: DateTime::UNIX_EPOCH,
-                    operation: None,
-                    method: Method::POST,
-                    path: String::new(),
-                    query: String::new(),
-                    headers: HeaderMap::new(),
-                    body: body.clone(),
-                    status: None,
-                };
-                log.push(request, &Value::Null);
+                log.push(request(body.clone()), &Value::Null);
             }
             assert_eq!(log.all().len(), kept);
         }
         log.clear();
         assert_eq!((log.all().len(), log.bytes), (0, 0));
+    }
+
+    #[test]
+    fn debug_omits_signatures_and_tokens() {
+        let mut request = request(Bytes::new());
+        let headers = &mut request.headers;
+        headers.insert(ACCESS_SIGNATURE, "secret".parse().unwrap());
+        headers.insert(AUTHORIZATION, "Bearer secret".parse().unwrap());
+        headers.insert(ACCESS_KEY, "key".parse().unwrap());
+        let text = format!("{request:?}");
+        assert!(text.contains("key") && !text.contains("secret"), "{text}");
     }
 }
