@@ -226,7 +226,7 @@ fn main() {
     }
 }
 
-/// The options of both specs, which have different names for the side of an outcome.
+/// Returns the options common to both specs. `outcome_side` is the name of the yes/no enum, which differs between the specs.
 fn options(outcome_side: &str) -> Options {
     Options::new()
         .fixups(FixupMode::Strict)

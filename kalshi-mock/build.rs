@@ -1,19 +1,19 @@
-//! Digests the specs of the APIs that are enabled into what the exchange needs at run time: operations, schemas and sample
-//! responses, without descriptions.
+//! Reduces the specs of the enabled APIs to what the exchange needs at run time: operations, schemas and sample responses,
+//! without descriptions.
 
 use std::{env, fs, io, path::PathBuf, process::ExitCode};
 
 use kalshi_gen::{FixupMode, Samples};
 use serde_json::{Map, Value, json};
 
-/// A spec of this package. In the repository it is a symbolic link to the spec of its crate.
+/// A spec in this package. In the repository it is a symbolic link to the spec of the API's crate.
 struct Source {
     /// Prefix of operations and schemas in the digest.
     api: &'static str,
     /// Cargo feature that enables the API, as cargo names it in the environment.
     feature: Option<&'static str>,
     path: &'static str,
-    /// Target of the link, for checkouts without symbolic links.
+    /// Target of the symbolic link, for checkouts that do not support links.
     target: &'static str,
 }
 
@@ -38,7 +38,7 @@ const SOURCES: [Source; 3] = [
     },
 ];
 
-/// Where references point to.
+/// Prefix of references to schemas.
 const SCHEMAS: &str = "#/components/schemas/";
 
 fn main() -> ExitCode {
@@ -62,21 +62,22 @@ fn write_digest() -> Result<(), String> {
         }
     }
     let digest = json!({ "operations": operations, "schemas": schemas });
-    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
+    let directory =
+        env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this script through cargo")?;
     let path = PathBuf::from(directory).join("spec.json");
     fs::write(&path, digest.to_string())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 impl Source {
-    /// Reads the spec of this package, or the target of the link if the link is not usable.
+    /// Reads the spec in this package, or the target of the link if the link cannot be followed.
     fn read(&self) -> Result<String, String> {
         let path = self.path;
         let own = match read(path) {
-            // git writes the path of the target where it cannot create a symbolic link.
-            Ok(text) if text.trim() == self.target => {
-                Err(format!("{path} is the text of a symbolic link"))
-            }
+            // If git cannot create a symbolic link, it writes a file that contains the path of the target.
+            Ok(text) if text.trim() == self.target => Err(format!(
+                "{path} is a symbolic link that was checked out as a text file"
+            )),
             Ok(text) => Ok(text),
             Err(error) => Err(format!("cannot read {path}: {error}")),
         };
@@ -86,7 +87,7 @@ impl Source {
         })
     }
 
-    /// Adds operations and schemas to the digest, with the name of the API before theirs.
+    /// Adds the operations and schemas to the digest, prefixed with the name of the API.
     fn digest(
         &self,
         operations: &mut Map<String, Value>,
@@ -147,8 +148,8 @@ impl Source {
         })
     }
 
-    /// Removes descriptions, summaries and examples, and puts the name of the API into references. A property may have the name of
-    /// a description, so only strings are removed.
+    /// Removes descriptions, summaries and examples, and adds the name of the API to references. Only strings are removed, because
+    /// a property may be called `description`.
     fn stripped(&self, node: &Value) -> Value {
         match node {
             Value::Object(fields) => fields

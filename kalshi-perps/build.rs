@@ -4,7 +4,7 @@ use std::env;
 
 use kalshi_gen::{FixupMode, Options, build_script};
 
-/// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
+/// Operations that hand-written modules use. If the spec lacks one, or one of the fields below, the build fails and names it.
 const OPERATIONS: [&str; 7] = [
     "AmendMarginOrder",
     "CancelAllMarginOrders",
@@ -97,7 +97,7 @@ const REST_FIELDS: [(&str, &[&str]); 10] = [
     ("MarginOrderbookCount", &["asks", "bids"]),
 ];
 
-/// Values of the enums that `BookSide` stands for.
+/// Values of the enums that `BookSide` replaces.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
 
 /// Fields of WebSocket messages and commands that hand-written modules use.
@@ -128,21 +128,29 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 8] = [
     ("SubscribeParams", &["channels", "skip_ticker_ack"]),
 ];
 
-/// Operations for which there is a method that reports each outcome, the method, and what the operation is about if it names no
-/// subaccount.
+/// Operations with a method of `Orders` that reports outcomes, that method, and the orders that a request without a subaccount applies to.
+/// Their documentation links to the method.
 const PREFERRED: [(&str, &str, &str); 5] = [
-    ("AmendMarginOrder", "amend", "an order of the primary one"),
+    (
+        "AmendMarginOrder",
+        "amend",
+        "an order of the primary account",
+    ),
     (
         "CancelAllMarginOrders",
         "cancel_all",
         "the orders of every subaccount",
     ),
-    ("CancelMarginOrder", "cancel", "an order of the primary one"),
-    ("CreateMarginOrder", "place", "an order in the primary one"),
+    (
+        "CancelMarginOrder",
+        "cancel",
+        "an order of the primary account",
+    ),
+    ("CreateMarginOrder", "place", "the primary account"),
     (
         "DecreaseMarginOrder",
         "decrease",
-        "an order of the primary one",
+        "an order of the primary account",
     ),
 ];
 
@@ -153,7 +161,7 @@ fn main() {
         .require_types(&REST_FIELDS);
     let rest = PREFERRED.iter().fold(rest, |rest, (id, method, subaccounts)| {
         let link = format!(
-            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect. A request without a subaccount is about {subaccounts}"
+            "[`orders().{method}`](crate::orders::Orders::{method}), which shows whether a request that failed may have taken effect. A request without a subaccount applies to {subaccounts}"
         );
         rest.prefer(*id, link)
     });
@@ -164,7 +172,7 @@ fn main() {
     }
 }
 
-/// The options of both specs.
+/// Returns the options common to both specs.
 fn options() -> Options {
     Options::new().fixups(FixupMode::Strict).enum_type(
         "BookSide",

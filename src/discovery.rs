@@ -31,7 +31,7 @@ impl Client {
         };
         let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
             "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
-            // Also for a tier that is not known here.
+            // Includes tiers that this version does not know.
             _ => Tier::Basic,
         };
         let limits = AccountLimits::from_tier(tier)

@@ -23,7 +23,7 @@ pub enum Environment {
 kalshi_core::custom_environment!(Environment, "/trade-api/v2");
 
 impl Environment {
-    /// Base URL of the REST API, without a trailing slash.
+    /// Returns the base URL of the REST API, without a trailing slash.
     #[must_use]
     pub fn rest_url(&self) -> &str {
         match self {

@@ -153,5 +153,5 @@ pub type Books = kalshi_core::ws::books::Books<OrderBook>;
 /// # }
 /// ```
 pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
-/// A WebSocket connection.
+/// A WebSocket connection to the Trade API. It reconnects and restores its subscriptions.
 pub type Connection = kalshi_core::ws::Connection<TradeApi>;

@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
 };
 
+use kalshi_klear::BearerCredentials;
 use kalshi_mock::{Activity, MockExchange};
 use kalshi_sdk::{Client, Credentials, Environment, PrivateKey};
 
@@ -114,18 +115,125 @@ impl Context {
             EnvironmentName::Production => Environment::Production,
             EnvironmentName::Demo => Environment::Demo,
             EnvironmentName::Custom => {
-                let url = |url: &Option<String>, name| {
-                    url.clone().ok_or_else(|| {
-                        Failure::usage(format!(
-                            "the profile needs `{name}`, as its environment is custom"
-                        ))
-                    })
-                };
-                let rest = url(&self.profile.rest_url, "rest_url")?;
-                let websocket = url(&self.profile.websocket_url, "websocket_url")?;
-                Environment::custom_path(&rest, &websocket)?
+                let rest = custom_url(&self.profile.rest_url, "rest_url")?;
+                let websocket = custom_url(&self.profile.websocket_url, "websocket_url")?;
+                Environment::custom_path(rest, websocket)?
             }
         })
+    }
+
+    /// Returns a client of the API of perpetual futures that signs: with the key of the profile, else with that of the environment
+    /// variables of that API, else with that of the Trade API.
+    pub(crate) fn perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.perps_client()?);
+        }
+        let credentials = match self.profile.has_key() || !self.is_set("PERPS", "API_KEY_ID") {
+            true => self.credentials()?,
+            false => Credentials::from_lookup(&self.variables_of("PERPS"), |name| {
+                std::env::var_os(name)
+            })?,
+        };
+        Ok(kalshi_perps::Client::builder()
+            .environment(self.perps_environment()?)
+            .credentials(credentials)
+            .build()?)
+    }
+
+    /// Returns a client of the API of perpetual futures for public reads. It signs if there is a key.
+    pub(crate) fn public_perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
+        if self.has_key() || self.is_set("PERPS", "API_KEY_ID") {
+            return self.perps_client();
+        }
+        Ok(kalshi_perps::Client::builder()
+            .environment(self.perps_environment()?)
+            .build()?)
+    }
+
+    fn perps_environment(&self) -> Result<kalshi_perps::Environment, Failure> {
+        use kalshi_perps::Environment;
+        Ok(match self.profile.environment {
+            EnvironmentName::Production => Environment::Production,
+            EnvironmentName::Demo => Environment::Demo,
+            EnvironmentName::Custom => {
+                let Profile {
+                    rest_url,
+                    websocket_url,
+                    margin_rest_url,
+                    margin_websocket_url,
+                    ..
+                } = &self.profile;
+                // The REST APIs are at the same URL on every known host.
+                let (rest, websocket) = (
+                    custom_url(
+                        if margin_rest_url.is_some() {
+                            margin_rest_url
+                        } else {
+                            rest_url
+                        },
+                        "rest_url",
+                    )?,
+                    custom_url(
+                        if margin_websocket_url.is_some() {
+                            margin_websocket_url
+                        } else {
+                            websocket_url
+                        },
+                        "websocket_url",
+                    )?,
+                );
+                Environment::custom_path(rest, websocket)?
+            }
+        })
+    }
+
+    /// Returns a client of the clearing API with the access token of the environment variables.
+    pub(crate) fn klear_client(&self) -> Result<kalshi_klear::Client, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.klear_client()?);
+        }
+        let credentials = BearerCredentials::from_lookup(&self.variables_of("KLEAR"), |name| {
+            std::env::var_os(name)
+        })?;
+        Ok(kalshi_klear::Client::builder()
+            .environment(self.klear_environment()?)
+            .credentials(credentials)
+            .build()?)
+    }
+
+    /// Returns a client of the clearing API, with the access token if there is one.
+    pub(crate) fn public_klear_client(&self) -> Result<kalshi_klear::Client, Failure> {
+        if self.mock.is_some() || self.is_set("KLEAR", "ACCESS_TOKEN") {
+            return self.klear_client();
+        }
+        Ok(kalshi_klear::Client::builder()
+            .environment(self.klear_environment()?)
+            .build()?)
+    }
+
+    fn klear_environment(&self) -> Result<kalshi_klear::Environment, Failure> {
+        use kalshi_klear::Environment;
+        Ok(match self.profile.environment {
+            EnvironmentName::Production => Environment::Production,
+            EnvironmentName::Demo => Environment::Demo,
+            EnvironmentName::Custom => {
+                Environment::custom_path(custom_url(&self.profile.klear_url, "klear_url")?)?
+            }
+        })
+    }
+
+    /// Returns the beginning of the names of the variables with the credentials of another API.
+    fn variables_of(&self, api: &str) -> String {
+        match self.profile.environment {
+            EnvironmentName::Production => format!("KALSHI_{api}_"),
+            EnvironmentName::Demo | EnvironmentName::Custom => format!("KALSHI_{api}_DEMO_"),
+        }
+    }
+
+    /// Returns `true` if a variable with credentials of another API is set.
+    fn is_set(&self, api: &str, name: &str) -> bool {
+        let value = std::env::var_os(format!("{}{name}", self.variables_of(api)));
+        value.is_some_and(|value| !value.is_empty())
     }
 
     /// Returns the key of the profile, else that of the environment variables.
@@ -183,24 +291,6 @@ impl Context {
         variable(&format!("{}PRIVATE_KEY_PASSPHRASE", self.variables()))
     }
 
-    /// Returns a client of the margin exchange that signs.
-    pub(crate) fn perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
-        if let Some(mock) = &self.mock {
-            return Ok(mock.perps_client()?);
-        }
-        let environment = match self.environment()? {
-            Environment::Production | Environment::ProductionShared => {
-                kalshi_perps::Environment::Production
-            }
-            Environment::Custom(urls) => kalshi_perps::Environment::Custom(urls),
-            _ => kalshi_perps::Environment::Demo,
-        };
-        Ok(kalshi_perps::Client::builder()
-            .environment(environment)
-            .credentials(self.credentials()?)
-            .build()?)
-    }
-
     /// Returns the beginning of the names of the variables that hold the key.
     pub(crate) fn variables(&self) -> &'static str {
         match self.profile.environment {
@@ -226,6 +316,15 @@ impl Context {
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
+}
+
+/// Returns a URL of a profile whose environment is custom.
+fn custom_url<'a>(url: &'a Option<String>, name: &str) -> Result<&'a str, Failure> {
+    url.as_deref().ok_or_else(|| {
+        Failure::usage(format!(
+            "the profile needs `{name}`, as its environment is custom"
+        ))
+    })
 }
 
 /// Returns a variable of the environment. An empty one counts as unset.

@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// No order was placed or changed: the exchange rejected it, or reads prove that it has not done it.
     Rejected = 10,
-    /// An order may have been placed or changed, and reconciliation did not find out.
+    /// An order may have been placed or changed, or another write may have taken effect, and it is unknown whether it has.
     Unknown = 11,
     /// Nothing of the order was filled, and nothing of it rests.
     Unfilled = 12,
@@ -56,6 +56,14 @@ impl Failure {
         Self {
             exit: Exit::Usage,
             error: error.into(),
+        }
+    }
+
+    /// Returns a failure of a write that may have taken effect.
+    pub(crate) fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            exit: Exit::Unknown,
+            error: UnknownEffect(error.into()).into(),
         }
     }
 
@@ -101,5 +109,23 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
             exit: Exit::Failure,
             error: error.into(),
         }
+    }
+}
+
+/// A write that may have taken effect.
+#[derive(Debug)]
+struct UnknownEffect(Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for UnknownEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the effect of the request is unknown: read the state of the account before you send it again",
+        )
+    }
+}
+
+impl Error for UnknownEffect {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }

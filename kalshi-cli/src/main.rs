@@ -1,5 +1,6 @@
 //! The program `kalshi`: Kalshi in a terminal.
 
+mod api;
 mod commands;
 mod context;
 mod failure;

@@ -138,6 +138,7 @@ impl Command {
                 | Self::Cancel(_)
                 | Self::Amend(_)
                 | Self::Guard(_)
+                | Self::Call(_)
                 | Self::Record(_)
         )
     }

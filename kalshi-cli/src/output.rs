@@ -4,6 +4,7 @@ mod cell;
 mod clean;
 mod json;
 mod progress;
+mod raw;
 mod table;
 mod text;
 
@@ -78,6 +79,25 @@ impl Output {
             Format::Csv => self.write(&text::csv(parts.first())?),
             Format::Text => self.write(&text::text(&parts, terminal_width())),
         }
+    }
+
+    /// Checks that no option asks for another form than the JSON that [`raw_json`](Self::raw_json) prints.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error with `--csv` or `--fields`.
+    pub(crate) fn check_raw(&self) -> Result<(), Failure> {
+        if self.format == Format::Csv || !self.fields.is_empty() {
+            return Err(Failure::usage(
+                "the response is printed as received, in JSON: leave out --csv and --fields",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Prints JSON of a server, indented and otherwise unchanged: numbers keep all their digits. Prints nothing if it is empty.
+    pub(crate) fn raw_json(&self, json: &str) -> Result<(), Failure> {
+        self.write(&raw::indented(json))
     }
 
     /// Returns `true` if `--fields` selects fields.

@@ -29,6 +29,12 @@ pub(crate) struct Profile {
     pub(crate) rest_url: Option<String>,
     /// URL of the WebSocket, with `environment = "custom"`.
     pub(crate) websocket_url: Option<String>,
+    /// Base URL of the REST API of perpetual futures, with `environment = "custom"`.
+    pub(crate) margin_rest_url: Option<String>,
+    /// URL of the WebSocket of perpetual futures, with `environment = "custom"`.
+    pub(crate) margin_websocket_url: Option<String>,
+    /// Base URL of the clearing API, with `environment = "custom"`.
+    pub(crate) klear_url: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -49,7 +55,15 @@ impl Profile {
             private_key_path: None,
             rest_url: None,
             websocket_url: None,
+            margin_rest_url: None,
+            margin_websocket_url: None,
+            klear_url: None,
         }
+    }
+
+    /// Returns `true` if the profile names a key, or a part of one.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key_id.is_some() || self.private_key_path.is_some()
     }
 
     /// Returns the profile that the command line chooses, with its name if it comes from the config file.

@@ -14,7 +14,7 @@ use crate::{
 /// API crates implement this trait for a marker type. Applications see it only as the type parameter of
 /// [`ClientBuilder`](crate::ClientBuilder).
 pub trait Api: Sized + Send + Sync + 'static {
-    /// The API's client, which generated code defines.
+    /// The API's client, defined by generated code.
     type Client: ApiClient<Environment = Self::Environment>;
 
     /// The environments in which the API is available, and their hosts.
@@ -23,35 +23,35 @@ pub trait Api: Sized + Send + Sync + 'static {
     /// The credentials of the API's requests.
     type Credentials: ApiCredentials;
 
-    /// The rate limits of a client for which none are set: those of an account of the lowest tier.
+    /// Returns the default rate limits: those of an account in the lowest tier.
     #[must_use]
     fn default_limits() -> RateLimits {
         RateLimits::default()
     }
 
-    /// Reads the account's limits from the exchange and applies them to the client's rate limiter. Called once before the
-    /// first signed request of a client with [`RateLimits::Discovered`](crate::limits::RateLimits::Discovered).
-    /// Does nothing unless the API reports limits.
+    /// Reads the account's limits from the exchange and applies them to the client's rate limiter. Called once, before the first
+    /// signed request of a client with [`RateLimits::Discovered`](crate::limits::RateLimits::Discovered). The default implementation
+    /// does nothing, for APIs that do not report limits.
     fn discover_limits(_client: Self::Client) -> Discovery {
         Box::pin(async { Ok(()) })
     }
 }
 
-/// An API's client: a newtype around [`Core`]. Generated code implements it.
+/// An API's client, a newtype around [`Core`]. Implemented by generated code.
 pub trait ApiClient: Clone + Send + Sync + 'static {
-    /// The hosts that serve the API.
+    /// The environments in which the API is available, and their hosts.
     type Environment: Environment;
 
-    /// `User-Agent` of requests unless the program sets another, such as `kalshi-sdk/0.1.0`.
+    /// The default `User-Agent` header, such as `kalshi-sdk/0.1.0`.
     const USER_AGENT: &'static str;
 
-    /// Every operation of the API.
+    /// All operations of the API.
     const OPERATIONS: &'static [Operation];
 
-    /// Makes a client.
+    /// Creates a client of an environment.
     fn from_core(core: Core, environment: Self::Environment) -> Self;
 
-    /// The core of the client.
+    /// Returns the core of the client.
     fn core(&self) -> &Core;
 
     /// Returns the same client with another core.

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn http_client_of_handshakes_is_built_once() {
+    fn handshake_http_client_is_built_once() {
         let TestClient(core) = ClientBuilder::<TestApi>::default().build().unwrap();
         let first: *const _ = core.shared.upgrading_client().unwrap();
         let clone = core.clone();

@@ -5,7 +5,7 @@ use std::{borrow::Cow, cell::Cell, fmt};
 use http::{HeaderName, HeaderValue};
 use kalshi_auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP};
 use reqwest::{
-    Method, RequestBuilder, Url,
+    Method, Request, RequestBuilder, Url,
     header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
 };
 use serde::{
@@ -30,29 +30,34 @@ const METHOD_OVERRIDES: [&str; 3] = [
     "x-method-override",
 ];
 
-/// Defines the operation that represents custom requests in retries, middleware and errors.
-macro_rules! operation {
-    ($method:ident, $bucket:ident) => {
-        Operation::new(
+/// Defines the operations that represent custom requests in retries, middleware and errors. The variants are, in this order: signed,
+/// unsigned, signed with a secret in the response, unsigned with a secret in the response.
+macro_rules! operations {
+    ($method:ident, $bucket:ident $(, $priority:ident)?) => {{
+        const SIGNED: Operation = Operation::new(
             "CustomRequest",
             Method::$method,
             "/{path}",
             "",
             Bucket::$bucket,
         )
-    };
+        $(.$priority())?;
+        [
+            SIGNED,
+            SIGNED.public(),
+            SIGNED.returns_secret(),
+            SIGNED.public().returns_secret(),
+        ]
+    }};
 }
 
-/// An operation for each method, signed and unsigned.
-static OPERATIONS: [[Operation; 2]; 5] = [
-    [operation!(GET, Read), operation!(GET, Read).public()],
-    [operation!(POST, Write), operation!(POST, Write).public()],
-    [operation!(PUT, Write), operation!(PUT, Write).public()],
-    [operation!(PATCH, Write), operation!(PATCH, Write).public()],
-    [
-        operation!(DELETE, Write).priority(),
-        operation!(DELETE, Write).priority().public(),
-    ],
+/// The operations of each method.
+static OPERATIONS: [[Operation; 4]; 5] = [
+    operations!(GET, Read),
+    operations!(POST, Write),
+    operations!(PUT, Write),
+    operations!(PATCH, Write),
+    operations!(DELETE, Write, priority),
 ];
 
 /// Method, path and cost of a custom request. Its [`Operation`] is shared with other custom requests.
@@ -203,6 +208,17 @@ impl CustomRequest {
         self.fetch(Received::into_empty).await
     }
 
+    /// Sends the request and returns the body of the response as received. It may be empty.
+    ///
+    /// Numbers keep all their digits, and fields that no type declares are not lost.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`send`](Self::send), except that the body only needs to be UTF-8.
+    pub async fn send_text(self) -> Result<Response<String>, Error> {
+        self.fetch(Received::into_text).await
+    }
+
     fn with(mut self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         self.request = self.request.map(change);
         self
@@ -214,20 +230,32 @@ impl CustomRequest {
         self
     }
 
-    /// Sends the request and decodes the response.
-    async fn fetch<T>(
-        self,
-        decode: impl FnOnce(Received) -> Result<Response<T>, Error>,
-    ) -> Result<Response<T>, Error> {
+    /// Builds the request without sending it, for example to show it. The headers with the credentials are missing: they are added
+    /// when a request is sent.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the request is invalid.
+    pub fn build(self) -> Result<Request, Error> {
+        let (.., request) = self.into_parts();
+        request
+    }
+
+    /// Returns the client, the route, the operation that represents the request, and the request itself.
+    fn into_parts(self) -> (Core, Route, &'static Operation, Result<Request, Error>) {
         let (core, route) = (self.core, self.route);
         let pair = OPERATIONS
             .iter()
-            .find(|pair| pair[0].method == route.method);
+            .find(|variants| variants[0].method == route.method);
         let request = match pair {
             Some(_) => self.request,
             None => Err("the method must be GET, POST, PUT, PATCH or DELETE".into()),
         };
-        let operation = &pair.unwrap_or(&OPERATIONS[1])[usize::from(self.is_unsigned)];
+        let returns_secret = route
+            .operation
+            .is_some_and(|operation| operation.returns_secret);
+        let variant = usize::from(self.is_unsigned) + 2 * usize::from(returns_secret);
+        let operation = &pair.unwrap_or(&OPERATIONS[1])[variant];
         let request = request
             .map_err(|fault| Error::invalid(operation, fault))
             .and_then(|request| rt::finish_request(operation, request))
@@ -239,11 +267,18 @@ impl CustomRequest {
                     let fault = "the path is not below the base URL";
                     Err(Error::invalid(operation, fault))
                 }
-            });
-        let result = match request {
-            Ok(request) => core.call_custom(operation, &request, &route).await,
-            Err(error) => Err(error),
-        };
+            })
+            .map_err(|error| error.with_route(&route));
+        (core, route, operation, request)
+    }
+
+    /// Sends the request and decodes the response.
+    async fn fetch<T>(
+        self,
+        decode: impl FnOnce(Received) -> Result<Response<T>, Error>,
+    ) -> Result<Response<T>, Error> {
+        let (core, route, operation, request) = self.into_parts();
+        let result = core.call_custom(operation, &request?, &route).await;
         result
             .and_then(decode)
             .map_err(|error| error.with_route(&route))

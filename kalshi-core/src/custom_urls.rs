@@ -79,23 +79,24 @@ impl fmt::Debug for CustomUrls {
     }
 }
 
-/// The constructors of an environment that has a WebSocket and a variant `Custom`, with the usual path of its REST API.
+/// Defines the constructors `custom` and `custom_path` of an environment that has a variant `Custom(CustomUrls)` and a WebSocket URL.
+/// `$rest_path` is the usual path of the REST API.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! custom_environment {
     ($environment:ident, $rest_path:literal) => {
         impl $environment {
-            #[doc = concat!("An exchange at other URLs, whose REST API is at `", $rest_path, "`.")]
+            #[doc = concat!("Returns an environment of other URLs, with the REST API at `", $rest_path, "`.")]
             ///
             /// # Errors
             ///
-            /// Returns an error if the path of `rest` is another one, or if a URL is invalid, has a scheme other than `https`/`http` or
+            /// Returns an error if `rest` has another path, or if a URL is invalid, has a scheme other than `https`/`http` or
             /// `wss`/`ws`, contains a user, a query or a fragment, or is plaintext to a host that is not a loopback address.
             pub fn custom(rest: &str, websocket: &str) -> Result<Self, $crate::ConfigError> {
                 $crate::CustomUrls::at($rest_path, rest, Some(websocket)).map(Self::Custom)
             }
 
-            /// An exchange at other URLs, whose REST API may be at any path. Requests are signed with that path.
+            /// Returns an environment of other URLs, with the REST API at any path. Requests are signed with that path.
             ///
             /// # Errors
             ///

@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 
 use crate::{
     api_error::ApiError, custom_request::Route, decode_error::DecodeError, limits::RateLimitError,
-    operation::Operation, wire::Attempts,
+    operation::Operation, outcome, wire::Attempts,
 };
 
 /// The error of an operation.
@@ -23,6 +23,7 @@ use crate::{
 /// |---|---|
 /// | may the exchange have acted on the request? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
 /// | did the exchange reject it, and why? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
+/// | may a write have taken effect? | [`may_have_taken_effect`](Self::may_have_taken_effect) |
 /// | may the same request be sent again? | [`was_not_processed`](Self::was_not_processed) |
 /// | what kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect), [`is_body_too_large`](Self::is_body_too_large), [`is_endless_list`](Self::is_endless_list) |
 /// | was it rate limited locally? | [`local_rate_limit`](Self::local_rate_limit) |
@@ -274,6 +275,14 @@ impl Error {
     #[must_use]
     pub fn was_not_processed(&self) -> bool {
         self.0.processed == 0
+    }
+
+    /// Returns `true` if a write may have taken effect: it may have been processed, and no response of the exchange proves that it was
+    /// rejected. Read the state of the account before you send such a write again. All attempts count.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        let was_rejected = |api| outcome::is_rejection(api, self.0.processed > 1);
+        !self.was_not_processed() && !self.api().is_some_and(was_rejected)
     }
 
     /// Returns the number of attempts, including those that established no connection. 0 if there was none.

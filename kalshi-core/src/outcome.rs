@@ -51,7 +51,7 @@ pub(crate) fn is_rejection_of_read(error: &Error) -> bool {
 }
 
 /// Returns `true` if a response proves that the exchange rejected the request in all its attempts.
-fn is_rejection(error: &ApiError, earlier: bool) -> bool {
+pub(crate) fn is_rejection(error: &ApiError, earlier: bool) -> bool {
     let status = matches!(
         error.status().as_u16(),
         400 | 401 | 403 | 404 | 409 | 410 | 422

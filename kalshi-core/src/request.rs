@@ -423,6 +423,14 @@ impl Received {
         Ok(Response::from_parts(self.status, self.headers, ()))
     }
 
+    /// Returns the body as text.
+    pub(crate) fn into_text(self) -> Result<Response<String>, Error> {
+        let Ok(text) = std::str::from_utf8(&self.body).map(str::to_owned) else {
+            return Err(self.unexpected("expected UTF-8"));
+        };
+        Ok(Response::from_parts(self.status, self.headers, text))
+    }
+
     /// Returns the error for a body of an unexpected kind.
     fn unexpected(&self, message: &str) -> Error {
         let (path, body) = ("$".to_owned(), self.body.clone());

@@ -50,7 +50,7 @@ use crate::{
     wire::Attempts,
 };
 
-/// A client of an environment with these credentials.
+/// Builds a client of an environment with these credentials.
 pub fn client<A: Api>(
     environment: A::Environment,
     credentials: Result<A::Credentials, CredentialsError>,
@@ -59,7 +59,7 @@ pub fn client<A: Api>(
     builder.credentials(credentials?).build()
 }
 
-/// A parameter as it was given to a request builder.
+/// Turns an invalid parameter of a request builder into an error of the operation.
 pub fn check_param<T>(operation: &'static Operation, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|message| Error::invalid(operation, message))
 }
@@ -218,7 +218,7 @@ pub fn send<T: DeserializeOwned>(
     core.call(operation, request)
 }
 
-/// Sends the request of an operation without parameters and decodes the response as any type.
+/// Sends the request of an operation without parameters and decodes the response as `T`.
 pub async fn read<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
@@ -332,18 +332,18 @@ pub fn bare_code(error: &ApiError) -> &str {
     error.bare_code()
 }
 
-/// Returns the timeout of the look-up that follows a duplicate order.
+/// Returns the timeout of the lookup that follows a duplicate order.
 pub fn lookup_timeout(core: &Core) -> Duration {
     core.shared.lookup_timeout
 }
 
-/// Returns the rejection of a duplicate order after a look-up that did not finish within `timeout`.
+/// Returns the rejection of a duplicate order after a lookup that did not finish within `timeout`.
 pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
     error.after_lookup(timeout)
 }
 
-/// The same client for reads that are to prove something: each over a connection of its own, over which no response to another request
-/// can come, and without responses from caches and incomplete pages.
+/// Returns a client for reads that serve as evidence. Each read opens its own connection, on which no response to another request can
+/// arrive. Cached responses and incomplete pages are errors.
 pub fn for_evidence<C: ApiClient>(client: &C) -> C {
     client.with_core(client.core().for_evidence())
 }
@@ -386,11 +386,11 @@ pub fn bucket_limit(
     ))
 }
 
-/// The parameters of a WebSocket command, from their builder.
+/// Builds the parameters of a WebSocket command.
 ///
 /// # Errors
 ///
-/// Returns an error if the builder was given a value of the wrong type.
+/// Returns an error if a value passed to the builder is invalid.
 #[cfg(feature = "ws")]
 pub fn command_params<P: Serialize>(
     builder: impl TryInto<P, Error: fmt::Display>,
@@ -402,8 +402,8 @@ pub fn command_params<P: Serialize>(
     }
 }
 
-/// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange
-/// reports: those that do not allow every operation are replaced.
+/// Applies the token costs that the exchange reports for the account. Call it after setting the account's limits: limits too small for
+/// some operation are replaced.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
     let shared = &core.shared;
     let costs = Costs::new(costs, shared.operations);

@@ -1,13 +1,15 @@
-//! The operations of a spec: the operation table and the documentation of the client's methods.
+//! The operations of a spec, and the documentation of the client's methods.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+mod table;
+
+use quote::format_ident;
 use serde_json::{Map, Value};
 
+pub(crate) use self::table::table;
 use crate::{
     docs,
     error::{Error, JsonPath},
-    names, runtime, scalars,
+    names, scalars,
     spec::{self, follow, text},
     unix_time::UnixTime,
 };
@@ -64,6 +66,14 @@ pub struct Parameter {
     pub name: String,
     /// The description, or an empty string.
     pub description: String,
+    /// The variant of `ParameterType` that describes the value, or each value of a list.
+    pub kind: &'static str,
+    /// The known values, or an empty list.
+    pub values: Vec<String>,
+    /// `true` for a list, in either form.
+    pub is_list: bool,
+    /// `true` if the parameter is a segment of the path.
+    pub in_path: bool,
     /// `true` if the parameter is required.
     pub required: bool,
     /// `true` for a list that is sent as one comma-separated value.
@@ -158,7 +168,10 @@ fn operation(
         bucket,
         deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
         paging: paging(tree, node, &parameters),
-        parameters: parameters.into_iter().map(parameter).collect(),
+        parameters: parameters
+            .into_iter()
+            .map(|node| parameter(tree, node))
+            .collect(),
         has_body,
         answer: success_schema(node)
             .and_then(|schema| spec::schema_name(spec::reference(schema)?))
@@ -219,7 +232,7 @@ fn flag(node: &Map<String, Value>, key: &str, path: &JsonPath) -> Result<Option<
         .transpose()
 }
 
-fn parameter(node: &Map<String, Value>) -> Parameter {
+fn parameter(tree: &Value, node: &Map<String, Value>) -> Parameter {
     let list = node
         .get("schema")
         .and_then(|schema| schema.get("type")?.as_str())
@@ -227,10 +240,34 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
     let name = text(node, "name").unwrap_or_default();
     let description = text(node, "description").unwrap_or_default().trim();
     let schema = node.get("schema").and_then(Value::as_object);
+    let unix_time = schema.and_then(|schema| UnixTime::from_schema(name, schema, description));
+    let value = node.get("schema").map(|schema| {
+        let schema = follow(tree, schema);
+        follow(tree, schema.get("items").unwrap_or(schema))
+    });
+    let values = value.and_then(|value| value.get("enum")?.as_array());
     Parameter {
         name: name.to_owned(),
         description: description.to_owned(),
-        unix_time: schema.and_then(|schema| UnixTime::from_schema(name, schema, description)),
+        kind: match (
+            unix_time,
+            value.and_then(|value| value.get("type")?.as_str()),
+        ) {
+            (Some(UnixTime::Seconds), _) => "UnixSeconds",
+            (Some(UnixTime::Millis), _) => "UnixMillis",
+            (None, Some("integer")) => "Integer",
+            (None, Some("number")) => "Number",
+            (None, Some("boolean")) => "Boolean",
+            (None, _) => "String",
+        },
+        values: values
+            .into_iter()
+            .flatten()
+            .filter_map(|value| Some(value.as_str()?.to_owned()))
+            .collect(),
+        is_list: list,
+        in_path: text(node, "in") == Some("path"),
+        unix_time,
         deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
         plural: text(node, PLURAL).filter(|_| list).map(str::to_owned),
         required: node.get("required") == Some(&Value::Bool(true)),
@@ -347,78 +384,5 @@ impl Operation {
             }
         }
         doc
-    }
-}
-
-/// Emits the table of all operations and a constant for each.
-pub(crate) fn table(operations: &[Operation]) -> TokenStream {
-    let rows = operations.iter().map(row);
-    let constants = operations.iter().enumerate().map(|(index, operation)| {
-        let name = operation.constant();
-        let doc = operation.route();
-        quote! { #[doc = #doc] pub const #name: &Operation = &ALL[#index]; }
-    });
-    let (count, sdk) = (operations.len(), runtime::root());
-    quote! {
-        /// The operations of the spec.
-        pub(crate) mod operations {
-            use #sdk::operation::{Bucket, Operation, Paging};
-            /// All operations of the spec, sorted by path.
-            pub static ALL: [Operation; #count] = [#(#rows),*];
-            #(#constants)*
-
-            /// Returns the operation with this id, such as `GetMarkets`, or `None` if the spec does not have it.
-            #[must_use]
-            pub fn find(id: &str) -> ::std::option::Option<&'static Operation> {
-                ALL.iter().find(|operation| operation.id == id)
-            }
-        }
-    }
-}
-
-/// Emits a row of the table. Unset fields have the defaults of `Operation::new`.
-fn row(operation: &Operation) -> TokenStream {
-    let Operation { id, path, tag, .. } = operation;
-    let method = format_ident!("{}", operation.method);
-    let bucket = format_ident!("{}", names::pascal(&operation.bucket));
-    let mut row =
-        quote!(Operation::new(#id, ::reqwest::Method::#method, #path, #tag, Bucket::#bucket));
-    let tokens = |cost: u64| u32::try_from(cost).unwrap_or(u32::MAX);
-    if !operation.auth {
-        row = quote!(#row.public());
-    }
-    if operation.token_cost != DEFAULT_TOKEN_COST {
-        let cost = tokens(operation.token_cost);
-        row = quote!(#row.cost(#cost));
-    }
-    if let Some(cost) = operation.token_cost_per_item.map(tokens) {
-        row = quote!(#row.cost_per_item(#cost));
-    }
-    if let Some((parameter, cost)) = &operation.token_cost_with {
-        let cost = tokens(*cost);
-        row = quote!(#row.cost_with(#parameter, #cost));
-    }
-    if operation.takes_priority {
-        row = quote!(#row.priority());
-    }
-    if operation.deprecated {
-        row = quote!(#row.deprecated());
-    }
-    if operation.returns_secret {
-        row = quote!(#row.returns_secret());
-    }
-    if let Some(paging) = &operation.paging {
-        let (parameter, member) = (&paging.cursor_parameter, &paging.cursor_field);
-        let limit = option(paging.limit_parameter.as_ref());
-        let items = option(paging.items_field.as_ref());
-        row = quote!(#row.paged(Paging::new(#parameter, #member, #limit, #items)));
-    }
-    row
-}
-
-fn option(value: Option<&String>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::std::option::Option::Some(#value)),
-        None => quote!(::std::option::Option::None),
     }
 }

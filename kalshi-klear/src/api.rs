@@ -1,10 +1,10 @@
-//! The clearing API, as the runtime knows it.
+//! Implements the runtime's `Api` trait for the clearing API.
 
 use kalshi_core::{Api, auth::BearerCredentials};
 
 use crate::{Client, Environment};
 
-/// Marker of the clearing API. Programs only meet it as the parameter of types that the APIs share.
+/// Marker type of the clearing API. Programs see it only as a parameter of types that several APIs share.
 #[derive(Clone, Copy, Debug)]
 pub enum KlearApi {}
 

@@ -6,8 +6,8 @@ use crate::{Client, Environment, KlearApi};
 
 /// # Credentials from the environment
 impl Client {
-    /// Returns a client of production with the credentials in `KALSHI_KLEAR_ADMIN_USER_ID` and `KALSHI_KLEAR_ACCESS_TOKEN`. It
-    /// moves real money.
+    /// Returns a client of the production environment with the credentials in `KALSHI_KLEAR_ADMIN_USER_ID` and `KALSHI_KLEAR_ACCESS_TOKEN`.
+    /// It moves real money.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,7 +22,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns an error if a variable is not set or its value is unusable.
+    /// Returns an error if a variable is not set or its value is invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         rt::client::<KlearApi>(Environment::Production, BearerCredentials::from_env())
     }
@@ -32,7 +32,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns an error if a variable is not set or its value is unusable.
+    /// Returns an error if a variable is not set or its value is invalid.
     pub fn demo_from_env() -> Result<Self, ConfigError> {
         rt::client::<KlearApi>(Environment::Demo, BearerCredentials::demo_from_env())
     }

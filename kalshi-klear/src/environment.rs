@@ -1,35 +1,35 @@
-//! The exchanges of the clearing API and their URLs.
+//! The environments of the clearing API and their URLs.
 
 use kalshi_core::{ConfigError, CustomUrls};
 
-/// Path of the REST API, on every host.
+/// Path of the REST API on all hosts.
 const REST_PATH: &str = "/klear-api/v1";
 
-/// An exchange and its URL. Credentials of production and demo are not interchangeable.
+/// An environment and its URL. Credentials of production and demo are not interchangeable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Environment {
-    /// Production, with real money: `api.klear.kalshi.com`.
+    /// The production environment, with real money: `api.klear.kalshi.com`.
     Production,
-    /// The demo exchange, with play money: `demo-api.kalshi.co`. This is the default.
+    /// The demo environment, with play money: `demo-api.kalshi.co`. This is the default, so that no program moves real money by accident.
     #[default]
     Demo,
-    /// Another exchange, such as a local one: see [`Environment::custom`].
+    /// Another server, such as a local one: see [`Environment::custom`].
     Custom(CustomUrls),
 }
 
 impl Environment {
-    /// An exchange at another URL, whose REST API is at `/klear-api/v1`.
+    /// Returns an environment of another URL, with the REST API at `/klear-api/v1`.
     ///
     /// # Errors
     ///
-    /// Returns an error if the path is another one, or if the URL is invalid, has a scheme other than `https` or `http`, contains a
-    /// user, a query or a fragment, or is plaintext to a host that is not a loopback address.
+    /// Returns an error if `rest` has another path, is invalid, has a scheme other than `https` or `http`, contains a user, a query or a
+    /// fragment, or is plaintext to a host that is not a loopback address.
     pub fn custom(rest: &str) -> Result<Self, ConfigError> {
         CustomUrls::at(REST_PATH, rest, None).map(Self::Custom)
     }
 
-    /// An exchange at another URL, whose REST API may be at any path.
+    /// Returns an environment of another URL, with the REST API at any path.
     ///
     /// # Errors
     ///

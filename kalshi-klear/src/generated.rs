@@ -1,3 +1,3 @@
-//! What `build.rs` generated from `klear_openapi.yaml`: client, types, request builders, operation table.
+//! Code that `build.rs` generates from `klear_openapi.yaml`: client, types, request builders and operation table.
 
 include!(concat!(env!("OUT_DIR"), "/klear.rs"));

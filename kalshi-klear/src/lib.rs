@@ -6,7 +6,7 @@ mod client;
 mod environment;
 pub mod operation;
 
-// After the hand-written methods of `Client`, so that rustdoc lists those first.
+// Declared after the hand-written modules, so that rustdoc lists their methods of `Client` first.
 pub(crate) mod generated;
 
 pub use api::KlearApi;

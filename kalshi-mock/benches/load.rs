@@ -1,7 +1,8 @@
-//! How many signed orders a second the exchange takes, how long each waits, and how its memory grows.
+//! Throughput, latency and memory use of the exchange under signed orders.
 //!
-//! `cargo bench -p kalshi-mock --bench load` places 100,000 orders and then places and cancels a million, beside a bare server
-//! that answers the same requests with a fixed text. Client and server share the machine's cores. `-- --quick` does a tenth.
+//! `cargo bench -p kalshi-mock --bench load` places 100,000 orders, compares the rate with that of a bare server that returns a
+//! fixed response, and then places and cancels a million orders. Client and server share the machine's cores. `-- --quick` runs
+//! a tenth of that.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
@@ -33,7 +34,7 @@ fn main() {
     } else {
         1
     };
-    // `cargo test` runs benchmarks once, to see that they run.
+    // Without `--bench`, as under `cargo test`, a short run checks that the benchmark works.
     let scale = if env::args().any(|argument| argument == "--bench") {
         scale
     } else {
@@ -109,13 +110,15 @@ impl Caller {
 
 struct Measured {
     rate: f64,
-    /// Of all calls, sorted.
-    waits: Vec<Duration>,
+    /// Latency of every request, in ascending order.
+    latencies: Vec<Duration>,
 }
 
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let at = |part: usize| self.waits[(self.waits.len() - 1) * part / 1000].as_secs_f64() * 1e3;
+        let at = |part: usize| {
+            self.latencies[(self.latencies.len() - 1) * part / 1000].as_secs_f64() * 1e3
+        };
         write!(
             f,
             "{:>6.0}/s, median {:.2} ms, 99 % {:.2} ms, 99.9 % {:.2} ms",
@@ -127,7 +130,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-/// Calls over a few connections at once, each after the answer of the one before.
+/// Sends requests over several connections. Each connection latencies for a response before it sends the next request.
 async fn load(address: SocketAddr, caller: &Arc<Caller>, count: usize, cancel: bool) -> Measured {
     let began = Instant::now();
     let mut tasks = JoinSet::new();
@@ -137,30 +140,30 @@ async fn load(address: SocketAddr, caller: &Arc<Caller>, count: usize, cancel: b
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.set_nodelay(true).unwrap();
             let mut buffer = Vec::with_capacity(4096);
-            let mut waits = Vec::with_capacity(count / CONNECTIONS);
+            let mut latencies = Vec::with_capacity(count / CONNECTIONS);
             for number in 0..count / CONNECTIONS {
                 let price = 1 + (connection + number) % 60;
                 let body = format!(
                     r#"{{"ticker":"KXLOAD-26-A","client_order_id":"","side":"bid","count":"1.00","price":"0.{price:02}","time_in_force":"good_till_canceled","self_trade_prevention_type":"taker_at_cross"}}"#
                 );
                 let sent = Instant::now();
-                let answer = call(&mut stream, &mut buffer, &caller.request("POST", PATH, &body)).await;
-                waits.push(sent.elapsed());
-                assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+                let response = call(&mut stream, &mut buffer, &caller.request("POST", PATH, &body)).await;
+                latencies.push(sent.elapsed());
+                assert!(response.starts_with("HTTP/1.1 201"), "{response}");
                 if cancel {
-                    let (_, rest) = answer.split_once("\"order_id\":\"").unwrap();
+                    let (_, rest) = response.split_once("\"order_id\":\"").unwrap();
                     let path = format!("{PATH}/{}", &rest[..36]);
-                    let answer = call(&mut stream, &mut buffer, &caller.request("DELETE", &path, "")).await;
-                    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                    let response = call(&mut stream, &mut buffer, &caller.request("DELETE", &path, "")).await;
+                    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
                 }
             }
-            waits
+            latencies
         });
     }
-    let mut waits: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
-    let rate = waits.len() as f64 / began.elapsed().as_secs_f64();
-    waits.sort_unstable();
-    Measured { rate, waits }
+    let mut latencies: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
+    let rate = latencies.len() as f64 / began.elapsed().as_secs_f64();
+    latencies.sort_unstable();
+    Measured { rate, latencies }
 }
 
 async fn call(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &[u8]) -> String {
@@ -169,7 +172,7 @@ async fn call(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &[u8]) -> S
     loop {
         assert!(
             stream.read_buf(buffer).await.unwrap() > 0,
-            "the connection broke"
+            "the connection closed before the response was complete"
         );
         let text = String::from_utf8_lossy(buffer);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
@@ -184,16 +187,16 @@ async fn call(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &[u8]) -> S
     }
 }
 
-/// A server that looks at nothing.
+/// Starts a server that ignores the request and returns a fixed response.
 async fn bare() -> SocketAddr {
-    let answer = r#"{"order_id":"00000000-0000-4000-8000-000000000000","fill_count":"0.00","remaining_count":"1.00","ts_ms":1}"#;
+    let response = r#"{"order_id":"00000000-0000-4000-8000-000000000000","fill_count":"0.00","remaining_count":"1.00","ts_ms":1}"#;
     let service = Router::new().route(
         PATH,
         post(move |_: bytes::Bytes| async move {
             (
                 StatusCode::CREATED,
                 [("content-type", "application/json")],
-                answer,
+                response,
             )
         }),
     );
@@ -203,7 +206,7 @@ async fn bare() -> SocketAddr {
     address
 }
 
-/// Bytes of this process in memory.
+/// Returns the resident memory of this process in bytes, or 0 if it is unknown.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: usize = statm

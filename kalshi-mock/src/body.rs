@@ -7,11 +7,11 @@ use futures_util::StreamExt;
 /// Size limit of a request body, in bytes.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// Limit of what is read of a body that is too large, in bytes.
+/// Maximum number of bytes to read of a body that is too large.
 const MAX_DISCARDED: usize = 16 * MAX_BODY;
 
-/// Reads a body, or returns `None` if it breaks off. Of one larger than `most`, the first bytes are kept and the rest is discarded,
-/// because a client that is still writing would not see the response.
+/// Reads a body, or returns `None` if it is incomplete. Only the first bytes of a body larger than `most` are kept. The rest is
+/// read up to a limit, because a client that is still writing would not see the response.
 pub(crate) async fn read(body: Body, most: usize) -> Option<Bytes> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();

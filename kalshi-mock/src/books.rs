@@ -4,7 +4,7 @@ use kalshi_sdk::{OutcomeSide, PriceLevel, ws};
 
 use crate::OrderBook;
 
-/// Leaves out the clock.
+/// Drops the clock, which books of the SDK do not have.
 impl From<&OrderBook> for ws::OrderBook {
     fn from(book: &OrderBook) -> Self {
         let as_bid = |ask: &PriceLevel| PriceLevel {
@@ -16,7 +16,7 @@ impl From<&OrderBook> for ws::OrderBook {
     }
 }
 
-/// The clock is 0, because books of the SDK have no clock.
+/// Sets the clock to 0, because books of the SDK have no clock.
 impl From<&ws::OrderBook> for OrderBook {
     fn from(book: &ws::OrderBook) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl From<&ws::OrderBook> for OrderBook {
     }
 }
 
-/// Leaves out the clock.
+/// Drops the clock, which books of the SDK do not have.
 #[cfg(feature = "perps")]
 impl From<&OrderBook> for kalshi_perps::ws::OrderBook {
     fn from(book: &OrderBook) -> Self {
@@ -35,7 +35,7 @@ impl From<&OrderBook> for kalshi_perps::ws::OrderBook {
     }
 }
 
-/// The clock is 0, because books of the SDK have no clock.
+/// Sets the clock to 0, because books of the SDK have no clock.
 #[cfg(feature = "perps")]
 impl From<&kalshi_perps::ws::OrderBook> for OrderBook {
     fn from(book: &kalshi_perps::ws::OrderBook) -> Self {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn book_of_the_sdk_has_asks_as_bids_for_no() {
+    fn sdk_book_has_asks_as_no_bids() {
         let book = book();
         let converted = ws::OrderBook::from(&book);
         let best = converted.best_bid(OutcomeSide::No).unwrap();
@@ -80,7 +80,7 @@ mod tests {
 
     #[cfg(feature = "perps")]
     #[test]
-    fn book_of_the_perps_sdk_has_the_same_sides() {
+    fn perps_sdk_book_has_the_same_sides() {
         let book = book();
         let converted = kalshi_perps::ws::OrderBook::from(&book);
         assert_eq!(converted.levels(kalshi_perps::BookSide::Ask).count(), 2);

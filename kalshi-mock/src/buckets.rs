@@ -34,7 +34,7 @@ impl TokenBucket {
         let elapsed = now.saturating_sub(self.at).max(0);
         let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate()));
         self.held = self.held.saturating_add(gained).min(capacity);
-        // After time went back, the same interval does not refill twice.
+        // If the clock was set back, the same interval must not refill the bucket twice.
         self.at = self.at.max(now);
         let wanted = i64::from(tokens) * SECOND;
         if wanted > self.held {
@@ -42,7 +42,7 @@ impl TokenBucket {
                 http::StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 format!(
-                    "needs {tokens} tokens, and there are {}",
+                    "the request needs {tokens} tokens, {} are available",
                     self.held / SECOND
                 ),
             ));
@@ -92,10 +92,13 @@ mod tests {
         assert!(bucket.take(1, 0).is_err());
         assert!(bucket.take(10, SECOND / 10 - 1).is_err());
         assert!(bucket.take(10, SECOND / 10).is_ok());
-        assert!(bucket.take(100, 60 * SECOND).is_ok(), "full again");
+        assert!(
+            bucket.take(100, 60 * SECOND).is_ok(),
+            "the bucket is full again"
+        );
         assert!(
             bucket.take(1, 60 * SECOND).is_err(),
-            "and no more than full"
+            "the bucket holds at most its capacity"
         );
     }
 }

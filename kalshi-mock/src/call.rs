@@ -1,4 +1,4 @@
-//! One call that has passed the pipeline: caller, parameters and body, and pagination of the response.
+//! A request that has passed the pipeline: caller, parameters, body, and pagination of the response.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use kalshi_sdk::PrivateKey;
@@ -31,7 +31,7 @@ pub(crate) struct Call<'a> {
     pub(crate) caller: Caller,
     /// Key generated for the request, if the operation generates one.
     pub(crate) made: Option<Result<PrivateKey, Rejection>>,
-    /// Reads do not see records created after this time.
+    /// Creation time up to which records are visible to this read, or `None` if all are.
     pub(crate) knows_until: Option<Micros>,
 }
 
@@ -72,7 +72,7 @@ impl Call<'_> {
             .unwrap_or(false)
     }
 
-    /// Returns a parameter as a list of words, joined by commas or repeated, or `None` if it was not sent.
+    /// Returns a comma-separated or repeated parameter as a list, or `None` if it was not sent.
     pub(crate) fn words(&self, name: &str) -> Option<Vec<&str>> {
         match self.parameters.get(name)? {
             Value::String(text) => Some(
@@ -92,7 +92,7 @@ impl Call<'_> {
             .map(|seconds| seconds.saturating_mul(SECOND))
     }
 
-    /// Returns true if a time is between the parameters `min` and `max`, in Unix seconds.
+    /// Returns true if a time lies between the parameters `min` and `max`, in Unix seconds. Both are inclusive and optional.
     pub(crate) fn within(&self, min: &str, max: &str, at: Micros) -> bool {
         self.instant(min).is_none_or(|min| at >= min)
             && self.instant(max).is_none_or(|max| at <= max)
@@ -107,12 +107,12 @@ impl Call<'_> {
         Uuid::parse_str(self.text(name)?).ok()
     }
 
-    /// Deserializes the body.
+    /// Deserializes the body, or rejects the request if a field is missing or has the wrong type.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
         T::deserialize(&self.body).map_err(|error| Rejection::invalid(error.to_string()))
     }
 
-    /// Returns the caller's account with that subaccount. Without one, that of the key, or the primary account.
+    /// Returns the caller's account with a subaccount, which defaults to the subaccount of the key, or to the primary account.
     pub(crate) fn account(
         &self,
         state: &State,
@@ -157,7 +157,7 @@ impl Call<'_> {
         Shard::try_from(self.integer("exchange_index")?).ok()
     }
 
-    /// Returns a page of rows, which are numbered in order, and the cursor of the next page.
+    /// Returns a page of rows and the cursor of the next page. Rows must be sorted by number in the given order.
     pub(crate) fn page<T>(
         &self,
         order: Order,
@@ -203,7 +203,7 @@ impl Call<'_> {
             let (id, number) = text.split_once(' ')?;
             (id == self.id()).then(|| number.parse().ok())?
         });
-        // On `/markets` the exchange starts over if the cursor is unknown.
+        // On `/markets` the exchange ignores an unknown cursor and returns the first page.
         if number.is_none() && self.id() != "GetMarkets" {
             return Err(Rejection::bad("bad_request", "invalid cursor"));
         }
@@ -216,22 +216,22 @@ impl Call<'_> {
 
     /// Builds the response of a list operation, with its field names for items and cursor.
     pub(crate) fn list(&self, (page, cursor): (Vec<Value>, String)) -> Value {
-        let mut answer = Map::new();
+        let mut response = Map::new();
         if let Some(paging) = self.endpoint.operation.paging {
-            answer.insert(paging.cursor_field.to_owned(), cursor.into());
-            answer.insert(
+            response.insert(paging.cursor_field.to_owned(), cursor.into());
+            response.insert(
                 paging.items_field.unwrap_or("items").to_owned(),
                 page.into(),
             );
         }
-        answer.into()
+        response.into()
     }
 }
 
 /// Removes the null fields of an object.
 pub(crate) fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(members) => members
+        Value::Object(fields) => fields
             .into_iter()
             .filter(|(_, value)| !value.is_null())
             .collect::<Map<_, _>>()
@@ -253,7 +253,7 @@ pub(crate) fn six_digits(micros: i64) -> Value {
 
 /// Returns an exact JSON number: `units` with a number of decimals.
 pub(crate) fn decimal(units: i64, decimals: u32) -> Value {
-    // Printed again with the same value, up to 15 digits.
+    // Up to 15 digits survive the conversion to a float and back.
     serde_json::from_str(&decimal_text(units, decimals)).unwrap_or_default()
 }
 
@@ -325,7 +325,8 @@ mod tests {
     }
 
     proptest! {
-        /// Rows that exist throughout are returned exactly once, whatever is added or removed between pages, and no row twice.
+        /// Rows that exist throughout are returned exactly once and no row is returned twice, even if rows are added or removed
+        /// between pages.
         #[test]
         fn pages_return_each_item_once(
             mut rows in prop::collection::btree_set(0..1_000_u64, 0..60),
@@ -350,7 +351,7 @@ mod tests {
                         stays.remove(number);
                     }
                 }
-                // Adds rows, but stops so that the list ends.
+                // Stops adding rows at some point, so that the list ends.
                 if next < 1_200 {
                     rows.extend(next..next + new);
                     next += new;

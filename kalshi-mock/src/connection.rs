@@ -1,4 +1,4 @@
-//! Connections that a fault can cut, truncate or silence, with TLS or without.
+//! Connections, with or without TLS, that a fault can cut, truncate or silence.
 
 use std::{
     io,
@@ -23,14 +23,14 @@ use tokio::{
 
 use crate::header_timeout::HeaderTimeout;
 
-/// The connection of a request.
+/// Handle of the connection that a request arrived on.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     peer: SocketAddr,
     valve: Arc<Valve>,
 }
 
-/// State of a connection.
+/// State that a connection shares with its handles.
 #[derive(Debug)]
 struct Valve {
     /// Bytes that may still be written. The maximum value means no limit.
@@ -61,18 +61,18 @@ impl Connection {
         self.peer.ip()
     }
 
-    /// Stops writing.
+    /// Makes all further writes fail, which closes the connection.
     pub(crate) fn cut(&self) {
         self.cut_after(0);
     }
 
-    /// Stops writing after `bytes` more bytes.
+    /// Makes writes fail after `bytes` more bytes.
     pub(crate) fn cut_after(&self, bytes: usize) {
         self.valve.left.store(bytes, SeqCst);
         self.valve.waker.wake();
     }
 
-    /// Resets the connection when it is dropped. Unsent data is lost.
+    /// Closes the connection with a reset. Unsent data is lost.
     pub(crate) fn reset(&self) {
         self.valve.reset.store(true, SeqCst);
         self.cut();
@@ -96,7 +96,7 @@ impl Connected<IncomingStream<'_, Severable>> for Connection {
     }
 }
 
-/// A response that nobody asked for.
+/// An unsolicited response.
 const EXTRA_RESPONSE: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
@@ -107,7 +107,7 @@ pub(crate) struct Severable {
     handshakes: Option<crate::tls::Handshakes>,
 }
 
-/// What bytes are read from and written to.
+/// A byte stream over TCP, with or without TLS.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
@@ -150,7 +150,7 @@ impl Listener for Severable {
 
     async fn accept(&mut self) -> (Stream, Connection) {
         let (stream, peer) = self.accept_transport().await;
-        // Sends small responses without delay.
+        // Send small responses without delay.
         _ = stream.tcp().set_nodelay(true);
         let valve = Arc::<Valve>::default();
         let connection = Connection {
@@ -174,7 +174,7 @@ impl Listener for Severable {
     }
 }
 
-/// A connection that fails on the first write after it was cut, and when the headers of a request never end.
+/// A connection. Writes fail once it is cut, and reads fail if the headers of a request take too long.
 pub(crate) struct Stream {
     stream: Box<dyn Transport>,
     valve: Arc<Valve>,
@@ -198,7 +198,7 @@ impl Stream {
         Poll::Ready(Ok(self.valve.left.load(SeqCst)))
     }
 
-    fn took(&self, left: usize, bytes: usize) {
+    fn count_written(&self, left: usize, bytes: usize) {
         if left != usize::MAX {
             self.valve.left.store(left.saturating_sub(bytes), SeqCst);
         }
@@ -239,7 +239,7 @@ impl AsyncWrite for Stream {
         let bytes = bytes.get(..left).unwrap_or(bytes);
         self.headers.written(bytes);
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.took(left, written);
+        self.count_written(left, written);
         Poll::Ready(Ok(written))
     }
 
@@ -265,7 +265,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A response is flushed once it has been written.
         if self.valve.extra.swap(false, SeqCst) {
-            // A few bytes always fit, unless the client has stopped to read; then the fault has no effect.
+            // These few bytes fit into the send buffer unless the client has stopped reading. The fault then has no effect.
             _ = Pin::new(&mut self.stream).poll_write(context, EXTRA_RESPONSE);
         }
         Pin::new(&mut self.stream).poll_flush(context)

@@ -39,33 +39,36 @@ const MAX_BODY: usize = 1024 * 1024;
 const MAX_MESSAGE: usize = 1000;
 /// Time limit for a client to send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
-/// What the page may load: nothing but itself and the events.
+/// Content security policy: the page may load only itself and the events.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
 
 /// The control interface of an exchange.
 pub(crate) struct Control {
     exchange: MockExchange,
     access: Access,
-    /// Held while a request is executed, so that what it checks first stays true.
+    /// Held while a request is executed, so that its checks stay valid.
     turn: Mutex<()>,
 }
 
-/// An error response.
+/// An error response of the control interface.
 #[derive(Debug)]
 struct ControlError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    /// The methods of the path, if the method is wrong.
+    /// Allowed methods of the path, if the method is not one of them.
     allowed: Option<String>,
 }
 
 /// A request to a handler.
 struct Input {
     /// True if the path is one of the margin exchange.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     margin: bool,
-    /// The parts of the path in braces, in order.
+    /// Values of the path parameters, in order.
     parameters: Vec<String>,
     query: Vec<(String, String)>,
     body: Bytes,
@@ -103,7 +106,7 @@ impl Control {
         body: Body,
     ) -> Result<Response, ControlError> {
         let found = routes::find(&parts.method, parts.uri.path());
-        // Files tell nothing about the exchange, and a browser cannot send a token before it has the page.
+        // Files reveal nothing about the exchange, and a browser cannot send a token before it has loaded the page.
         let is_open = matches!(&found, Ok((route, _)) if matches!(route.serve, Serve::File(..)));
         self.access.check(connection, &parts.headers, is_open)?;
         let (route, parameters) = found?;
@@ -125,7 +128,7 @@ impl Control {
                 .collect(),
             body: self.read(body).await?,
         };
-        // A jump of the clock and an RSA key take long.
+        // Jumps of the clock and RSA keys take long.
         let task = tokio::task::spawn_blocking(move || {
             let _turn = lock(&self.turn);
             handler(&self.exchange, &input)
@@ -148,7 +151,7 @@ impl Control {
             biased;
             body = tokio::time::timeout(BODY_TIMEOUT, body::read(body, MAX_BODY)) => body,
             () = self.exchange.shared.stopped() => {
-                let message = "the exchange shuts down".to_owned();
+                let message = "the exchange is shutting down".to_owned();
                 return Err(error(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message));
             }
         };

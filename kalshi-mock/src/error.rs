@@ -1,18 +1,18 @@
-//! Errors of starting an exchange.
+//! Errors when starting an exchange.
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use kalshi_sdk::auth::{CredentialsError, KeyError};
 
-/// An exchange could not be started.
+/// Error when starting an exchange.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be used.
     Address {
-        /// The address.
+        /// Address to listen on.
         address: SocketAddr,
-        /// The cause.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The control interface is for programs on this machine, but they cannot reach it on the address, which is not a loopback address:
@@ -25,14 +25,14 @@ pub enum StartError {
     Record {
         /// Path of the file.
         path: PathBuf,
-        /// The cause.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// A scheduled event is about a market that does not exist at the start.
     Schedule {
         /// Ticker of the event.
         ticker: String,
-        /// Tickers that exist.
+        /// Tickers of the markets that exist.
         tickers: Vec<String>,
     },
     /// No key could be generated.
@@ -62,15 +62,15 @@ impl fmt::Display for StartError {
                 write!(f, "cannot write the requests to {}", path.display())
             }
             Self::Schedule { ticker, tickers } if tickers.is_empty() => {
-                write!(f, "no market {ticker}: there are none at the start")
+                write!(f, "no market {ticker}: there are no markets at the start")
             }
             Self::Schedule { ticker, tickers } => {
                 write!(f, "no market {ticker}: there are {}", tickers.join(", "))
             }
-            Self::Key(_) => f.write_str("cannot make a key"),
+            Self::Key(_) => f.write_str("cannot generate a key"),
             #[cfg(feature = "tls")]
-            Self::Certificate(_) => f.write_str("cannot make a certificate"),
-            Self::Credentials(_) => f.write_str("cannot make credentials"),
+            Self::Certificate(_) => f.write_str("cannot generate a certificate"),
+            Self::Credentials(_) => f.write_str("cannot create credentials"),
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::{
 
 /// An exchange in this process. Clones are handles on the same exchange, and dropping the last one shuts it down.
 ///
-/// It has one user with a generated key, and a few markets that a market maker quotes. The test controls the market
+/// It starts with one user with a generated key, and with markets that a market maker quotes. The test controls the market
 /// maker.
 #[derive(Clone)]
 pub struct MockExchange {
@@ -79,7 +79,7 @@ impl MockExchange {
         Self::builder().start().await
     }
 
-    /// Returns a builder, to start an exchange with other settings.
+    /// Returns a builder to start an exchange with other settings.
     pub fn builder() -> MockExchangeBuilder {
         MockExchangeBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -179,8 +179,8 @@ impl MockExchange {
         self.user.register_key(key_id, key);
     }
 
-    /// Returns the market with that ticker. Creates it if necessary: open for 30 days, prices in cents, on the shard of its series.
-    /// `SERIES-EVENT-MARKET` is in the event `SERIES-EVENT` of the series `SERIES`.
+    /// Returns the market with a ticker. Creates it if necessary: open for 30 days, prices in cents, on the shard of its series.
+    /// `SERIES-EVENT-MARKET` belongs to the event `SERIES-EVENT` of the series `SERIES`.
     pub fn market(&self, ticker: &str) -> Market {
         Market::of(Arc::clone(&self.shared), ticker)
     }
@@ -219,14 +219,15 @@ impl MockExchange {
         self.each(|state| state.plan_pause(from, from.saturating_add(length)));
     }
 
-    /// Opens or closes the exchange. While closed, everything except status and schedule is 503.
+    /// Opens or closes the exchange. While it is closed, order writes are rejected with 409, and all other requests except those
+    /// for status and schedule with 503.
     pub fn set_active(&self, active: bool) {
         self.each(|state| state.set_active(active));
     }
 
-    /// Returns a hash of all events so far: changes of books, trades, lifecycles, and those of users. It is the same for exchanges with the
-    /// same seed, settings and requests at the same times, if the clock is stopped or moved by the test. `None` without
-    /// [`activity`](MockExchangeBuilder::activity).
+    /// Returns a hash of all events so far: book changes, trades, market lifecycles and events of users. It is the same for
+    /// exchanges with the same seed, settings and requests at the same times, if the test stops or moves the clock. Returns `None`
+    /// without [`activity`](MockExchangeBuilder::activity).
     #[must_use]
     pub fn event_hash(&self) -> Option<u64> {
         let mut state = self.shared.state();
@@ -262,7 +263,7 @@ impl MockExchange {
         self.shared.faults().push(rule);
     }
 
-    /// Removes all faults of requests and handshakes. Those of open WebSocket connections stay.
+    /// Removes all injected faults of requests and handshakes. Those of open WebSocket connections stay.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
         self.shared.hub.accept_handshakes();
@@ -274,8 +275,8 @@ impl MockExchange {
         Streams::of(Arc::clone(&self.shared))
     }
 
-    /// Returns the received requests, oldest first: the last 10,000, or as many as
-    /// [`max_requests`](MockExchangeBuilder::max_requests) says.
+    /// Returns the last received requests, oldest first: up to 10,000, or the number set with
+    /// [`max_requests`](MockExchangeBuilder::max_requests).
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.shared.log).all()
@@ -294,8 +295,9 @@ impl MockExchange {
         lock(&self.shared.log).clear();
     }
 
-    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waits up to 5 seconds
-    /// for clients that do not read their responses. Waiting for this is optional, dropping the exchange does the same in the background.
+    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waits up to
+    /// 5 seconds for clients that do not read their responses. Waiting for this is optional: dropping the exchange does the same in
+    /// the background.
     pub async fn shut_down(self) {
         self.shared.stop.send_replace(true);
         if let Some(running) = &self.running {
@@ -321,8 +323,8 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the seed of ids and of the initial books, 0 by default, and derives the Ed25519 keys of users from it: the same seed gives
-    /// the same keys, which are therefore no secret. Without a seed, keys are random. RSA keys always are.
+    /// Sets the seed of ids and of the initial books, which defaults to 0. The seed also determines the Ed25519 keys of users,
+    /// which are therefore not secret. Without a seed, these keys are random. RSA keys are always random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -334,7 +336,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Disables rate limits.
+    /// Disables the rate limits of users and of unsigned requests.
     pub fn without_limits(mut self) -> Self {
         self.limited = false;
         self
@@ -358,15 +360,16 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Starts without markets.
+    /// Starts the exchange without the initial markets.
     pub fn without_universe(mut self) -> Self {
         self.universe = false;
         self
     }
 
-    /// Lets seeded participants quote, trade and cancel in the markets of the universe, around a random walk of fair values. Their money
-    /// is conserved as that of other users. The clock of the exchange drives them, so the same seed and times give the same events, also on
-    /// a stopped clock that is advanced: see [`MockExchange::event_hash`]. Events settle half an hour after their close. Off by default.
+    /// Simulates participants that quote, trade and cancel in the initial markets, around a random walk of fair values. Their money
+    /// is accounted for like that of other users. The clock of the exchange drives them, so the same seed and times give the same
+    /// events, even if the clock is stopped and advanced: see [`MockExchange::event_hash`]. Events settle half an hour after they
+    /// close. Off by default.
     pub fn activity(mut self, activity: Activity) -> Self {
         self.activity = Some(activity);
         self
@@ -379,14 +382,14 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000. Fewer are kept if their bodies have more than 256 MiB.
+    /// Sets the maximum number of received requests to keep. Defaults to 10,000. Fewer are kept if their bodies exceed 256 MiB in total.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self
     }
 
-    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys. The file must be
-    /// empty or absent.
+    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys. The file must
+    /// be empty or absent.
     pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.record = Some(path.into());
         self
@@ -405,14 +408,14 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets how many frames of a subscription are queued for a client that does not read. One more ends the subscription with error 25
-    /// and drops the queued frames. Defaults to 50,000.
+    /// Sets the maximum number of frames to queue per subscription for a client that does not read. One more frame ends the
+    /// subscription with error 25 and drops the queued frames. Defaults to 50,000.
     pub fn max_waiting_frames(mut self, most: usize) -> Self {
         self.streams.max_queued = most;
         self
     }
 
-    /// Sets the tolerance of timestamps of signatures that are behind or ahead of the clock of the exchange. Defaults to 15 seconds
+    /// Sets the tolerances for timestamps of signatures behind and ahead of the clock of the exchange. Defaults to 15 seconds
     /// each. In June 2026 the demo exchange accepted 30 seconds ahead and rejected 30 seconds behind.
     pub fn timestamp_window(mut self, behind: Duration, ahead: Duration) -> Self {
         self.window = Window {
@@ -422,9 +425,9 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Adds the fields to responses that left the spec and that the exchange was seen to send long after: `liquidity_dollars`,
-    /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and `resting_orders_count` of
-    /// positions, with recorded values that do not change. Older clients require some of them.
+    /// Adds fields to responses that the exchange was seen to send long after they were removed from the spec: `liquidity_dollars`,
+    /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and
+    /// `resting_orders_count` of positions, with recorded values that do not change. Older clients require some of them.
     pub fn legacy_fields(mut self) -> Self {
         self.legacy_fields = true;
         self

@@ -40,28 +40,28 @@ pub enum Fault {
     Html(u16),
     /// Cuts off the response in the middle of its body.
     TruncatedBody,
-    /// Sends a second response that nobody asked for, an empty object with status 200, after the response. The connection stays open.
+    /// Sends an unsolicited second response, an empty object with status 200, after the response. The connection stays open.
     ExtraResponse,
-    /// Sends rejections in this form.
+    /// Sends rejections with this error envelope.
     ErrorEnvelope(ErrorEnvelope),
-    /// Replaces every enum value of the response by one that the spec does not list.
+    /// Replaces every enum value of the response with one that the spec does not list.
     UnknownEnumValue,
-    /// Replaces every list of the response by null.
+    /// Replaces every list of the response with null.
     NullLists,
-    /// Adds a field that the spec does not know to every object of the response.
+    /// Adds a field that is not in the spec to every object of the response.
     ExtraMember,
     /// Removes the fields of this name from the response.
     MissingMember(String),
     /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
-    /// Hides records created within this duration from reads: an order is 404 and in no list. Older orders and order groups, and
-    /// positions on the margin exchange, are shown as they were then, as far as they changed after this fault was injected.
+    /// Hides records created within this duration from reads: a new order is 404 and missing from lists. Older orders, order groups
+    /// and margin positions are shown as they were this long ago. Changes from before the fault was injected may be visible.
     StaleReads(Duration),
 }
 
 /// A fault and the requests it applies to.
 #[derive(Clone, Debug)]
-#[must_use = "it strikes once it is given to MockExchange::fault"]
+#[must_use = "a rule has no effect until it is passed to MockExchange::fault"]
 pub struct FaultRule {
     pub(crate) fault: Fault,
     operation: Option<&'static Operation>,
@@ -113,7 +113,7 @@ impl FaultRule {
     }
 
     /// Returns true if the fault applies to a request, and counts it.
-    pub(crate) fn strikes(&mut self, operation: &Operation) -> bool {
+    pub(crate) fn applies(&mut self, operation: &Operation) -> bool {
         let meant = self.operation.is_none_or(|meant| meant.id == operation.id);
         if !meant || self.left == Some(0) || self.random.f64() >= self.probability {
             return false;
@@ -163,7 +163,7 @@ impl FromStr for FaultRule {
                 "on" => {
                     let operation = spec::Api::find(value).ok_or_else(|| {
                         ParseFaultError(format!(
-                            "there is no operation {value:?}: they are named as CreateOrderV2"
+                            "unknown operation {value:?}: use an operation id such as CreateOrderV2"
                         ))
                     })?;
                     rule.on(operation)
@@ -173,7 +173,7 @@ impl FromStr for FaultRule {
                 "seed" => rule.seed(number(name, value)?),
                 _ => {
                     return Err(ParseFaultError(format!(
-                        "a fault has on, times, probability and seed, not {name:?}"
+                        "unknown option {name:?}: use on, times, probability or seed"
                     )));
                 }
             };
@@ -205,7 +205,7 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
             "message" => ErrorEnvelope::Message,
             _ => {
                 return Err(ParseFaultError(format!(
-                    "{name} is nested, flat or message, not {value:?}"
+                    "{name} must be nested, flat or message, not {value:?}"
                 )));
             }
         }),
@@ -215,12 +215,12 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
         "missing-member" if !value.is_empty() => Fault::MissingMember(value.to_owned()),
         "clock-skew" => Fault::ClockSkew(
             TimeDelta::try_milliseconds(number(name, value)?)
-                .ok_or_else(|| ParseFaultError(format!("{name} wants fewer milliseconds")))?,
+                .ok_or_else(|| ParseFaultError(format!("{name} is out of range: {value} ms")))?,
         ),
         "stale-reads" => Fault::StaleReads(milliseconds()?),
         _ => {
             return Err(ParseFaultError(format!(
-                "no fault {name:?}: there are {NAMES}"
+                "unknown fault {name:?}: use one of {NAMES}"
             )));
         }
     })
@@ -229,14 +229,14 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, ParseFaultError> {
     value
         .parse()
-        .map_err(|_| ParseFaultError(format!("{name} wants a number, not {value:?}")))
+        .map_err(|_| ParseFaultError(format!("{name} must be a number, not {value:?}")))
 }
 
 fn chance(probability: f64) -> Result<f64, ParseFaultError> {
     match (0.0..=1.0).contains(&probability) {
         true => Ok(probability),
         false => Err(ParseFaultError(format!(
-            "probability is from 0 to 1, not {probability}"
+            "probability must be from 0 to 1, not {probability}"
         ))),
     }
 }
@@ -248,10 +248,11 @@ fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
     } else {
         number(name, value)?
     };
-    match (500..600).contains(&status) || (name == "html" && (400..600).contains(&status)) {
+    let lowest = if name == "html" { 400 } else { 500 };
+    match (lowest..600).contains(&status) {
         true => Ok(status),
         false => Err(ParseFaultError(format!(
-            "{name} wants a status of a failure, not {value:?}"
+            "{name} must be a status from {lowest} to 599, not {value:?}"
         ))),
     }
 }
@@ -261,7 +262,7 @@ pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
     match fault {
         Fault::UnknownEnumValue => {
             if let Some(schema) = schema {
-                unknown_values(schema, body);
+                replace_enum_values(schema, body);
             }
         }
         Fault::NullLists => each(body, &mut |value| {
@@ -270,45 +271,45 @@ pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
             }
         }),
         Fault::ExtraMember => each(body, &mut |value| {
-            if let Some(members) = value.as_object_mut() {
-                members.insert("member_of_tomorrow".to_owned(), json!({ "value": [1] }));
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("unknown_field".to_owned(), json!({ "value": [1] }));
             }
         }),
         Fault::MissingMember(name) => each(body, &mut |value| {
-            if let Some(members) = value.as_object_mut() {
-                members.remove(name);
+            if let Some(fields) = value.as_object_mut() {
+                fields.remove(name);
             }
         }),
         _ => {}
     }
 }
 
-/// Applies `change` to a value and to everything inside it.
+/// Applies `change` to a value and to all values inside it.
 fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| each(item, change)),
-        Value::Object(members) => members.values_mut().for_each(|member| each(member, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each(field, change)),
         _ => {}
     }
     change(value);
 }
 
-fn unknown_values(schema: &Value, value: &mut Value) {
+fn replace_enum_values(schema: &Value, value: &mut Value) {
     let schema = spec::resolve(schema);
     for part in schema["allOf"].as_array().into_iter().flatten() {
-        unknown_values(part, value);
+        replace_enum_values(part, value);
     }
     match value {
-        Value::String(text) if schema["enum"].is_array() => "value_of_tomorrow".clone_into(text),
+        Value::String(text) if schema["enum"].is_array() => "unknown_value".clone_into(text),
         Value::Array(items) => items
             .iter_mut()
-            .for_each(|item| unknown_values(&schema["items"], item)),
-        Value::Object(members) => {
+            .for_each(|item| replace_enum_values(&schema["items"], item)),
+        Value::Object(fields) => {
             let none = Map::new();
             let properties = schema["properties"].as_object().unwrap_or(&none);
-            for (name, member) in members {
+            for (name, field) in fields {
                 if let Some(schema) = properties.get(name) {
-                    unknown_values(schema, member);
+                    replace_enum_values(schema, field);
                 }
             }
         }
@@ -339,34 +340,34 @@ mod tests {
                 .replace("NAME", "price");
             assert!(text.trim().parse::<FaultRule>().is_ok(), "{text}");
         }
-        for (text, said) in [
-            ("flood", "no fault \"flood\""),
-            ("latency=soon", "latency wants a number, not \"soon\""),
-            ("html,on=Nothing", "there is no operation \"Nothing\""),
-            ("html,where=here", "not \"where\""),
-            ("html=204", "html wants a status of a failure"),
+        for (text, expected) in [
+            ("flood", "unknown fault \"flood\""),
+            ("latency=soon", "latency must be a number, not \"soon\""),
+            ("html,on=Nothing", "unknown operation \"Nothing\""),
+            ("html,where=here", "unknown option \"where\""),
+            ("html=204", "html must be a status from 400 to 599"),
             (
                 "server-error=101",
-                "server-error wants a status of a failure",
+                "server-error must be a status from 500 to 599",
             ),
-            ("html,probability=NaN", "probability is from 0 to 1"),
+            ("html,probability=NaN", "probability must be from 0 to 1"),
         ] {
             let error = text.parse::<FaultRule>().unwrap_err().to_string();
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 
     #[test]
     fn probability_is_reproducible_by_seed() {
-        let strikes = |seed| {
+        let applies = |seed| {
             let mut rule = Fault::DropBefore.probability(0.3).seed(seed);
             (0..1000)
-                .map(|_| rule.strikes(operation::GET_MARKETS))
+                .map(|_| rule.applies(operation::GET_MARKETS))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(strikes(1), strikes(1));
-        assert_ne!(strikes(1), strikes(2));
-        let count = strikes(1).into_iter().filter(|strikes| *strikes).count();
+        assert_eq!(applies(1), applies(1));
+        assert_ne!(applies(1), applies(2));
+        let count = applies(1).into_iter().filter(|applies| *applies).count();
         assert!((200..400).contains(&count), "{count}");
     }
 }

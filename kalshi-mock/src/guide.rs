@@ -1,9 +1,9 @@
-//! What the exchange starts with, what it implements, and where it differs from Kalshi's.
+//! Guide to the local exchange: setup, coverage and differences from the real exchange, faults, and the program.
 //!
 //! | Page | Content |
 //! |---|---|
 //! | [`setup`] | The initial markets, control by a test, the clock, simulated activity |
-//! | [`coverage`] | What is implemented, and the known and possible differences from the exchange |
+//! | [`coverage`] | Implemented operations, and known and possible differences from the exchange |
 //! | [`perpetual_futures`] | The margin exchange and its differences (feature `perps`) |
 //! | [`faults`] | Faults of requests and of WebSocket connections |
 //! | [`control`] | The control interface, for tests in other languages |

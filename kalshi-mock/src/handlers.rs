@@ -81,7 +81,7 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         "GetFills" | "GetFillsHistorical" => portfolio::fills(state, call),
         "GetSettlements" => portfolio::settlements(state, call),
         "GetPortfolioRestingOrderTotalValue" => Err(Rejection::forbidden(
-            "for members of a clearing merchant only",
+            "only available to members of a clearing merchant",
         )),
 
         "GetDeposits" => transfers::deposits(state, call),

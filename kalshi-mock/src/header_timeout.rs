@@ -1,4 +1,4 @@
-//! Time limit of the headers of a request, which `axum::serve` does not have.
+//! Time limit for the headers of a request, which `axum::serve` does not have.
 
 use std::{
     future::Future,
@@ -10,10 +10,10 @@ use std::{
 
 use tokio::time::{Sleep, sleep};
 
-/// Time limit of headers from their first byte on.
+/// Time limit for the headers of a request, from their first byte.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// State of a connection.
+/// Progress of the current request on a connection.
 #[derive(Default)]
 pub(crate) enum HeaderTimeout {
     /// Waits for a request, without limit.
@@ -42,7 +42,7 @@ impl HeaderTimeout {
         }
     }
 
-    /// Looks at bytes that were read.
+    /// Tracks bytes that were read.
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -56,7 +56,7 @@ impl HeaderTimeout {
         };
         for byte in bytes {
             *end = *end << 8 | u32::from(*byte);
-            // An empty line, also one without carriage returns.
+            // An empty line ends the headers, with or without carriage returns.
             if *end == 0x0d0a_0d0a || *end & 0xffff == 0x0a0a {
                 *self = Self::Serving;
                 return;
@@ -64,7 +64,7 @@ impl HeaderTimeout {
         }
     }
 
-    /// Looks at bytes that are written.
+    /// Tracks bytes that are written.
     pub(crate) fn written(&mut self, bytes: &[u8]) {
         if let Self::Serving = self {
             *self = match bytes.starts_with(b"HTTP/1.1 101") {

@@ -23,7 +23,7 @@ use crate::{
     time::{Micros, Time, system},
 };
 
-/// Tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
+/// Default tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
 
 /// The scopes that a key can have.
@@ -38,7 +38,7 @@ const SCOPES: [&str; 8] = [
     "write::block_trade_accept",
 ];
 
-/// A registered key.
+/// A registered API key of a user.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) user: u32,
@@ -60,7 +60,7 @@ pub(crate) struct Keys {
     window: Window,
 }
 
-/// Tolerance of timestamps.
+/// Tolerances for timestamps behind and ahead of the clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) past: Duration,
@@ -98,7 +98,7 @@ impl Key {
         }
     }
 
-    /// Sets the scopes.
+    /// Sets the scopes of the key.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl Key {
         }
         let has = |scope: &str| scopes.iter().any(|other| other == scope);
         if has("write") && !has("read") {
-            return Err("scopes: write only goes with read".to_owned());
+            return Err("scopes: write requires read".to_owned());
         }
         self.scopes = scopes;
         Ok(())
@@ -176,7 +176,7 @@ impl Keys {
         keys.contains_key(id)
     }
 
-    /// Returns an id that no key has. After a reset, the state gives ids of keys that stayed again.
+    /// Returns an id that no key has. After a reset, the state generates ids again that kept keys may have.
     pub(crate) fn unused_id(&self, state: &mut State) -> String {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
@@ -231,7 +231,7 @@ impl Keys {
         }
     }
 
-    /// Removes the keys that clients made, and restores those that they deleted.
+    /// Removes the keys that clients created over the API, and restores those that they deleted.
     pub(crate) fn reset(&self) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, key| key.is_permanent);
@@ -255,7 +255,7 @@ impl Keys {
         Some(signature.map(|signature| signature.to_base64()))
     }
 
-    /// Authenticates a request.
+    /// Authenticates a request by its signature.
     ///
     /// The timestamp must match the clock of the exchange plus `skew`. Without skew, the system clock is accepted too.
     pub(crate) fn authenticate(
@@ -315,7 +315,7 @@ impl Keys {
     }
 }
 
-/// Rejects a request with code and details as the exchange sends them. The message explains the cause.
+/// Returns the rejection of a request, with code and details as the exchange sends them. The message explains the cause.
 fn rejection(error: &VerifyError) -> Rejection {
     let (code, details) = match error {
         VerifyError::MissingHeader(name) if *name == ACCESS_KEY => {

@@ -40,7 +40,7 @@ impl KlearAccess {
     }
 }
 
-/// Omits the token.
+/// Shows the admin user and omits the access token.
 impl fmt::Debug for KlearAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KlearAccess")

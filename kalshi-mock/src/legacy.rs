@@ -1,6 +1,6 @@
-//! Fields that were removed from the spec and that the exchange continued to send for weeks.
+//! Fields that the exchange continued to send for weeks after they were removed from the spec.
 //!
-//! One rule for all: with the setting, every object of the schema has the field, also inside another object; without, none has.
+//! With the setting, every object of the schema has the field, including nested objects. Without it, none has.
 
 use serde_json::{Value, json};
 
@@ -10,15 +10,15 @@ use crate::spec;
 type Field = (&'static str, &'static str, fn() -> Value);
 
 const FIELDS: [Field; 5] = [
-    // Left the spec on 2026-09-06.
+    // Removed from the spec on 2026-09-06.
     ("trade/EventData", "available_on_brokers", || true.into()),
-    // Left the spec on 2026-07-04.
+    // Removed from the spec on 2026-07-04.
     ("trade/Market", "fractional_trading_enabled", || true.into()),
-    // Left the spec on 2026-09-26.
+    // Removed from the spec on 2026-09-26.
     ("trade/Market", "liquidity_dollars", || json!("0.0000")),
     // Not in the spec since July 2026.
     ("trade/Market", "response_price_units", || json!("usd_cent")),
-    // Left the spec on 2026-07-04.
+    // Removed from the spec on 2026-07-04.
     ("trade/MarketPosition", "resting_orders_count", || 0.into()),
 ];
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_in_no_schema_of_today() {
+    fn removed_fields_are_absent_from_the_spec() {
         for (name, field, _) in FIELDS {
             let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
             let schema = spec::resolve(&schema);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn every_market_has_the_fields_in_every_response() {
+    fn every_market_in_every_response_has_the_fields() {
         let count = |text: &str, field: &str| text.matches(&format!("\"{field}\":")).count();
         let mut nested = 0;
         for endpoint in Spec::get().endpoints() {
@@ -73,7 +73,7 @@ mod tests {
             };
             add(schema, &mut sample);
             let text = sample.to_string();
-            // Only markets of events have this one.
+            // Only event markets have this field.
             let markets = count(&text, "yes_bid_size_fp");
             let added = count(&text, "liquidity_dollars");
             assert_eq!(added, markets, "{}", endpoint.operation);

@@ -1,4 +1,4 @@
-//! [`MarginMarket`]: a handle with which tests control a margin market.
+//! [`MarginMarket`], a handle to control a margin market.
 
 use std::{fmt, sync::Arc};
 
@@ -41,20 +41,20 @@ impl MarginMarket {
         }
     }
 
-    /// Returns the ticker.
+    /// Returns the ticker of the market.
     #[must_use]
     pub fn ticker(&self) -> &str {
         &self.ticker
     }
 
-    /// Places a bid of the market maker. A price off the ticks is lowered to the next one. The bid trades with users' orders that it
-    /// crosses, and cancels orders of the market maker that it crosses.
+    /// Places a bid of the market maker. A price between ticks is rounded down. The bid trades with users' orders that it crosses,
+    /// and cancels the market maker's own orders that it crosses.
     pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_order(index, Side::Bid, price, count.into()))
     }
 
-    /// Places an ask of the market maker. A price off the ticks is raised to the next one. The ask trades with users' orders that it
-    /// crosses, and cancels orders of the market maker that it crosses.
+    /// Places an ask of the market maker. A price between ticks is rounded up. The ask trades with users' orders that it crosses,
+    /// and cancels the market maker's own orders that it crosses.
     pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_order(index, Side::Ask, price, count.into()))
     }
@@ -64,30 +64,32 @@ impl MarginMarket {
         self.act(State::clear_market_maker)
     }
 
-    /// Buys for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no order
-    /// does not rest.
+    /// Buys for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. The remainder is
+    /// cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
     }
 
-    /// Sells for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no order
-    /// does not rest.
+    /// Sells for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. The remainder is
+    /// cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }
 
-    /// Sets the mark price, up to a million dollars. Without one, it is the middle of the book, else the last price, else the reference price.
+    /// Sets the mark price, up to a million dollars. Unless it is set, it is the middle of the book, or else the last price, or
+    /// else the reference price.
     pub fn mark(&self, price: Dollars) -> Self {
         self.change(|perp| perp.mark = Some(within(price)))
     }
 
-    /// Sets the price of the underlying for a contract, up to a million dollars. The premium of the mark price over it is the funding rate.
+    /// Sets the reference price, up to a million dollars: the price of the underlying per contract. The premium of the mark price
+    /// over it is the funding rate.
     pub fn reference(&self, price: Dollars) -> Self {
         self.change(|perp| perp.reference = within(price))
     }
 
-    /// Sets the funding rate of the coming periods in millionths of the notional value, which long positions pay. It is capped at
-    /// 20,000 (2 percent), and rates below 100 (0.01 percent) are zero.
+    /// Sets the funding rate of future periods in millionths of the notional value. Long positions pay a positive rate. It is
+    /// capped at 20,000 (2 percent), and rates below 100 (0.01 percent) become zero.
     pub fn funding_rate(&self, millionths: i32) -> Self {
         self.change(|perp| perp.rate = Some(i64::from(millionths) * 1_000_000))
     }
@@ -100,8 +102,8 @@ impl MarginMarket {
         })
     }
 
-    /// Sets the leverage, which is the notional value over the maintenance margin, in ten-thousandths. Has no effect once a user has
-    /// had an order in the market.
+    /// Sets the leverage, which is the notional value over the maintenance margin, in ten-thousandths. Has no effect once a user
+    /// has had an order in the market.
     pub fn leverage(&self, ten_thousandths: u32) -> Self {
         self.act(|state, index| {
             let untouched = !state.ledger.is_touched(index);
@@ -127,7 +129,7 @@ impl MarginMarket {
         self.act(|state, index| state.set_market_active(index, false))
     }
 
-    /// Resumes trading.
+    /// Resumes trading after [`pause`](Self::pause).
     pub fn resume(&self) -> Self {
         self.act(|state, index| state.set_market_active(index, true))
     }
@@ -184,7 +186,7 @@ impl MarginMarket {
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
         let mut guard = self.shared.state();
         let state = guard.margin();
-        // A reset may have removed it.
+        // A reset may have removed the market.
         let index = state.add_margin_market(&self.ticker);
         act(state, index);
         drop(guard);
@@ -192,7 +194,7 @@ impl MarginMarket {
     }
 }
 
-/// Returns the nearest possible price: above zero, and low enough for products of it to fit.
+/// Returns the nearest valid price: above zero, and low enough that no arithmetic overflows.
 fn within(price: Dollars) -> Dollars {
     price.clamp(Dollars::from_micros(state::TICK), state::MAX_PRICE)
 }

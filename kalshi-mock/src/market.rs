@@ -1,4 +1,4 @@
-//! [`Market`]: a handle with which tests control a market.
+//! [`Market`], a handle to control a market.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -62,8 +62,8 @@ pub struct OrderBook {
     pub bids: Vec<PriceLevel>,
     /// Asks for YES, best price first, at YES prices.
     pub asks: Vec<PriceLevel>,
-    /// The `clock` of snapshots and deltas: the number of the action that changed the book last. All changes of one action share it,
-    /// and actions on other markets count too.
+    /// The `clock` of snapshots and deltas: the number of the action that last changed the book. All changes of one action share
+    /// it, and actions on other markets count too.
     pub clock: u64,
 }
 
@@ -101,20 +101,20 @@ impl Market {
         }
     }
 
-    /// Returns the ticker.
+    /// Returns the ticker of the market.
     #[must_use]
     pub fn ticker(&self) -> &str {
         &self.ticker
     }
 
-    /// Places a YES bid of the market maker. A price off the grid is lowered to the next one on it. The bid trades with users' orders
-    /// that it crosses, and cancels orders of the market maker that it crosses.
+    /// Places a YES bid of the market maker. A price off the grid is rounded down. The bid trades with users' orders that it
+    /// crosses, and cancels the market maker's own orders that it crosses.
     pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_order(index, Side::Bid, price, count.into()))
     }
 
-    /// Places a YES ask of the market maker. A price off the grid is raised to the next one on it. The ask trades with users' orders
-    /// that it crosses, and cancels orders of the market maker that it crosses.
+    /// Places a YES ask of the market maker. A price off the grid is rounded up. The ask trades with users' orders that it
+    /// crosses, and cancels the market maker's own orders that it crosses.
     pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_order(index, Side::Ask, price, count.into()))
     }
@@ -134,8 +134,8 @@ impl Market {
         self.set_up(|market| market.fees.of_makers = paid)
     }
 
-    /// Sets whether at most one market of this market's event settles to YES, as `GET /events/{event_ticker}` shows it. Positions are not
-    /// netted across markets.
+    /// Sets `mutually_exclusive` of the market's event, which means that at most one of its markets settles to YES. Positions are
+    /// not netted across markets.
     pub fn mutually_exclusive(&self, exclusive: bool) -> Self {
         self.act(|state, index| {
             let event = state.markets.get(index).map(|market| market.event.clone());
@@ -164,7 +164,7 @@ impl Market {
         })
     }
 
-    /// Sets the close time.
+    /// Sets the time at which the market closes.
     pub fn closes_at(&self, time: DateTime<Utc>) -> Self {
         self.act(|state, index| state.set_close(index, time.timestamp_micros()))
     }
@@ -176,7 +176,7 @@ impl Market {
         self.act(|state, index| state.plan_market_pause(index, from, from.saturating_add(length)))
     }
 
-    /// Schedules the settlement. It also happens if the market is then still open.
+    /// Schedules the settlement of the market, which does not have to be closed by then.
     pub fn settles_at(&self, time: DateTime<Utc>, outcome: Settlement) -> Self {
         self.act(|state, index| state.plan_settlement(index, time.timestamp_micros(), outcome))
     }
@@ -186,7 +186,7 @@ impl Market {
         self.act(|state, index| state.set_market_active(index, false))
     }
 
-    /// Resumes trading.
+    /// Resumes trading after [`pause`](Self::pause).
     pub fn resume(&self) -> Self {
         self.act(|state, index| state.set_market_active(index, true))
     }
@@ -196,14 +196,14 @@ impl Market {
         self.act(|state, index| state.set_close(index, state.now))
     }
 
-    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no
-    /// order does not rest.
+    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. The remainder
+    /// is cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
     }
 
-    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no
-    /// order does not rest.
+    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. The
+    /// remainder is cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }
@@ -237,8 +237,8 @@ impl Market {
 
     /// Waits until the book satisfies a condition, such as a bot's quotes. Returns immediately if it does already.
     ///
-    /// It waits without limit: use `tokio::time::timeout` for one. The expiry of an order is noticed when the clock is moved, at the next
-    /// request, or immediately while a WebSocket connection is open.
+    /// There is no timeout: use `tokio::time::timeout`. The expiration of an order is noticed when the clock is moved or at the
+    /// next request, or immediately while a WebSocket connection is open.
     pub async fn wait_until(&self, mut condition: impl FnMut(&OrderBook) -> bool) -> OrderBook {
         loop {
             let changed = self.shared.book_changed.notified();
@@ -284,7 +284,7 @@ impl Market {
 
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
         let mut state = self.shared.state();
-        // A reset may have removed it.
+        // A reset may have removed the market.
         let index = state.add_market_of(&self.ticker, &self.event);
         act(&mut state, index);
         drop(state);

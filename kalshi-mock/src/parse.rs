@@ -1,4 +1,4 @@
-//! Parses the parameters and the body of a request as the spec types them.
+//! Parses the parameters and the body of a request by the types in the spec.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{Rejection, rejection::ErrorEnvelope, spec::Endpoint, state::Instance, validate};
 
-/// Parameters whose absence the margin exchange was seen to reject.
+/// Parameters that the margin exchange is known to reject when they are missing.
 const DATES: [&str; 2] = ["start_date", "end_date"];
 
 /// Parameters of a request by name.
@@ -28,7 +28,7 @@ impl Endpoint {
             };
             let Some(value) = validate::from_text(&parameter.schema, &given) else {
                 if parameter.required && DATES.contains(&parameter.name.as_str()) {
-                    // The margin exchange words this rejection differently.
+                    // The margin exchange sends a different message.
                     return Err(self.missing(&parameter.name));
                 }
                 if parameter.required {
@@ -42,7 +42,7 @@ impl Endpoint {
             };
             validate::check(&parameter.schema, &value, &parameter.name).map_err(|rejection| {
                 match parameter.name.as_str() {
-                    // The exchange words this rejection differently.
+                    // The exchange sends a different message.
                     "status" => Rejection::bad("bad_request", "invalid status filter"),
                     "limit" => Rejection {
                         envelope: ErrorEnvelope::Message,
@@ -56,7 +56,7 @@ impl Endpoint {
         Ok(typed)
     }
 
-    /// Rejects a request without a date.
+    /// Returns the rejection of a request without a required date.
     fn missing(&self, name: &str) -> Rejection {
         let envelope = match self.api.instance() {
             Instance::Margined => ErrorEnvelope::Message,
@@ -77,7 +77,7 @@ impl Endpoint {
             return Ok(Map::new().into());
         }
         let body: Value = serde_json::from_slice(bytes)
-            .map_err(|error| undecodable(format!("the body is no JSON: {error}")))?;
+            .map_err(|error| undecodable(format!("the body is not valid JSON: {error}")))?;
         if let Some(schema) = &self.details.body {
             validate::check(schema, &body, "").map_err(
                 |rejection| match validate::is_wrong_type(&rejection) {
@@ -90,7 +90,7 @@ impl Endpoint {
     }
 }
 
-/// Rejects a body that does not decode.
+/// Returns the rejection of a body that cannot be decoded.
 fn undecodable(details: String) -> Rejection {
     Rejection {
         envelope: ErrorEnvelope::Flat,

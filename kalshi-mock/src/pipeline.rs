@@ -57,7 +57,7 @@ impl From<Rejection> for Reply {
     }
 }
 
-/// Serves one request.
+/// Serves one HTTP request, including its faults and its entry in the request log.
 pub(crate) async fn serve(
     shared: &Shared,
     target: Target,
@@ -91,9 +91,9 @@ pub(crate) async fn serve(
             return Response::new(Body::empty());
         }
     };
-    let faults = target
-        .as_ref()
-        .map_or_else(Vec::new, |(endpoint, _)| shared.struck(endpoint.operation));
+    let faults = target.as_ref().map_or_else(Vec::new, |(endpoint, _)| {
+        shared.faults_for(endpoint.operation)
+    });
     let attempt = Attempt {
         shared,
         connection,
@@ -149,7 +149,7 @@ pub(crate) async fn serve(
     respond(shared, &parts, &reply, &faults)
 }
 
-/// Responds to a path without operation: redirects a trailing slash, otherwise 404.
+/// Responds to a path without an operation: with a redirect if it has a trailing slash, otherwise with 404.
 fn no_operation(parts: &Parts) -> Reply {
     let path = parts.uri.path();
     if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
@@ -172,7 +172,7 @@ fn no_operation(parts: &Parts) -> Reply {
             body: Value::Null,
         };
     }
-    Rejection::not_found(format!("there is no {} {path}", parts.method)).into()
+    Rejection::not_found(format!("no operation {} {path}", parts.method)).into()
 }
 
 impl Attempt<'_> {
@@ -182,7 +182,7 @@ impl Attempt<'_> {
                 Fault::TooManyRequests => Rejection::new(
                     StatusCode::TOO_MANY_REQUESTS,
                     "too_many_requests",
-                    "a fault",
+                    "injected fault",
                 ),
                 Fault::ServerError(status) => server_error(*status),
                 Fault::Html(status) => Rejection {
@@ -308,8 +308,8 @@ impl Attempt<'_> {
         Ok(body)
     }
 
-    /// Returns the caller, or `None` if the request is public and not signed. A signed public request takes tokens of its user; an
-    /// invalid signature is ignored there.
+    /// Returns the caller, or `None` if the request is public and not signed. A signed public request takes tokens of its user. An
+    /// invalid signature of a public request is ignored.
     fn caller(&self, endpoint: &Endpoint) -> Result<Option<Caller>, Rejection> {
         #[cfg(feature = "klear")]
         if endpoint.api == crate::spec::Api::Klear {
@@ -343,7 +343,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns true if a request asks for the available balance of margin accounts, which costs more.
+/// Returns true if a boolean parameter, which changes the token cost, is set.
 fn is_set(parameters: Option<&Parameters>, name: &str) -> bool {
     parameters.is_some_and(|given| given.get(name) == Some(&true.into()))
 }
@@ -379,7 +379,7 @@ fn skew(faults: &[Fault]) -> TimeDelta {
 }
 
 fn server_error(status: u16) -> Rejection {
-    Rejection::new(status_of(status), "internal_server_error", "a fault")
+    Rejection::new(status_of(status), "internal_server_error", "injected fault")
 }
 
 pub(crate) fn status_of(status: u16) -> StatusCode {
@@ -402,7 +402,7 @@ fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
     }
 }
 
-/// Decodes a query. Invalid percent encoding is kept as it is.
+/// Decodes a query. Invalid percent encoding is kept unchanged.
 fn url_pairs(query: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
@@ -472,11 +472,11 @@ fn date(shared: &Shared, faults: &[Fault]) -> Option<HeaderValue> {
     HeaderValue::from_str(&date?).ok()
 }
 
-/// Returns a body that breaks off in the middle.
+/// Returns a body that fails after its first half.
 fn truncated_body(body: &Bytes) -> Body {
     let half = body.slice(..body.len() / 2);
     let rest = stream::once(async {
-        // Lets the first half be sent before the error.
+        // Let the first half be sent before the error.
         tokio::task::yield_now().await;
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
     });

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// A rejected request.
+/// The error response to a rejected request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
@@ -16,14 +16,14 @@ pub(crate) struct Rejection {
     pub(crate) envelope: ErrorEnvelope,
 }
 
-/// Form of the body of a rejection.
+/// Layout of the JSON body of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorEnvelope {
-    /// Under `error`, as nearly all rejections are.
+    /// `code`, `message` and `details` in an object under `error`. Nearly all rejections use this layout.
     Nested,
-    /// `code`, `message` and `details` without the object around them.
+    /// `code`, `message` and `details` at the top level.
     Flat,
-    /// The details as `msg` alone.
+    /// Only `msg`, which holds the details.
     Message,
 }
 
@@ -77,7 +77,7 @@ impl Rejection {
         Self::new(StatusCode::CONFLICT, code, details)
     }
 
-    /// Returns the error object, as in an item of a batch.
+    /// Returns the error object without its envelope, as items of a batch contain it.
     pub(crate) fn inner(&self) -> Value {
         json!({
             "code": self.code,

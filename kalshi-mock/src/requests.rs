@@ -28,13 +28,13 @@ pub struct ReceivedRequest {
     pub at: DateTime<Utc>,
     /// The operation, or `None` if the path matches none.
     pub operation: Option<&'static Operation>,
-    /// The HTTP method.
+    /// The HTTP method of the request.
     pub method: Method,
-    /// The path as it was sent, from `/trade-api/v2` on.
+    /// The path as it was sent, starting with `/trade-api/v2`.
     pub path: String,
     /// The query as it was sent, without its question mark; empty if there was none.
     pub query: String,
-    /// All headers.
+    /// All headers of the request, including the signature.
     pub headers: HeaderMap,
     /// The body as it was sent.
     pub body: Bytes,
@@ -71,7 +71,7 @@ impl ReceivedRequest {
     }
 }
 
-/// Omits signatures and tokens.
+/// Omits signatures and tokens from the headers.
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut headers = self.headers.clone();
@@ -90,7 +90,7 @@ impl fmt::Debug for ReceivedRequest {
     }
 }
 
-/// The last requests, and the file to which all are written.
+/// The last requests, and the file to which all requests are written.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     kept: VecDeque<ReceivedRequest>,
@@ -148,7 +148,7 @@ impl Log {
     }
 }
 
-/// Opens the file of requests, and keeps what an existing one holds. Devices and pipes have a length of zero.
+/// Opens the request file, and rejects one that is not empty. Devices and pipes have a length of zero.
 fn create(path: &Path) -> io::Result<File> {
     let file = File::options().append(true).create(true).open(path)?;
     match file.metadata()?.len() {

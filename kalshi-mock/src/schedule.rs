@@ -1,4 +1,4 @@
-//! [`ScheduledEvent`]: a pause, a close or a settlement at a time after the start, also from text.
+//! [`ScheduledEvent`], a pause, close or settlement at a time after the start.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -6,9 +6,9 @@ use kalshi_sdk::Dollars;
 
 use crate::{MockExchange, Settlement, shared::Instances, time::Micros};
 
-/// Something that happens at a time after it is scheduled with [`MockExchange::schedule`].
+/// A pause, close or settlement at a time after it is scheduled with [`MockExchange::schedule`].
 ///
-/// As text: `pause,in=SECONDS,for=SECONDS[,market=TICKER]`, `close,in=SECONDS,market=TICKER` or
+/// Parses from `pause,in=SECONDS,for=SECONDS[,market=TICKER]`, `close,in=SECONDS,market=TICKER` or
 /// `settle,in=SECONDS,market=TICKER,result=RESULT`, where a result is `yes`, `no` or the value of YES in dollars.
 ///
 /// ```
@@ -32,7 +32,7 @@ enum Action {
     Settle(Settlement),
 }
 
-/// Returned if the text of a [`ScheduledEvent`] is invalid.
+/// A string that is not a valid [`ScheduledEvent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseScheduleError(String);
 
@@ -92,7 +92,7 @@ impl FromStr for ScheduledEvent {
                 Some(("result", value)) => result = Some(settlement(value)?),
                 _ => {
                     return Err(ParseScheduleError(format!(
-                        "no setting {part:?} of a scheduled event: there are in=SECONDS, for=SECONDS, market=TICKER, result=RESULT"
+                        "unknown setting {part:?} of a scheduled event: use in=SECONDS, for=SECONDS, market=TICKER or result=RESULT"
                     )));
                 }
             }
@@ -104,7 +104,7 @@ impl FromStr for ScheduledEvent {
             "settle" => Action::Settle(result.take().ok_or_else(|| needs("result=RESULT"))?),
             _ => {
                 return Err(ParseScheduleError(format!(
-                    "no scheduled event {name:?}: there are pause, close, settle"
+                    "unknown scheduled event {name:?}: use pause, close or settle"
                 )));
             }
         };
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_parsed_or_rejected_with_a_reason() {
+    fn invalid_events_are_rejected_with_a_reason() {
         let parse = |text: &str| text.parse::<ScheduledEvent>();
         let event = parse("pause,in=60,for=30").unwrap();
         assert_eq!(event.after, Duration::from_secs(60));
@@ -179,7 +179,7 @@ mod tests {
         for (text, reason) in [
             (
                 "",
-                "no scheduled event \"\": there are pause, close, settle",
+                "unknown scheduled event \"\": use pause, close or settle",
             ),
             ("pause,in=1", "pause needs for=SECONDS"),
             ("pause,for=1", "pause needs in=SECONDS"),

@@ -1,4 +1,4 @@
-//! State that the tasks of the server and the handles of a test share.
+//! State that the tasks of the server share with the handles of a test.
 
 use std::{
     collections::HashMap,
@@ -105,7 +105,7 @@ impl Instances {
     }
 }
 
-/// The exchange behind its server.
+/// The exchange: its instances, keys, clock, faults and connections.
 pub(crate) struct Shared {
     pub(crate) time: Time,
     pub(crate) keys: Keys,
@@ -114,7 +114,7 @@ pub(crate) struct Shared {
     pub(crate) log: Mutex<Log>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::Tls>,
-    /// True if responses have the fields that left the spec.
+    /// True if responses include fields that were removed from the spec.
     pub(crate) legacy_fields: bool,
     /// True once the exchange shuts down.
     pub(crate) stop: watch::Sender<bool>,
@@ -122,13 +122,13 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     /// All users but the market maker, in order of their numbers.
     pub(crate) users: Mutex<Vec<Known>>,
-    /// What a reset starts from.
+    /// Settings that a reset starts from.
     pub(crate) origin: Origin,
     /// Notifies those who wait for a change of an order book.
     pub(crate) book_changed: Notify,
     state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,
-    /// Token buckets of unsigned requests by address. `None` if requests are not limited.
+    /// Token buckets of unsigned requests by address, or `None` if requests are not limited.
     public: Option<Mutex<HashMap<IpAddr, TokenBucket>>>,
 }
 
@@ -177,7 +177,8 @@ impl Shared {
         _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
     }
 
-    /// Returns the state of the event exchange, and of the others in [`StateGuard::instances`], advanced to the current time. Its events are published when the guard is dropped.
+    /// Locks the state and advances it to the current time. The guard dereferences to the state of the event exchange, and
+    /// [`StateGuard::instances`] has all of them. Events are published when the guard is dropped.
     pub(crate) fn state(&self) -> StateGuard<'_> {
         let mut state = lock(&self.state);
         let now = self.time.micros();
@@ -197,22 +198,22 @@ impl Shared {
     }
 
     /// Returns the faults that apply to a request.
-    pub(crate) fn struck(&self, operation: &kalshi_sdk::Operation) -> Vec<Fault> {
+    pub(crate) fn faults_for(&self, operation: &kalshi_sdk::Operation) -> Vec<Fault> {
         let mut faults = self.faults();
         faults
             .iter_mut()
-            .filter_map(|rule| rule.strikes(operation).then(|| rule.fault.clone()))
+            .filter_map(|rule| rule.applies(operation).then(|| rule.fault.clone()))
             .collect()
     }
 
-    /// Returns to the start: state, clock, faults and requests. Users keep their ids and get their first balances again. Ends all
+    /// Resets state, clock, faults and requests to the start. Users keep their ids and get their first balances again. Ends all
     /// WebSocket connections.
     pub(crate) fn reset(&self) {
         let mut guard = self.state();
         self.time.restart(self.origin.time);
         let instances = guard.instances();
         *instances = Instances::new(&self.origin, self.time.micros());
-        // The credentials of the clearing API stay, and take the same ids.
+        // The credentials of the clearing API are kept. Generating them again makes the following ids those of the start.
         #[cfg(feature = "klear")]
         KlearAccess::new(&mut instances.event);
         lock(&self.users)
@@ -246,7 +247,7 @@ impl Shared {
     }
 }
 
-/// The locked state.
+/// Guard of the locked state. It publishes events when it is dropped.
 pub(crate) struct StateGuard<'a> {
     shared: &'a Shared,
     state: MutexGuard<'a, Instances>,
@@ -266,7 +267,7 @@ impl StateGuard<'_> {
 
     fn publish(&mut self) {
         let states = self.state.each();
-        // Not short-circuiting: each flag is to be cleared.
+        // Not short-circuiting, because every flag must be cleared.
         if states.fold(false, |changed, (_, state)| {
             std::mem::take(&mut state.book_changed) | changed
         }) {

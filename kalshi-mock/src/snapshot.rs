@@ -47,7 +47,7 @@ pub struct MarketSnapshot {
     pub mutually_exclusive: bool,
     /// Number of the shard.
     pub exchange_index: u32,
-    /// Title, which says what the market is about.
+    /// Title, which describes the market.
     pub title: String,
     /// Type of the strike, such as `greater`, or `None` without strike.
     pub strike_type: Option<&'static str>,
@@ -138,7 +138,7 @@ pub struct PositionSnapshot {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct OrderSnapshot {
-    /// Id that the exchange gave the order.
+    /// Id that the exchange assigned to the order.
     pub order_id: String,
     /// The `client_order_id`, if the client sent one.
     pub client_order_id: Option<String>,
@@ -296,7 +296,7 @@ impl UserSnapshot {
     }
 }
 
-/// Prices and counts as strings.
+/// Serializes prices and counts as strings.
 impl Serialize for OrderBook {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

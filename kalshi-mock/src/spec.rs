@@ -1,4 +1,4 @@
-//! The specs, as the build script digested them: parameters, body, response and a sample response of each operation.
+//! The specs as reduced by the build script: parameters, body, response and a sample response of each operation.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -40,7 +40,7 @@ impl Api {
         Self::Klear,
     ];
 
-    /// Returns the prefix of its operations and schemas in the digest.
+    /// Returns the prefix of the API's operations and schemas in the digest.
     fn name(self) -> &'static str {
         match self {
             Self::Trade => "trade",
@@ -51,7 +51,7 @@ impl Api {
         }
     }
 
-    /// Returns the prefix of its paths.
+    /// Returns the path prefix of the API.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Trade => PREFIX,
@@ -72,7 +72,7 @@ impl Api {
         }
     }
 
-    /// Returns the exchange instance that it is about.
+    /// Returns the exchange instance that the API serves.
     pub(crate) fn instance(self) -> Instance {
         match self {
             #[cfg(feature = "perps")]
@@ -81,7 +81,7 @@ impl Api {
         }
     }
 
-    /// Returns the operation of an id, in the first API that has it.
+    /// Returns the operation with an id, from the first API that has it.
     pub(crate) fn find(id: &str) -> Option<&'static Operation> {
         Self::ALL
             .iter()
@@ -97,7 +97,7 @@ pub(crate) struct Endpoint {
     pub(crate) details: Details,
 }
 
-/// What the spec says about an operation.
+/// The parts of the spec of an operation that the exchange uses.
 #[derive(Deserialize)]
 pub(crate) struct Details {
     pub(crate) parameters: Vec<Parameter>,
@@ -129,7 +129,7 @@ impl Spec {
         }
         let text = include_str!(concat!(env!("OUT_DIR"), "/spec.json"));
         let Ok(mut digest) = serde_json::from_str::<Digest>(text) else {
-            // Unreachable: the build script wrote it, and a test parses it.
+            // Unreachable: the build script wrote the file, and a test parses it.
             return Self::default();
         };
         let mut endpoints = Vec::new();
@@ -166,7 +166,7 @@ impl Endpoint {
         format!("{}{}", self.api.prefix(), self.operation.path)
     }
 
-    /// Returns the status of a success.
+    /// Returns the HTTP status of a successful response.
     pub(crate) fn status(&self) -> u16 {
         self.details.status
     }
@@ -183,25 +183,25 @@ impl Endpoint {
         self.details.response.as_ref()
     }
 
-    /// Returns a sample response. Of a list, it is the last page.
+    /// Returns a sample response, or `None` if the operation has no response body. The sample of a list is its last page.
     pub(crate) fn sample(&self) -> Option<Value> {
         let mut sample = self.details.sample.clone()?;
         let cursor = self.operation.paging.map(|paging| paging.cursor_field);
-        if let Some(member) = cursor.and_then(|name| sample.get_mut(name)) {
-            *member = "".into();
+        if let Some(cursor) = cursor.and_then(|name| sample.get_mut(name)) {
+            *cursor = "".into();
         }
         Some(sample)
     }
 }
 
-/// Returns the name of the schema that a reference is to, such as `trade/Market`.
+/// Returns the name of the referenced schema, such as `trade/Market`, or `None` if `schema` is not a reference.
 pub(crate) fn reference(schema: &Value) -> Option<&str> {
     schema["$ref"]
         .as_str()
         .and_then(|text| text.strip_prefix("#/components/schemas/"))
 }
 
-/// Follows the reference of a schema, if it has one.
+/// Follows a reference, or returns the schema itself if it is not a reference.
 pub(crate) fn resolve(schema: &Value) -> &Value {
     reference(schema)
         .and_then(|name| Spec::get().schemas.get(name))
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spec_has_every_operation_of_the_clients() {
+    fn spec_has_every_client_operation() {
         let spec = Spec::get();
         let operations = Api::ALL.iter().map(|api| api.operations().len());
         assert_eq!(spec.endpoints().count(), operations.sum::<usize>());

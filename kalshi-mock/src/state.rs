@@ -1,7 +1,7 @@
-//! The state of the exchange, advanced by requests and by time. No HTTP, no JSON, no waiting.
+//! The state of the exchange, which requests and time advance. It contains no HTTP, no JSON and no I/O.
 //!
-//! Records come first, each above what it refers to: sides and accounts, books and orders, trades, quotes, markets, events.
-//! The operations on [`State`] use them: matching, orders, communications, settlement and the rest.
+//! Its records are sides and accounts, books and orders, trades, quotes, markets and events. The operations on [`State`] use
+//! them: matching, orders, communications, settlement and others.
 
 mod account;
 mod activity;
@@ -13,7 +13,10 @@ mod event_log;
 mod fees;
 mod groups;
 mod ledger;
-#[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+#[cfg_attr(
+    not(feature = "perps"),
+    allow(dead_code, reason = "used by the margin API")
+)]
 mod margin;
 mod market;
 mod matching;
@@ -44,7 +47,7 @@ pub(crate) use groups::Group;
 pub(crate) use ledger::{Holding, Ledger};
 #[cfg_attr(
     not(feature = "perps"),
-    allow(unused_imports, reason = "of the margin API")
+    allow(unused_imports, reason = "used by the margin API")
 )]
 pub(crate) use margin::{
     FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, MAX_PRICE, Margin, NewTrigger, Perp, SHARD,
@@ -71,7 +74,7 @@ pub(crate) type Shard = u32;
 /// Index of a market in the list of all markets.
 pub(crate) type MarketIndex = usize;
 
-/// Limit of ended orders, fills and trades that are kept, each.
+/// Maximum number of ended orders, of fills and of trades that are kept.
 pub(crate) const REMEMBERED: usize = 50_000;
 
 /// The state of the exchange.
@@ -107,20 +110,20 @@ pub(crate) struct State {
     pub(crate) deposits: BTreeMap<u64, Deposit>,
     pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
-    /// What only the margin exchange has, or `None` on the event exchange.
+    /// State that only the margin exchange has, or `None` on the event exchange.
     pub(crate) margin: Option<Margin>,
     /// Fair values of the markets of the universe.
     walks: Vec<walk::Walk>,
     activity: Option<activity::Participants>,
-    /// Users who are participants of the activity.
+    /// Users that are simulated participants.
     participants: std::ops::Range<u32>,
-    /// Hash of all events, while there is activity.
+    /// Hash of all events, or `None` without simulated trading.
     event_log: Option<event_log::EventLog>,
     /// Number of resting orders by user.
     resting: HashMap<u32, usize>,
     /// The incoming order during matching.
     taker: Option<Uuid>,
-    /// Number of actions and requests so far. The clock of a book is the action that changed it last.
+    /// Number of actions and requests so far. The clock of a book is the number of the action that last changed it.
     actions: u64,
     /// True while a WebSocket connection is open. Without one, no events are recorded.
     pub(crate) has_listeners: bool,
@@ -141,7 +144,7 @@ enum Due {
     /// Pauses a market, or resumes it if true.
     SetActive(MarketIndex, bool),
     Settle(MarketIndex, Settlement),
-    /// A step of the activity.
+    /// A step of the simulated trading.
     Act,
     /// Settlement of the markets of a walk.
     Results(usize),
@@ -195,7 +198,7 @@ impl State {
         }
     }
 
-    /// Advances to `now`. Runs the actions that are due, each at its own time. Time may go backwards, which runs nothing.
+    /// Advances to `now` and runs the actions that are due, each at its own time. If time moves backwards, no action runs.
     pub(crate) fn advance_to(&mut self, now: Micros) {
         if now < self.now {
             self.bring_activity_forward(now);
@@ -225,7 +228,7 @@ impl State {
         self.actions += 1;
         self.now = now;
         self.was_trading = self.is_trading();
-        // Time may also have gone back into a pause.
+        // Time may also have moved back into a pause.
         if was_trading && !self.was_trading {
             self.cancel_on_pause(None);
         }
@@ -278,7 +281,10 @@ impl State {
     }
 
     /// Returns the number of actions and requests so far.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     pub(crate) fn actions(&self) -> u64 {
         self.actions
     }

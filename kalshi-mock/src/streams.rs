@@ -1,12 +1,12 @@
-//! WebSocket connections, in layers. Each uses those before it:
+//! WebSocket connections, in layers. Each layer uses only those above it:
 //!
-//! 1. `frame`, `error`, `hash`: frames and the codes of errors.
+//! 1. `frame`, `error`, `hash`: frames and error codes.
 //! 2. `feeds`, `subscription`: channels and the subscriptions to them.
-//! 3. `messages`: pure rendering of events.
-//! 4. `outbox`, `faults`, `socket`: what one connection sends.
-//! 5. `commands`, `tickers`: what one connection receives, and the ticker channel across connections.
+//! 3. `messages`: rendering of events, without side effects.
+//! 4. `outbox`, `faults`, `socket`: output of one connection.
+//! 5. `commands`, `tickers`: commands of one connection, and the ticker channel of all connections.
 //! 6. `hub`: all connections.
-//! 7. `handshake`, `timer`, `control`: tasks of the server, and the handle that tests hold.
+//! 7. `handshake`, `timer`, `control`: server tasks, and the handle for tests.
 
 mod commands;
 mod control;

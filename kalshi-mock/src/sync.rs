@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex. A poisoned one is used as it is: a panic of the test that held the lock leaves the data intact.
+/// Locks a mutex and ignores poisoning: a panic in the test that held the lock leaves the data intact.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use kalshi_sdk::auth::{Clock, ClockError};
 use tokio::sync::Notify;
 
-/// Microseconds since 1970.
+/// A time in microseconds since 1970, or a duration in microseconds.
 pub(crate) type Micros = i64;
 
 /// Microseconds in a second.
@@ -19,8 +19,8 @@ pub(crate) const SECOND: Micros = 1_000_000;
 /// A handle on the clock of the exchange.
 ///
 /// The exchange uses it for everything: timestamps, expirations, pauses, the windows of order groups, token buckets and the `Date`
-/// header. It follows the system clock until it is stopped or moved. While a test has paused tokio's clock, it follows that: see
-/// [Paused time](crate::guide::setup#paused-time). A client can use it to sign requests, as those of
+/// header. It follows the system clock until it is stopped or moved. While a test has paused tokio's clock, it follows that one:
+/// see [Paused time](crate::guide::setup#paused-time). A client can use it to sign requests, as those of
 /// [`MockExchange::client`](crate::MockExchange::client) do. Timestamps of the system clock are accepted too, so a bot does not
 /// have to use it.
 #[derive(Clone, Default)]
@@ -38,7 +38,7 @@ struct Inner {
     /// Microseconds ahead of the clock that it follows.
     ahead: Micros,
     stopped_at: Option<Micros>,
-    /// A time of tokio's clock and the exchange's of that moment, once tokio's clock has been paused.
+    /// A time of tokio's clock and the corresponding system time, once tokio's clock has been paused.
     paused: Option<(Instant, Micros)>,
 }
 
@@ -49,7 +49,7 @@ impl Time {
         stamp(self.micros())
     }
 
-    /// Stops the clock.
+    /// Stops the clock at its current time.
     pub fn stop(&self) {
         let mut inner = self.lock();
         inner.stopped_at = Some(inner.now());
@@ -114,12 +114,12 @@ impl Time {
             .then(|| Duration::from_micros(left.unsigned_abs()))
     }
 
-    /// Wakes the timer.
+    /// Wakes the timer, which then checks the schedule again.
     pub(crate) fn wake(&self) {
         self.0.changed.notify_one();
     }
 
-    /// Waits for [`wake`](Self::wake).
+    /// Waits until [`wake`](Self::wake) is called.
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
     }
@@ -130,7 +130,7 @@ impl Time {
 }
 
 impl Inner {
-    /// Within the years that are written with four digits.
+    /// Returns the current time, clamped to years of four digits.
     fn now(&mut self) -> Micros {
         let now = match self.stopped_at {
             Some(stopped) => stopped,
@@ -139,13 +139,13 @@ impl Inner {
         now.clamp(FIRST, LAST * SECOND)
     }
 
-    /// Returns the time that the clock follows: the system's, or tokio's once a test has paused that.
+    /// Returns the time of the clock that is followed: the system's, or tokio's once a test has paused it.
     fn followed(&mut self) -> Micros {
         let before = Instant::now();
         let now = tokio::time::Instant::now().into_std();
         let (then, micros) = match self.paused {
             Some(paused) => paused,
-            // The same clock, read in between.
+            // Tokio's clock is not paused: it was read between two readings of the system's.
             None if before <= now && now <= Instant::now() => return system(),
             None => *self.paused.insert((now, system())),
         };
@@ -169,12 +169,12 @@ impl fmt::Debug for Time {
     }
 }
 
-/// The system's time.
+/// Returns the time of the system clock.
 pub(crate) fn system() -> Micros {
     Utc::now().timestamp_micros()
 }
 
-/// Of a time that four digits of a year do not hold, the nearest that they do.
+/// Converts a time, clamped to years of four digits.
 pub(crate) fn stamp(micros: Micros) -> DateTime<Utc> {
     let micros = micros.clamp(FIRST, LAST * SECOND);
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
@@ -184,13 +184,13 @@ pub(crate) fn stamp(micros: Micros) -> DateTime<Utc> {
 const FIRST: Micros = -62_135_596_800 * SECOND;
 pub(crate) const LAST: i64 = 253_402_300_799;
 
-/// As RFC 3339 has it, with as many digits as there are.
+/// Formats a time as RFC 3339, without trailing zeros of the fraction.
 pub(crate) fn rfc3339(micros: Micros) -> String {
     let text = stamp(micros).format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
     format!("{}Z", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Whole seconds since 1970.
+/// Returns whole seconds since 1970.
 pub(crate) fn seconds(micros: Micros) -> i64 {
     micros.div_euclid(SECOND)
 }

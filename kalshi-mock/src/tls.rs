@@ -1,4 +1,4 @@
-//! TLS with a certificate by an authority that is generated at each start.
+//! TLS with a certificate authority that is generated at each start.
 
 use std::{
     error::Error,
@@ -32,12 +32,12 @@ use tokio_rustls::{
 use crate::{StartError, connection::Transport};
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-compile_error!("the feature `tls` needs `aws-lc-rs` or `ring`");
+compile_error!("feature `tls` requires feature `aws-lc-rs` or `ring`");
 
-/// Time limit of a handshake.
+/// Time limit of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The authority, and the settings of both ends.
+/// The certificate authority, and the TLS configuration of the server and of clients.
 pub(crate) struct Tls {
     authority: String,
     server: Arc<ServerConfig>,
@@ -107,7 +107,8 @@ impl Tls {
         }
     }
 
-    /// Returns an HTTP client that trusts the authority alone. It is as strict as the SDK requires of one that is not its own.
+    /// Returns an HTTP client that trusts only the authority. It follows no redirects, never retries and uses no proxy, as the SDK
+    /// requires of custom clients.
     pub(crate) fn http_client(&self) -> Result<reqwest::Client, ConfigError> {
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.client.clone())
@@ -135,7 +136,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())
 }
 
-/// Handshakes of accepted connections. They run side by side: a client that sends nothing does not delay others.
+/// Handshakes of accepted connections. They run concurrently, so a client that sends nothing does not delay others.
 pub(crate) struct Handshakes {
     acceptor: TlsAcceptor,
     running: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
@@ -153,7 +154,7 @@ impl Handshakes {
                     let handshake = self.acceptor.accept(stream);
                     self.running.spawn(async move {
                         let stream = timeout(HANDSHAKE_TIMEOUT, handshake).await;
-                        // One that fails concerns nobody else.
+                        // A failed handshake does not affect other connections.
                         Some((stream.ok()?.ok()?, peer))
                     });
                 }

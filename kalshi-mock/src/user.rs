@@ -39,7 +39,7 @@ pub(crate) struct Balances {
     pub(crate) margin: Dollars,
 }
 
-/// A user as the exchange remembers it, for handles and for a reset.
+/// The data of a user that the exchange keeps for handles and resets.
 #[derive(Clone)]
 pub(crate) struct Known {
     id: Uuid,
@@ -52,7 +52,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Adds the user to states that a reset has made anew.
+    /// Adds the user to the new states after a reset.
     pub(crate) fn enroll(&self, instances: &mut Instances) {
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let (tier, limited) = self.limits;
@@ -61,7 +61,7 @@ impl Known {
         if let Some(user) = state.user_mut(index) {
             user.id = self.id;
         }
-        // The id of its key was the next.
+        // The next id was that of its key.
         state.id();
         #[cfg(feature = "perps")]
         {
@@ -73,7 +73,7 @@ impl Known {
     }
 }
 
-/// How keys of users are made.
+/// Settings for generating the keys of users.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySource {
     pub(crate) algorithm: KeyAlgorithm,
@@ -87,7 +87,7 @@ impl KeySource {
         self.algorithm == KeyAlgorithm::Rsa || self.seed.is_none()
     }
 
-    /// Makes the key of the user of that index. RSA keys are always random.
+    /// Generates the key of the user with an index. RSA keys are always random.
     fn key(self, user: u32) -> Result<PrivateKey, StartError> {
         let key = match (self.algorithm, self.seed) {
             (KeyAlgorithm::Rsa, _) => PrivateKey::generate_rsa(2048),
@@ -120,7 +120,7 @@ pub struct User {
     pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
     pub(crate) index: u32,
-    /// Tier, and true if its limits apply.
+    /// Tier, and whether its limits apply.
     limits: (Tier, bool),
     balances: Balances,
     keys: KeySource,
@@ -138,13 +138,13 @@ impl User {
         key: Option<PrivateKey>,
     ) -> Result<Self, StartError> {
         let is_own = key.is_none();
-        // Generating an RSA key takes long, so the state is not locked meanwhile.
+        // Generating an RSA key takes long, so the state is not locked during it.
         let random = (is_own && keys.is_random()).then(|| keys.key(0));
         let key = key.map(Ok).or(random).transpose()?;
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let index = state.add_user(limits.0, limits.1, cents(balances.event));
-        // After a reset, ids of users that stayed come again.
+        // After a reset, the ids of kept users are generated again.
         let mut id = state.user(index).id;
         while lock(&shared.users).iter().any(|user| user.id == id) {
             id = state.id();
@@ -203,13 +203,13 @@ impl User {
         )
     }
 
-    /// Returns the `user_id`.
+    /// Returns the `user_id` of the user.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared.state().user(self.index).id.to_string()
     }
 
-    /// Returns the key and its id.
+    /// Returns the private key of the user and its id.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         self.credentials.clone()
@@ -287,11 +287,11 @@ impl User {
         UserSnapshot::of(&self.shared, state.instances(), self.index)
     }
 
-    /// Returns the response to a list operation, of all pages.
+    /// Returns the response to a list operation, with all items on one page.
     fn read(&self, operation: &str) -> Value {
         let mut endpoints = Spec::get().endpoints();
         let Some(endpoint) = endpoints.find(|endpoint| endpoint.operation.id == operation) else {
-            // Unreachable: the spec has it.
+            // Unreachable: the spec has the operation.
             return Value::Null;
         };
         let call = Call {
@@ -310,8 +310,8 @@ impl User {
         handlers::dispatch(state.instances(), &self.shared.keys, &call).unwrap_or_default()
     }
 
-    /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is
-    /// 100 million dollars.
+    /// Deposits money on a shard, in whole cents. A negative amount withdraws money, at most what is available. The maximum balance
+    /// is 100 million dollars.
     pub fn deposit(&self, exchange_index: u32, amount: Dollars) {
         let cents = amount.micros() / 10_000;
         self.shared
@@ -320,7 +320,7 @@ impl User {
     }
 }
 
-/// The margin exchange.
+/// Access to the margin exchange.
 #[cfg(feature = "perps")]
 impl User {
     /// Returns the URLs of the margin exchange.
@@ -335,7 +335,7 @@ impl User {
         )
     }
 
-    /// Returns a client of the margin exchange for this user, with the clock of the exchange and the token buckets that it has there.
+    /// Returns a client of the margin exchange for this user, with the clock of the exchange and the user's token buckets there.
     ///
     /// # Errors
     ///
@@ -374,7 +374,7 @@ impl User {
         }
     }
 
-    /// Deposits money on the margin exchange, in whole cents. A negative amount withdraws what is available.
+    /// Deposits money on the margin exchange, in whole cents. A negative amount withdraws money, at most what is available.
     pub fn margin_deposit(&self, amount: Dollars) {
         let cents = amount.micros() / 10_000;
         let mut state = self.shared.state();

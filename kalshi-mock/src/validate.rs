@@ -56,7 +56,7 @@ pub(crate) fn is_wrong_type(rejection: &Rejection) -> bool {
     rejection.details.contains(WRONG_TYPE)
 }
 
-/// Says in a rejection that the JSON type is wrong.
+/// Part of the message of a rejection because of the JSON type.
 const WRONG_TYPE: &str = ": must be of type ";
 
 fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
@@ -136,22 +136,22 @@ fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
                 " items",
             )
         }
-        Value::Object(members) => object(schema, members, path),
+        Value::Object(fields) => object(schema, fields, path),
         _ => Ok(()),
     }
 }
 
-fn object(schema: &Value, members: &Map<String, Value>, path: &str) -> Result<(), String> {
+fn object(schema: &Value, fields: &Map<String, Value>, path: &str) -> Result<(), String> {
     let required = schema["required"].as_array();
     let is_required =
         |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
-        if !members.contains_key(name) {
+        if !fields.contains_key(name) {
             return Err(format!("{}: required", below(path, name)));
         }
     }
     let properties = schema["properties"].as_object();
-    for (name, value) in members {
+    for (name, value) in fields {
         if let Some(schema) = properties.and_then(|properties| properties.get(name)) {
             if value.is_null() && !is_required(name) {
                 continue;
@@ -189,7 +189,7 @@ fn format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
     let (fits, what) = match schema["format"].as_str() {
         Some("date-time") => (
             chrono::DateTime::parse_from_rfc3339(text).is_ok(),
-            "a time as RFC 3339 has it",
+            "an RFC 3339 time",
         ),
         Some("uuid") => (Uuid::parse_str(text).is_ok(), "a UUID"),
         _ => return Ok(()),
@@ -198,7 +198,7 @@ fn format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
         .ok_or_else(|| format!("{}: must be {what}", name(path)))
 }
 
-/// Checks amounts, which are strings in the spec.
+/// Checks amounts of money and contracts, which the spec declares as plain strings.
 fn money(schema: &str, value: &Value, path: &str) -> Result<(), String> {
     let Some(text) = value.as_str() else {
         return Ok(());
@@ -242,7 +242,7 @@ fn below(path: &str, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn said(schema: Value, value: Value) -> String {
+    fn rejection_of(schema: Value, value: Value) -> String {
         check(&schema, &value, "x")
             .err()
             .map(|rejection| rejection.details)
@@ -285,7 +285,7 @@ mod tests {
             (
                 json!({ "type": "string", "format": "date-time" }),
                 json!("now"),
-                "x: must be a time as RFC 3339 has it",
+                "x: must be an RFC 3339 time",
             ),
             (
                 json!({ "$ref": "#/components/schemas/trade/FixedPointCount" }),
@@ -328,7 +328,7 @@ mod tests {
                 "x: must be of type string",
             ),
         ] {
-            assert_eq!(said(schema, value), expected);
+            assert_eq!(rejection_of(schema, value), expected);
         }
     }
 
@@ -349,7 +349,7 @@ mod tests {
                 json!("2.5"),
             ),
         ] {
-            assert_eq!(said(schema, value), "");
+            assert_eq!(rejection_of(schema, value), "");
         }
     }
 

@@ -1,10 +1,10 @@
-//! The perpetuals API, as the runtime knows it.
+//! Implements the runtime's `Api` trait for the perpetuals API.
 
 use kalshi_core::{Api, Credentials, Discovery, limits::RateLimits};
 
 use crate::{Client, Environment, discovery};
 
-/// Marker of the perpetuals API. Programs only meet it as the parameter of types that the APIs share.
+/// Marker type of the perpetuals API. Programs see it only as a parameter of types that several APIs share.
 #[derive(Clone, Copy, Debug)]
 pub enum PerpsApi {}
 

@@ -1,10 +1,10 @@
-//! Codes with which the margin exchange rejects requests.
+//! Error codes of the margin exchange.
 
 use kalshi_core::rt::bare_code;
 
 use crate::ApiError;
 
-/// Predicates for the rejections of this API. Implemented for [`ApiError`] only.
+/// Predicates for rejections that only this API has. Implemented for [`ApiError`] only.
 ///
 /// ```no_run
 /// # async fn example(client: kalshi_perps::Client) -> Result<(), kalshi_perps::Error> {
@@ -20,16 +20,16 @@ use crate::ApiError;
 /// # }
 /// ```
 pub trait MarginRejection: sealed::Sealed {
-    /// Returns `true` if the order named another version of its market than the current one: `market_version_mismatch`.
+    /// Returns `true` if the order's market version is not the current one: `market_version_mismatch`.
     fn is_market_version_mismatch(&self) -> bool;
 
-    /// Returns `true` if the order would exceed the account's limit of notional value: `NOTIONAL_RISK_LIMIT_EXCEEDED`. The exchange
-    /// checks this limit before it checks the margin.
+    /// Returns `true` if the order would exceed the account's limit on notional value: `NOTIONAL_RISK_LIMIT_EXCEEDED`. The exchange checks
+    /// this limit before it checks the margin.
     fn is_notional_limit_exceeded(&self) -> bool;
 
     /// Returns `true` if the account is not enabled for margin trading: `user_not_found`, whose code may end with the id of the user, or
-    /// `invalid_parameters` with details that say so. In the Trade API `user_not_found` means a lack of funds, as
-    /// [`ApiError::is_insufficient_funds`] has it; check this predicate first.
+    /// `invalid_parameters` with details that say so. In the Trade API `user_not_found` means insufficient funds, so
+    /// [`ApiError::is_insufficient_funds`] may be `true` as well; check this predicate first.
     fn is_margin_disabled(&self) -> bool;
 }
 

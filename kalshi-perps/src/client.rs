@@ -6,8 +6,8 @@ use crate::{Client, Environment, PerpsApi};
 
 /// # Keys from the environment
 ///
-/// The variables are those of `kalshi-sdk` with `PERPS_` in their names: Kalshi recommends a key for this API alone. A program that
-/// uses one key for both passes its [`Credentials`] to [`Client::builder`].
+/// The variables are those of `kalshi-sdk` with `PERPS_` in their names, because Kalshi recommends a separate key for this API. To use one
+/// key for both APIs, pass its [`Credentials`] to [`Client::builder`].
 impl Client {
     /// Returns a client of the production exchange with the key that `KALSHI_PERPS_API_KEY_ID` and `KALSHI_PERPS_PRIVATE_KEY` or
     /// `KALSHI_PERPS_PRIVATE_KEY_PATH` name. It trades real money.
@@ -39,7 +39,7 @@ impl Client {
     }
 }
 
-/// The key in the variables with this prefix.
+/// Reads a key from the environment variables with this prefix.
 fn key(prefix: &str) -> Result<Credentials, CredentialsError> {
     Credentials::from_lookup(prefix, |name| std::env::var_os(name))
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{Client, operation, types};
 
-/// Limits of the Basic tier: the reads of this API have a bucket of their own.
+/// Returns the limits of the Basic tier. They differ from those of the Trade API, which counts its requests separately.
 pub(crate) fn basic() -> AccountLimits {
     AccountLimits::from_tier(Tier::Basic)
         .with_read(BucketLimit::new(400, 400))
@@ -21,11 +21,11 @@ impl Client {
     /// Reads the account's rate limits from the exchange and applies them to this client, its clones, and all others that share its
     /// [`rate_limiter`](Self::rate_limiter). Sends one read.
     ///
-    /// The exchange counts the requests to this API apart from those to the Trade API, so clients of the two do not share a limiter.
+    /// The exchange counts requests to this API separately from those to the Trade API, so clients of the two must not share a limiter.
     ///
     /// # Errors
     ///
-    /// Returns an error if the exchange cannot be asked. The limits are unchanged then.
+    /// Returns an error if the request fails or the response is invalid. The limits are then unchanged.
     pub async fn discover_limits(&self) -> Result<AccountLimits, Error> {
         let operation = operation::GET_PERPS_ACCOUNT_API_LIMITS;
         let response = rt::read::<Limits>(&self.core, operation).await?;
@@ -41,7 +41,7 @@ impl Client {
     }
 }
 
-/// The fields of the response that are used, so that a change of the others does not cost an account its limits.
+/// The fields of the response that are used. A change to the others does not break discovery.
 #[derive(Deserialize)]
 struct Limits {
     read: types::BucketLimit,

@@ -8,7 +8,7 @@ use kalshi_core::CustomUrls;
 pub enum Environment {
     /// The production exchange, with real money: `external-api.kalshi.com`.
     Production,
-    /// The demo exchange, with play money: `external-api.demo.kalshi.co`. This is the default, so that nothing trades real money by
+    /// The demo exchange, with play money: `external-api.demo.kalshi.co`. This is the default, so that no program trades real money by
     /// accident.
     #[default]
     Demo,

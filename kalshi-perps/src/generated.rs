@@ -1,3 +1,3 @@
-//! What `build.rs` generated from `perps_openapi.yaml`: client, types, request builders, operation table.
+//! Code that `build.rs` generates from `perps_openapi.yaml`: client, types, request builders and operation table.
 
 include!(concat!(env!("OUT_DIR"), "/perps.rs"));

@@ -1,8 +1,8 @@
-//! Rate limits: token buckets as the exchange counts them, so that requests wait locally instead of being rejected.
+//! Rate limits: token buckets that mirror those of the exchange, so that requests wait locally instead of being rejected.
 //!
-//! A client keeps to the limits of this API's Basic tier (reads 400 tokens a second, writes 100) unless others are set. The numbers
-//! of [`Tier`] are those of the Trade API, whose reads are fewer: for an account of a higher tier use
-//! [`RateLimits::Discovered`] or [`Client::discover_limits`](crate::Client::discover_limits).
+//! The default limits are those of this API's Basic tier: 400 tokens a second for reads and 100 for writes. The limits of [`Tier`] are
+//! those of the Trade API, which allows fewer reads. For an account of a higher tier, use [`RateLimits::Discovered`] or
+//! [`Client::discover_limits`](crate::Client::discover_limits).
 
 #[doc(inline)]
 pub use kalshi_core::limits::*;

@@ -1,8 +1,8 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
-//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never
-//! sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown); [`UnknownOutcome::reconcile`] looks for the order by its client
-//! order id, and [`UnknownOutcome::resend`] settles the outcome at the matching engine.
+//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
+//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown). [`UnknownOutcome::reconcile`] searches for the order by its client order
+//! id, and [`UnknownOutcome::resend`] lets the matching engine decide.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_perps::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //!         println!("{} is {:?}", placed.order_id, placed.state());
 //!     }
 //!     OrderOutcome::Rejected(rejection) => println!("rejected: {rejection}"),
-//!     // Not proof that it was not placed.
+//!     // The order may still have been placed.
 //!     other => println!("still unknown: {other:?}"),
 //! }
 //! # Ok(())
@@ -30,29 +30,30 @@
 //! |---|---|
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
-//! | `AlreadyExists` | 409 `order_already_exists`, and the exchange lists a matching order under the client order id that you set |
-//! | `Unlisted` | 409 `order_already_exists`, and no list shows the order yet, or only orders that may be another one |
+//! | `AlreadyExists` | 409 `order_already_exists`, and a list has a matching order under the client order id that you set |
+//! | `Unlisted` | 409 `order_already_exists`, and the lists have no order under the client order id yet, or only orders that may be different ones |
 //! | `AlreadyGone` | 404, and a read shows the order with nothing resting |
 //! | `Unknown` | Anything else |
 //!
-//! # What is never proved
+//! # What cannot be proven
 //!
-//! Reads of this API lag behind its writes, at times by more than a minute, and no endpoint says how far they are up to date. A read
-//! that does not show an order, and a 404 on reading it, therefore mean "not visible yet": nothing here reports that an order does not
-//! exist. A resting order in a read may have ended, too. An order that has ended stays so, which one read proves.
+//! Reads of this API lag behind its writes, sometimes by more than a minute, and no endpoint reports by how much. A list without an order,
+//! or a 404 when reading it, may therefore mean that the order is not visible yet, so no method here reports that an order does not exist.
+//! An order that a read shows as resting may have ended since. An order that has ended cannot change, so a single read proves its end.
 //!
-//! The 404 of a cancel is the same for a filled and a cancelled order. Orders have no status: see [`OrderState`] for how it is derived.
+//! A cancel gets the same 404 for a filled order as for a cancelled one. Orders have no status: see [`OrderState`] for how it is derived.
 //!
 //! # Subaccounts
 //!
-//! Where a request names no subaccount, lists and the cancel of all orders mean every subaccount; cancel, amend and decrease mean the
-//! primary one. The methods here therefore require one: [`Subaccounts`] in lists, and [`OrderRef`] has that of its order. A
-//! [`NewOrder`] is placed in the primary account unless it names another one. Generated methods require none.
+//! If a request names no subaccount, the exchange lists or cancels the orders of all subaccounts, but cancels, amends or decreases a single
+//! order only in the primary account. The methods here therefore require the subaccount: lists and [`Orders::cancel_all`] take
+//! [`Subaccounts`], and an [`OrderRef`] contains that of its order. A [`NewOrder`] is placed in the primary account unless it names another
+//! one. The generated methods do not require a subaccount.
 //!
 //! # Restarts
 //!
-//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] looks for the order.
-//! Placing the same order again with the same id is safe: the exchange never places two orders with one id, even after the first has
+//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] searches for the order. It
+//! is safe to place the same order again with the same id: the exchange never places two orders with one id, even after the first has
 //! ended.
 
 mod amendment;
@@ -89,7 +90,7 @@ use crate::{
     types::{AmendMarginOrderRequest, AmendMarginOrderResponse, CreateMarginOrderResponse},
 };
 
-/// Placing, changing and finding orders, each with its outcome. Made by [`Client::orders`]; cheap to clone.
+/// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Orders {
     client: Client,
@@ -103,7 +104,7 @@ kalshi_core::order_messages!(
 );
 
 impl Orders {
-    /// Returns a request for the orders of one subaccount or of all, newest first. The list lags behind writes, at times by more than a
+    /// Returns a request for the orders of one subaccount or of all, newest first. The list lags behind writes, sometimes by more than a
     /// minute.
     pub fn list(&self, subaccounts: impl Into<Subaccounts>) -> builder::GetMarginOrders<'_> {
         self.client.margin_orders_of(subaccounts.into())

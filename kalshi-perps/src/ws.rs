@@ -1,8 +1,8 @@
 //! The WebSocket of the perpetuals API: typed messages, subscriptions and live order books.
 //!
-//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again, as a
-//! [`ReconnectPolicy`] says, and everything is subscribed to again; what happens to the connection is reported as an [`Event`] between
-//! the messages. [`BookStream`] keeps order books. Every channel needs credentials, as the handshake is signed.
+//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A connection reconnects according to its
+//! [`ReconnectPolicy`] and restores its subscriptions. It yields messages, interleaved with connection [`Event`]s. [`BookStream`] keeps
+//! order books. All channels require credentials, because the handshake is signed.
 //!
 //! ```no_run
 //! use kalshi_perps::{Client, ws::{Channel, Event, Message}};
@@ -23,8 +23,8 @@
 //! # }
 //! ```
 //!
-//! A message comes in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is
-//! [`Message::Unknown`], and one that could not be decoded is [`Message::Malformed`].
+//! A message arrives in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is [`Message::Unknown`],
+//! and one that could not be decoded is [`Message::Malformed`].
 //!
 //! ```
 //! use kalshi_perps::ws::{Frame, Message};
@@ -38,10 +38,11 @@
 //!
 //! # Orders, positions and balances
 //!
-//! A message `user_order` has no status. The order rests while `remaining_count` is above zero. At zero it has ended: it is executed if
-//! `fill_count` is the count that you wanted, by placing, amending or decreasing it, and canceled otherwise. `last_update_reason` was
-//! absent from every recorded frame and does not tell a cancel from a decrease. An immediate-or-cancel order sends one message, which is
-//! final. Messages of an order may come before the response to its placement, and a `fill` after the `user_order` of the same trade.
+//! A `user_order` message has no status. The order rests while `remaining_count` is above zero. At zero it has ended: it was executed if
+//! `fill_count` is the count that you last requested by placing, amending or decreasing it, and cancelled otherwise. `last_update_reason`
+//! was absent from all recorded frames and does not distinguish a cancel from a decrease. An immediate-or-cancel order causes a single
+//! message, which is final. Messages about an order may arrive before the response to its placement, and a `fill` after the `user_order` of
+//! the same trade.
 //!
 //! ```
 //! use kalshi_perps::{Contracts, ws::{Frame, Message}};
@@ -49,18 +50,18 @@
 //! let text = r#"{"type":"user_order","sid":1,"msg":{"order_id":"2e039a83-65aa-4a97-b698-91c705b1c270","user_id":"764c7a5c-ef10-4e18-bcc4-ef413a01483a","client_order_id":"a","ticker":"KXBTCPERP","side":"bid","price":"5.3829","fill_count":"1.00","remaining_count":"0.00","created_ts_ms":1781232436703,"order_source":"user"}}"#;
 //! let Message::UserOrder(order) = Frame::parse(text).message else { panic!() };
 //! let wanted = Contracts::from(2);
-//! let is_over = order.remaining_count == Contracts::ZERO;
-//! assert!(is_over && order.fill_count < wanted, "canceled after one contract was filled");
+//! let has_ended = order.remaining_count == Contracts::ZERO;
+//! assert!(has_ended && order.fill_count < wanted, "cancelled after one contract was filled");
 //! ```
 //!
-//! No channel reports positions or balances. Read them again after a fill and after a message `corporate_actions_delta`, which can
-//! change them without a fill.
+//! No channel reports positions or balances. Read them again after a fill, and after a `corporate_actions_delta` message: a corporate
+//! action can change them without a fill.
 //!
 //! # Corporate actions
 //!
-//! Subscribe to [`Channel::CorporateActions`] beside the order books: a book whose market was split or renamed is stale until a new
-//! snapshot has come, and one that has settled is dropped. A renamed market keeps its old ticker in a subscription, which fails when it
-//! is made again: add the new ticker and remove the old one.
+//! Subscribe to [`Channel::CorporateActions`] on the connection of the order books: a book whose market was split or renamed is then stale
+//! until a new snapshot arrives, and the book of a market that has settled is removed. A subscription keeps the old ticker of a renamed
+//! market and fails when it is restored after a reconnect, so add the new ticker and remove the old one.
 
 mod api;
 mod book;
@@ -108,13 +109,12 @@ pub type BookStream = kalshi_core::ws::books::BookStream<PerpsApi>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// A WebSocket connection.
+/// A WebSocket connection to the perpetuals API. It reconnects and restores its subscriptions.
 ///
-/// The exchange pings quiet connections, and none of the public ones that were recorded. A connection is lost after
-/// [`idle_timeout`](ConnectionBuilder::idle_timeout) without a frame of any kind, so a missing ping alone is no fault.
+/// A connection counts as lost after [`idle_timeout`](ConnectionBuilder::idle_timeout) without a frame of any kind. Missing pings alone are
+/// not a fault: the exchange pings quiet connections, and it sent no pings on the recorded connections to public channels.
 pub type Connection = kalshi_core::ws::Connection<PerpsApi>;
 /// The order books of the same markets, kept by several connections.
 ///
-/// The exchange sends no clock on this API, so which of two live books is newer is unknown: the book of one connection is returned for
-/// as long as it is live.
+/// Messages of this API do not show which of two live books is newer, so the book of one connection is returned for as long as it is live.
 pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;

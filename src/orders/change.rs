@@ -50,7 +50,7 @@ pub enum ChangeOutcome<T> {
 /// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
-/// A decrease to zero: a cancel, which goes ahead of other writes.
+/// The operation of a decrease to zero. That is a cancel, so it has priority over other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_ORDER_V2.clone().priority());
 

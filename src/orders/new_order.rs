@@ -123,7 +123,7 @@ impl NewOrder {
         self
     }
 
-    /// Rejects the order instead of filling any of it immediately.
+    /// Makes the exchange reject the order if any of it would fill immediately.
     pub fn post_only(mut self) -> Self {
         self.request.post_only = Some(true);
         self

@@ -255,10 +255,10 @@ impl Client {
     }
 }
 
-/// What a response says of one order of a batch.
+/// The verdict on one order of a batch.
 enum Judgement {
     Outcome(OrderOutcome),
-    /// The client order id is taken. A look-up has to determine by which order.
+    /// The client order id is taken. A lookup has to determine by which order.
     Conflict(ConflictingOrder),
 }
 

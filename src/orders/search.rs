@@ -176,9 +176,9 @@ pub(super) fn compare(
     }
 }
 
-/// A look-up by client order id, made by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
+/// A lookup by client order id, made by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
 #[derive(Clone, Debug)]
-#[must_use = "a look-up does nothing until it is awaited"]
+#[must_use = "a lookup does nothing until it is awaited"]
 pub struct FindOrder {
     client: Client,
     client_order_id: ClientOrderId,
@@ -250,11 +250,11 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 pub enum OrderLookup {
     /// The only order with the id that the lists have, in any state.
     Found(Box<Order>),
-    /// No order with the id had been placed when the look-up began: reads were up to date, and every row decoded.
+    /// No order with the id had been placed when the lookup began: reads were up to date, and every row decoded.
     NotFound,
     /// Neither is proven. Has the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
-/// The reason why a look-up proved nothing: the last error or the matching orders, if any.
+/// The reason why a lookup proved nothing: the last error or the matching orders, if any.
 pub type Unresolved = kalshi_core::orders::Unresolved<Order>;

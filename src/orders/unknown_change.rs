@@ -46,8 +46,8 @@ pub enum ChangeReconciliation {
 }
 
 impl UnknownChange {
-    /// Finds out whether the change was done, within `timeout`: reads the order until it has ended, or reads are known to be up to
-    /// date with the time at which the change was given up.
+    /// Determines within `timeout` whether the change was made. Reads the order until it has ended, or until reads are up to date with the
+    /// time at which the change was given up.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
         let last = &last_error;

@@ -59,7 +59,7 @@ impl UnknownOutcome {
         }
     }
 
-    /// Finds out whether the order was placed, within `timeout`.
+    /// Determines within `timeout` whether the order was placed.
     ///
     /// Searches the account's orders of the market, and the archive, for the client order id, until the order appears or `GET
     /// /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes a few

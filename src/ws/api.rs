@@ -16,13 +16,13 @@ use super::{
 };
 use crate::TradeApi;
 
-/// Targets of `orderbook_delta`: markets, by ticker or by id.
+/// Targets of the channels that list markets, by ticker or by id, and have no snapshots.
 static MARKETS: Targets = Targets {
     ids: &["market_id", "market_ids"],
     ..Targets::MARKETS
 };
 
-/// Markets of order books.
+/// Targets of `orderbook_delta`.
 static BOOKS: Targets = Targets {
     snapshot: Some(OrderBook::SNAPSHOT),
     ..MARKETS

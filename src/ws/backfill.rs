@@ -378,8 +378,8 @@ impl Backfill {
         self.hole = Some(Hole { end: Some(end) });
     }
 
-    /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events
-    /// wait in the connection meanwhile. Dropping the future marks nothing as reported.
+    /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events are
+    /// queued in the connection during the read. Dropping the future marks nothing as reported.
     ///
     /// # Errors
     ///

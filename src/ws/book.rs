@@ -75,7 +75,7 @@ impl PriceMode {
     }
 }
 
-/// A change of one level, with its price in terms of its own outcome.
+/// A change of one level, with its price in terms of its outcome.
 type LevelChange = books::LevelChange<OutcomeSide>;
 
 fn read_change(delta: &OrderbookDelta, mode: PriceMode) -> Result<LevelChange, BookError> {
@@ -101,7 +101,7 @@ fn check_price(price: Dollars) -> Result<(), BookError> {
     }
 }
 
-/// A level at which two books differ. Its side is the outcome whose bids have it.
+/// A level at which two books differ. `side` is the outcome whose bids differ, and `price` is in terms of that outcome.
 pub type LevelDifference = books::LevelDifference<OutcomeSide>;
 
 /// Returns one dollar minus a price. [`OrderBook::from_bids`] does not check levels, so any price is possible.

@@ -11,6 +11,7 @@ use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
     auth::Verifier,
     limits::{AccountLimits, BucketLimit, RateLimits, Tier},
+    operation,
     reqwest::{Method, header::HeaderMap},
 };
 use serde::Deserialize;
@@ -34,6 +35,10 @@ fn builder(exchange: &Exchange) -> ClientBuilder {
 
 fn perk() -> Reply {
     Reply::json(200, &json!({ "name": "early" }))
+}
+
+fn text(status: u16, body: &str) -> Reply {
+    Reply::Answer(status, Vec::new(), body.into())
 }
 
 /// Starts an exchange that replies to the first `times` requests with `first` and to later ones with a perk.
@@ -405,4 +410,77 @@ async fn responses_decode_like_those_of_operations() {
     request(5).send_empty().await.unwrap();
     let error = request(0).send_empty().await.unwrap_err();
     assert!(error.is_decode() && error.to_string().starts_with("GET /perks/0: "));
+}
+
+#[tokio::test]
+async fn text_is_returned_as_received() {
+    const TEXT: &str = "{ \"strike\": 0.10000000000000000000001,\n\"a\":1e400}";
+    let exchange = Exchange::start(|request: &Received| match request.number {
+        0 => text(200, TEXT),
+        1 => text(200, ""),
+        _ => text(409, "{\"code\":\"taken\"}"),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let request = || client.request(Method::POST, "/perks");
+    assert_eq!(request().send_text().await.unwrap().into_inner(), TEXT);
+    assert_eq!(request().send_text().await.unwrap().into_inner(), "");
+    let error = request().send_text().await.unwrap_err();
+    assert_eq!(error.code(), Some("taken"));
+    assert!(error.may_have_reached_exchange() && !error.may_have_taken_effect());
+}
+
+#[tokio::test]
+async fn write_without_a_conclusive_response_may_have_taken_effect() {
+    let exchange = Exchange::start(|request: &Received| match request.number {
+        0 => text(500, "{\"code\":\"internal_error\"}"),
+        1 => text(400, "<html>proxy</html>"),
+        _ => Reply::Hang,
+    })
+    .await;
+    let client = builder(&exchange).timeout(Duration::from_millis(200));
+    let client = client.build().unwrap();
+    for case in 0..3 {
+        let error = client.request(Method::POST, "/perks").send_text().await;
+        assert!(error.unwrap_err().may_have_taken_effect(), "{case}");
+    }
+    let error = client.request(Method::POST, "perks").send_text().await;
+    assert!(!error.unwrap_err().may_have_taken_effect());
+}
+
+#[tokio::test]
+async fn built_request_has_what_would_be_sent() {
+    let exchange = failing(0, perk).await;
+    let client = builder(&exchange).build().unwrap();
+    let request = client
+        .request(Method::POST, "/perks/a%20b")
+        .query(&[("name", "c d")])
+        .json(&json!({ "level": 1 }))
+        .build()
+        .unwrap();
+    assert_eq!(request.method(), Method::POST);
+    let url = request.url().as_str();
+    assert!(url.ends_with("/trade-api/v2/perks/a%20b?name=c+d"), "{url}");
+    let body = request.body().and_then(|body| body.as_bytes());
+    assert_eq!(body, Some(&br#"{"level":1}"#[..]));
+    let error = client.request(Method::GET, "/perks/%2e%2e").build();
+    assert!(error.unwrap_err().is_invalid_request());
+    assert_eq!(exchange.count(), 0);
+}
+
+#[tokio::test]
+async fn secret_of_an_operation_is_withheld_from_errors() {
+    let exchange =
+        Exchange::start(|_: &Received| text(201, "{\"api_key_id\":7,\"private_key\":\"hunter2\"}"))
+            .await;
+    let client = builder(&exchange).build().unwrap();
+    let operation = operation::GENERATE_API_KEY;
+    assert!(operation.returns_secret);
+    let request = || client.request(operation.method.clone(), operation.path);
+    let error = request().send::<Vec<String>>().await.unwrap_err();
+    assert!(error.is_decode() && error.body().is_none());
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let response = request().send_text().await.unwrap();
+    assert!(response.contains("hunter2"));
 }

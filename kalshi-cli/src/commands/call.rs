@@ -1,17 +1,151 @@
-//! `kalshi call`.
+//! `kalshi call`: calls any operation of the three APIs, and prints the response.
 
-use clap::Args;
+mod arguments;
+mod command_line;
+#[cfg(test)]
+mod tests;
 
+use kalshi_sdk::{Operation, reqwest::Method};
+use serde_json::value::RawValue;
+use tokio::signal;
+
+use self::arguments::Arguments;
+pub(crate) use self::command_line::{Named, OPERATIONS, bucket_name};
 use crate::{
+    api::{Api, ApiClient},
     context::Context,
     failure::{Exit, Failure},
+    output::Record,
 };
 
-#[derive(Args)]
-pub(crate) struct Call {}
+/// A call of an operation, or the reason why there is none.
+pub(crate) struct Call(Result<Invocation, Failure>);
 
 impl Call {
-    pub(crate) async fn run(self, _context: &Context) -> Result<Exit, Failure> {
-        Err("this command does not exist yet".into())
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        self.0?.run(context).await
+    }
+}
+
+/// An operation with its arguments.
+struct Invocation {
+    api: Api,
+    operation: &'static Operation,
+    arguments: Arguments,
+    /// JSON, `@FILE`, or `@-` for standard input.
+    body: Option<String>,
+    /// `true` to read all pages of a list.
+    all: bool,
+}
+
+impl Invocation {
+    async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        context.output.check_raw()?;
+        let body = self.body.as_deref().map(arguments::read_body).transpose()?;
+        let needs_key = self.operation.auth && !context.dry_run;
+        let client = ApiClient::new(context, self.api, needs_key)?;
+        // Mistakes are found before the question.
+        let request = self.arguments.request(
+            &client,
+            self.operation,
+            body.as_deref(),
+            self.arguments.cursor(self.operation),
+        )?;
+        let request = request.build().map_err(Failure::usage)?;
+        if context.dry_run {
+            let text = |body: &kalshi_sdk::reqwest::Body| {
+                String::from_utf8_lossy(body.as_bytes().unwrap_or_default()).into_owned()
+            };
+            let record = Record::new("request")
+                .field("exchange", context.exchange())
+                .field("method", request.method().as_str())
+                .field("url", request.url().as_str())
+                .field("body", request.body().map(text));
+            context.output.print([record])?;
+            return Ok(Exit::Success);
+        }
+        if self.operation.method == Method::GET {
+            return tokio::select! {
+                result = self.send(&client, None, context) => result.map(|()| Exit::Success),
+                Ok(()) = signal::ctrl_c() => Ok(Exit::Interrupted),
+            };
+        }
+        let question = format!(
+            "{}: {} {}?",
+            context.exchange(),
+            request.method(),
+            request.url()
+        );
+        if !context.confirm(&question)? {
+            context.output.note("nothing was sent");
+            return Ok(Exit::Success);
+        }
+        tokio::select! {
+            result = self.send(&client, body.as_deref(), context) => result.map(|()| Exit::Success),
+            Ok(()) = signal::ctrl_c() => Err(Failure::unknown("interrupted before the response arrived")),
+        }
+    }
+
+    /// Sends the request and prints the response, or the responses for all pages.
+    async fn send(
+        &self,
+        client: &ApiClient,
+        body: Option<&RawValue>,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let mut cursor = self.arguments.cursor(self.operation).map(str::to_owned);
+        let mut received = 0;
+        loop {
+            let progress = context.output.progress("responses");
+            for _ in 0..received {
+                progress.increment();
+            }
+            let text = self.page(client, body, cursor.as_deref()).await?;
+            progress.finish();
+            received += 1;
+            context.output.raw_json(&text)?;
+            let Some(paging) = self.operation.paging.filter(|_| self.all) else {
+                return Ok(());
+            };
+            let Some(next) = arguments::next_cursor(&text, paging.cursor_field)? else {
+                return Ok(());
+            };
+            if cursor.as_ref() == Some(&next) {
+                return Err(
+                    "the exchange repeated the cursor, so the list appears to be endless".into(),
+                );
+            }
+            cursor = Some(next);
+        }
+    }
+
+    /// Sends the request, and returns the response as received.
+    async fn page(
+        &self,
+        client: &ApiClient,
+        body: Option<&RawValue>,
+        cursor: Option<&str>,
+    ) -> Result<String, Failure> {
+        let request = self
+            .arguments
+            .request(client, self.operation, body, cursor)?;
+        let is_write = self.operation.method != Method::GET;
+        let text = match request.send_text().await {
+            Ok(response) => response.into_inner(),
+            Err(error) if is_write && error.may_have_taken_effect() => {
+                return Err(Failure::unknown(error));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match serde_json::from_str::<&RawValue>(&text) {
+            Err(error) if !text.trim().is_empty() => {
+                let error = format!("the response is not JSON: {error}");
+                Err(match is_write {
+                    true => Failure::unknown(error),
+                    false => error.into(),
+                })
+            }
+            _ => Ok(text),
+        }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// Returns `true` for control characters except the line feed, and for invisible characters that change how others are shown.
-fn is_hostile(c: char) -> bool {
+pub(super) fn is_hostile(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }

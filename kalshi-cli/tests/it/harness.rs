@@ -48,10 +48,16 @@ impl Setup {
              environment = \"custom\"\n\
              rest_url = \"{}\"\n\
              websocket_url = \"{}\"\n\
+             margin_rest_url = \"{}\"\n\
+             margin_websocket_url = \"{}\"\n\
+             klear_url = \"{}\"\n\
              key_id = \"{}\"\n\
              private_key_path = \"{}\"\n",
             setup.exchange.rest_url(),
             setup.exchange.ws_url(),
+            setup.exchange.rest_url(),
+            setup.exchange.margin_ws_url(),
+            setup.exchange.klear_url(),
             setup.exchange.user().credentials().key_id(),
             setup.key_path().display(),
         );
@@ -70,7 +76,16 @@ impl Setup {
     /// Returns the program with these arguments, separated by spaces, and an environment without variables of the tester.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = program(arguments);
-        command.env("KALSHI_CONFIG", self.config_path());
+        command
+            .env("KALSHI_CONFIG", self.config_path())
+            .env(
+                "KALSHI_KLEAR_DEMO_ADMIN_USER_ID",
+                self.exchange.klear_admin_user_id(),
+            )
+            .env(
+                "KALSHI_KLEAR_DEMO_ACCESS_TOKEN",
+                self.exchange.klear_access_token(),
+            );
         command
     }
 
@@ -175,4 +190,16 @@ impl Run {
             stderr: String::from_utf8(stderr)?,
         })
     }
+}
+
+/// Compares a text with the golden file of this name. The environment variable `UPDATE=1` renews the file.
+pub(crate) fn golden_text(name: &str, text: &str) -> TestResult {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, text)?;
+    }
+    assert_eq!(text, fs::read_to_string(&path)?, "{}", path.display());
+    Ok(())
 }

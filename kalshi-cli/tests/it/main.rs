@@ -1,6 +1,7 @@
 //! Tests of the program `kalshi`, run as a process against a local exchange.
 
 mod amending;
+mod call;
 mod cancelling;
 mod doctor;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The text of errors, and their sources.
+//! `Display`, `Debug` and the sources of [`Error`].
 
 use std::{error::Error as StdError, fmt};
 
@@ -41,7 +41,7 @@ impl fmt::Display for Error {
             }
             Kind::EndlessList(Endless::EmptyPages(pages)) => write!(
                 f,
-                "{pages} pages in a row had a cursor and no items; the list does not seem to end, `resume` requests more of it"
+                "{pages} consecutive pages had a cursor and no items; the list may be endless, call `resume` to continue"
             ),
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),
@@ -71,7 +71,7 @@ impl fmt::Display for Error {
         if let Some(timeout) = self.0.lookup_timeout {
             write!(
                 f,
-                "; the look-up of the order did not end within lookup_timeout, {} ms",
+                "; the lookup of the order did not end within lookup_timeout, {} ms",
                 timeout.as_millis()
             )?;
         }
@@ -107,7 +107,7 @@ impl StdError for Error {
             Kind::Signing(error) => Some(error),
             Kind::Transport(error) => Some(error),
             Kind::Middleware(error) => Some(error.as_ref()),
-            // The others say everything in their own text.
+            // The messages of the other kinds are complete.
             Kind::Decode(_)
             | Kind::Api(_)
             | Kind::Invalid(_)

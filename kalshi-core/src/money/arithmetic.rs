@@ -158,7 +158,7 @@ arithmetic!(Dollars);
 arithmetic!(Contracts);
 
 impl Dollars {
-    /// An amount of so many units of some millionths of a dollar each.
+    /// Creates an amount from a number of units of `micros` millionths of a dollar each, or returns `None` on overflow.
     const fn scaled(number: i64, micros: i64) -> Option<Self> {
         match number.checked_mul(micros) {
             Some(micros) => Some(Self(micros)),

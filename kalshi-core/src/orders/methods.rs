@@ -1,7 +1,8 @@
-//! Methods that the order types of several API crates have. They are macros, because a crate can add its own methods only to types
-//! that it defines.
+//! Methods that the order types of several API crates share. They are macros because the types are defined in the API crates, and only
+//! the defining crate can implement methods on a type.
 
-/// The setters of a new order whose terms mean the same in every API. The order has a field `request`, whose enums are named.
+/// Implements the setters of a new order that mean the same in every API. The type has a field `request`; `$time_in_force` and
+/// `$self_trade_prevention` are enums of that request.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! new_order_setters {
@@ -20,7 +21,7 @@ macro_rules! new_order_setters {
             }
 
             /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The
-            /// exchange takes whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
+            /// exchange accepts whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
             pub fn expires_at(mut self, seconds: impl Into<$crate::UnixSeconds>) -> Self {
                 self.request.expiration_time = Some(seconds.into().get());
                 self
@@ -53,7 +54,7 @@ macro_rules! new_order_setters {
     };
 }
 
-/// The setters of an amendment that mean the same in every API. The amendment has a field `request`.
+/// Implements the setters of an amendment that mean the same in every API. The type has a field `request`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! amendment_setters {
@@ -65,7 +66,7 @@ macro_rules! amendment_setters {
                 self
             }
 
-            /// Gives the order another client order id.
+            /// Sets a new client order id for the order. Defaults to the current one.
             pub fn updated_client_order_id(mut self, id: impl Into<$crate::ClientOrderId>) -> Self {
                 self.request.updated_client_order_id = Some(id.into());
                 self
@@ -74,8 +75,8 @@ macro_rules! amendment_setters {
     };
 }
 
-/// The settings of a look-up by client order id, which runs when it is awaited. It has the fields `ticker` and `timeout`, and a method
-/// `run`.
+/// Implements the setters of a lookup by client order id and `IntoFuture`, so that awaiting the lookup runs it. The type has the fields
+/// `ticker` and `timeout` and a method `run`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! find_order_methods {
@@ -87,7 +88,7 @@ macro_rules! find_order_methods {
                 self
             }
 
-            /// Sets the timeout of the look-up. Defaults to 30 s.
+            /// Sets the timeout of the lookup. Defaults to 30 s.
             pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
                 self.timeout = timeout;
                 self
@@ -105,25 +106,26 @@ macro_rules! find_order_methods {
     };
 }
 
-/// What is known of a change whose outcome is unknown. It has the fields `key`, a reference to its order, `wanted` and `error`.
+/// Implements the accessors of a change whose outcome is unknown. The type has the fields `key` (the reference to the order), `wanted`
+/// and `error`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! unknown_change_methods {
     ($change:ident, $order_ref:ident) => {
         impl $change {
-            /// The order that was to be changed.
+            /// Returns the reference to the order that was to be changed.
             #[must_use]
             pub fn order(&self) -> &$order_ref {
                 &self.key
             }
 
-            /// The id of the order that was to be changed.
+            /// Returns the exchange's id of the order that was to be changed.
             #[must_use]
             pub fn order_id(&self) -> &str {
                 &self.key.order_id
             }
 
-            /// Why the outcome is unknown.
+            /// Returns the error that left the outcome unknown.
             #[must_use]
             pub fn error(&self) -> &$crate::Error {
                 &self.error
@@ -142,31 +144,32 @@ macro_rules! unknown_change_methods {
     };
 }
 
-/// What is known of an order whose outcome is unknown. It has the fields `order`, as it was sent, `error` and `candidates`.
+/// Implements the accessors of an order whose outcome is unknown. The type has the fields `order` (the order as it was sent), `error` and
+/// `candidates`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! unknown_order_methods {
     ($unknown:ident, $request:ident, $order:ident) => {
         impl $unknown {
-            /// The order as it was sent.
+            /// Returns the order as it was sent.
             #[must_use]
             pub fn request(&self) -> &$request {
                 &self.order.request
             }
 
-            /// The id by which the order can be found.
+            /// Returns the client order id, by which the order can be found.
             #[must_use]
             pub fn client_order_id(&self) -> &str {
                 &self.order.client_order_id
             }
 
-            /// Why the outcome is unknown.
+            /// Returns the error that left the outcome unknown.
             #[must_use]
             pub fn error(&self) -> &$crate::Error {
                 &self.error
             }
 
-            /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
+            /// Returns the orders with the client order id, one of which may be this order. Empty unless a lookup found some.
             #[must_use]
             pub fn candidates(&self) -> &[$order] {
                 &self.candidates
@@ -186,7 +189,7 @@ macro_rules! unknown_order_methods {
     };
 }
 
-/// The method of a client that returns its `Orders`.
+/// Implements `Client::orders`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! orders_method {
@@ -205,8 +208,8 @@ macro_rules! orders_method {
     };
 }
 
-/// What the runtime reads from requests and responses whose fields have the same names in every API: the response to a new order, and
-/// the request and the response of an amendment.
+/// Implements the conversions from generated types to the runtime's: from the response to a new order, and from the request and the
+/// response of an amendment. Their fields have the same names in every API.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! order_messages {
@@ -247,7 +250,7 @@ macro_rules! order_messages {
     };
 }
 
-/// Returns `true` unless an order shows another group, self-trade prevention or behaviour on a pause than the request set.
+/// Evaluates to `true` unless the order has another order group, self-trade prevention or `cancel_order_on_pause` than the request.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings_agree {

@@ -1,4 +1,4 @@
-//! Order support shared by the API crates: checks of responses, look-ups, and their conclusions.
+//! Order support shared by the API crates: checks of responses, lookups, and their conclusions.
 
 mod change;
 mod conflict;
@@ -118,8 +118,8 @@ pub struct Amended<'a> {
 }
 
 impl Amended<'_> {
-    /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
-    /// the request named. The response to an earlier change of the same order can pass, because all fields but the id are optional.
+    /// Returns an error message if the response cannot be about an amendment of this order to this count. `client_order_ids` are the ids
+    /// that the request named. The response to an earlier change of the same order can pass, because all fields except the id are optional.
     fn check(
         &self,
         order_id: &str,
@@ -141,13 +141,13 @@ impl Amended<'_> {
     }
 }
 
-/// Checks the response to a cancel.
+/// Checks the response to a cancel request.
 fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
     check_order_id(asked, found)?;
     check_not_negative(reduced_by)
 }
 
-/// Checks the response to a decrease.
+/// Checks the response to a decrease request.
 fn check_decreased(
     asked: &str,
     found: &str,

@@ -16,7 +16,7 @@ pub trait WebSocketApi: Api {
     /// Enum of the messages that the exchange sends.
     type Message: Message;
 
-    /// The channels of the API, which display as their names on the wire.
+    /// Enum of the API's channels. `Display` writes the name on the wire.
     type Channel: Clone + PartialEq + fmt::Debug + fmt::Display + Send + Sync + 'static;
 
     /// Builder of the parameters that only some channels have.
@@ -25,7 +25,7 @@ pub trait WebSocketApi: Api {
     /// Body of a snapshot of an order book.
     type Snapshot: DeserializeOwned + Send + 'static;
 
-    /// The parameters of a subscription to a channel.
+    /// Returns the parameters of a subscription to a channel.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Markets by ticker, on a channel without snapshots.
+    /// Targets of channels that list markets by ticker and have no snapshots.
     pub const MARKETS: Self = Self {
         list: "market_tickers",
         single: Some("market_ticker"),

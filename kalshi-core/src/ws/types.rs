@@ -1,7 +1,8 @@
-//! The WebSocket types of an API, which are those of the runtime with parameters.
+//! The macro that defines an API crate's aliases of the runtime's WebSocket types.
 
-/// Names the runtime's WebSocket types for an API, of which its marker, its channels and its error message are named. It is used in the
-/// module `ws` of the API crate, where `Client`, `Message`, `BookStream` and `Connection` are in scope.
+/// Defines aliases of the runtime's WebSocket types for an API, and `Client::websocket`. `$api` is the API's marker type, `$channel` its
+/// enum of channels and `$error_reply` its error message. For the module `ws` of the API crate, in which `Client`, `Message`,
+/// `BookStream` and `Connection` must be in scope.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! websocket_types {
@@ -16,35 +17,35 @@ macro_rules! websocket_types {
             },
         };
 
-        /// What a [`BookStream`] reports.
+        /// An item of a [`BookStream`]: an event of a book or of the connection.
         pub type BookUpdate = $crate::ws::books::BookUpdate<Message>;
-        /// Updates since the last call of [`BookStream::changed`].
+        /// The updates since the last call of [`BookStream::changed`].
         pub type Changes = $crate::ws::books::Changes<Message>;
         /// A channel of the WebSocket.
         pub type Channel = $channel;
-        /// Configures a [`Connection`].
+        /// A builder of a [`Connection`], returned by [`Client::websocket`].
         pub type ConnectionBuilder = $crate::ws::ConnectionBuilder<$api>;
         /// Sends commands to a [`Connection`].
         pub type ConnectionHandle = $crate::ws::ConnectionHandle<$api>;
-        /// Something that a [`Connection`] reports.
+        /// A message of a [`Connection`], or an event of the connection itself.
         pub type Event = $crate::ws::Event<Received>;
-        /// One frame of a [`Connection`].
+        /// A decoded frame of a [`Connection`]: one message and its envelope.
         pub type Frame = $crate::ws::Frame<Message>;
-        /// A message as received.
+        /// A received message, with its subscription and time of arrival.
         pub type Received = $crate::ws::Received<Message>;
-        /// Configures a [`Subscription`].
+        /// A builder of a [`Subscription`] of an open [`Connection`].
         pub type SubscribeBuilder = $crate::ws::SubscribeBuilder<$api>;
-        /// A subscription to a channel.
+        /// A subscription of a [`Connection`] to a channel.
         pub type Subscription = $crate::ws::Subscription<$api>;
-        /// The messages of one [`Subscription`].
+        /// The messages of one [`Subscription`], as a stream.
         pub type SubscriptionStream = $crate::ws::SubscriptionStream<$api>;
 
         /// # WebSocket
         impl Client {
             /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
             ///
-            /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1
-            /// to the exchange. Middleware does not see the handshake, and it takes no tokens.
+            /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which must then use HTTP/1.1.
+            /// Middleware does not see the handshake, and it takes no tokens.
             pub fn websocket(&self) -> ConnectionBuilder {
                 ConnectionBuilder::new(self)
             }

@@ -73,17 +73,18 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
 
             /// Returns a request to any path of the API, for an endpoint that is newer than this version of the crate.
             ///
-            /// It carries the client's credentials, and is limited and retried like an operation: a GET takes tokens of
-            /// the read bucket and is retried as reads are; any other method takes tokens of the write bucket, and is
-            /// sent again only if it certainly was not processed. The cost is 10 tokens unless
+            /// It carries the client's credentials, and is rate limited and retried like an operation: a GET takes tokens
+            /// from the read bucket and is retried as reads are; any other method takes tokens from the write bucket, and
+            /// is sent again only if it certainly was not processed. The cost is 10 tokens unless
             /// [`cost`](::kalshi_core::CustomRequest::cost) sets another. With the method and path of an operation, it
             /// takes the cost of that operation from the operation's bucket. A public endpoint needs
             /// [`unsigned`](::kalshi_core::CustomRequest::unsigned) if the client has no credentials.
             ///
             /// `path` begins with `/`, is below the base URL of the [environment](Self::environment), and is sent
-            /// exactly as given. Parts that come from elsewhere must be percent-encoded already. A path that a URL would
-            /// change is an error of `send`, and nothing is sent: `.` and `..` segments (encoded ones too), empty
-            /// segments, another origin, a query, a fragment, and characters that no path has.
+            /// exactly as given. Parts that come from user input must already be percent-encoded. `send` returns
+            /// an error without sending anything if the path would not survive URL parsing unchanged: with `.` and `..`
+            /// segments (encoded ones too), empty segments, another origin, a query, a fragment, or characters that are
+            /// invalid in a path.
             pub fn request(
                 &self,
                 method: #sdk::reqwest::Method,

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::calls::{Server, arguments, call, samples};
-use kalshi_core::{Environment, Operation};
+use kalshi_core::{
+    Environment, Operation,
+    operation::{ListFormat, Location, ParameterType},
+};
 use kalshi_gen::{Place, Samples};
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -50,6 +53,52 @@ async fn every_request_matches_the_spec() {
                 .starts_with(concat!(env!("CARGO_PKG_NAME"), "/"))
         );
         assert!(!request.headers.contains_key("api-version"));
+    }
+}
+
+#[test]
+fn table_has_the_parameters_of_the_spec() {
+    let samples = samples();
+    for operation in &operation::ALL {
+        let id = operation.id;
+        assert_eq!(operation.has_body, samples.body(id).is_some(), "{id}");
+        let expected = samples.arguments(id);
+        assert_eq!(operation.parameters.len(), expected.len(), "{id}");
+        for (parameter, expected) in operation.parameters.iter().zip(expected) {
+            assert_eq!(parameter.name, expected.name, "{id}");
+            let location = match expected.place {
+                Place::Path => Location::Path,
+                Place::Header => Location::Header,
+                _ => Location::Query,
+            };
+            assert_eq!(parameter.location, location, "{id}: {}", expected.name);
+            let list = match (expected.place, expected.value.is_array()) {
+                (Place::JoinedQuery, _) => Some(ListFormat::CommaSeparated),
+                (_, true) => Some(ListFormat::Repeated),
+                (_, false) => None,
+            };
+            assert_eq!(parameter.list, list, "{id}: {}", expected.name);
+            let value = match expected.value {
+                Value::Array(list) => list.into_iter().next().unwrap_or_default(),
+                value => value,
+            };
+            let kind = parameter.kind;
+            let fits = match &value {
+                Value::Bool(_) => kind == ParameterType::Boolean,
+                Value::String(value) => {
+                    // A sample of a path ends with characters that must be encoded.
+                    let known = parameter.values;
+                    kind == ParameterType::String
+                        && (known.is_empty() || known.iter().any(|known| value.starts_with(known)))
+                }
+                Value::Number(number) if number.is_f64() => kind == ParameterType::Number,
+                _ => {
+                    use ParameterType::{Integer, UnixMillis, UnixSeconds};
+                    [Integer, UnixSeconds, UnixMillis].contains(&kind)
+                }
+            };
+            assert!(fits, "{id}: {} is {kind:?}, not {value}", expected.name);
+        }
     }
 }
 

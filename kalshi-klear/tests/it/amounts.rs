@@ -1,4 +1,4 @@
-//! Amounts are exact, and dollars wherever the spec says USD.
+//! Exact amounts, in dollars where the spec says USD.
 
 use kalshi_klear::{Contracts, Dollars, types};
 use serde_json::json;

@@ -17,7 +17,7 @@ fn balance() -> Value {
     json!({ "user_id": "u1", "balance_available_centicents": 12_345 })
 }
 
-/// A server that responds with a status `times` times, and with a balance after that.
+/// Starts a server that responds with `status` `times` times, and then with a balance.
 async fn failing(times: u64, status: u16) -> (MockServer, Client) {
     let server = MockServer::start().await;
     Mock::given(any())
@@ -59,13 +59,13 @@ fn environments_have_the_published_urls() {
     assert_eq!(url(&Environment::custom(local).unwrap()), local);
     Environment::custom("http://127.0.0.1:1/other").unwrap_err();
     Environment::custom_path("http://127.0.0.1:1/other").unwrap();
-    // The token would be sent in the clear.
+    // The token would be sent unencrypted.
     Environment::custom("http://example.com/klear-api/v1").unwrap_err();
 }
 
-/// It only reads the process's own environment.
+/// Skips variables that are set, because a test must not change the environment of the process.
 #[test]
-fn environment_variables_are_named_if_they_are_missing() {
+fn error_names_missing_variable() {
     for (client, variable) in [
         (Client::from_env as fn() -> _, "KALSHI_KLEAR_ADMIN_USER_ID"),
         (Client::demo_from_env, "KALSHI_KLEAR_DEMO_ADMIN_USER_ID"),
@@ -98,18 +98,24 @@ async fn nothing_is_sent_without_credentials() {
 }
 
 #[tokio::test]
-async fn rejected_token_is_sent_once() {
+async fn rejected_token_is_not_retried() {
     let (server, client) = failing(9, 401).await;
     let error: Error = client.get_settlement_balance().send().await.unwrap_err();
     assert!(error.is_auth());
-    let said = error.to_string();
-    assert!(said.contains("the access token may be wrong"), "{said}");
-    assert!(!said.contains("clock") && !said.contains("key"), "{said}");
+    let message = error.to_string();
+    assert!(
+        message.contains("the access token may be wrong"),
+        "{message}"
+    );
+    assert!(
+        !message.contains("clock") && !message.contains("key"),
+        "{message}"
+    );
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn reads_are_retried_with_the_token_and_withdrawals_are_not() {
+async fn reads_are_retried_and_withdrawals_are_not() {
     let (server, client) = failing(2, 503).await;
     let balance = client.get_settlement_balance().send().await.unwrap();
     assert_eq!(balance.balance_available_centicents, 12_345);
@@ -130,14 +136,14 @@ async fn reads_are_retried_with_the_token_and_withdrawals_are_not() {
 }
 
 #[tokio::test]
-async fn requests_wait_for_the_limits_of_the_basic_tier() {
+async fn default_limits_are_those_of_the_basic_tier() {
     let client = Client::builder().build().unwrap();
     let snapshot = client.rate_limiter().snapshot();
     assert_eq!((snapshot.read.tokens, snapshot.write.tokens), (400, 100));
 }
 
 #[tokio::test]
-async fn custom_requests_carry_the_token_unless_told_otherwise() {
+async fn custom_requests_are_authenticated_unless_unsigned() {
     let server = Server::start().await;
     server.answer(200, Some(balance()));
     let request = || server.client.request(Method::GET, "/margin/new_balance");
@@ -152,7 +158,7 @@ async fn custom_requests_carry_the_token_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn rejections_are_read_from_the_error_object() {
+async fn rejections_are_parsed_from_the_error_object() {
     let server = Server::start().await;
     server.answer(
         404,

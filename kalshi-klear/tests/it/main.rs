@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-// Those of every API crate, except for recorded bodies, of which this API has none.
+// The tests of every API crate, except for those of recorded responses: there are no recordings of this API.
 #[path = "../../../tests/it/shared/absent_fields.rs"]
 mod absent_fields;
 #[path = "../../../kalshi-gen/tests/compiled/harness.rs"]

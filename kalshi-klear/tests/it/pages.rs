@@ -1,4 +1,4 @@
-//! Paginated lists.
+//! Pagination of all lists.
 
 use kalshi_klear::operation;
 use serde_json::{Value, json};
@@ -16,12 +16,12 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_paged_operation_is_walked_to_its_end() {
+async fn all_pages_of_every_paginated_operation_are_read() {
     let samples = samples();
-    let mut walked = 0;
+    let mut paginated = 0;
     for paged in &operation::ALL {
         let Some(paging) = paged.paging else { continue };
-        walked += 1;
+        paginated += 1;
         let mut first = samples.answers(paged.id).remove(0).body;
         let mut last = first.clone();
         first[paging.cursor_field] = json!("next page");
@@ -43,5 +43,5 @@ async fn every_paged_operation_is_walked_to_its_end() {
         assert_eq!(received.len(), 2, "{paged}");
         received.iter().for_each(target::assert_authenticated);
     }
-    assert_eq!(walked, 7);
+    assert_eq!(paginated, 7);
 }

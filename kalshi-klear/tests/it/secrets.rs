@@ -1,4 +1,4 @@
-//! The access token goes to the environment's own origin only, and is never shown.
+//! The access token is sent only to the environment's origin, and never appears in logs, errors or `Debug` output.
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ use crate::{
     target::{self, ACCESS_TOKEN, ADMIN_USER_ID},
 };
 
-/// Everything that is logged in this process, at every level.
+/// All log output of this process, at every level.
 static LOGGED: Mutex<String> = Mutex::new(String::new());
 
 struct Log;
@@ -71,8 +71,8 @@ fn assert_hidden(shown: &str) {
     }
 }
 
-/// The texts of an error and of all its sources.
-fn texts(error: &Error) -> String {
+/// Returns the messages of an error and of all its sources.
+fn messages(error: &Error) -> String {
     let mut shown = format!("{error} {error:?} {error:#?}");
     let mut next = std::error::Error::source(error);
     while let Some(source) = next {
@@ -116,7 +116,7 @@ async fn neither_logs_nor_errors_show_the_token() {
     let client = client.retry(RetryPolicy::none()).build().unwrap();
     errors.push(client.get_settlement_balance().send().await.unwrap_err());
     for error in &errors {
-        assert_hidden(&texts(error));
+        assert_hidden(&messages(error));
     }
     let logged = LOGGED.lock().unwrap();
     assert!(
@@ -135,7 +135,7 @@ fn debug_does_not_show_the_token() {
     assert_hidden(&format!("{shown} {client:?} {client:#?} {request:?}"));
 }
 
-/// Sends requests to another host, as a middleware of a program might.
+/// A middleware that redirects requests to another host.
 struct Divert(Url);
 
 #[async_trait::async_trait]
@@ -148,7 +148,7 @@ impl Middleware for Divert {
     ) -> reqwest_middleware::Result<Response> {
         assert!(
             !request.headers().contains_key("authorization"),
-            "seen by a middleware"
+            "a middleware sees the token"
         );
         *request.url_mut() = self.0.clone();
         next.run(request, extensions).await
@@ -156,7 +156,7 @@ impl Middleware for Divert {
 }
 
 #[tokio::test]
-async fn request_to_another_origin_is_stopped() {
+async fn request_to_another_origin_is_not_sent() {
     let (own, other) = (
         server(ResponseTemplate::new(200)).await,
         server(ResponseTemplate::new(200)).await,
@@ -173,7 +173,7 @@ async fn request_to_another_origin_is_stopped() {
         error.to_string().ends_with("the request was not sent"),
         "{error}"
     );
-    assert_hidden(&texts(&error));
+    assert_hidden(&messages(&error));
     for server in [own, other] {
         assert!(server.received_requests().await.unwrap().is_empty());
     }

@@ -1,4 +1,4 @@
-//! What the tests of every API crate need to know of this one.
+//! The parts of this API that the tests shared by every API crate depend on.
 
 use kalshi_gen::{FixupMode, Options};
 use kalshi_klear::BearerCredentials;
@@ -14,7 +14,7 @@ pub fn environment(base: &str) -> Environment {
     Environment::custom(&format!("{base}/klear-api/v1")).unwrap()
 }
 
-/// The options of the build script that change types.
+/// Returns the build script's options that change types.
 pub fn options() -> Options {
     Options::new().fixups(FixupMode::Strict)
 }

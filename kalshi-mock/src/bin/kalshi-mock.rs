@@ -37,11 +37,11 @@ struct Options {
     /// `control_url`.
     #[arg(long)]
     json: bool,
-    /// Address to listen on. Whoever reaches it can use the exchange.
+    /// Address to listen on. Anyone who can reach it can use the exchange.
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
     bind: IpAddr,
-    /// Serve https and wss, with a certificate for localhost by an authority that is generated at each start. The path of its certificate
-    /// is printed, as `certificate_authority_path` with --json.
+    /// Serve https and wss, with a certificate for localhost from an authority that is generated at each start. The path of the
+    /// authority's certificate is printed, as `certificate_authority_path` with --json.
     #[arg(long)]
     tls: bool,
     /// Algorithm of the generated key.
@@ -50,7 +50,7 @@ struct Options {
     /// Use the private key in this PEM file instead of generating one. The file is only read.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key_type", "write_private_key"])]
     private_key: Option<PathBuf>,
-    /// Write the generated key to this file, as PKCS#8 PEM, and keep the file at exit. An existing file is an error
+    /// Write the generated key to this file, as PKCS#8 PEM, and keep the file at exit. Fails if the file exists
     /// [default: a temporary file, removed at exit].
     #[arg(long, value_name = "FILE")]
     write_private_key: Option<PathBuf>,
@@ -69,16 +69,16 @@ struct Options {
     /// Seed of ids, initial books and the Ed25519 key, which are the same at every start with this seed.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Let participants quote, trade and cancel in the initial markets. Events settle half an hour after their close.
+    /// Simulate participants that quote, trade and cancel in the initial markets. Events settle half an hour after they close.
     ///
     /// The same --seed gives the same sequence of actions.
     #[arg(long, value_enum, value_name = "LEVEL")]
     activity: Option<ActivityLevel>,
-    /// Pause, close or settle at a time after the start. Can be repeated.
+    /// Pause, close or settlement to schedule after the start. Can be repeated.
     ///
     /// One of pause,in=SECONDS,for=SECONDS[,market=TICKER], close,in=SECONDS,market=TICKER, and
-    /// settle,in=SECONDS,market=TICKER,result=RESULT, where RESULT is yes, no or the value of YES in dollars. A pause without a market
-    /// stops all trading.
+    /// settle,in=SECONDS,market=TICKER,result=RESULT, where RESULT is yes, no or the value of YES in dollars. A pause without a
+    /// market stops all trading.
     #[arg(long, value_name = "EVENT")]
     schedule: Vec<ScheduledEvent>,
     /// Start without markets.
@@ -101,17 +101,17 @@ struct Options {
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
-    /// Serve the control interface and a page under `/mock/`, to programs on this machine.
+    /// Serve the control interface and a page under `/mock/` to programs on this machine.
     #[arg(long)]
     control: bool,
-    /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`, also from other machines.
+    /// Serve the control interface to clients that send `Authorization: Bearer TOKEN`, including those on other machines.
     #[arg(long, value_name = "TOKEN", value_parser = token)]
     control_token: Option<String>,
-    /// Send fields that left the spec but not the exchange: `liquidity_dollars`, `fractional_trading_enabled`, `response_price_units`,
-    /// `available_on_brokers`, `resting_orders_count`. Older clients require some.
+    /// Send fields that the exchange kept after they were removed from the spec: `liquidity_dollars`, `fractional_trading_enabled`,
+    /// `response_price_units`, `available_on_brokers`, `resting_orders_count`. Older clients require some of them.
     #[arg(long)]
     legacy_fields: bool,
-    /// Write every request and its response to a file, one line of JSON each. A file that is not empty is an error.
+    /// Write every request and its response to a file, one line of JSON each. Fails if the file is not empty.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -153,7 +153,7 @@ async fn main() -> ExitCode {
             let mut line = format!("error: {error}");
             let mut source = error.source();
             while let Some(error) = source {
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 _ = write!(line, ": {error}");
                 source = error.source();
             }
@@ -183,7 +183,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         exchange.fault(fault);
     }
     let key = exchange.user().private_key();
-    // Removed when this function returns, unless it was asked for.
+    // Removed when this function returns, unless the user chose the path.
     let file = match (used, written) {
         (Some(path), _) => KeyFile::kept(path),
         (None, Some(path)) => KeyFile::write(path, key, force)?,
@@ -215,7 +215,7 @@ fn token(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Parses a balance.
+/// Parses a balance, which must be in whole cents and not negative.
 fn balance(text: &str) -> Result<Dollars, String> {
     let balance: Dollars = text.parse().map_err(|error| format!("{error}"))?;
     match balance.micros() {
@@ -375,7 +375,8 @@ fn counted(tickers: &[String], example: Option<&String>) -> String {
     )
 }
 
-/// The signals that stop the program. Handled from creation on, so that ctrl-C never kills an exchange that was already announced.
+/// Signals that stop the program. They are handled from creation on, so that ctrl-C never kills the program once it has printed
+/// its URLs.
 #[cfg(unix)]
 struct Stop {
     interrupt: tokio::signal::unix::Signal,
@@ -406,7 +407,7 @@ impl Stop {
     }
 }
 
-/// The signals that stop the program.
+/// Signals that stop the program.
 #[cfg(not(unix))]
 struct Stop;
 

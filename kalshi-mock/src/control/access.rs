@@ -10,13 +10,13 @@ use crate::connection::Connection;
 /// Clients that may use the control interface.
 #[derive(Clone)]
 pub(crate) enum Access {
-    /// Programs on this machine, but no web pages of others.
+    /// Programs on this machine, but not pages of other websites.
     Loopback,
     /// Any client that sends the token.
     Token(String),
 }
 
-/// Omits the token.
+/// Shows the kind of access, without the token.
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -27,7 +27,7 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Rejects a request that is not allowed. A token is not required where `is_open`.
+    /// Rejects a request that is not allowed. If `is_open`, no token is required.
     pub(super) fn check(
         &self,
         connection: &Connection,
@@ -63,8 +63,8 @@ fn has_token(headers: &HeaderMap, token: &str) -> bool {
     !token.is_empty() && given.len() == token.len() && differs == 0
 }
 
-/// Rejects requests of other computers, and those that a page of another website makes: by its name (`Host`, for a name that was made to
-/// point here) or from its script (`Origin`, `Sec-Fetch-Site`).
+/// Rejects requests from other computers and from pages of other websites. The latter are recognized by the host name (`Host`,
+/// against DNS rebinding) or the origin of the script (`Origin`, `Sec-Fetch-Site`).
 fn is_local(peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
     if !peer.to_canonical().is_loopback() {
         return Err("only programs on this machine may connect: start with a control token");
@@ -76,7 +76,7 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
             .trim_start_matches('[')
             .trim_end_matches(']');
         let address = name.parse::<IpAddr>();
-        // What comes before an @ is no part of the name.
+        // The part before an @ does not belong to the host.
         !host.contains('@')
             && (name.eq_ignore_ascii_case("localhost")
                 || address.is_ok_and(|address| address.is_loopback()))
@@ -99,7 +99,7 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Returns a header, the empty string if it is not ASCII.
+/// Returns a header, or an empty string if it is not ASCII.
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers
         .get(name)

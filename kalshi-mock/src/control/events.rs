@@ -9,13 +9,13 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{MockExchange, ReceivedRequest, Snapshot, sync::lock};
 
-/// Time between two looks at the state.
+/// Time between two checks of the state.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Looks without a change after which the time is sent alone.
+/// Number of checks without a change after which only the time is sent.
 const MAX_UNCHANGED: u32 = 4;
-/// Number of requests that are sent.
+/// Number of requests to send.
 const REQUESTS: usize = 50;
-/// Limit of the body and of each text of a request that is sent, in bytes.
+/// Maximum size of the body and of each text of a request to send, in bytes.
 const MAX_TEXT: usize = 4096;
 
 struct Feed {
@@ -25,8 +25,8 @@ struct Feed {
     unchanged: u32,
 }
 
-/// Returns the events until the exchange shuts down: `state` with `state` and `requests`, and `time` with the time of the exchange when
-/// nothing else has changed for a second.
+/// Returns the events until the exchange shuts down: `state` with `state` and `requests` after a change, and `time` with the time
+/// of the exchange after a second without one.
 pub(super) fn stream(
     exchange: MockExchange,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{ControlError, Input, done, routes::Reply};
 use crate::{FaultRule, MockExchange, ScheduledEvent, Time};
 
-/// The years that the clock can be set to.
+/// Years that the clock can be set to.
 const YEARS: std::ops::Range<i32> = 1970..2200;
 
 pub(super) fn time(exchange: &MockExchange) -> Reply {
@@ -48,7 +48,7 @@ pub(super) fn advance(exchange: &MockExchange, input: &Input) -> Reply {
     act_now(exchange)
 }
 
-/// Runs what is due at the new time, which a client may ask for in the next request.
+/// Runs the actions that are due at the new time, so that the next request sees their effects.
 fn act_now(exchange: &MockExchange) -> Reply {
     drop(exchange.shared.state());
     time(exchange)
@@ -148,7 +148,9 @@ pub(super) fn websocket_fault(exchange: &MockExchange, input: &Input) -> Reply {
     let is_close = |code: u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
     match &fault {
         StreamFault::Close { code, .. } if !is_close(*code) => {
-            return Err(ControlError::bad("code must be a close code that is sent"));
+            return Err(ControlError::bad(
+                "code must be a close code that can be sent",
+            ));
         }
         StreamFault::Close { reason, .. } if reason.len() > 123 => {
             return Err(ControlError::bad("reason must be up to 123 bytes"));

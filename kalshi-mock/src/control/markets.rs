@@ -12,14 +12,14 @@ use crate::{
     state::MAX_COUNT,
 };
 
-/// Limit of the ranges of a price grid.
+/// Maximum number of ranges of a price grid.
 const MAX_RANGES: usize = 20;
 /// Bound of the digits of a strike. A JSON number with more digits is not exact for clients that read it as a double.
 const MAX_STRIKE: u128 = 10_u128.pow(15);
 /// Smallest step of prices, in millionths of a dollar.
 const TICK: i64 = 100;
 
-/// A handle on a market of either exchange.
+/// A handle to a market of either exchange.
 enum Handle {
     Event(Market),
     #[cfg(feature = "perps")]
@@ -41,7 +41,7 @@ macro_rules! with {
     };
 }
 
-/// Settings of a market. What is absent stays as it is.
+/// Settings of a market. Absent settings are not changed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -106,7 +106,7 @@ impl Settings {
         let Some(ranges) = &self.price_ranges else {
             return match self.price_level_structure {
                 Some(_) => Err(ControlError::bad(
-                    "price_level_structure comes with price_ranges",
+                    "price_level_structure requires price_ranges",
                 )),
                 None => Ok(None),
             };
@@ -122,7 +122,7 @@ impl Settings {
         };
         if !(1..=MAX_RANGES).contains(&ranges.len()) || !ranges.iter().all(is_valid) {
             return Err(ControlError::bad(format!(
-                "price_ranges has 1 to {MAX_RANGES} ranges from 0 to 1 dollars, with steps of at least 0.0001, up to four decimals"
+                "price_ranges has 1 to {MAX_RANGES} ranges from 0 to 1 dollars, with steps of at least 0.0001 and up to four decimals"
             )));
         }
         let ranges = ranges.iter();
@@ -177,7 +177,7 @@ pub(super) fn put(exchange: &MockExchange, input: &Input) -> Reply {
     show(exchange, input)
 }
 
-/// Settings of a margin market. What is absent stays as it is. Rates are fractions of the notional value.
+/// Settings of a margin market. Absent settings are not changed. Rates are fractions of the notional value.
 #[cfg(feature = "perps")]
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,7 +214,7 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
     let taker = rate("taker_fee_rate", settings.taker_fee_rate)?;
     if maker.is_some() != taker.is_some() {
         return Err(ControlError::bad(
-            "maker_fee_rate and taker_fee_rate come together",
+            "maker_fee_rate and taker_fee_rate must be set together",
         ));
     }
     let funding = match settings.funding_rate.map(Dollars::micros) {
@@ -273,7 +273,7 @@ fn new_ticker(input: &Input) -> Result<&str, ControlError> {
     match starts && ticker.len() <= 100 && ticker.bytes().all(is_valid) {
         true => Ok(ticker),
         false => Err(ControlError::bad(
-            "a ticker has up to 100 letters, digits, dots, dashes and underscores, and starts with a letter or a digit",
+            "a ticker consists of up to 100 letters, digits, dots, dashes and underscores, and starts with a letter or a digit",
         )),
     }
 }
@@ -293,7 +293,7 @@ fn snapshot(exchange: &MockExchange, input: &Input) -> Result<MarketSnapshot, Co
     })
 }
 
-/// Returns a handle on the market of the path, which must exist and have one of these statuses.
+/// Returns a handle to the market of the path, which must exist and have one of these statuses.
 fn handle(
     exchange: &MockExchange,
     input: &Input,
@@ -376,7 +376,7 @@ struct MakerOrder {
     count: Contracts,
 }
 
-/// Places an order of the market maker that rests.
+/// Places an order of the market maker. The remainder rests in the book.
 pub(super) fn quote(exchange: &MockExchange, input: &Input) -> Reply {
     let (handle, order) = order(exchange, input)?;
     match order.side {
@@ -386,7 +386,7 @@ pub(super) fn quote(exchange: &MockExchange, input: &Input) -> Reply {
     show(exchange, input)
 }
 
-/// Places an order of the market maker that only trades.
+/// Places an order of the market maker. The remainder is cancelled.
 pub(super) fn trade(exchange: &MockExchange, input: &Input) -> Reply {
     let (handle, order) = order(exchange, input)?;
     match order.side {

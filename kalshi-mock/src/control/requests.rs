@@ -22,7 +22,7 @@ pub(super) fn list(exchange: &MockExchange, input: &Input) -> Reply {
                 return Err(ControlError::bad(format!("no operation {value}")));
             }
             "operation" => operation = Some(value),
-            _ => return Err(ControlError::bad(format!("no query parameter {name}"))),
+            _ => return Err(ControlError::bad(format!("unknown query parameter {name}"))),
         }
     }
     let log = lock(&exchange.shared.log);
@@ -57,7 +57,7 @@ pub(super) fn sign(exchange: &MockExchange, input: &Input) -> Reply {
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
         .map_err(|_| ControlError::bad("method must be an HTTP method"))?;
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message = "path must be the whole path of the request as it is sent, such as /trade-api/v2/markets";
+        let message = "path must be the full path of the request as it is sent, such as /trade-api/v2/markets";
         return Err(ControlError::bad(message));
     }
     let id = key_id.unwrap_or_else(|| exchange.credentials().key_id().to_owned());
@@ -73,7 +73,7 @@ pub(super) fn sign(exchange: &MockExchange, input: &Input) -> Reply {
         }})),
         Some(Err(error)) => Err(ControlError::internal(error.to_string())),
         None => Err(ControlError::not_found(format!(
-            "no key {id} that the exchange generated: it signs with no other"
+            "no key {id}: the exchange signs only with keys that it generated"
         ))),
     }
 }

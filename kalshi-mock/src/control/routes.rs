@@ -47,7 +47,7 @@ const fn get(path: &'static str, serve: Serve) -> Route {
 pub(super) const SPEC: &str = include_str!("../../control.yaml");
 const PAGE: Serve = Serve::File("text/html; charset=utf-8", include_str!("page.html"));
 
-/// Everything that is served.
+/// All routes that are served.
 pub(super) const ROUTES: &[Route] = &[
     get("/mock", Serve::Redirect("/mock/")),
     get("/mock/", PAGE),
@@ -152,7 +152,7 @@ pub(super) fn find(
         .filter_map(|route| Some((route, matched(route.path, path)?)))
         .collect();
     if matching.is_empty() {
-        let message = format!("there is no {path}: /mock/openapi.yaml describes what there is");
+        let message = format!("no path {path}: see /mock/openapi.yaml");
         return Err(ControlError::not_found(message));
     }
     let methods: Vec<&str> = matching.iter().map(|(route, _)| route.method).collect();

@@ -23,7 +23,7 @@ async fn empty() -> MockExchange {
     started(MockExchange::builder().without_universe().without_limits()).await
 }
 
-/// Sends a request. Checks that an error has the form of all errors.
+/// Sends a request. Checks that errors match the schema.
 async fn call(exchange: &MockExchange, method: &str, path: &str, body: Value) -> (u16, Value) {
     let url = format!("{}{path}", exchange.control_url());
     let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
@@ -40,9 +40,9 @@ async fn call(exchange: &MockExchange, method: &str, path: &str, body: Value) ->
 }
 
 async fn done(exchange: &MockExchange, method: &str, path: &str, body: Value) -> Value {
-    let (status, answer) = call(exchange, method, path, body).await;
-    assert_eq!(status, 200, "{method} {path}: {answer}");
-    answer
+    let (status, body) = call(exchange, method, path, body).await;
+    assert_eq!(status, 200, "{method} {path}: {body}");
+    body
 }
 
 async fn status(exchange: &MockExchange, method: &str, path: &str, body: Value) -> u16 {
@@ -251,7 +251,7 @@ async fn events_follow_the_state_until_shutdown() {
     assert_eq!(request["operation"], "GetMarkets");
     assert_eq!(request["query"].as_str().map(str::len), Some(4096));
     assert!(next("time").await["now"].is_string());
-    // A page that is open does not hold up the shutdown.
+    // An open page does not delay the shutdown.
     let shutdown = exchange.shut_down();
     tokio::time::timeout(std::time::Duration::from_secs(5), shutdown)
         .await

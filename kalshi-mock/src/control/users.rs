@@ -70,13 +70,13 @@ pub(super) fn deposit(exchange: &MockExchange, input: &Input) -> Reply {
     if !margin {
         user.deposit(exchange_index.into(), amount);
     } else if exchange_index != 0 {
-        let message = "the margin exchange has no shards: leave out exchange_index";
+        let message = "the margin exchange has no shards: omit exchange_index";
         return Err(ControlError::bad(message));
     } else {
         #[cfg(feature = "perps")]
         user.margin_deposit(amount);
         #[cfg(not(feature = "perps"))]
-        return Err(ControlError::bad("there is no margin exchange"));
+        return Err(ControlError::bad("the margin exchange is not enabled"));
     }
     shown(user.snapshot())
 }
@@ -108,7 +108,7 @@ pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
     let Some(pem) = new.public_key else {
         if new.key_id.is_some() {
             return Err(ControlError::bad(
-                "key_id comes with public_key: a generated key has a generated id",
+                "key_id requires public_key: a generated key has a generated id",
             ));
         }
         let (key_id, key) = user.generate_key(terms).map_err(failed)?;
@@ -126,7 +126,9 @@ pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
         ));
     }
     if exchange.shared.keys.has(&key_id) {
-        return Err(ControlError::conflict(format!("there is a key {key_id}")));
+        return Err(ControlError::conflict(format!(
+            "key {key_id} already exists"
+        )));
     }
     user.register_key_with(&key_id, public, terms)
         .map_err(failed)?;
@@ -136,7 +138,9 @@ pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
 pub(super) fn remove_key(exchange: &MockExchange, input: &Input) -> Reply {
     let (user, key_id) = (user(exchange, input)?, input.parameter(1));
     if user.credentials().key_id() == key_id {
-        return Err(ControlError::conflict("a user keeps its first key"));
+        return Err(ControlError::conflict(
+            "the first key of a user cannot be removed",
+        ));
     }
     match user.remove_key(key_id) {
         true => done(),

@@ -1,4 +1,4 @@
-//! The control interface of a [`MockExchange`], and the handles that only it needs.
+//! The control interface of a [`MockExchange`], and the methods that only it needs.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -55,17 +55,17 @@ impl MockExchange {
         guard.instances().get_mut(instance).is_trading()
     }
 
-    /// Returns to the start: the markets, the clock, the schedule and the activity of the start; no orders, trades, faults or recorded
-    /// requests. Users stay, with their ids and first balances; so do keys that were not made over the API. Subaccounts do not. WebSocket
-    /// connections are reset.
+    /// Resets the exchange to its start: restores the markets, the clock, the schedule and the simulated trading, and removes
+    /// orders, trades, faults and recorded requests. Users keep their ids and get their first balances again. Keys that were
+    /// created over the API are removed, and so are subaccounts. WebSocket connections are reset.
     ///
-    /// Handles stay valid. One on a market that no longer exists creates it at its next change.
+    /// Handles stay valid. A handle to a market that no longer exists creates it at its next change.
     pub fn reset(&self) {
         self.shared.reset();
     }
 
-    /// Returns the URL of the control interface: `http://127.0.0.1:PORT/mock`, also if the exchange listens on all addresses. It is served if
-    /// [`control`](MockExchangeBuilder::control) or [`control_token`](MockExchangeBuilder::control_token) was called.
+    /// Returns the URL of the control interface: `http://127.0.0.1:PORT/mock`, even if the exchange listens on all addresses. It is
+    /// served if [`control`](MockExchangeBuilder::control) or [`control_token`](MockExchangeBuilder::control_token) was called.
     #[must_use]
     pub fn control_url(&self) -> String {
         let mut address = self.address;
@@ -79,15 +79,15 @@ impl MockExchange {
 }
 
 impl MockExchangeBuilder {
-    /// Serves the control interface under `/mock/` to programs on this machine. Requests that a page of another website makes are
-    /// rejected. The address must be a loopback address or all addresses.
+    /// Serves the control interface under `/mock/` to programs on this machine. Requests from pages of other websites are rejected.
+    /// The address must be a loopback address or all addresses.
     pub fn control(mut self) -> Self {
         self.control = Some(Access::Loopback);
         self
     }
 
-    /// Serves the control interface under `/mock/` to requests from anywhere with `Authorization: Bearer TOKEN`. An empty token admits
-    /// nobody.
+    /// Serves the control interface under `/mock/` to all clients that send `Authorization: Bearer TOKEN`. With an empty token,
+    /// every request is rejected.
     pub fn control_token(mut self, token: impl Into<String>) -> Self {
         self.control = Some(Access::Token(token.into()));
         self

@@ -41,7 +41,7 @@ impl MockExchange {
         self.user.perps_client_builder()
     }
 
-    /// Returns the margin market with that ticker. Creates it if necessary: active, with a reference price of 10 dollars.
+    /// Returns the margin market with a ticker. Creates it if necessary: active, with a reference price of 10 dollars.
     pub fn margin_market(&self, ticker: &str) -> MarginMarket {
         MarginMarket::of(Arc::clone(&self.shared), ticker)
     }
@@ -54,8 +54,8 @@ impl MockExchange {
         markets.map(|market| market.ticker.clone()).collect()
     }
 
-    /// Sets the notional value that a user may have in positions and resting orders. Defaults to 50,000 dollars, and is at most a
-    /// billion.
+    /// Sets the limit of the notional value that a user can have in positions and resting orders. Defaults to 50,000 dollars. The
+    /// maximum is a billion dollars.
     pub fn set_notional_limit(&self, limit: Dollars) {
         self.shared.state().margin().set_notional_limit(limit);
     }

@@ -1,4 +1,4 @@
-//! Start of a [`MockExchange`] as its builder says, and its shutdown.
+//! Start and shutdown of a [`MockExchange`].
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ impl MockExchangeBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if the address is in use or does not suit the control interface, the file cannot be written, a scheduled event is about a market that does not exist, or no
-    /// key can be generated.
+    /// Returns an error if the address is in use or does not suit the control interface, the file cannot be written, a scheduled
+    /// event is about a market that does not exist, or no key can be generated.
     pub async fn start(self) -> Result<MockExchange, StartError> {
         let ip = self.address.ip().to_canonical();
         let is_local = ip.is_loopback() || ip.is_unspecified();
@@ -76,7 +76,7 @@ impl MockExchangeBuilder {
         };
         #[cfg_attr(
             not(feature = "klear"),
-            allow(unused_mut, reason = "of the clearing API")
+            allow(unused_mut, reason = "used by the clearing API")
         )]
         let mut instances = Instances::new(&origin, time.micros());
         #[cfg(feature = "klear")]
@@ -135,7 +135,7 @@ impl MockExchangeBuilder {
             server,
         }));
         tokio::spawn(async move {
-            // Whatever it ends with, it has ended.
+            // The result does not matter: the server has stopped.
             _ = server::serve(listener, shared, control).await;
             drop(ended);
         });

@@ -3,7 +3,7 @@
 use crate::{MockExchange, MockExchangeBuilder};
 
 impl MockExchange {
-    /// Returns the certificate of the generated authority as PEM, which clients must trust, or `None` without
+    /// Returns the PEM certificate of the generated authority, which clients must trust, or `None` without
     /// [`tls`](MockExchangeBuilder::tls).
     #[must_use]
     pub fn certificate_authority(&self) -> Option<&str> {
@@ -13,9 +13,9 @@ impl MockExchange {
 }
 
 impl MockExchangeBuilder {
-    /// Serves `https` and `wss` instead of `http` and `ws`, for clients that insist on them. The certificate is for `localhost`,
-    /// loopback addresses and the address of the exchange, by an authority that is generated at each start:
-    /// [`MockExchange::certificate_authority`]. [`MockExchange::client`] trusts it.
+    /// Serves `https` and `wss` instead of `http` and `ws`, for clients that require TLS. The certificate is valid for `localhost`,
+    /// loopback addresses and the address of the exchange. Each start generates a new authority, which
+    /// [`MockExchange::certificate_authority`] returns and [`MockExchange::client`] trusts.
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self

@@ -65,7 +65,7 @@ pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Han
     Ok(json!({ "api_key_id": id }))
 }
 
-/// Generates the key that a request body asks for.
+/// Generates a key of the type that the request body names.
 pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Rejection> {
     let made = match body["key_type"].as_str() {
         Some("ed25519") => PrivateKey::generate_ed25519(),

@@ -1,4 +1,4 @@
-//! Candlesticks of the archive, whose fields have other names than those of open markets.
+//! Candlesticks of archived markets, whose field names differ from those of open markets.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(found)
 }
 
-/// Drops the suffixes of units from the names of fields.
+/// Removes unit suffixes from field names.
 fn rename(value: &mut Value) {
     if let Value::Object(fields) = value {
         let renamed: Map<String, Value> = std::mem::take(fields)

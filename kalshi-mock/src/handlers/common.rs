@@ -10,14 +10,14 @@ use crate::{
     validate,
 };
 
-/// The body of a successful response, or a rejection. The body is null if the operation has none.
+/// Body of a successful response, or a rejection. The body is null if the response has no body.
 pub(crate) type HandlerResult = Result<Value, Rejection>;
 
 /// Age at which orders, trades and markets move from the live lists to the archive.
 pub(super) const LIVE_WINDOW: Micros = 60 * 24 * 3600 * SECOND;
 
-/// Returns the sample response of an operation, with the values of the request in the fields of the same names. So a filtered
-/// list has an item that passes the filter, and a record has the requested id.
+/// Returns the sample response of an operation. Fields take the values of request parameters with the same name, so that the
+/// items of a list pass its filter and a record has the requested id.
 pub(super) fn echo(call: &Call<'_>) -> Value {
     let mut sample = call.endpoint.sample().unwrap_or(Value::Null);
     let body = call.body.as_object().into_iter().flatten();
@@ -25,11 +25,11 @@ pub(super) fn echo(call: &Call<'_>) -> Value {
         .parameters
         .iter()
         .chain(body)
-        // How a list is read is no field of its items.
+        // Pagination parameters do not describe items.
         .filter(|(name, _)| !["cursor", "limit"].contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    // A report is dated within the requested period.
+    // The date of a report must lie within the requested period.
     if let Some(start) = given.get("start_date").cloned() {
         given.insert("date".to_owned(), start);
     }
@@ -48,8 +48,8 @@ fn set(schema: &Value, sample: &mut Value, given: &Map<String, Value>) {
             for (name, value) in fields {
                 let schema = &schema["properties"][name];
                 let replacement = given.get(name).filter(|given| {
-                    // A nested object can have a field of the same name and other values.
-                    is_alike(given, value) && validate::check(schema, given, name).is_ok()
+                    // A nested object can have a field with the same name but another type.
+                    is_same_type(given, value) && validate::check(schema, given, name).is_ok()
                 });
                 match replacement {
                     Some(replacement) => *value = replacement.clone(),
@@ -62,6 +62,6 @@ fn set(schema: &Value, sample: &mut Value, given: &Map<String, Value>) {
 }
 
 /// Returns true if two values have the same JSON type.
-fn is_alike(given: &Value, sample: &Value) -> bool {
+fn is_same_type(given: &Value, sample: &Value) -> bool {
     std::mem::discriminant(given) == std::mem::discriminant(sample)
 }

@@ -57,7 +57,7 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     }
     if target_cost.is_none() && body.target_cost_excludes_fees == Some(true) {
         return Err(Rejection::invalid(
-            "target_cost_excludes_fees: only goes with a target cost",
+            "target_cost_excludes_fees: requires a target cost",
         ));
     }
     let replace = body.replace_existing.unwrap_or(false);
@@ -131,7 +131,7 @@ pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     if state.is_accepted(number) {
         return Err(Rejection::bad(
             "already_accepted",
-            "a quote on the RFQ is accepted",
+            "a quote on the RFQ has been accepted",
         ));
     }
     state.close_rfq(number);
@@ -244,7 +244,7 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> HandlerResult {
     })?))
 }
 
-/// Returns true if the caller is the maker or the requester. Nobody else sees a quote.
+/// Returns true if the caller is the maker or the requester. Other users cannot see the quote.
 fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
     let asked = state
         .rfqs
@@ -253,7 +253,7 @@ fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
     asked || call.is_own(quote.creator)
 }
 
-/// Returns the quote of a request, if the caller is a party to it.
+/// Returns the quote that a request names, if the caller is a party to it.
 fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Rejection> {
     let (number, quote) = state.quote(named_id(call, "quote_id")?)?;
     let rfq = state.rfqs.get(&quote.rfq).map(|rfq| rfq.id);
@@ -294,7 +294,7 @@ pub(super) fn confirm(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(Value::Null)
 }
 
-/// Returns the quote of a request, if the caller is its maker (with `as_maker`) or its requester (without).
+/// Returns the number of the quote that a request names. The caller must be its maker with `as_maker`, otherwise its requester.
 fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Rejection> {
     let (number, quote) = named(state, call)?;
     match call.is_own(quote.creator) == as_maker {

@@ -1,4 +1,4 @@
-//! The exchange itself: status, schedule, costs.
+//! Status, schedule and endpoint costs of the exchange.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ pub(super) fn schedule(state: &State) -> HandlerResult {
             "start_time": "2025-01-01T00:00:00Z",
             "end_time": "2100-01-01T00:00:00Z",
             "monday": whole, "tuesday": whole, "wednesday": whole,
-            // The weekly pause. The mock only pauses when a test schedules it.
+            // The schedule includes the weekly pause, but the mock pauses only if a test schedules it.
             "thursday": hours(&[("00:00", "03:00"), ("05:00", "24:00")]),
             "friday": whole, "saturday": whole, "sunday": whole,
         }],

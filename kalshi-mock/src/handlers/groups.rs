@@ -1,4 +1,4 @@
-//! Order groups.
+//! Operations on order groups, on both exchanges.
 
 use kalshi_sdk::Contracts;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ struct Limit {
 }
 
 impl Limit {
-    /// Reads the limit. It has two fields, which must agree.
+    /// Reads the limit. The request can have it in two fields, which must agree.
     fn value(&self) -> Result<Option<Contracts>, Rejection> {
         let whole = self
             .contracts_limit
@@ -49,13 +49,13 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "order_group_id": id, "subaccount": account.subaccount, "exchange_index": shard }))
 }
 
-/// Parses the shard, 0 by default. -1 (any shard) is rejected: a group has no market to derive the shard from.
+/// Parses the shard, which defaults to 0. Rejects -1 (any shard), because a group has no market to derive the shard from.
 fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
     Shard::try_from(named.unwrap_or(0))
         .map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))
 }
 
-/// Returns `is_auto_cancel_enabled`, which the margin exchange was only seen to set to false.
+/// Returns `is_auto_cancel_enabled`. In recorded responses of the margin exchange it is always false.
 fn shows_armed(state: &State, armed: bool) -> bool {
     armed && state.margin.is_none()
 }
@@ -88,7 +88,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "order_groups": groups.into_iter().map(show).collect::<Vec<_>>() }))
 }
 
-/// Returns the group of a request, by subaccount and shard.
+/// Returns the id of the group that a request names. The group must be in the given subaccount and shard.
 fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Rejection> {
     let account = call.account(state, call.integer("subaccount"))?;
     let shard = shard(call.integer("exchange_index"))?;
@@ -113,7 +113,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     let id = call.uuid("order_group_id");
     let orders: Vec<Uuid> = match call.knows_until {
         None => group.orders.iter().copied().collect(),
-        // Orders that have left the group since are in it.
+        // Includes orders that have left the group since.
         Some(_) => state
             .orders_of(call.caller.user)
             .filter(|order| order.group == id)

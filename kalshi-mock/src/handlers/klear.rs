@@ -1,4 +1,4 @@
-//! Responses of the clearing API: samples that honour the ids, dates and filters of the request.
+//! Responses of the clearing API: samples with the ids, dates and filters of the request.
 
 use super::common::{HandlerResult, echo};
 use crate::call::Call;

@@ -1,4 +1,4 @@
-//! Markets, events, series, their books and trades.
+//! Markets, events and series, with their order books, trades and candlesticks.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     time::{Micros, SECOND, rfc3339, seconds},
 };
 
-/// Limit of candlesticks per request.
+/// Maximum number of candlesticks per request.
 const MAX_CANDLESTICKS: i64 = 5_000;
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -37,13 +37,14 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(call.list(call.page(Order::OldestFirst, rows, |market| show(state, market))?))
 }
 
-/// Returns true if a market settled within the requested times. One that has not settled only matches without such a filter.
+/// Returns true if a market settled within the requested times. A market that has not settled only matches if the request has
+/// no such filter.
 fn settled_within(call: &Call<'_>, market: &Market) -> bool {
-    let is_asked = call
+    let is_filtered = call
         .instant("min_settled_ts")
         .or(call.instant("max_settled_ts"))
         .is_some();
-    market.settled.map_or(!is_asked, |(at, _)| {
+    market.settled.map_or(!is_filtered, |(at, _)| {
         call.within("min_settled_ts", "max_settled_ts", at)
     })
 }
@@ -61,7 +62,7 @@ fn series_of<'a>(state: &'a State, market: &Market) -> Option<&'a str> {
         .map(|event| event.series.as_str())
 }
 
-/// Returns true if a market matches a status filter. Filters and responses name statuses differently.
+/// Returns true if a market matches a status filter. Filters and responses use different names for statuses.
 fn is_in(market: &Market, filter: &str) -> bool {
     let status = match market.status {
         MarketStatus::Initialized => "unopened",
@@ -372,14 +373,14 @@ fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
     shown
 }
 
-/// Candlesticks of one market.
+/// Returns the candlesticks of one market.
 pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> HandlerResult {
     let market = find(state, call.text("ticker").unwrap_or_default())?;
     let candlesticks = periods(call)?.of(state, market);
     Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
 }
 
-/// Candlesticks of the markets named.
+/// Returns the candlesticks of the markets in `market_tickers`. Unknown markets are skipped.
 pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> HandlerResult {
     let periods = periods(call)?;
     let tickers = call.words("market_tickers").unwrap_or_default();
@@ -392,7 +393,7 @@ pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> Handler
     Ok(json!({ "markets": markets.collect::<Vec<_>>() }))
 }
 
-/// Candlesticks of all markets of an event.
+/// Returns the candlesticks of all markets of an event.
 pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> HandlerResult {
     let event = find_event(state, call.text("ticker").unwrap_or_default())?;
     let periods = periods(call)?;
@@ -404,7 +405,7 @@ pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> HandlerRe
     }))
 }
 
-/// Reads the first and the last period by their ends, and the length of a period, in seconds.
+/// Requested range of candlestick periods, in seconds. A period is identified by its end.
 struct Periods {
     start: i64,
     end: i64,
@@ -432,7 +433,7 @@ fn periods(call: &Call<'_>) -> Result<Periods, Rejection> {
 }
 
 impl Periods {
-    /// Renders candlesticks from the trades of a market. Quotes are the current ones, because past books are not kept.
+    /// Renders candlesticks from the trades of a market. Quotes are the current ones, because the mock keeps no past books.
     fn of(&self, state: &State, market: &Market) -> Vec<Value> {
         let ends =
             |at: Micros| (seconds(at).div_euclid(self.length) + 1).saturating_mul(self.length);

@@ -1,4 +1,4 @@
-//! Orders: create, amend, decrease and cancel, alone or in batches, and reads.
+//! Operations on orders: create, amend, decrease and cancel, single or in batches, and reads.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::{
     time::{SECOND, rfc3339},
 };
 
-/// Limit of orders that one request cancels.
+/// Maximum number of orders that one request cancels.
 const MAX_CANCELLED: usize = 10_000;
 
 #[derive(Deserialize)]
@@ -89,7 +89,7 @@ pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
                 shown["error"] = Value::Null;
                 shown
             }
-            // A failed item has no order id, and null in place of other absent fields.
+            // A failed item has no order id. The other absent fields are null.
             Err(rejection) => json!({
                 "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
                 "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.inner(),
@@ -126,7 +126,7 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
     })
 }
 
-/// Checks that the shard of a request is the market's. -1 and an absent shard match any market.
+/// Rejects a request whose shard is not that of the market. A shard of -1 and an absent shard match any market.
 fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Rejection> {
     match named {
         Some(named) if named >= 0 && named != i64::from(shard) => Err(Rejection::no_market(
@@ -136,11 +136,12 @@ fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Rejection> {
     }
 }
 
-/// Returns the shard to search for an order: the given one, else that of the given market, else shard 0. -1 requires a market.
+/// Returns the shard to search for an order. Defaults to the shard of the market if one is named, otherwise to 0. A shard of -1
+/// requires a market.
 fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<Shard, Rejection> {
     if named == Some(-1) && ticker.is_none() {
         return Err(Rejection::invalid(
-            "market_ticker: required where exchange_index is -1",
+            "market_ticker: required if exchange_index is -1",
         ));
     }
     let named = named.and_then(|named| Shard::try_from(named).ok());
@@ -186,10 +187,10 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
         },
     )?;
     let mut shown = without_nulls(show_placed(state, &placed));
-    // The count is omitted if only price or expiry changes.
+    // Counts are omitted if only the price or the expiration changes.
     if placed.filled.is_zero() && placed.order.remaining == before {
         for count in ["fill_count", "remaining_count"] {
-            shown.as_object_mut().map(|members| members.remove(count));
+            shown.as_object_mut().map(|fields| fields.remove(count));
         }
     }
     Ok(shown)
@@ -202,12 +203,12 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let id = order_id(call.text("order_id").unwrap_or_default())?;
     let remaining = state.resting(id, account, shard)?.remaining;
     let to = match (body.reduce_by, body.reduce_to) {
-        // Reducing by more than the rest cancels the order.
+        // Reducing by more than what remains cancels the order.
         (Some(by), None) if by > Contracts::ZERO => remaining.checked_sub(by).unwrap_or_default(),
         (None, Some(to)) if !to.is_negative() && to <= remaining => to,
         _ => {
             return Err(Rejection::invalid(
-                "reduce_by, reduce_to: exactly one, within what remains",
+                "reduce_by, reduce_to: exactly one, at most the remaining count",
             ));
         }
     };
@@ -229,10 +230,10 @@ pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> HandlerResult {
         exchange_index: call.integer("exchange_index"),
         market_ticker: call.text("market_ticker").map(ToOwned::to_owned),
     };
-    take_back(state, call, &cancel).map(without_nulls)
+    cancel_one(state, call, &cancel).map(without_nulls)
 }
 
-fn take_back(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> HandlerResult {
+fn cancel_one(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> HandlerResult {
     let account = call.account(state, cancel.subaccount)?;
     let shard = shard_of(
         state,
@@ -254,9 +255,9 @@ pub(super) fn cancel_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
     let mut orders = Vec::new();
     for item in items(call)? {
         let id = item["order_id"].clone();
-        let gone = parse::<Cancel>(item).and_then(|cancel| take_back(state, call, &cancel));
+        let gone = parse::<Cancel>(item).and_then(|cancel| cancel_one(state, call, &cancel));
         orders.push(gone.map_or_else(
-            // A failed item has zero in place of absent fields.
+            // `reduced_by` of a failed item is zero. The other absent fields are null.
             |rejection| {
                 json!({
                     "order_id": id, "client_order_id": null, "reduced_by": Contracts::ZERO, "ts_ms": null,
@@ -395,7 +396,7 @@ fn show(state: &State, order: &Order) -> Value {
 pub(super) fn queue_position(state: &State, call: &Call<'_>) -> HandlerResult {
     let order = own(state, call)?;
     if order.status != Status::Resting {
-        return Err(Rejection::not_found("the order does not rest"));
+        return Err(Rejection::not_found("the order is not resting"));
     }
     Ok(json!({ "queue_position_fp": ahead(state, &order) }))
 }

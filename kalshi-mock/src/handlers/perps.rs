@@ -1,4 +1,4 @@
-//! Handlers of the margin exchange. Operations without state return a sample that honours the ids of the request.
+//! Handlers of the margin exchange. Operations without state return a sample response with the ids of the request.
 
 mod account;
 mod candles;
@@ -115,6 +115,6 @@ fn amount(micros: i64) -> Value {
 }
 
 /// Builds an object from names and values.
-fn object(members: impl Iterator<Item = (String, Value)>) -> Value {
-    members.collect::<Map<_, _>>().into()
+fn object(fields: impl Iterator<Item = (String, Value)>) -> Value {
+    fields.collect::<Map<_, _>>().into()
 }

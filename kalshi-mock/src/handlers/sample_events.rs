@@ -8,8 +8,8 @@ use crate::{
     time::{rfc3339, seconds},
 };
 
-/// Emits the messages that a successful request causes. Ids are those of the request or of the samples, and a message goes to every
-/// subscription to its channel.
+/// Emits the messages that a successful request causes. Ids are those of the request or of the samples. Every subscription to
+/// the channel receives the message.
 pub(super) fn emit(state: &mut State, call: &Call<'_>, response: &Value) {
     for (kind, body) in messages(state, call, response) {
         state.emit(|_| Some(Event::Sample { kind, body }));

@@ -1,4 +1,4 @@
-//! Responses of operations without state: samples from the spec, about what the request names.
+//! Responses of operations without state: samples from the spec, with the ids of the request.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::{
     state::State,
 };
 
-/// Path parameters that name something of the samples. Their lists show the same ids.
+/// Path parameters that name objects of the samples. The lists of these objects show the same ids.
 const IDS: [&str; 6] = [
     "block_trade_proposal_id",
     "rfq_batch_id",
@@ -19,7 +19,7 @@ const IDS: [&str; 6] = [
     "collection_ticker",
 ];
 
-/// Responds with the sample. Parameters are in the fields of their names, so the items of a list pass its filters.
+/// Responds with the sample. Fields take the values of parameters with the same name, so the items of a list pass its filters.
 pub(super) fn respond(state: &mut State, call: &Call<'_>) -> HandlerResult {
     for parameter in &call.endpoint.details.parameters {
         let name = parameter.name.as_str();
@@ -27,7 +27,7 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>) -> HandlerResult {
             continue;
         }
         if let Some(id) = call.text(name).filter(|id| !exists(state, call, name, id)) {
-            return Err(Rejection::not_found(format!("{name}: there is no {id}")));
+            return Err(Rejection::not_found(format!("{name}: {id} does not exist")));
         }
     }
     let mut body = echo(call);
@@ -49,7 +49,7 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(body)
 }
 
-/// Returns true if what a path parameter names exists, or cannot be unknown.
+/// Returns true if the object that a path parameter names exists, or if the exchange does not track such objects.
 fn exists(state: &State, call: &Call<'_>, name: &str, id: &str) -> bool {
     match name {
         "event_ticker" => state.events.contains_key(id),

@@ -1,4 +1,4 @@
-//! Subaccounts, and transfers between subaccounts and between shards.
+//! Operations on subaccounts, and transfers between subaccounts, shards and exchange instances.
 
 use kalshi_sdk::Dollars;
 use serde::Deserialize;
@@ -137,7 +137,7 @@ struct ToShard {
     client_transfer_id: Option<Uuid>,
     source: Instance,
     destination: Instance,
-    /// Hundredths of a cent.
+    /// Amount in hundredths of a cent.
     amount: i64,
     source_exchange_shard: Option<Shard>,
     destination_exchange_shard: Option<Shard>,
@@ -159,7 +159,7 @@ pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResu
     };
     let (source, destination) = (body.source, body.destination);
     if [source, destination].contains(&Instance::Margined) {
-        margin_allowed(instances, call)?;
+        require_margin(instances, call)?;
     }
     let from = place(
         instances,
@@ -180,7 +180,7 @@ pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResu
     }
     if body.client_transfer_id.is_some() && (from.0.subaccount, to.0.subaccount) != (0, 0) {
         return Err(Rejection::invalid(
-            "client_transfer_id: is for primary accounts only",
+            "client_transfer_id: only supported between primary accounts",
         ));
     }
     let id = body.client_transfer_id;
@@ -199,25 +199,25 @@ pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResu
         }
         _ => {
             return Err(Rejection::invalid(
-                "source, destination: subaccounts of the margin exchange have an operation of their own",
+                "source, destination: use the margin API for transfers between subaccounts of the margin exchange",
             ));
         }
     };
     Ok(json!({ "transfer_id": id }))
 }
 
-/// Rejects a transfer to or from the margin exchange if there is none, or if the user may not trade there.
+/// Rejects a transfer to or from the margin exchange if the user may not trade there.
 #[cfg(feature = "perps")]
-fn margin_allowed(instances: &Instances, call: &Call<'_>) -> Result<(), Rejection> {
+fn require_margin(instances: &Instances, call: &Call<'_>) -> Result<(), Rejection> {
     super::perps::require_margin(&instances.margin, call)
 }
 
-/// Rejects a transfer to or from the margin exchange if there is none, or if the user may not trade there.
+/// Rejects a transfer to or from the margin exchange, which is not compiled in.
 #[cfg(not(feature = "perps"))]
-fn margin_allowed(_: &Instances, _: &Call<'_>) -> Result<(), Rejection> {
+fn require_margin(_: &Instances, _: &Call<'_>) -> Result<(), Rejection> {
     Err(Rejection::bad(
         "not_supported",
-        "there is no margined exchange here",
+        "the margin exchange is not enabled",
     ))
 }
 
@@ -278,7 +278,7 @@ struct Allocations {
     resting_margin_reservation: Option<String>,
 }
 
-/// Stores the target allocation. The mock never moves money on its own.
+/// Stores the target allocation. The mock never moves money to reach it.
 pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: Allocations = call.parse()?;
     let percents: u32 = body.allocations.iter().fold(0, |sum: u32, allocation| {
@@ -286,7 +286,7 @@ pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> HandlerResul
     });
     if percents != 100 && !body.allocations.is_empty() {
         return Err(Rejection::invalid(
-            "allocations: must be 100 percent together",
+            "allocations: must add up to 100 percent",
         ));
     }
     if let Some(user) = state.user_mut(call.caller.user) {

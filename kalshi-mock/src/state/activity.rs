@@ -1,4 +1,4 @@
-//! Activity: seeded participants that quote, trade and cancel around a random walk of fair values.
+//! Simulated trading: seeded participants quote, trade and cancel around a random walk of fair values.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,20 +14,20 @@ use super::{
 };
 use crate::time::{Micros, SECOND};
 
-/// Number of participants.
+/// Number of simulated participants.
 const PARTICIPANTS: u32 = 8;
 /// Balance of each participant on each shard, in cents.
 const BALANCE: i64 = 1_000_000_000;
-/// Shards of the universe.
+/// Shards that the markets of the universe are on.
 const SHARDS: Range<u32> = 0..2;
-/// Limit of the participants' resting orders in a market.
+/// Maximum number of the participants' resting orders in a market.
 const MAX_QUOTES: usize = 40;
-/// Position from which a participant only reduces it, in hundredths of contracts.
+/// Position above which a participant only reduces it, in hundredths of contracts.
 const MAX_POSITION: i64 = 200_000;
-/// Limit of steps that are made up for after a jump of the clock.
+/// Maximum number of steps that are caught up after a jump of the clock.
 const MAX_STEPS: i64 = 36_000;
 
-/// How much happens by itself in the markets of the initial universe.
+/// Pace of the simulated trading in the markets of the initial universe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
@@ -50,17 +50,17 @@ impl Activity {
     }
 }
 
-/// The participants' side of the activity.
+/// The simulated participants and their orders.
 pub(super) struct Participants {
     activity: Activity,
     random: fastrand::Rng,
     users: Range<u32>,
-    /// Orders of participants by market, oldest first. Some have ended.
+    /// Orders of participants by market, oldest first. May include orders that have ended.
     quotes: BTreeMap<MarketIndex, VecDeque<Uuid>>,
 }
 
 impl State {
-    /// Adds participants with money of their own, who act from now on in the markets of the universe.
+    /// Adds funded participants that trade in the markets of the universe from now on.
     pub(crate) fn start_activity(&mut self, activity: Activity, seed: u64) {
         let first = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
         for _ in 0..PARTICIPANTS {
@@ -85,17 +85,17 @@ impl State {
         self.at(self.now + activity.pace().0, Due::Act);
     }
 
-    /// Returns true if participants act.
+    /// Returns true if simulated trading is enabled.
     pub(crate) fn has_activity(&self) -> bool {
         self.activity.is_some()
     }
 
-    /// Returns true for the market maker and for participants. Their orders and fills are not kept: nobody can read them.
+    /// Returns true for the market maker and for participants, whose orders and fills are not kept because no client can read them.
     pub(super) fn is_unlisted(&self, account: Account) -> bool {
         account.is_market_maker() || self.participants.contains(&account.user)
     }
 
-    /// Runs a step of the activity, and schedules the next. After a jump of the clock to `now`, the oldest steps are skipped.
+    /// Runs one step and schedules the next. After a long jump of the clock to `now`, the oldest steps are skipped.
     pub(super) fn act(&mut self, now: Micros) {
         let Some(mut participants) = self.activity.take() else {
             return;
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn money_is_conserved_and_everything_kept_is_bounded() {
+    fn activity_conserves_money_and_keeps_bounded_state() {
         let margin = || {
             let mut state = State::new(1, 1_800_000_000 * SECOND).with_margin();
             state.populate_margin();
@@ -362,7 +362,7 @@ mod tests {
         state.advance_to(start + 20 * 3600 * SECOND);
         let recent = state.trades.values().filter(|trade| trade.at > start);
         let first = recent.map(|trade| trade.at).min();
-        // The first step is taken before the others are skipped.
+        // The first step runs before the others are skipped.
         let from = start + 10 * 3600 * SECOND;
         assert!(first.is_some_and(|at| at >= from || at == start + SECOND));
         assert!(state.trades.values().any(|trade| trade.at > from));

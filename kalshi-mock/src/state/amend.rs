@@ -1,4 +1,4 @@
-//! Changes of resting orders: amend and decrease.
+//! Changes to resting orders: amend and decrease.
 
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
@@ -15,13 +15,13 @@ use crate::{
     time::{self, SECOND},
 };
 
-/// A change of an order.
+/// A requested change of an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Amendment {
     pub(crate) ticker: String,
     pub(crate) side: Side,
     pub(crate) price: Dollars,
-    /// Total count: filled contracts plus those that are to rest.
+    /// Total count: filled plus remaining contracts.
     pub(crate) count: Contracts,
     /// Expiration in Unix seconds. `None` keeps it, zero removes it.
     pub(crate) expires: Option<i64>,
@@ -38,14 +38,12 @@ impl State {
             .ok_or_else(|| Rejection::not_found("no such order"))?;
         let (index, market) = self.tradable(&amendment.ticker)?;
         if index != order.market || amendment.side != order.side {
-            return Err(Rejection::invalid(
-                "ticker, side: must be those of the order",
-            ));
+            return Err(Rejection::invalid("ticker, side: must match the order"));
         }
         let (given, known) = (&amendment.client_order_id, &order.client_order_id);
         if given.is_some() && given != known {
             return Err(Rejection::invalid(
-                "client_order_id: is not that of the order",
+                "client_order_id: does not match the order",
             ));
         }
         match &market.perp {
@@ -58,7 +56,7 @@ impl State {
             .unwrap_or_default();
         if remaining <= Contracts::ZERO {
             return Err(Rejection::invalid(format!(
-                "count: {} contracts are filled already",
+                "count: {} contracts are already filled",
                 order.filled
             )));
         }
@@ -66,7 +64,7 @@ impl State {
             .expires
             .is_some_and(|expires| expires != 0 && expires <= time::seconds(self.now))
         {
-            return Err(Rejection::invalid("expiration_time: is past"));
+            return Err(Rejection::invalid("expiration_time: must be in the future"));
         }
         if amendment
             .expires
@@ -78,7 +76,7 @@ impl State {
             .updated_client_order_id
             .clone()
             .filter(|new| Some(new) != known.as_ref());
-        self.refuse_repeated_id(order.account, renamed.as_ref())?;
+        self.reject_repeated_id(order.account, renamed.as_ref())?;
         let moves = amendment.price != order.price || remaining > order.remaining;
         let incoming = Incoming {
             account: order.account,
@@ -97,7 +95,7 @@ impl State {
             Plan::resting(remaining)
         };
         if moves {
-            plan.refuse_if(order.post_only)?;
+            plan.reject_crossing(order.post_only)?;
             let before = (market.clock, self.emitted.len());
             self.take_from_book(id);
             if let Err(rejection) = self.afford(&incoming, &plan) {

@@ -18,7 +18,7 @@ use crate::{
 
 /// Delay between the confirmation of a quote and its trade.
 pub(crate) const EXECUTE_AFTER: Micros = 15 * SECOND;
-/// Limit of open requests per user.
+/// Maximum number of open requests per user.
 const MAX_OPEN: usize = 100;
 
 impl State {
@@ -54,7 +54,7 @@ impl State {
         if self.rfqs.values().filter(|other| mine(other)).count() >= MAX_OPEN {
             return Err(Rejection::bad(
                 "too_many_rfqs",
-                format!("{MAX_OPEN} are open already"),
+                format!("{MAX_OPEN} RFQs are already open"),
             ));
         }
         rfq.id = self.id();
@@ -88,7 +88,7 @@ impl State {
             .ok_or_else(|| Rejection::not_found("no such RFQ"))
     }
 
-    /// Returns true if a quote on a request is confirmed, or can still be.
+    /// Returns true if a quote on a request has been or can still be confirmed.
     pub(crate) fn is_accepted(&self, number: u64) -> bool {
         self.quotes
             .values()
@@ -121,7 +121,7 @@ impl State {
         if rfq.creator.user == quote.creator.user {
             return Err(Rejection::bad(
                 "own_rfq",
-                "an RFQ of one's own cannot be quoted",
+                "users cannot quote their own RFQs",
             ));
         }
         let (yes, no) = (quote.yes_bid.micros(), quote.no_bid.micros());
@@ -149,7 +149,7 @@ impl State {
         if !affords(Side::Bid) || !affords(Side::Ask) {
             return Err(Rejection::bad(
                 "insufficient_balance",
-                format!("less than that is available on shard {}", market.shard),
+                format!("not enough is available on shard {}", market.shard),
             ));
         }
         let (now, user, number) = (self.now, quote.creator.user, quote.rfq);
@@ -197,14 +197,14 @@ impl State {
         let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         if quote.bid(side).is_zero() {
             return Err(Rejection::invalid(
-                "accepted_side: there is no bid on that side",
+                "accepted_side: the quote has no bid on that side",
             ));
         }
         // Only one quote can be accepted at a time, until its confirmation times out.
         if self.is_accepted(quote.rfq) {
             return Err(Rejection::bad(
                 "already_accepted",
-                "another quote on the RFQ is accepted",
+                "another quote on the RFQ has been accepted",
             ));
         }
         if let Some(quote) = self.quotes.get_mut(&number) {
@@ -224,10 +224,13 @@ impl State {
             .get_mut(&number)
             .filter(|quote| quote.status == QuoteStatus::Accepted);
         let quote = quote.ok_or_else(|| {
-            Rejection::bad("not_accepted", "the quote is not accepted, or no more")
+            Rejection::bad("not_accepted", "the quote is not awaiting confirmation")
         })?;
         if !quote.may_be_confirmed(now) {
-            return Err(Rejection::bad("expired", "the time to confirm is over"));
+            return Err(Rejection::bad(
+                "expired",
+                "the time to confirm the quote has passed",
+            ));
         }
         quote.status = QuoteStatus::Confirmed;
         quote.confirmed_at = Some(now);
@@ -316,12 +319,12 @@ impl State {
             market.fees.maker(unit, count)
         };
         let paid = fee - super::ledger::cash_of(held, side, unit, count);
-        let thought = super::ledger::Thought {
+        let change = super::ledger::Hypothetical {
             position: side.signed(count),
             ..Default::default()
         };
         self.ledger
-            .available_after(account, (index, market.shard), paid, thought)
+            .available_after(account, (index, market.shard), paid, change)
             >= 0
     }
 

@@ -1,4 +1,4 @@
-//! Events: changes of the state in the order in which they happen, for WebSocket connections.
+//! Events: changes of the state, in order of occurrence, for WebSocket connections.
 
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
@@ -44,7 +44,7 @@ pub(crate) enum Event {
         step: Step,
         at: Micros,
     },
-    /// A message about something without state. It goes to every subscription to its channel.
+    /// A message about an object that the exchange does not store. Every subscription to its channel receives it.
     Sample {
         kind: &'static str,
         body: serde_json::Value,
@@ -53,7 +53,7 @@ pub(crate) enum Event {
     Listed(String),
     RfqCreated(Rfq),
     RfqDeleted(Rfq),
-    /// A quote changed; with the request it responds to.
+    /// A quote changed. `rfq` is the request that it responds to.
     Quote {
         kind: &'static str,
         quote: Box<Quote>,
@@ -67,11 +67,11 @@ pub(crate) struct LevelChange {
     pub(crate) market: MarketIndex,
     pub(crate) clock: u64,
     pub(crate) side: Side,
-    /// Price of YES.
+    /// YES price of the level.
     pub(crate) price: Dollars,
     /// Signed change in hundredths of contracts.
     pub(crate) change: i64,
-    /// Account whose order caused the change: the taker, if the change is a trade.
+    /// Account whose order caused the change. In a trade, it is the taker's.
     pub(crate) account: Account,
     pub(crate) client_order_id: Option<String>,
     pub(crate) at: Micros,
@@ -111,7 +111,7 @@ impl State {
         }
     }
 
-    /// Starts the clocks of all books over.
+    /// Resets the clocks of all books to 0.
     pub(crate) fn reset_clocks(&mut self) {
         self.actions = 0;
         for market in &mut self.markets {
@@ -127,7 +127,7 @@ impl State {
         }
     }
 
-    /// Sets what the public book shows of an order: its remaining contracts, or none.
+    /// Sets the contracts of an order that the public book includes: all that remain, or none.
     pub(super) fn show(&mut self, id: Uuid, shown: bool) {
         let (now, clock) = (self.now, self.actions);
         let taker = self.taker.filter(|taker| self.orders.contains_key(taker));

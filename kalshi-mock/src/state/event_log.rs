@@ -1,4 +1,4 @@
-//! Hashes of the events and of the state, for runs that must repeat.
+//! Hashes of the events and of the state, to check that runs are reproducible.
 
 use std::fmt::{self, Write};
 
@@ -11,7 +11,7 @@ pub(super) struct EventLog {
     counted: usize,
 }
 
-/// 64-bit FNV-1a hash of formatted text. It is the same on every platform.
+/// 64-bit FNV-1a hash of formatted values. It is the same on every platform.
 struct Fnv(u64);
 
 impl Default for Fnv {
@@ -36,7 +36,7 @@ impl State {
             return;
         };
         for event in self.emitted.iter().skip(log.counted) {
-            // Writing to a hash does not fail. The clock of a book also counts reads, so it is not part of the hash.
+            // Writing to a hash cannot fail. The clock of a book also counts reads, so it is not part of the hash.
             _ = match event {
                 Event::Level(change) => write!(
                     log.hash,
@@ -70,12 +70,12 @@ impl State {
         self.event_log.as_ref().map(|log| log.hash.0)
     }
 
-    /// Returns a hash of money, positions, markets, resting orders and trades.
+    /// Returns a hash of the money, positions, markets, orders and trades.
     pub(crate) fn state_hash(&self) -> u64 {
         let mut hash = Fnv::default();
         let mut orders: Vec<&Order> = self.orders.values().collect();
         orders.sort_unstable_by_key(|order| order.number);
-        // Writing to a hash does not fail.
+        // Writing to a hash cannot fail.
         _ = write!(
             hash,
             "{} {:?} {orders:?} {:?} {:?}",

@@ -14,16 +14,16 @@ use crate::{
 /// Window in which matched contracts are counted.
 const WINDOW: Micros = 15 * SECOND;
 
-/// Limit of groups per user.
-const MOST: usize = 100_000;
+/// Maximum number of groups per user.
+const MAX_GROUPS: usize = 100_000;
 
-/// An order group.
+/// An order group of an account on one shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) account: Account,
     pub(crate) shard: Shard,
     pub(crate) limit: Contracts,
-    /// True if the group accepts orders: false after it has triggered, until it is reset.
+    /// True if the group accepts orders: false from a trigger until a reset.
     pub(crate) armed: bool,
     /// Recent matches: time and hundredths of contracts.
     matched: VecDeque<(Micros, i64)>,
@@ -32,7 +32,7 @@ pub(crate) struct Group {
     /// Sequence number, in order of creation.
     pub(crate) number: u64,
     pub(crate) created: Micros,
-    /// Earlier limits and whether it accepted orders, for reads that lag. Oldest first.
+    /// Earlier values of `limit` and `armed`, oldest first, for reads that lag.
     versions: Vec<(Micros, Contracts, bool)>,
 }
 
@@ -42,7 +42,7 @@ impl Group {
         self.versions.push((now, self.limit, self.armed));
     }
 
-    /// Returns the limit, and true if the group accepts orders, as a read sees them that knows changes until a time.
+    /// Returns `limit` and `armed` as of a time, or the current values for `None`.
     pub(crate) fn seen(&self, until: Option<Micros>) -> (Contracts, bool) {
         let version = until.and_then(|until| {
             let mut versions = self.versions.iter().rev();
@@ -79,11 +79,11 @@ impl State {
             .values()
             .filter(|group| group.account.user == account.user)
             .count()
-            >= MOST
+            >= MAX_GROUPS
         {
             return Err(Rejection::bad(
                 "too_many_order_groups",
-                format!("there are {MOST} already"),
+                format!("the user already has {MAX_GROUPS}"),
             ));
         }
         let (id, number) = (self.id(), self.next());
@@ -136,7 +136,7 @@ impl State {
         }
     }
 
-    /// Resets a group: counts from zero and accepts orders again.
+    /// Resets a group. It counts from zero and accepts orders again.
     pub(crate) fn reset_group(&mut self, id: Uuid) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.matched.clear();
@@ -176,7 +176,7 @@ impl State {
         }
     }
 
-    /// Counts a match. Returns true if it reaches the limit.
+    /// Counts a match and returns true if it reaches the limit.
     pub(super) fn count_in_group(&mut self, id: Uuid, count: Contracts) -> bool {
         let now = self.now;
         let Some(group) = self.groups.get_mut(&id) else {

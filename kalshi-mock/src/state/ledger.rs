@@ -24,7 +24,7 @@ pub(crate) struct Cash {
 /// Position and resting orders of an account in one market.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
-    /// Hundredths of contracts of YES; of NO if negative.
+    /// Position in hundredths of contracts: YES if positive, NO if negative.
     pub(crate) position: i64,
     /// Cost of the position.
     pub(crate) cost: i64,
@@ -56,7 +56,7 @@ pub(crate) struct Rest {
     /// Price per contract of the outcome bought.
     pub(crate) unit: Dollars,
     pub(crate) count: Contracts,
-    /// Maximum fees.
+    /// Maker fees still to be charged if the order fills completely.
     pub(crate) fees: i64,
     /// Notional value in a margin market.
     pub(crate) notional: i64,
@@ -83,7 +83,7 @@ impl Resting {
     }
 
     /// Returns the cost of the best `closing` hundredths of contracts. They close a position, so they need no funding.
-    /// `added` counts as a resting order; orders in `gone` do not.
+    /// `added` counts as a resting order, orders in `gone` do not.
     fn credit(&self, closing: i64, added: Option<(Rank, Rest)>, gone: &[Rank]) -> i64 {
         let mut left = closing;
         let mut credit = 0;
@@ -116,7 +116,7 @@ impl Resting {
 
 /// A hypothetical change of position and resting orders.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Thought<'a> {
+pub(crate) struct Hypothetical<'a> {
     /// Change of the position.
     pub(crate) position: i64,
     /// An additional resting order.
@@ -149,17 +149,17 @@ impl Holding {
     }
 
     /// Returns the funding of all resting orders. Orders that would close the position need none.
-    pub(super) fn needs(&self, thought: Thought<'_>) -> i64 {
-        let position = self.position + thought.position;
+    pub(super) fn needs(&self, hypothetical: Hypothetical<'_>) -> i64 {
+        let position = self.position + hypothetical.position;
         [Side::Bid, Side::Ask]
             .into_iter()
             .map(|side| {
                 let resting = self.side(side);
-                let added = thought
+                let added = hypothetical
                     .added
                     .filter(|(of, ..)| *of == side)
                     .map(|(_, rank, rest)| (rank, rest));
-                let gone: Vec<Rank> = thought
+                let gone: Vec<Rank> = hypothetical
                     .gone
                     .iter()
                     .filter(|(of, _)| *of == side)
@@ -202,7 +202,7 @@ pub(crate) struct Ledger {
     holdings: BTreeMap<(Account, MarketIndex), Holding>,
     /// Fees collected by the exchange.
     pub(crate) fees: i64,
-    /// Deposits minus withdrawals.
+    /// Sum of all deposits minus all withdrawals.
     pub(crate) paid_in: i64,
 }
 
@@ -284,11 +284,11 @@ impl Ledger {
         account: Account,
         (market, shard): (MarketIndex, Shard),
         paid: i64,
-        thought: Thought<'_>,
+        hypothetical: Hypothetical<'_>,
     ) -> i64 {
         let nothing = Holding::default();
         let holding = self.holding(account, market).unwrap_or(&nothing);
-        self.available(account, shard) + holding.reserved - holding.needs(thought) - paid
+        self.available(account, shard) + holding.reserved - holding.needs(hypothetical) - paid
     }
 
     /// Books a trade: position, cost, profit, cash and fee.
@@ -306,7 +306,7 @@ impl Ledger {
         let closes = closing(holding.position, side).min(count.hundredths());
         let opens = count.hundredths() - closes;
         if closes > 0 {
-            // The share of the cost is rounded down; the remainder leaves with the last contracts.
+            // The share of the cost is rounded down. The remainder is removed with the last contracts.
             let share = i128::from(holding.cost) * i128::from(closes) / i128::from(held);
             let gone = i64::try_from(share).unwrap_or(holding.cost);
             holding.cost -= gone;
@@ -375,7 +375,7 @@ impl Ledger {
         let Some(holding) = self.holdings.get_mut(&(account, market)) else {
             return;
         };
-        let needs = holding.needs(Thought::default());
+        let needs = holding.needs(Hypothetical::default());
         let change = needs - holding.reserved;
         holding.reserved = needs;
         self.cash.entry((account, shard)).or_default().reserved += change;
@@ -393,7 +393,7 @@ impl Ledger {
         cash + pairs * (Dollars::ONE.micros() / 100) + self.fees
     }
 
-    /// Returns all money of the margin exchange: positions are worth what they were entered at, so it does not depend on marks.
+    /// Returns all money of the margin exchange. Positions count at their entry value, so the sum does not depend on mark prices.
     #[cfg(test)]
     pub(crate) fn margin_total(&self) -> i64 {
         let cash: i64 = self.cash.values().map(|cash| cash.amount).sum();

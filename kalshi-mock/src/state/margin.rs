@@ -1,8 +1,8 @@
-//! Margin markets: terms, mark prices, margin requirements. A state with [`Margin`] is the margin exchange.
+//! Margin markets: terms, mark prices and margin requirements. A state with [`Margin`] is the margin exchange.
 //!
-//! Its accounts hold cash; a trade moves only realised profit and fees. A position gains and loses with the mark price, and needs
-//! margin in proportion to its notional value. Everything is integers: money in millionths of a dollar, counts in hundredths of a
-//! contract, rates in trillionths.
+//! Accounts hold cash, and a trade moves only realised profit and fees. The value of a position follows the mark price, and the
+//! position requires margin in proportion to its notional value. All amounts are integers: money in millionths of a dollar,
+//! counts in hundredths of a contract, rates in trillionths.
 
 mod account;
 mod funding;
@@ -27,26 +27,26 @@ use crate::time::{Micros, SECOND};
 
 /// Shard of all margin markets and accounts.
 pub(crate) const SHARD: Shard = 0;
-/// Ticks of all margin markets, in millionths of a dollar.
+/// Tick size of all margin markets, in millionths of a dollar.
 pub(crate) const TICK: i64 = 100;
 /// Initial margin over maintenance margin, in tenths.
 pub(crate) const INITIAL_TENTHS: i64 = 13;
-/// Notional value that an account may have in positions and resting orders, unless a test sets another.
+/// Default limit of the notional value of an account's positions and resting orders.
 const NOTIONAL_LIMIT: i64 = 50_000_000_000;
-/// Highest price of a contract.
+/// Maximum price of a contract.
 pub(crate) const MAX_PRICE: Dollars = Dollars::from_micros(1_000_000_000_000);
-/// Largest notional limit, in millionths of a dollar: sums of it fit.
+/// Maximum notional limit, in millionths of a dollar. Sums of such values fit into 64 bits.
 const MAX_NOTIONAL: i64 = 1_000_000_000_000_000;
 
-/// What only the margin exchange has.
+/// State that only the margin exchange has.
 #[derive(Debug)]
 pub(crate) struct Margin {
     /// Funding rates of past periods, oldest first.
     pub(crate) rates: BTreeMap<u64, FundingRate>,
     pub(crate) payments: BTreeMap<u64, FundingPayment>,
-    /// Exit triggers, which are kept and never fire.
+    /// Exit triggers, which are stored but never fire.
     pub(crate) triggers: BTreeMap<u64, Trigger>,
-    /// Limit of notional value of each account.
+    /// Limit of the notional value of each account.
     pub(crate) notional_limit: i64,
 }
 
@@ -61,11 +61,11 @@ pub(crate) struct Perp {
     /// Fees in millionths of the notional value.
     pub(crate) maker_rate: i64,
     pub(crate) taker_rate: i64,
-    /// Price of the underlying for a contract.
+    /// Price of the underlying per contract.
     pub(crate) reference: Dollars,
-    /// Mark price that a test has set.
+    /// Mark price set by a test, if any.
     pub(crate) mark: Option<Dollars>,
-    /// Funding rate of the coming periods that a test has set, in trillionths.
+    /// Funding rate of future periods set by a test, if any, in trillionths.
     pub(crate) rate: Option<i64>,
     pub(crate) version: i32,
     pub(crate) fractional: bool,
@@ -112,7 +112,7 @@ impl Perp {
         )
     }
 
-    /// Counts the notional value of a trade.
+    /// Adds the notional value of a trade to the volumes.
     pub(super) fn count_trade(&mut self, notional: i64, at: Micros) {
         self.changed = at;
         self.volume = self.volume.saturating_add(notional);
@@ -172,7 +172,7 @@ impl State {
         }
     }
 
-    /// Returns the mark price: one that a test has set, the middle of the book, the last price, or the reference price.
+    /// Returns the mark price: the one set by a test, or else the middle of the book, the last price or the reference price.
     pub(crate) fn mark(&self, market: &Market) -> Dollars {
         let set = market.perp.as_ref().and_then(|perp| perp.mark);
         let middle = || {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn margins_are_those_of_the_recorded_position() {
+    fn margins_match_the_recorded_position() {
         assert_eq!(perp().maintenance(6_332_900), 825_900);
         assert_eq!(perp().initial(6_332_900), 1_073_700);
     }

@@ -62,7 +62,7 @@ pub(crate) struct PriceRange {
     pub(crate) step: Dollars,
 }
 
-/// A market.
+/// A market of an event, or a margin market.
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
     pub(crate) ticker: String,
@@ -88,7 +88,7 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     /// Number of the action that changed the book last.
     pub(crate) clock: u64,
-    /// Terms of a margin market, or `None` if it is of an event.
+    /// Terms of a margin market, or `None` for a market of an event.
     pub(crate) perp: Option<Perp>,
 }
 
@@ -99,7 +99,8 @@ impl Market {
         PriceGrid::new(ranges.map(|range| (range.start, range.end, range.step)))
     }
 
-    /// Returns the price per contract of what an order on `side` buys: the outcome, or the contract of a margin market.
+    /// Returns the price per contract that an order on `side` pays: that of the bought outcome, or of the contract in a margin
+    /// market.
     pub(super) fn unit(&self, side: Side, price: Dollars) -> Dollars {
         match &self.perp {
             Some(_) => price,
@@ -107,7 +108,7 @@ impl Market {
         }
     }
 
-    /// Returns what a resting order reserves per contract: its price, or its initial margin in a margin market.
+    /// Returns the amount that a resting order reserves per contract: its price, or its initial margin in a margin market.
     pub(super) fn reserve_unit(&self, side: Side, price: Dollars) -> Dollars {
         match &self.perp {
             Some(perp) => perp.unit(price),
@@ -131,7 +132,7 @@ impl Market {
         }
     }
 
-    /// Returns the price on the grid next to `price`: below it for a bid and above it for an ask, if there is one.
+    /// Returns the nearest price on the grid, not above `price` for a bid and not below it for an ask, if such a price exists.
     pub(super) fn nearest_price(&self, side: Side, price: Dollars) -> Option<Dollars> {
         let ticks = price.micros().div_euclid(TICK);
         if self.perp.is_some() {

@@ -10,7 +10,7 @@ use super::{
     account::Account,
     book::Rank,
     event::Event,
-    ledger::{Rest, Thought, cash_of},
+    ledger::{Hypothetical, Rest, cash_of},
     margin::Booked,
     order::{Order, SelfTrade, Status},
     remember,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{Rejection, time::SECOND};
 
-/// An incoming order.
+/// The properties of an incoming order that matching needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
     pub(crate) account: Account,
@@ -40,11 +40,11 @@ pub(crate) struct Plan {
     matches: Vec<(Uuid, Dollars, Contracts)>,
     /// Resting orders of the same user that self-trade prevention cancels.
     give_way: Vec<Uuid>,
-    /// Unmatched contracts.
+    /// Contracts that are not matched.
     pub(crate) left: Contracts,
     /// True if the unmatched rest is cancelled, by self-trade prevention or by the limit of a group.
     pub(crate) stopped: bool,
-    /// True if it met an order of the same user.
+    /// True if the incoming order met an order of the same user.
     met_own: bool,
 }
 
@@ -63,7 +63,7 @@ impl Plan {
     }
 
     /// Rejects a post-only order that would cross.
-    pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Rejection> {
+    pub(crate) fn reject_crossing(&self, post_only: bool) -> Result<(), Rejection> {
         let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
         match post_only && crosses {
             true => Err(Rejection::bad("invalid_order", "post only cross")),
@@ -131,7 +131,7 @@ impl State {
         plan
     }
 
-    /// Rejects an order that the account cannot fund: its trades with their fees, and its resting rest.
+    /// Rejects an order that the account cannot fund, including its trades with their fees and the rest that enters the book.
     pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Rejection> {
         let Some(market) = self
             .markets
@@ -161,14 +161,14 @@ impl State {
             notional: 0,
         };
         let gone = self.ranks_of(plan, incoming.account);
-        let thought = Thought {
+        let hypothetical = Hypothetical {
             position: held - before,
             added: rests.then_some((incoming.side, rank, rest)),
             gone: &gone,
         };
         let left = self
             .ledger
-            .available_after(incoming.account, place, paid, thought);
+            .available_after(incoming.account, place, paid, hypothetical);
         if left < 0 {
             let (has, lacks) = (self.ledger.available(incoming.account, market.shard), -left);
             return Err(Rejection::bad(
@@ -416,13 +416,13 @@ impl State {
         };
         order.updated = now;
         if !gone.is_zero() {
-            // The margin exchange does not tell a cancel from a decrease, and its REST API has no word for a halt.
+            // The margin exchange reports a cancel as a decrease, and its REST API has no reason for a halt.
             order.reason = match reason {
                 None | Some("HaltCancel" | "CloseCancel") => "Decrease",
                 Some(reason) => reason,
             };
         }
-        // A filled order was reported with its last fill.
+        // A filled order has been reported with its last fill.
         if !gone.is_zero() {
             self.emit_order(id, reason);
         }
@@ -430,7 +430,7 @@ impl State {
         gone
     }
 
-    /// Ends an order: it leaves its group and is kept until [`REMEMBERED`](super::REMEMBERED) newer ones have ended.
+    /// Ends an order and removes it from its group. It is kept until [`REMEMBERED`](super::REMEMBERED) newer ones have ended.
     fn end(&mut self, id: Uuid) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;

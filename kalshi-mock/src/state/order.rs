@@ -1,4 +1,4 @@
-//! Orders as records: their fields, lifecycle and self-trade prevention.
+//! Orders: their fields, lifecycle and self-trade prevention.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{MarketIndex, account::Account, book::Rank, side::Side};
 use crate::time::Micros;
 
-/// Size limit of an order: far above any real one, and small enough for all arithmetic to fit.
+/// Maximum size of an order: far above any real one, and small enough that no arithmetic overflows.
 pub(crate) const MAX_COUNT: Contracts = Contracts::from_hundredths(100_000_000_000);
 
 /// Self-trade prevention: which of two orders of the same user is cancelled.
@@ -35,7 +35,7 @@ pub(crate) enum Status {
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) id: Uuid,
-    /// Larger for later orders.
+    /// Sequence number, larger for later orders.
     pub(crate) number: u64,
     /// Time priority among orders at the same price: smaller numbers trade first.
     pub(crate) queued: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Order {
     pub(crate) market: MarketIndex,
     pub(crate) client_order_id: Option<String>,
     pub(crate) side: Side,
-    /// Price of YES.
+    /// Limit price of YES.
     pub(crate) price: Dollars,
     pub(crate) initial: Contracts,
     pub(crate) filled: Contracts,
@@ -57,7 +57,7 @@ pub(crate) struct Order {
     pub(crate) self_trade: SelfTrade,
     pub(crate) group: Option<Uuid>,
     pub(crate) cancel_on_pause: bool,
-    /// Cost and fees as taker and as maker, in millionths of a dollar.
+    /// Cost of fills as taker. Costs and fees are in millionths of a dollar.
     pub(crate) taker_cost: i64,
     pub(crate) maker_cost: i64,
     pub(crate) taker_fees: i64,
@@ -66,14 +66,17 @@ pub(crate) struct Order {
     pub(crate) made: (Contracts, i64),
     pub(crate) created: Micros,
     pub(crate) updated: Micros,
-    /// Reason of the last update, as the margin API words it.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    /// Reason of the last update, as the margin API spells it.
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     pub(crate) reason: &'static str,
-    /// Earlier states on the margin exchange, for reads that lag. Oldest first.
+    /// Earlier states, oldest first, for reads that lag. The margin exchange always keeps them.
     pub(super) versions: Vec<Version>,
 }
 
-/// State of an order from a time on.
+/// State of an order since a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version {
     updated: Micros,
@@ -138,8 +141,8 @@ impl Order {
         });
     }
 
-    /// Returns the order as a read sees it that knows changes until a time, or `None` if it does not know the order. Changes before
-    /// versions were kept are seen.
+    /// Returns the order as of a time, or `None` if it did not exist. Changes from before versions were kept are always visible.
+    /// Without a time, returns the current state.
     pub(crate) fn seen(&self, until: Option<Micros>) -> Option<Cow<'_, Self>> {
         let Some(until) = until else {
             return Some(Cow::Borrowed(self));

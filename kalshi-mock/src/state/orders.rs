@@ -1,4 +1,4 @@
-//! Operations on orders: create, cancel on a pause.
+//! Creation of orders, and cancellation on a pause.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
@@ -16,10 +16,10 @@ use crate::{
     time::{self, SECOND},
 };
 
-/// Limit of resting orders per user.
+/// Maximum number of resting orders per user.
 const MAX_RESTING: usize = 200_000;
 
-/// Time in force.
+/// Time in force of an order, as the API spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TimeInForce {
@@ -62,12 +62,12 @@ impl State {
     pub(crate) fn create_order(&mut self, new: NewOrder) -> Result<Placed, Rejection> {
         let (market, incoming) = self.admit(&new)?;
         let plan = self.plan(&incoming);
-        plan.refuse_if(new.post_only)?;
+        plan.reject_crossing(new.post_only)?;
         if new.time_in_force == TimeInForce::FillOrKill && !plan.left.is_zero() {
             return Err(Rejection::conflict(
                 "fill_or_kill_insufficient_resting_volume",
                 format!(
-                    "{} of {} contracts cannot be filled at once",
+                    "{} of {} contracts cannot be filled immediately",
                     plan.left, incoming.count
                 ),
             ));
@@ -90,23 +90,21 @@ impl State {
         match new.expires {
             Some(_) if !rests => {
                 return Err(Rejection::invalid(
-                    "expiration_time: only goes with good_till_canceled",
+                    "expiration_time: requires good_till_canceled",
                 ));
             }
             Some(expires) if expires > time::LAST => {
                 return Err(Rejection::invalid("expiration_time: must be in seconds"));
             }
             Some(expires) if expires <= time::seconds(self.now) => {
-                return Err(Rejection::invalid("expiration_time: is past"));
+                return Err(Rejection::invalid("expiration_time: must be in the future"));
             }
             _ => {}
         }
         if new.post_only && !rests {
-            return Err(Rejection::invalid(
-                "post_only: only goes with good_till_canceled",
-            ));
+            return Err(Rejection::invalid("post_only: requires good_till_canceled"));
         }
-        self.refuse_repeated_id(new.account, new.client_order_id.as_ref())?;
+        self.reject_repeated_id(new.account, new.client_order_id.as_ref())?;
         if let Some(group) = new.group {
             self.joins(group, new.account, market.shard)?;
         }
@@ -124,7 +122,7 @@ impl State {
         if new.reduce_only {
             if new.time_in_force != TimeInForce::ImmediateOrCancel && market.perp.is_none() {
                 return Err(Rejection::invalid(
-                    "reduce_only: only goes with immediate_or_cancel",
+                    "reduce_only: requires immediate_or_cancel",
                 ));
             }
             let held = self.ledger.holding(new.account, index);
@@ -132,7 +130,7 @@ impl State {
             if count.is_zero() {
                 return Err(Rejection::bad(
                     "reduce_only_no_position",
-                    "there is no position that this order would reduce",
+                    "the order would not reduce a position",
                 ));
             }
         }
@@ -140,7 +138,7 @@ impl State {
         if rests && resting >= MAX_RESTING && !new.account.is_market_maker() {
             return Err(Rejection::bad(
                 "too_many_open_orders",
-                format!("{MAX_RESTING} orders rest already"),
+                format!("{MAX_RESTING} orders are already resting"),
             ));
         }
         Ok((
@@ -158,13 +156,13 @@ impl State {
         ))
     }
 
-    /// Rejects a client order id with a dot, and one that an order of the user has.
-    pub(super) fn refuse_repeated_id(
+    /// Rejects a client order id that contains a dot or that another order of the user has.
+    pub(super) fn reject_repeated_id(
         &self,
         account: Account,
         id: Option<&String>,
     ) -> Result<(), Rejection> {
-        // The exchange does not say why.
+        // The exchange sends no details.
         if id.is_some_and(|id| id.contains('.')) {
             return Err(Rejection::invalid(""));
         }
@@ -172,7 +170,7 @@ impl State {
         match key.filter(|key| self.client_order_ids.contains_key(key)) {
             Some((_, id)) => Err(Rejection::conflict(
                 "order_already_exists",
-                format!("there is an order with client_order_id {id}"),
+                format!("an order with client_order_id {id} already exists"),
             )),
             None => Ok(()),
         }
@@ -248,7 +246,7 @@ impl State {
         } else {
             self.cancel(id);
         }
-        // The market maker's orders are dropped when they end.
+        // Orders of the market maker are dropped when they end.
         let order = self
             .orders
             .get(&id)
@@ -281,7 +279,7 @@ impl State {
             .ok_or_else(|| Rejection::not_found(format!("no resting order {id} on shard {shard}")))
     }
 
-    /// Keeps earlier states of orders and groups from now on, for reads that lag.
+    /// Starts to keep earlier states of orders and groups, for reads that lag.
     pub(crate) fn keep_versions(&mut self) {
         if std::mem::replace(&mut self.keeps_versions, true) || self.margin.is_some() {
             return;
@@ -309,7 +307,7 @@ impl State {
 
     /// Cancels orders with `cancel_on_pause`, in one market or in all of them.
     pub(super) fn cancel_on_pause(&mut self, market: Option<MarketIndex>) {
-        let asked = |order: &&Order| {
+        let is_affected = |order: &&Order| {
             order.cancel_on_pause
                 && order.status == Status::Resting
                 && market.is_none_or(|market| order.market == market)
@@ -317,7 +315,7 @@ impl State {
         let mut orders: Vec<(u64, Uuid)> = self
             .orders
             .values()
-            .filter(asked)
+            .filter(is_affected)
             .map(|order| (order.number, order.id))
             .collect();
         orders.sort_unstable();

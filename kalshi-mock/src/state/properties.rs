@@ -32,7 +32,7 @@ struct Bench {
     seen: u64,
     /// Time priority of each order in the model.
     places: BTreeMap<Uuid, usize>,
-    /// State as a listener reconstructs it.
+    /// State that a listener reconstructs from the events.
     replay: Replay,
 }
 
@@ -66,7 +66,7 @@ impl Bench {
         self.places.insert(order, last);
     }
 
-    /// Queues new orders.
+    /// Adds new orders to the end of their queues, oldest first.
     fn queue_new(&mut self) {
         let mut new: Vec<&Order> = self
             .state
@@ -304,7 +304,7 @@ impl Bench {
             created: now,
             updated: now,
         };
-        // `None` if nothing is traded.
+        // Rejected if the market is not open for trading.
         let Ok(id) = self.state.create_rfq(rfq, |_| true) else {
             return;
         };

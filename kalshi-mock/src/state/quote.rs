@@ -1,4 +1,4 @@
-//! Requests for quote and quotes as records.
+//! Requests for quote, and quotes.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub(crate) struct Rfq {
     pub(crate) id: Uuid,
     pub(crate) creator: Account,
     pub(crate) market: MarketIndex,
-    /// `None` if the request names a target cost.
+    /// Requested contracts, or `None` if the request has a target cost instead.
     pub(crate) contracts: Option<Contracts>,
     pub(crate) target_cost: Option<Dollars>,
     /// True if fees are charged on top of the target cost.
@@ -50,7 +50,7 @@ pub(crate) enum QuoteStatus {
 #[derive(Clone, Debug)]
 pub(crate) struct Quote {
     pub(crate) id: Uuid,
-    /// Number of the request it responds to.
+    /// Number of the request that the quote responds to.
     pub(crate) rfq: u64,
     pub(crate) creator: Account,
     pub(crate) yes_bid: Dollars,
@@ -67,7 +67,7 @@ pub(crate) struct Quote {
     pub(crate) executed_at: Option<Micros>,
     pub(crate) cancelled_at: Option<Micros>,
     pub(crate) cancellation: Option<&'static str>,
-    /// The maker's and the requester's order, once executed.
+    /// Orders of the maker and of the requester, or `None` if the quote has not been executed.
     pub(crate) orders: Option<(Uuid, Uuid)>,
 }
 
@@ -107,7 +107,7 @@ pub(crate) const HIDDEN_USER: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 impl Rfq {
-    /// Returns the size of a quote with `bid`: the requested contracts, or as many as the target cost buys of the other outcome.
+    /// Returns the size of a quote with `bid`: the requested contracts, or as many of the other outcome as the target cost buys.
     pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
         if let Some(contracts) = self.contracts {
             return contracts;

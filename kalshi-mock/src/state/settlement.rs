@@ -1,11 +1,11 @@
-//! Settlement of markets.
+//! Settlement of markets, and the payout of positions.
 
 use kalshi_sdk::Dollars;
 
 use super::{Account, MarketIndex, MarketStatus, State, Step, remember};
 use crate::time::Micros;
 
-/// Result that a market is settled to.
+/// Result of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Settlement {

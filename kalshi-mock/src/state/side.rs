@@ -1,4 +1,4 @@
-//! The sides of a YES book, and the price arithmetic between YES and NO.
+//! Sides of a YES book, and price arithmetic between YES and NO.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::{Deserialize, Serialize};
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Side {
-    /// Buys YES.
+    /// Orders that buy YES.
     Bid,
-    /// Sells YES, which is buying NO.
+    /// Orders that sell YES, which is the same as buying NO.
     Ask,
 }
 

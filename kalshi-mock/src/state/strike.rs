@@ -1,4 +1,4 @@
-//! Strikes: what a market's outcome is compared with.
+//! Strikes of markets, with which the value of the underlying is compared.
 
 use kalshi_sdk::Decimal;
 
@@ -19,12 +19,12 @@ pub enum Strike {
     GreaterOrEqual(Decimal),
     /// YES wins from the floor to the cap, both included.
     Between(Decimal, Decimal),
-    /// Strike type, name and value of a strike that is no number, such as a team.
+    /// Strike type, name and value of a strike that is not a number, such as a team.
     Named(&'static str, &'static str, &'static str),
 }
 
 impl Strike {
-    /// Returns the `strike_type`.
+    /// Returns the field `strike_type` of the market.
     pub(crate) fn kind(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -47,7 +47,7 @@ impl Strike {
         }
     }
 
-    /// Returns name and value of a strike that is no number.
+    /// Returns name and value of a strike that is not a number.
     pub(crate) fn named(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Named(_, name, value) => Some((name, value)),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{MarketIndex, account::Account, margin::Booked, side::Side};
 use crate::time::Micros;
 
-/// A public trade.
+/// A trade as published, without its parties.
 #[derive(Clone, Debug)]
 pub(crate) struct Trade {
     pub(crate) id: Uuid,
@@ -30,7 +30,10 @@ pub(crate) struct Fill {
     pub(crate) is_taker: bool,
     pub(crate) fee: i64,
     /// Entry price and realised profit in a margin market.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     pub(crate) booked: Booked,
     pub(crate) at: Micros,
 }

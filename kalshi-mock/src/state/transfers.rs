@@ -1,4 +1,4 @@
-//! Money that moves: paid in, between subaccounts, between shards.
+//! Deposits, and transfers of money between subaccounts, shards and exchange instances.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Account, Shard, State, remember};
 use crate::{Rejection, time::Micros};
 
-/// An exchange instance: where a transfer begins or ends.
+/// An exchange instance, as source or destination of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Instance {
@@ -14,7 +14,7 @@ pub(crate) enum Instance {
     Margined,
 }
 
-/// Money that a user paid in.
+/// A deposit of a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Deposit {
     pub(crate) id: Uuid,
@@ -23,7 +23,7 @@ pub(crate) struct Deposit {
     pub(crate) at: Micros,
 }
 
-/// Money that went from one subaccount to another.
+/// A transfer between two subaccounts of a user.
 #[derive(Clone, Debug)]
 pub(crate) struct SubaccountTransfer {
     pub(crate) id: Uuid,
@@ -35,18 +35,18 @@ pub(crate) struct SubaccountTransfer {
     pub(crate) at: Micros,
 }
 
-/// Money that went from one shard to another.
+/// A transfer between two shards or exchange instances.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardTransfer {
     pub(crate) id: Uuid,
     pub(crate) client_transfer_id: Option<Uuid>,
     pub(crate) user: u32,
-    /// Subaccount and shard.
+    /// Source subaccount and shard.
     pub(crate) from: (u8, Shard),
     pub(crate) to: (u8, Shard),
-    /// Source and destination.
+    /// Instances of the source and the destination.
     pub(crate) instances: (Instance, Instance),
-    /// Hundredths of a cent.
+    /// Amount in hundredths of a cent.
     pub(crate) centi_cents: i64,
     pub(crate) at: Micros,
 }
@@ -65,7 +65,7 @@ impl State {
             ));
         }
         let known = |transfer: &SubaccountTransfer| transfer.user == from.user && transfer.id == id;
-        refuse_repeat(self.subaccount_transfers.values().any(known))?;
+        reject_repeat(self.subaccount_transfers.values().any(known))?;
         self.move_cash((from, shard), (to, shard), (cents, 10_000))?;
         let (number, at) = (self.next(), self.now);
         let (from, to, user) = (from.subaccount, to.subaccount, from.user);
@@ -90,7 +90,7 @@ impl State {
         centi_cents: i64,
     ) -> Result<Uuid, Rejection> {
         let instances = (Instance::EventContract, Instance::EventContract);
-        self.refuse_repeated(client_transfer_id, (from, from_shard), instances)?;
+        self.reject_repeated_transfer(client_transfer_id, (from, from_shard), instances)?;
         self.move_cash((from, from_shard), (to, to_shard), (centi_cents, 100))?;
         let id = self.record_transfer(
             client_transfer_id,
@@ -100,7 +100,7 @@ impl State {
         );
         if from_shard == to_shard {
             let (number, at) = (self.next(), self.now);
-            // The history of subaccounts is in cents: a smaller remainder is moved but not shown.
+            // The subaccount history is in cents. A fraction of a cent is moved but not shown.
             let transfer = SubaccountTransfer {
                 id,
                 user: from.user,
@@ -116,7 +116,10 @@ impl State {
     }
 
     /// Moves money from this exchange to the margin exchange.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     pub(crate) fn transfer_to(
         &mut self,
         margin: &mut Self,
@@ -126,14 +129,17 @@ impl State {
         centi_cents: i64,
     ) -> Result<Uuid, Rejection> {
         let instances = (Instance::EventContract, Instance::Margined);
-        self.refuse_repeated(id, from, instances)?;
+        self.reject_repeated_transfer(id, from, instances)?;
         let micros = self.take_out(from, (centi_cents, 100))?;
         margin.pay_in(to, micros);
         Ok(self.record_transfer(id, (from, to), instances, centi_cents))
     }
 
     /// Moves money from the margin exchange to this one.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     pub(crate) fn transfer_from(
         &mut self,
         margin: &mut Self,
@@ -143,13 +149,13 @@ impl State {
         centi_cents: i64,
     ) -> Result<Uuid, Rejection> {
         let instances = (Instance::Margined, Instance::EventContract);
-        self.refuse_repeated(id, from, instances)?;
+        self.reject_repeated_transfer(id, from, instances)?;
         let micros = margin.take_out(from, (centi_cents, 100))?;
         self.pay_in(to, micros);
         Ok(self.record_transfer(id, (from, to), instances, centi_cents))
     }
 
-    fn refuse_repeated(
+    fn reject_repeated_transfer(
         &self,
         id: Option<Uuid>,
         (from, shard): (Account, Shard),
@@ -161,7 +167,7 @@ impl State {
                 && transfer.instances.0 == instances.0
                 && transfer.client_transfer_id == id
         };
-        refuse_repeat(id.is_some() && self.shard_transfers.values().any(known))
+        reject_repeat(id.is_some() && self.shard_transfers.values().any(known))
     }
 
     fn record_transfer(
@@ -202,7 +208,7 @@ impl State {
         Ok(micros)
     }
 
-    /// Returns the money of an account that is not in use.
+    /// Returns the money of an account that can be moved.
     pub(super) fn free(&self, (account, shard): (Account, Shard)) -> i64 {
         match &self.margin {
             Some(_) => self.withdrawable(account),
@@ -210,7 +216,7 @@ impl State {
         }
     }
 
-    /// Returns an amount in millionths of a dollar, or rejects it if less is free.
+    /// Returns an amount in millionths of a dollar, or rejects it if the account has less.
     fn require_cash(
         &self,
         from: (Account, Shard),
@@ -221,7 +227,7 @@ impl State {
         match self.free(from) < micros {
             true => Err(Rejection::bad(
                 "insufficient_balance",
-                "less than that is available",
+                "not enough is available",
             )),
             false => Ok(micros),
         }
@@ -241,11 +247,11 @@ impl State {
     }
 }
 
-fn refuse_repeat(is_repeat: bool) -> Result<(), Rejection> {
+fn reject_repeat(is_repeat: bool) -> Result<(), Rejection> {
     match is_repeat {
         true => Err(Rejection::conflict(
             "already_exists",
-            "there is a transfer of that client_transfer_id",
+            "a transfer with this client_transfer_id already exists",
         )),
         false => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! A small universe to begin with: four series, their events of tomorrow and of the past, quoted and traded.
+//! The initial universe: four series with future and past events, whose markets have quotes and trades.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ const DAY: i64 = 24 * 3600 * SECOND;
 /// A grid by its name and its ranges, in micros: start, end, step.
 type Grid = (&'static str, &'static [(i64, i64, i64)]);
 
-/// Whole cents.
+/// A grid of whole cents.
 const LINEAR_CENT: Grid = ("linear_cent", &[(0, 1_000_000, 10_000)]);
-/// Tenths of a cent.
+/// A grid of tenths of a cent.
 const DECI_CENT: Grid = ("deci_cent", &[(0, 1_000_000, 1_000)]);
-/// Tenths of a cent near 0 and 1, cents between.
+/// A grid of tenths of a cent near 0 and 1, and cents between.
 const TAPERED: Grid = (
     "tapered_deci_cent",
     &[
@@ -41,7 +41,7 @@ struct Pattern {
     shard: Shard,
     maker_fees: bool,
     kind: Kind,
-    /// Follows the date in event tickers.
+    /// End of event tickers, after the date.
     suffix: &'static str,
     /// Time of the day at which markets close, in minutes of Eastern Standard Time.
     closes: i64,
@@ -126,14 +126,14 @@ fn universe() -> [Pattern; 4] {
 
 /// Eastern Standard Time, west of UTC.
 const EASTERN: i64 = 5 * 3600 * SECOND;
-/// Time between the listing and the close of an event that is over.
+/// Time between the listing and the close of a past event.
 const LISTED: i64 = 4 * DAY;
 /// Time between the close of a market and its settlement.
 pub(super) const SETTLEMENT_DELAY: i64 = 1_800 * SECOND;
 
 impl State {
-    /// Fills an empty exchange. The same seed gives the same books. Each series has an event of tomorrow, one that settled within the
-    /// last days, and one in the archive.
+    /// Fills an empty exchange. The same seed gives the same books. Each series has an event that closes tomorrow, one that settled
+    /// within the last days, and one in the archive.
     pub(crate) fn populate(&mut self) {
         let now = self.now;
         let today = (now - EASTERN).div_euclid(DAY);
@@ -165,7 +165,7 @@ impl State {
                 }
             }
         }
-        // Numbers of trades rise with time.
+        // Trades must be numbered in order of time.
         trades.sort_by_key(|(at, ..)| *at);
         for (at, index, price) in trades {
             self.now = at;
@@ -174,7 +174,7 @@ impl State {
         self.now = now;
     }
 
-    /// Adds the event of a pattern on a day, with random fair values. Returns them and the close time.
+    /// Adds the event of a pattern on a day. Returns random fair values of its markets, and the close time.
     fn add_pattern(&mut self, pattern: &Pattern, day: i64) -> (Walk, Micros) {
         self.add_series(pattern.ticker, pattern.shard);
         if let Some(series) = self.series.get_mut(pattern.ticker) {
@@ -234,7 +234,7 @@ impl State {
         }
     }
 
-    /// The series of that ticker, made if there is none.
+    /// Adds a series unless it exists.
     pub(crate) fn add_series(&mut self, ticker: &str, shard: Shard) {
         let updated = self.now;
         self.series
@@ -253,7 +253,7 @@ impl State {
             });
     }
 
-    /// The event of that ticker, made if there is none, and its series too.
+    /// Adds an event and its series unless they exist.
     pub(crate) fn add_event(&mut self, ticker: &str, series: &str, mutually_exclusive: bool) {
         self.add_series(series, 0);
         let (number, updated) = (self.next(), self.now);
@@ -272,7 +272,7 @@ impl State {
             });
     }
 
-    /// The market of that ticker, made if there is none: open for 30 days, prices in cents.
+    /// Returns the market with a ticker. Creates it if necessary: open for 30 days, prices in cents.
     pub(crate) fn add_market_of(&mut self, ticker: &str, event: &str) -> MarketIndex {
         if let Some((index, _)) = self.market(ticker) {
             return index;
@@ -334,7 +334,7 @@ impl State {
         self.set_price_ranges(index, name, &ranges.iter().map(dollars).collect::<Vec<_>>());
     }
 
-    /// Sets a price grid: ranges from the first price to the last by a step, all of them with up to four digits.
+    /// Sets a price grid: ranges of first price, last price and step. Ranges with more than four decimals are ignored.
     pub(crate) fn set_price_ranges(
         &mut self,
         index: MarketIndex,
@@ -364,7 +364,7 @@ impl State {
         self.market_maker(index, (side, price, count), TimeInForce::GoodTillCanceled);
     }
 
-    /// Trades with users' orders for the market maker, and rests nothing.
+    /// Trades with users' orders for the market maker. The remainder is cancelled.
     pub(crate) fn market_maker_trade(
         &mut self,
         index: MarketIndex,
@@ -403,7 +403,7 @@ impl State {
             group: None,
             market_version: None,
         };
-        // Rejected only if the market is not open for trading, which the test has arranged itself.
+        // The order is rejected only if the market is not open for trading, which is up to the test.
         _ = self.create_order(order);
     }
 
@@ -426,7 +426,7 @@ impl State {
         }
     }
 
-    /// A few levels on both sides of a fair value.
+    /// Quotes a few levels on both sides of a fair value.
     fn quote_market(&mut self, index: MarketIndex, middle: i64) {
         for level in 1..=5 {
             for side in [Side::Bid, Side::Ask] {

@@ -1,4 +1,4 @@
-//! Users: who may call, with how many tokens, and which subaccounts they have.
+//! Users: rate limits, subaccounts and deposits.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use uuid::Uuid;
 use super::{Account, Deposit, Shard, State};
 use crate::{Rejection, buckets::Buckets, time::Micros};
 
-/// What a user may have, in cents: sums of it fit.
-const RICHEST: i64 = 10_000_000_000;
+/// Maximum cash of a user, in cents. Sums of such amounts fit into 64 bits.
+const MAX_CASH: i64 = 10_000_000_000;
 
-/// The highest number of a subaccount.
+/// Highest number of a subaccount.
 pub(crate) const LAST_SUBACCOUNT: u8 = 63;
 
 /// A user of the exchange.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
-    /// Id that others see in requests for quote.
+    /// Id that other users see in requests for quote.
     pub(crate) communications_id: String,
     pub(crate) tier: Tier,
     /// Token buckets, or `None` if requests are not limited.
@@ -26,9 +26,9 @@ pub(crate) struct User {
     pub(crate) buckets: Option<Buckets>,
     /// True if the user may trade. Only the margin exchange has users who may not.
     pub(crate) enabled: bool,
-    /// Its subaccounts, and whether each nets.
+    /// Subaccounts by number, with true if netting is enabled.
     pub(crate) subaccounts: BTreeMap<u8, bool>,
-    /// Where its cash is to be, by shard, in percent; and how resting orders count.
+    /// Target allocation of cash in percent by shard, and the treatment of resting orders.
     pub(crate) allocation: (Vec<(Shard, u32)>, String),
 }
 
@@ -47,9 +47,12 @@ impl User {
     }
 }
 
-/// Returns the token buckets of a tier on the margin exchange. Those of Basic were recorded and the reads of Advanced are documented;
-/// the others are those of the Trade API.
-#[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+/// Returns the token buckets of a tier on the margin exchange. The buckets of Basic were recorded, and the read bucket of
+/// Advanced is documented. All others are those of the Trade API.
+#[cfg_attr(
+    not(feature = "perps"),
+    allow(dead_code, reason = "used by the margin API")
+)]
 pub(crate) fn margin_limits(tier: Tier) -> AccountLimits {
     let limits = AccountLimits::from_tier(tier);
     match tier {
@@ -62,7 +65,7 @@ pub(crate) fn margin_limits(tier: Tier) -> AccountLimits {
 }
 
 impl State {
-    /// A new user, with money on shard 0.
+    /// Adds a user with money on shard 0.
     pub(crate) fn add_user(&mut self, tier: Tier, limited: bool, cents: i64) -> u32 {
         let limits = limited.then(|| AccountLimits::from_tier(tier));
         let user = User {
@@ -79,8 +82,11 @@ impl State {
         user
     }
 
-    /// Adds the user of the event exchange with that id to the margin exchange.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    /// Adds a user of the event exchange to the margin exchange, with the same id.
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     pub(crate) fn add_margin_user(&mut self, id: Uuid, (tier, limited): (Tier, bool), cents: i64) {
         let user = self.add_user(tier, limited, cents);
         let now = self.now;
@@ -92,7 +98,7 @@ impl State {
     }
 
     pub(crate) fn user(&self, user: u32) -> &User {
-        // Users are never removed, and numbers only come from `add_user`.
+        // Users are never removed, and only `add_user` assigns numbers.
         self.users.get(user as usize).unwrap_or(&self.users[0])
     }
 
@@ -100,7 +106,8 @@ impl State {
         self.users.get_mut(user as usize)
     }
 
-    /// Pays money in, or out if it is negative: no more than there is, and no more than anybody has.
+    /// Deposits money, or withdraws it if `cents` is negative. The amount is limited to what can be withdrawn, and to the maximum
+    /// cash of a user.
     pub(crate) fn deposit(&mut self, user: u32, shard: Shard, cents: i64) {
         let account = Account {
             user,
@@ -111,7 +118,7 @@ impl State {
             .cash_of_user(user)
             .map(|(.., cash)| cash.amount)
             .sum();
-        let room = (RICHEST - held / 10_000).max(0);
+        let room = (MAX_CASH - held / 10_000).max(0);
         let cents = cents
             .max(-self.free((account, shard)).max(0) / 10_000)
             .min(room);
@@ -132,7 +139,7 @@ impl State {
         }
     }
 
-    /// A subaccount of a user, if there is one of that number.
+    /// Returns a subaccount of a user, or a rejection if it does not exist.
     pub(crate) fn account(&self, user: u32, subaccount: u8) -> Result<Account, Rejection> {
         let account = Account { user, subaccount };
         match self.user(user).subaccounts.contains_key(&subaccount) {
@@ -156,7 +163,7 @@ impl State {
         let number = free.ok_or_else(|| {
             Rejection::bad(
                 "too_many_subaccounts",
-                format!("there are {LAST_SUBACCOUNT} already"),
+                format!("the user already has {LAST_SUBACCOUNT}"),
             )
         })?;
         self.ledger.pay(

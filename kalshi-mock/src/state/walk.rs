@@ -1,16 +1,19 @@
-//! Fair values of the markets of an event, and the random walk that they follow.
+//! Random walk of the fair values of the markets of an event.
 
 use super::{MarketIndex, Settlement};
 
-/// How the outcomes of the markets depend on each other.
+/// Dependency between the outcomes of the markets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Exactly one market settles to YES: fair values sum to one dollar.
+    /// Exactly one market settles to YES, so fair values sum to one dollar.
     Exclusive,
-    /// Each market implies the one before it: fair values fall.
+    /// Each market implies the one before it, so fair values decrease.
     Nested,
-    /// A margin market.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    /// No dependency, as in a margin market.
+    #[cfg_attr(
+        not(feature = "perps"),
+        allow(dead_code, reason = "used by the margin API")
+    )]
     Free,
 }
 
@@ -20,7 +23,7 @@ pub(super) struct Walk {
     pub(super) kind: Kind,
     pub(super) markets: Vec<MarketIndex>,
     pub(super) fair: Vec<i64>,
-    /// Size of a move.
+    /// Size of one move.
     pub(super) unit: i64,
     /// Lowest and highest fair value.
     pub(super) bounds: (i64, i64),
@@ -68,7 +71,7 @@ impl Walk {
         }
     }
 
-    /// Moves one fair value up or down, unless the values would then contradict each other.
+    /// Moves one fair value up or down, unless the values would become inconsistent.
     pub(super) fn step(&mut self, random: &mut fastrand::Rng) {
         let count = self.fair.len();
         if count == 0 {
@@ -110,7 +113,7 @@ impl Walk {
         past
     }
 
-    /// Returns the results that the fair values make most likely, which do not contradict each other.
+    /// Returns the most likely results, which are consistent with each other.
     pub(super) fn results(&self) -> Vec<(MarketIndex, Settlement)> {
         let best = (0..self.fair.len()).max_by_key(|place| self.fair.get(*place));
         let rows = self.markets.iter().zip(&self.fair).enumerate();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::state::{MarketIndex, State};
 
-/// Limit of `shard_factor`.
+/// Maximum value of the parameter `shard_factor`.
 const MAX_SHARDS: i64 = 100;
 
 /// A command. `id` and `params` are `None` if they are absent or invalid.
@@ -26,7 +26,7 @@ struct Command<'a> {
 
 /// Markets named in a command.
 #[derive(Default)]
-struct Named {
+struct RequestedMarkets {
     /// `None` if the command names no markets.
     markets: Option<BTreeMap<String, MarketIndex>>,
     by_id: bool,
@@ -93,16 +93,18 @@ impl Command<'_> {
         socket: &mut Socket,
         channel: Channel,
         params: &Map<String, Value>,
-        named: &Result<Named, CommandError>,
+        named: &Result<RequestedMarkets, CommandError>,
     ) -> Result<(), CommandError> {
-        // Channels that are not about markets ignore them, even invalid ones.
-        let none = Named::default();
+        // Channels without markets ignore the parameters, even if they are invalid.
+        let none = RequestedMarkets::default();
         let named = match channel.takes_markets() {
             true => named.as_ref().map_err(Clone::clone)?,
             false => &none,
         };
         if named.by_id && channel != Channel::Ticker {
-            return Err(CommandError::invalid("market ids are only for ticker"));
+            return Err(CommandError::invalid(
+                "market ids are only supported on ticker",
+            ));
         }
         if channel == Channel::OrderbookDelta && named.markets.is_none() {
             return Err(CommandError::no_market());
@@ -155,7 +157,7 @@ impl Command<'_> {
         Ok(())
     }
 
-    /// Adds markets to a subscription and returns the new ones. `None` stands for all markets.
+    /// Adds markets to a subscription and returns the new ones. `None` means all markets.
     fn add(
         &self,
         socket: &mut Socket,
@@ -312,7 +314,9 @@ impl Command<'_> {
         let snapshots = flag(params, "send_initial_snapshot")?;
         let named = self.named(params)?;
         if named.by_id && channel != Channel::Ticker {
-            return Err(CommandError::invalid("market ids are only for ticker"));
+            return Err(CommandError::invalid(
+                "market ids are only supported on ticker",
+            ));
         }
         let markets = named.markets.ok_or_else(CommandError::no_market)?;
         match action {
@@ -365,17 +369,17 @@ impl Command<'_> {
         Ok(())
     }
 
-    /// Reads the markets of a command, which has four ways to name them.
-    fn named(&self, params: &Map<String, Value>) -> Result<Named, CommandError> {
+    /// Reads the markets of a command, which any one of four parameters can name.
+    fn named(&self, params: &Map<String, Value>) -> Result<RequestedMarkets, CommandError> {
         let ways = ["market_ticker", "market_tickers", "market_id", "market_ids"];
         let mut given = ways
             .into_iter()
             .filter_map(|way| Some((way, params.get(way).filter(|value| !value.is_null())?)));
         let Some((way, value)) = given.next() else {
-            return Ok(Named::default());
+            return Ok(RequestedMarkets::default());
         };
         if given.next().is_some() {
-            return Err(CommandError::invalid("name markets in one way"));
+            return Err(CommandError::invalid("use only one parameter for markets"));
         }
         let names: Option<Vec<&str>> = match value {
             Value::String(name) if !way.ends_with('s') => Some(vec![name.as_str()]),
@@ -397,7 +401,7 @@ impl Command<'_> {
         if !unknown.is_empty() {
             return Err(CommandError::unknown_markets(unknown));
         }
-        Ok(Named {
+        Ok(RequestedMarkets {
             markets: (!markets.is_empty()).then_some(markets),
             by_id,
         })

@@ -1,4 +1,4 @@
-//! [`Streams`]: inspects open connections and injects faults into them.
+//! [`Streams`], which inspects open WebSocket connections and injects faults into them.
 
 use std::{fmt, sync::Arc};
 
@@ -9,8 +9,8 @@ use crate::{pipeline, shared::Shared};
 
 /// The open WebSocket connections of the exchange, and faults to inject into them.
 ///
-/// A fault applies to all connections that are open, and to none that opens later. Frames that are already queued are sent first.
-/// Faults of the next messages count from now on, in the order in which events happen on the exchange.
+/// A fault applies to the connections that are open when it is injected, not to later ones. Frames that are already queued are
+/// sent first. A fault in the next messages counts them in the order in which events happen on the exchange.
 #[derive(Clone)]
 pub struct Streams(Arc<Shared>);
 
@@ -32,7 +32,7 @@ impl Streams {
         _ = count.wait_for(|count| *count == connections).await;
     }
 
-    /// Drops the next `count` messages with a sequence number on each connection. Their numbers are used, so the client sees a
+    /// Drops the next `count` messages with a sequence number on each connection. Their numbers are used up, so the client sees a
     /// gap. Acknowledgements are not dropped.
     pub fn drop_frames(&self, count: u32) {
         self.each(|socket| socket.faults.drop = count);
@@ -43,25 +43,25 @@ impl Streams {
         self.each(|socket| socket.faults.repeat = 1);
     }
 
-    /// Swaps the next two messages with a sequence number of one subscription. The first is held back until the second is sent.
-    /// Acknowledgements keep their place.
+    /// Swaps the next two messages with a sequence number on one subscription. The first is held back until the second is sent.
+    /// Acknowledgements are not swapped.
     pub fn swap_frames(&self) {
         self.each(|socket| socket.faults.swap = Swap::Pending);
     }
 
-    /// Sends none of the next `count` snapshots of order books on each connection. Commands are acknowledged all the same, so a
-    /// subscription that is merged into an existing one is answered by `ok` alone.
+    /// Withholds the next `count` order book snapshots on each connection. Commands are still acknowledged, so a subscription that
+    /// is merged into an existing one receives only `ok`.
     pub fn withhold_snapshots(&self, count: u32) {
         self.each(|socket| socket.faults.withhold = count);
     }
 
-    /// Answers the next `count` additions of markets with error 25 on each connection, with the id of the command and without
-    /// subscription. The subscription stays as it was.
+    /// Rejects the next `count` additions of markets on each connection with error 25. The error has the id of the command and no
+    /// subscription id. The subscription does not change.
     pub fn refuse_additions(&self, count: u32) {
         self.each(|socket| socket.faults.refuse_additions = count);
     }
 
-    /// Starts the sequence numbers of all subscriptions over: the next message has number 1.
+    /// Resets the sequence numbers of all subscriptions: the next message has number 1.
     pub fn reset_sequences(&self) {
         self.each(|socket| {
             for subscription in socket.subscriptions.values_mut() {
@@ -70,7 +70,7 @@ impl Streams {
         });
     }
 
-    /// Starts the `clock` of all order books over, as after a restart of the exchange.
+    /// Resets the `clock` of all order books, as after a restart of the exchange.
     pub fn reset_clocks(&self) {
         let mut state = self.0.state();
         for (_, state) in state.instances().each() {
@@ -78,7 +78,7 @@ impl Streams {
         }
     }
 
-    /// Sends `text` as a frame, valid or not.
+    /// Sends `text` as a text frame on each connection, without checking it.
     pub fn send_raw(&self, text: &str) {
         self.each(|socket| {
             socket.outbox.push(Outgoing::Text {
@@ -123,13 +123,13 @@ impl Streams {
         self.each(|socket| socket.outbox.break_next());
     }
 
-    /// Ends every subscription with an error and keeps the connections open. Code 10 is a channel error, 25 a client that reads too
-    /// slowly.
+    /// Ends every subscription with an error and keeps the connections open. Code 10 reports a channel error, and code 25 a client
+    /// that reads too slowly.
     pub fn end_subscriptions(&self, code: u8) {
         let text = match code {
             10 => "Channel error",
             25 => "Subscription buffer overflow",
-            _ => "a fault",
+            _ => "injected fault",
         };
         let state = self.0.state();
         let mut inner = self.0.hub.inner();
@@ -141,14 +141,13 @@ impl Streams {
         }
     }
 
-    /// Rejects the next `times` handshakes with a status, whoever signs them. An invalid status becomes 500. The code of a 401 is
-    /// `header_timestamp_expired`.
+    /// Rejects the next `times` handshakes with a status, without checking their signatures. An invalid status becomes 500. A 401
+    /// has the code `header_timestamp_expired`.
     pub fn refuse_handshakes(&self, status: u16, times: u32) {
         self.reject(status, times, false);
     }
 
-    /// Responds to the next `times` handshakes with a status and an HTML page, as a proxy or a maintenance page does. The status can
-    /// be 200.
+    /// Responds to the next `times` handshakes with a status, which can be 200, and an HTML page, as a proxy does.
     pub fn refuse_handshakes_with_html(&self, status: u16, times: u32) {
         self.reject(status, times, true);
     }
@@ -162,7 +161,7 @@ impl Streams {
     }
 
     fn each(&self, act: impl Fn(&mut Socket)) {
-        // Publishes pending events first.
+        // Locking the state publishes pending events first.
         drop(self.0.state());
         self.0.hub.inner().sockets.values_mut().for_each(act);
     }

@@ -1,4 +1,4 @@
-//! Faults that a test has injected into one connection.
+//! Faults injected into one connection.
 
 /// Faults to apply to the next messages that have a sequence number.
 #[derive(Debug, Default)]
@@ -8,9 +8,9 @@ pub(super) struct StreamFaults {
     /// Number of messages to send twice.
     pub(super) repeat: u32,
     pub(super) swap: Swap,
-    /// Number of snapshots to withhold. They use no sequence number.
+    /// Number of snapshots to withhold. They do not use up sequence numbers.
     pub(super) withhold: u32,
-    /// Number of additions of markets to answer with error 25.
+    /// Number of additions of markets to reject with error 25.
     pub(super) refuse_additions: u32,
 }
 

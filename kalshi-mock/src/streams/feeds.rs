@@ -1,4 +1,4 @@
-//! Channels of external prices: CF Benchmarks and Pyth. Prices move up and down within ten minutes, by the clock of the exchange.
+//! Channels of external prices: CF Benchmarks and Pyth. Prices rise and fall with a period of ten minutes of exchange time.
 
 use std::collections::BTreeSet;
 
@@ -76,12 +76,12 @@ pub(super) static FEEDS: [Feed; 3] = [
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
     names: BTreeSet<&'static str>,
-    /// True if the client asked for all.
+    /// True if the client requested all sources.
     all: bool,
 }
 
 impl Feed {
-    /// Reads the sources that a command names. `None` if it names none.
+    /// Reads the sources in a command, or returns `None` if the parameter is absent.
     pub(super) fn named(
         &self,
         params: &Map<String, Value>,
@@ -123,7 +123,7 @@ impl Feed {
             return Ok(());
         }
         if sources.all {
-            // Of all, those that are not named stay.
+            // Expand "all" to the list of sources, so that some can be removed.
             sources.names = self.sources.iter().map(|(name, _)| *name).collect();
             sources.all = false;
         }
@@ -149,7 +149,7 @@ impl Feed {
         }
     }
 
-    /// Returns the number of the value that is current at a time.
+    /// Returns the sequence number of the value that is current at a time.
     pub(super) fn tick(&self, now: Micros) -> i64 {
         milliseconds(now).div_euclid(self.interval)
     }
@@ -170,7 +170,7 @@ impl Feed {
 
     fn value(&self, name: &str, middle: i64, at: i64, now: i64) -> Value {
         let value = decimal(price(middle, at));
-        // A field of CF Benchmarks: JSON within a string.
+        // CF Benchmarks sends JSON inside a string.
         let data = json!({ "type": "value", "id": name, "value": value, "time": at }).to_string();
         let mut body = json!({ self.source: name, "received_at": now });
         if self.channel == "cfbenchmarks_value" {
@@ -192,7 +192,8 @@ impl Feed {
     }
 }
 
-/// Returns the price at a time in hundred-millionths of a dollar: within 0.2 percent of the middle, up for five minutes and down for five.
+/// Returns the price at a time, in hundred-millionths of a dollar. It stays within 0.2 percent of `middle`, and rises for five
+/// minutes and falls for five.
 fn price(middle: i64, at_ms: i64) -> i64 {
     const HALF: i64 = 300_000;
     let phase = at_ms.rem_euclid(2 * HALF);

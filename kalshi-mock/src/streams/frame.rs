@@ -32,7 +32,7 @@ struct Envelope<'a> {
     sending_ts_ms: i64,
 }
 
-/// Serializes a frame.
+/// Serializes a message with its envelope.
 pub(super) fn encode(
     state: &State,
     kind: &str,
@@ -51,7 +51,7 @@ pub(super) fn encode(
     // An object of strings and numbers always serializes.
     let mut text = serde_json::to_string(&envelope).unwrap_or_default();
     if state.margin.is_some() {
-        // As recorded from the margin exchange.
+        // Recorded frames of the margin exchange end with a newline.
         text.push('\n');
     }
     text

@@ -26,7 +26,7 @@ use crate::{
 
 /// Time limit for the client to reply to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for sending the close frame after a violation of the protocol.
+/// Time to send the close frame after a protocol violation.
 const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// Time limit for sending the close frame when the exchange shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
@@ -63,7 +63,7 @@ async fn open(
             _ => "handshake_refused",
         };
         record(&shared, &parts, refused.status);
-        let rejection = Rejection::new(refused.status, code, "a fault");
+        let rejection = Rejection::new(refused.status, code, "injected fault");
         return match refused.html {
             true => pipeline::reject_with_html(&shared, &parts, rejection),
             false => pipeline::reject(&shared, &parts, rejection),
@@ -78,7 +78,7 @@ async fn open(
     match admitted {
         Ok((caller, upgrade)) => {
             record(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
-            let opened = Opened::new(shared, instance, caller, connection);
+            let opened = OpenConnection::new(shared, instance, caller, connection);
             upgrade.on_upgrade(|socket| run(socket, opened))
         }
         Err(rejection) => {
@@ -141,13 +141,13 @@ fn record(shared: &Shared, parts: &Parts, status: StatusCode) {
 }
 
 /// Registration of a connection in the hub, until dropped.
-struct Opened {
+struct OpenConnection {
     shared: Arc<Shared>,
     number: u64,
     outbox: Arc<Outbox>,
 }
 
-impl Opened {
+impl OpenConnection {
     fn new(
         shared: Arc<Shared>,
         instance: Instance,
@@ -159,7 +159,7 @@ impl Opened {
             .hub
             .open(state.instances(), instance, caller, connection);
         drop(state);
-        // The timer now has a listener.
+        // The timer has to run now that a connection is open.
         shared.time.wake();
         Self {
             shared,
@@ -169,7 +169,7 @@ impl Opened {
     }
 }
 
-impl Drop for Opened {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         self.shared.hub.close(state.instances(), self.number);
@@ -177,7 +177,7 @@ impl Drop for Opened {
 }
 
 /// Reads and writes until the client, the exchange or a fault ends the connection.
-async fn run(socket: WebSocket, opened: Opened) {
+async fn run(socket: WebSocket, opened: OpenConnection) {
     let (sink, stream) = socket.split();
     tokio::select! {
         () = read(stream, &opened) => {}
@@ -187,22 +187,22 @@ async fn run(socket: WebSocket, opened: Opened) {
     }
 }
 
-/// Waits until the exchange has shut down and the close frame had time to be sent.
+/// Waits until the exchange shuts down, and then for the time allowed to send the close frame.
 async fn shutdown_deadline(shared: &Shared) {
     shared.stopped().await;
     sleep(SHUTDOWN_TIMEOUT).await;
 }
 
-/// Runs incoming commands. Reading also replies to pings and close frames.
+/// Runs incoming commands. Polling the stream also replies to pings and close frames.
 async fn read(
     mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
-    opened: &Opened,
+    opened: &OpenConnection,
 ) {
     while let Some(message) = stream.next().await {
         let text = match &message {
             Ok(Message::Text(text)) => text.as_bytes(),
             Ok(Message::Binary(_)) => {
-                return close(opened, 1003, "commands are text").await;
+                return close(opened, 1003, "commands must be text").await;
             }
             Ok(_) => continue,
             Err(error) => match violation(error) {
@@ -216,7 +216,7 @@ async fn read(
     }
 }
 
-/// Returns the code and the reason with which a violation of the protocol closes the connection, or `None` if it is already lost.
+/// Returns the close code and the reason for a protocol violation, or `None` if the connection is already lost.
 fn violation(error: &axum::Error) -> Option<(u16, &'static str)> {
     let source = std::error::Error::source(error)?;
     match source.downcast_ref::<tungstenite::Error>()? {
@@ -224,14 +224,14 @@ fn violation(error: &axum::Error) -> Option<(u16, &'static str)> {
             tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
         ) => None,
         tungstenite::Error::Protocol(_) => Some((1002, "protocol error")),
-        tungstenite::Error::Utf8(_) => Some((1007, "text that is not UTF-8")),
+        tungstenite::Error::Utf8(_) => Some((1007, "text is not UTF-8")),
         tungstenite::Error::Capacity(_) => Some((1009, "message too large")),
         _ => None,
     }
 }
 
 /// Closes the connection. Nothing more is read from it, so the client cannot reply.
-async fn close(opened: &Opened, code: u16, reason: &str) {
+async fn close(opened: &OpenConnection, code: u16, reason: &str) {
     opened.outbox.push(Outgoing::Close {
         code,
         reason: reason.to_owned(),
@@ -240,7 +240,7 @@ async fn close(opened: &Opened, code: u16, reason: &str) {
 }
 
 /// Sends queued frames and pings.
-async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened: &Opened) {
+async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened: &OpenConnection) {
     let interval = opened.shared.hub.settings.ping_interval;
     let interval = interval.max(Duration::from_millis(1));
     let mut pings = interval_at(Instant::now() + interval, interval);
@@ -249,7 +249,7 @@ async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened
         let sent = tokio::select! {
             biased;
             () = opened.shared.stopped() => {
-                let away = Outgoing::Close { code: 1001, reason: "the exchange is shut down".to_owned() };
+                let away = Outgoing::Close { code: 1001, reason: "the exchange is shutting down".to_owned() };
                 _ = timeout(SHUTDOWN_TIMEOUT, send(&mut sink, &opened.outbox, away)).await;
                 return;
             }
@@ -259,7 +259,7 @@ async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened
         match sent {
             Ok(true) => {}
             Ok(false) => {
-                // The reading task sees the reply.
+                // `read` ends the connection when the client replies.
                 sleep(CLOSE_TIMEOUT).await;
                 return;
             }

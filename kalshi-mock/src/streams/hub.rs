@@ -1,4 +1,4 @@
-//! The open connections: publishes events on them, and runs their commands.
+//! The hub of open connections, which publishes events and runs commands.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -31,9 +31,9 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) ping_interval: Duration,
-    /// Limit of queued frames per subscription.
+    /// Maximum number of queued frames per subscription.
     pub(crate) max_queued: usize,
-    /// Value of `use_yes_price` for subscriptions without it.
+    /// Default of `use_yes_price` for subscriptions.
     pub(crate) use_yes_price: bool,
 }
 
@@ -47,7 +47,7 @@ impl Default for Settings {
     }
 }
 
-/// All open connections.
+/// All open WebSocket connections, and the state they share.
 ///
 /// Lock order: the state first, then the hub.
 pub(crate) struct Hub {
@@ -62,15 +62,15 @@ pub(crate) struct Hub {
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) sockets: BTreeMap<u64, Socket>,
-    /// Connections opened so far.
+    /// Number of connections opened so far.
     opened: u64,
     tickers: BTreeMap<Instance, Tickers>,
-    /// Number of the last value that each feed sent.
+    /// Sequence number of the last value that each feed sent.
     ticks: [i64; FEEDS.len()],
     pub(super) rejections: Option<HandshakeRejection>,
 }
 
-/// Handshakes to reject.
+/// Rejection of the next handshakes.
 #[derive(Clone, Copy)]
 pub(super) struct HandshakeRejection {
     pub(super) status: StatusCode,
@@ -128,7 +128,7 @@ impl Hub {
         of_instance(&mut inner.sockets, instance).next().is_some()
     }
 
-    /// Sends the tickers of the margin exchange, changed or not, as it does about once a second.
+    /// Sends all tickers of the margin exchange, changed or not, as the exchange does about once a second.
     #[cfg(feature = "perps")]
     pub(crate) fn send_margin_tickers(&self, state: &State) {
         let mut inner = self.inner();
@@ -187,7 +187,7 @@ impl Hub {
         (number, outbox)
     }
 
-    /// Removes a connection.
+    /// Removes a connection. Events of its instance are no longer recorded if it was the last one.
     pub(super) fn close(&self, instances: &mut Instances, number: u64) {
         let mut inner = self.inner();
         if let Some(Socket { instance, .. }) = inner.sockets.remove(&number)
@@ -234,7 +234,7 @@ impl Hub {
         self.inner().rejections = None;
     }
 
-    /// Returns what rejects the next handshake, if a test asked for it.
+    /// Returns the rejection of the next handshake, if a test has requested one.
     pub(super) fn next_rejection(&self) -> Option<HandshakeRejection> {
         let mut inner = self.inner();
         let next = inner.rejections.as_mut().filter(|next| next.left > 0)?;
@@ -253,7 +253,7 @@ pub(super) fn of_instance(
         .filter(move |socket| socket.instance == instance)
 }
 
-/// Merges the changes of each order into one, at the place of the first: the margin exchange sends one for each request.
+/// Merges the changes of each order into one, at the position of the first. The margin exchange sends one for each request.
 fn merged(events: Vec<Event>) -> Vec<Event> {
     let mut places: HashMap<Uuid, usize> = HashMap::new();
     let mut kept: Vec<Event> = Vec::with_capacity(events.len());

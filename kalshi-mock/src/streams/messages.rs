@@ -1,4 +1,4 @@
-//! Rendering of events as messages. Nothing here changes or sends anything.
+//! Rendering of events as messages, without side effects.
 
 mod margin;
 mod market;

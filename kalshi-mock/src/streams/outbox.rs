@@ -1,4 +1,4 @@
-//! Frames that wait to be sent to one client.
+//! Queue of frames to send to one client.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::{connection::Connection, sync::lock};
 
-/// Limit of queued frames. A client that keeps sending commands and never reads is disconnected.
+/// Maximum number of queued frames. A client that keeps sending commands and never reads is disconnected.
 const MAX_QUEUED: usize = 1_000_000;
 
 /// A frame to send.
@@ -23,7 +23,7 @@ pub(super) enum Outgoing {
         sid: Option<u64>,
         text: String,
     },
-    /// A text frame that the connection reset cuts in half.
+    /// A text frame of which half is sent before the connection is reset.
     Broken(String),
     Close {
         code: u16,
@@ -44,7 +44,7 @@ pub(super) struct Outbox {
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Outgoing>,
-    /// Queued frames by subscription.
+    /// Number of queued frames by subscription.
     waiting: HashMap<u64, usize>,
 }
 
@@ -109,7 +109,7 @@ impl Outbox {
         self.breaks.store(true, SeqCst);
     }
 
-    /// Waits until a frame may be queued.
+    /// Waits until a frame may have been queued.
     pub(super) async fn filled(&self) {
         self.filled.notified().await;
     }
@@ -119,7 +119,7 @@ impl Outbox {
         self.ended.send_replace(true);
     }
 
-    /// Waits until the connection is to end.
+    /// Waits until [`end`](Self::end) is called.
     pub(super) async fn ended(&self) {
         // The sender is a field of `self`, so this cannot fail.
         _ = self.ended.subscribe().wait_for(|ended| *ended).await;

@@ -18,7 +18,7 @@ use crate::{
     state::{Event, Instance, MarketIndex, State},
 };
 
-/// An open connection.
+/// An open WebSocket connection and its subscriptions.
 pub(super) struct Socket {
     pub(super) instance: Instance,
     pub(super) caller: Caller,
@@ -28,7 +28,7 @@ pub(super) struct Socket {
     pub(super) outbox: Arc<Outbox>,
     max_queued: usize,
     pub(super) faults: StreamFaults,
-    /// Value of `use_yes_price` for subscriptions without it.
+    /// Default of `use_yes_price` for subscriptions.
     pub(super) use_yes_price: bool,
 }
 
@@ -106,7 +106,7 @@ impl Socket {
         }
     }
 
-    /// Sends a message on a subscription. `id` is the id of the command that asked for it, if any.
+    /// Sends a message on a subscription. `id` is the id of the command that requested it, if any.
     pub(super) fn send(&mut self, state: &State, sid: u64, id: Option<u64>, message: Message) {
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
@@ -159,7 +159,7 @@ impl Socket {
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
-        // The end of a subscription always has a sequence number.
+        // `unsubscribed` has a sequence number on every channel.
         let numbered = subscription.channel.is_numbered() || kind == "unsubscribed";
         let seq = numbered.then(|| subscription.next_seq());
         let text = frame::encode(state, kind, id, (Some(sid), seq), body);
@@ -172,7 +172,7 @@ impl Socket {
         self.outbox.push(Outgoing::Text { sid: None, text });
     }
 
-    /// Queues a frame. Ends the subscription if the client does not read.
+    /// Queues a frame. Ends the subscription instead if too many of its frames are queued.
     fn enqueue(&mut self, state: &State, sid: u64, text: String) {
         if !self.subscriptions.contains_key(&sid) {
             // The previous frame ended the subscription.

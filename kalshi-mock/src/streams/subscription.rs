@@ -20,10 +20,10 @@ pub(super) enum Channel {
     Communications,
     OrderGroupUpdates,
     UserOrders,
-    /// Corporate actions of the margin exchange, which has none.
+    /// Corporate actions on the margin exchange. No message is ever sent.
     CorporateActions,
     MultivariateMarketLifecycle,
-    /// External prices.
+    /// Prices of an external feed.
     Prices(&'static Feed),
 }
 
@@ -54,7 +54,7 @@ const MARGIN_CHANNELS: [Channel; 7] = [
 ];
 
 impl Channel {
-    /// Returns the channel of that name on an instance.
+    /// Returns the channel with a name on an instance.
     pub(super) fn from_name(instance: Instance, name: &str) -> Option<Self> {
         let channels = match instance {
             Instance::EventContract => EVENT_CHANNELS.as_slice(),
@@ -115,7 +115,7 @@ pub(super) struct Subscription {
     pub(super) markets: Option<BTreeMap<String, MarketIndex>>,
     /// True if the client named markets by id.
     pub(super) by_id: bool,
-    /// External prices that are sent.
+    /// Sources of an external feed whose prices are sent.
     pub(super) sources: Sources,
     /// True if NO levels are sent with YES prices.
     pub(super) yes_prices: bool,

@@ -1,4 +1,4 @@
-//! The `ticker` channel: reports a market when its ticker differs from the last one sent.
+//! The `ticker` channel, which reports a market when its ticker differs from the last one sent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -30,7 +30,7 @@ impl Tickers {
     ) {
         let wanted = |socket: &Socket| socket.on(Channel::Ticker).is_some();
         if !of_instance(sockets, instance).any(|socket| wanted(socket)) {
-            // Nobody is subscribed: a later subscriber starts from the tickers of that time.
+            // Without subscribers nothing is remembered. A later subscriber starts from the tickers at that time.
             self.0.clear();
             return;
         }

@@ -1,4 +1,4 @@
-//! The timer: advances the state when a scheduled action is due, while a connection is open.
+//! The timer, which advances the state when a scheduled action is due while a connection is open.
 
 use std::{
     future::pending,
@@ -10,7 +10,7 @@ use std::{
 use crate::state::Instance;
 use crate::{shared::Shared, time::Micros};
 
-/// Longest sleep.
+/// Maximum time between two checks of the schedule.
 const MAX_SLEEP: Duration = Duration::from_secs(3600);
 
 /// Advances the state whenever something is due, until the exchange shuts down.
@@ -19,7 +19,7 @@ pub(crate) async fn keep_time(shared: Arc<Shared>) {
         let due = {
             let mut state = shared.state();
             let due = state.instances().next_due();
-            // Without a connection nothing wakes the timer early.
+            // Without a connection, an earlier action does not wake the timer.
             let is_heard = state
                 .instances()
                 .each()
@@ -43,7 +43,7 @@ pub(crate) async fn keep_time(shared: Arc<Shared>) {
 
 async fn sleep(wait: Option<Duration>) {
     match wait {
-        // One millisecond longer, so that it never wakes too early.
+        // Sleep one millisecond longer, so as never to wake too early.
         Some(wait) => tokio::time::sleep(wait.min(MAX_SLEEP) + Duration::from_millis(1)).await,
         None => pending().await,
     }

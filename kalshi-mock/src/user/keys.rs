@@ -1,4 +1,4 @@
-//! Further keys of a [`User`].
+//! Additional keys of a [`User`].
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct KeyTerms {
     subaccount: Option<u8>,
 }
 
-/// A key could not be added.
+/// Error when adding a key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AddKeyError {
@@ -32,7 +32,7 @@ impl fmt::Display for AddKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Terms(reason) => f.write_str(reason),
-            Self::Key(_) => f.write_str("cannot make a key"),
+            Self::Key(_) => f.write_str("cannot generate a key"),
         }
     }
 }
@@ -69,9 +69,9 @@ impl KeyTerms {
             key.set_scopes(scopes).map_err(AddKeyError::Terms)?;
         }
         if let Some(number) = self.subaccount {
-            state.account(key.user, number).map_err(|_| {
-                AddKeyError::Terms(format!("subaccount: there is no subaccount {number}"))
-            })?;
+            state
+                .account(key.user, number)
+                .map_err(|_| AddKeyError::Terms(format!("subaccount: {number} does not exist")))?;
             key.subaccount = Some(number);
         }
         Ok(())
@@ -79,7 +79,8 @@ impl KeyTerms {
 }
 
 impl User {
-    /// Registers the public half of another key of this user, with all scopes. Replaces the key with that id, even one of another user.
+    /// Registers the public half of another key of this user, with all scopes. Replaces the key with that id, even one of another
+    /// user.
     pub fn register_key(&self, key_id: &str, key: PublicKey) {
         let key = Key::new(key_id, self.index, key);
         self.shared.keys.insert(key_id, key.permanent());

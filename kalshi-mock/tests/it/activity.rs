@@ -1,4 +1,4 @@
-//! Activity: participants, hashes, scheduled events, and the initial universe that they act in.
+//! Simulated trading, hashes, scheduled events, and the initial universe.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -46,7 +46,7 @@ async fn same_seed_and_times_give_the_same_hashes() {
         let exchange = exchange(seed, Some(Activity::Busy)).await;
         for _ in 0..steps {
             exchange.time().advance(Duration::from_secs(60) / steps);
-            // The number of reads does not matter, nor how often the timer wakes up.
+            // Neither the number of reads nor the wake-ups of the timer may affect the hashes.
             tokio::task::yield_now().await;
             _ = exchange.tickers();
         }
@@ -140,7 +140,7 @@ async fn margin_markets_trade() {
     let (before, after) = (rows(&before), rows(&after));
     assert_eq!(before.len(), 5);
     for (before, after) in before.iter().zip(&after) {
-        // Participants leave the market that begins without quotes alone.
+        // Participants do not trade in the market without quotes.
         if after["ticker"] == "KXBCHPERP" {
             assert_eq!(after["volume"], "0.00");
             continue;
@@ -156,7 +156,7 @@ async fn margin_markets_trade() {
 }
 
 #[tokio::test]
-async fn activity_runs_by_itself_on_the_system_clock() {
+async fn activity_runs_on_the_system_clock() {
     let exchange = MockExchange::builder().activity(Activity::Storm).start();
     let exchange = exchange.await.unwrap();
     let mut listener = crate::common::listener::Listener::open(&exchange).await;
@@ -204,7 +204,7 @@ async fn scheduled_pause_close_and_settlement_happen() {
 }
 
 #[tokio::test]
-async fn events_settle_after_their_close_without_contradiction() {
+async fn settled_events_have_consistent_results() {
     let exchange = exchange(3, Some(Activity::Calm)).await;
     exchange.time().advance(Duration::from_secs(3 * 24 * 3600));
     let markets = get(&exchange, "/markets?limit=100&status=settled").await;
@@ -215,7 +215,7 @@ async fn events_settle_after_their_close_without_contradiction() {
     );
 }
 
-/// Checks that results of an event do not contradict each other.
+/// Checks that the results of each event are consistent.
 fn check_results(markets: &Value) {
     let mut wins: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
     for market in markets["markets"].as_array().unwrap() {
@@ -246,7 +246,7 @@ fn check_results(markets: &Value) {
 }
 
 #[tokio::test]
-async fn prices_of_an_event_are_coherent() {
+async fn prices_of_an_event_are_consistent() {
     for seed in 0..20 {
         let exchange = exchange(seed, None).await;
         let events = get(&exchange, "/events?status=open&with_nested_markets=true").await;
@@ -399,7 +399,7 @@ async fn trades_candles_and_archive_exist_from_the_start() {
 async fn activity_goes_on_after_the_clock_was_moved_back() {
     let exchange = exchange(7, Some(Activity::Calm)).await;
     exchange.time().advance(Duration::from_secs(3600));
-    exchange.snapshot();
+    let _ = exchange.snapshot();
     exchange.time().stop_at(start_time());
     let before = exchange.event_hash();
     exchange.time().advance(Duration::from_secs(10));

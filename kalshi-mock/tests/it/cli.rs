@@ -1,4 +1,4 @@
-//! The program: output, invalid arguments, shutdown.
+//! The program `kalshi-mock`: output, invalid arguments and shutdown.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -19,7 +19,7 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running exchange, and the line it said first.
+/// Starts the program with `--json`. Returns it with its first line and the rest of its output.
 pub(crate) fn start(arguments: &[&str]) -> (Child, Value, BufReader<std::process::ChildStdout>) {
     let mut child = program(&[&["--json"], arguments].concat()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -28,7 +28,7 @@ pub(crate) fn start(arguments: &[&str]) -> (Child, Value, BufReader<std::process
     (child, serde_json::from_str(&line).unwrap(), out)
 }
 
-/// Ends it as ctrl-C does, and gives what else it printed.
+/// Interrupts the program as ctrl-C does, and returns the rest of its output.
 #[cfg(unix)]
 pub(crate) fn interrupt(
     (mut child, _, mut out): (Child, Value, BufReader<std::process::ChildStdout>),
@@ -75,7 +75,7 @@ fn margin_client(said: &Value) -> kalshi_perps::Client {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn json_line_is_enough_to_connect_and_nothing_is_left_behind() {
+async fn json_line_is_enough_to_connect_and_files_are_removed() {
     for kind in ["ed25519", "rsa"] {
         let running = start(&[
             "--key-type",
@@ -86,9 +86,9 @@ async fn json_line_is_enough_to_connect_and_nothing_is_left_behind() {
             "75",
         ]);
         let said = running.1.clone();
-        let members: Vec<&String> = said.as_object().unwrap().keys().collect();
+        let fields: Vec<&String> = said.as_object().unwrap().keys().collect();
         assert_eq!(
-            members,
+            fields,
             [
                 "base_url",
                 "key_id",
@@ -173,7 +173,7 @@ async fn options_set_faults_record_and_key() {
         "prestige"
     );
     assert_eq!(interrupt(running), "");
-    assert!(Path::new(&key).exists(), "what was asked for stays");
+    assert!(Path::new(&key).exists(), "the requested file is kept");
     let lines = std::fs::read_to_string(record).unwrap();
     assert_eq!(lines.lines().count(), 3);
 }
@@ -215,7 +215,7 @@ async fn activity_and_schedule_are_options() {
         "unlimited",
     ]);
     let client = client(&running.1);
-    // Paused before the first trade of a participant, or soon after.
+    // The pause starts before the first trade of a participant, or soon after.
     let status = client.get_exchange_status().send().await.unwrap();
     assert!(!status.trading_active);
     assert_eq!(interrupt(running), "");
@@ -225,7 +225,7 @@ async fn activity_and_schedule_are_options() {
     let now = chrono::Utc::now().timestamp();
     let trades = async || client.get_trades().min_ts(now).send().await.unwrap();
     for attempt in 0.. {
-        assert!(attempt < 200, "nothing trades");
+        assert!(attempt < 200, "no trade within ten seconds");
         if !trades().await.trades.is_empty() {
             break;
         }
@@ -295,7 +295,7 @@ fn startup_error_is_one_line() {
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()
-            .contains("no fault \"earthquake\": there are latency=MS")
+            .contains("unknown fault \"earthquake\": use one of latency=MS")
     );
 }
 
@@ -332,7 +332,7 @@ async fn private_key_of_a_file_is_used_and_not_replaced() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         said,
-        format!("error: {name} exists: --private-key uses it, --force replaces it\n")
+        format!("error: {name} exists: use it with --private-key or replace it with --force\n")
     );
     assert_eq!(std::fs::read(&path).unwrap(), key.as_bytes());
 
@@ -344,7 +344,7 @@ async fn private_key_of_a_file_is_used_and_not_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn key_of_a_seed_survives_a_restart() {
+fn same_seed_gives_the_same_key_after_a_restart() {
     let key = |arguments: &[&str]| {
         let running = start(arguments);
         let path = running.1["private_key_path"].as_str().unwrap().to_owned();
@@ -370,7 +370,7 @@ fn key_file_is_removed_after_hangup_and_closed_pipes() {
     assert!(hung_up.success() && child.wait().unwrap().success());
     assert!(!Path::new(&path).exists());
 
-    // Nobody reads what it prints.
+    // Standard output is closed.
     let folder = tempfile::tempdir().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -384,7 +384,7 @@ fn key_file_is_removed_after_hangup_and_closed_pipes() {
 }
 
 #[test]
-fn record_does_not_overwrite() {
+fn record_does_not_overwrite_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("requests.jsonl");
     std::fs::write(&path, "yesterday's\n").unwrap();
@@ -402,7 +402,7 @@ fn bind_warns_off_loopback() {
     let running = start(&["--bind", "0.0.0.0"]);
     assert!(
         interrupt(running).starts_with("warning: others can use this exchange"),
-        "there is no warning"
+        "the warning is missing"
     );
     assert_eq!(interrupt(start(&["--bind", "127.0.0.1"])), "");
 }

@@ -1,4 +1,4 @@
-//! Helpers: an exchange without limits, orders in one line, raw requests.
+//! Helpers to start an exchange without limits, build orders and send raw requests.
 
 pub(crate) mod listener;
 
@@ -103,7 +103,7 @@ impl Raw {
             .request(method.parse().unwrap(), format!("{}{path}", self.origin))
     }
 
-    /// Sends a signed request. Returns status and body.
+    /// Sends a signed request and returns status and body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = self.signed(method, path, now_ms());
         answer(match body {
@@ -114,10 +114,11 @@ impl Raw {
     }
 }
 
+/// Sends a request and returns status and body, which is null if it is not JSON.
 pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let answer = request.send().await.unwrap();
-    let status = answer.status().as_u16();
-    let body = answer.bytes().await.unwrap();
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.bytes().await.unwrap();
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 

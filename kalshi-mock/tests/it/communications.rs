@@ -39,7 +39,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
     };
     assert!(
         quote("0.60", "0.50").await.is_err(),
-        "together more than a dollar"
+        "the bids exceed a dollar together"
     );
     let first = quote("0.40", "0.40").await.unwrap();
     let second = quote("0.48", "0.48").await.unwrap();
@@ -57,7 +57,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
     assert_eq!(
         read(&maker, &first).await.status.as_str(),
         "cancelled",
-        "a new one replaces it"
+        "a new quote replaces it"
     );
 
     let accept = async |client: &Client, id: &str| {
@@ -72,7 +72,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
             .unwrap()
             .as_u16(),
         404,
-        "that is for the requester"
+        "only the requester can accept"
     );
     assert_eq!(accept(&requester, &second).await.unwrap().status(), 204);
     exchange.time().advance(Duration::from_secs(29));
@@ -90,7 +90,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
     let executed = read(&maker, &second).await;
     assert_eq!(executed.status.as_str(), "executed");
 
-    // The maker buys YES at 0.48 and pays no fee; the requester NO at 0.52 and pays one.
+    // The maker buys YES at 0.48 without a fee. The requester buys NO at 0.52 and pays a fee.
     let fills = maker
         .get_fills()
         .order_id(executed.creator_order_id.unwrap())
@@ -187,7 +187,10 @@ async fn late_confirmation_is_rejected() {
         (400, "expired")
     );
     let (_, shown) = maker.call("GET", &quote, None).await;
-    assert_eq!(shown["quote"]["status"], "accepted", "it stays so");
+    assert_eq!(
+        shown["quote"]["status"], "accepted",
+        "the status does not change"
+    );
     assert_eq!(maker.call("DELETE", &quote, None).await.0, 404);
 
     assert_eq!(
@@ -206,7 +209,7 @@ async fn late_confirmation_is_rejected() {
     );
 }
 
-/// Two users, and a market.
+/// Starts an exchange with a market, and returns it with a requester and a maker.
 async fn parties() -> (MockExchange, Raw, Raw) {
     let exchange = exchange().await;
     exchange.time().stop();
@@ -298,7 +301,7 @@ async fn target_cost_includes_fees_by_default() {
         let rfq = json!({ "target_cost_dollars": "10", "target_cost_excludes_fees": excludes });
         let rfq = id(ask(&requester, rfq).await);
         let quote = id(offer(&maker, &rfq, "0.50", "0.30").await);
-        // NO at 0.50: 20 contracts, or as many as fit with 0.07 x 0.25 each.
+        // NO at 0.50: 20 contracts, or fewer with a fee of 0.07 x 0.25 each.
         assert_eq!(read(&maker, &quote).await["yes_contracts_fp"], contracts);
     }
 }
@@ -312,8 +315,12 @@ async fn only_one_quote_of_a_request_trades() {
     let one = id(offer(&maker, &rfq, "0.40", "0.40").await);
     let other = id(offer(&third, &rfq, "0.41", "0.41").await);
     assert_eq!(accept(&requester, &one).await, 204);
-    assert_eq!(accept(&requester, &other).await, 400, "one at a time");
-    // It lapses, and the other can be had.
+    assert_eq!(
+        accept(&requester, &other).await,
+        400,
+        "only one quote can be accepted at a time"
+    );
+    // Without a confirmation the acceptance expires, and another quote can be accepted.
     exchange.time().advance(Duration::from_secs(31));
     assert_eq!(accept(&requester, &other).await, 204);
     assert_eq!(
@@ -388,7 +395,7 @@ async fn maker_closes_position_without_cash() {
         (204, 204)
     );
     exchange.time().advance(Duration::from_secs(16));
-    // It holds 10 YES, and all its money goes to a subaccount.
+    // The maker holds 10 YES, and moves all its money to a subaccount.
     assert_eq!(
         maker
             .call("POST", "/portfolio/subaccounts", Some(json!({})))
@@ -416,7 +423,7 @@ async fn maker_closes_position_without_cash() {
     assert_eq!(
         offer(&maker, &rfq, "0.40", "0").await.0,
         400,
-        "more YES costs"
+        "buying more YES needs cash"
     );
 }
 
@@ -439,7 +446,7 @@ async fn hidden_requester_is_shown_after_the_trade() {
     assert_eq!(read(&maker, &quote).await["rfq_creator_id"], nobody);
     assert!(
         read(&requester, &quote).await["post_only"].is_null(),
-        "the maker's alone"
+        "only the maker sees it"
     );
     assert_eq!(
         (
@@ -473,7 +480,7 @@ async fn subaccount_key_sees_only_its_quotes() {
     assert_eq!(
         accept(&locked, &quote).await,
         404,
-        "it is the primary account's"
+        "the request belongs to the primary account"
     );
     assert_eq!(
         locked

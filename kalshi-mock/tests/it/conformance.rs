@@ -1,5 +1,5 @@
-//! The same steps on the local exchange and, where `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` are set, on the
-//! demo exchange: reads, and orders that cannot trade. They are cancelled afterwards, even if the test fails.
+//! Runs the same steps on the local exchange and, if `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` are set, on the
+//! demo exchange: reads, and orders that cannot trade. The orders are cancelled afterwards, even if the test fails.
 
 use std::{
     env,
@@ -23,7 +23,7 @@ use kalshi_sdk::{
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How long the demo exchange's reads may lag behind its writes.
+/// Maximum time by which reads of the demo exchange may lag behind writes.
 const LAG: Duration = Duration::from_secs(15);
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn local_exchange_conforms() {
             .unwrap()
             .orders
             .is_empty(),
-        "nothing is left"
+        "orders are left resting"
     );
     assert!(
         own.get_order_groups()
@@ -73,7 +73,7 @@ async fn conforms(client: &Client) -> Outcome<()> {
     let orders = AssertUnwindSafe(orders(client, &market, &group))
         .catch_unwind()
         .await;
-    // Deleting it cancels its orders: all that were placed are in it.
+    // All orders were placed in the group, so deleting it cancels them.
     let deleted = client
         .delete_order_group()
         .order_group_id(&group)
@@ -83,7 +83,7 @@ async fn conforms(client: &Client) -> Outcome<()> {
     orders.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// What everybody can read, and the account; and a market to place orders in.
+/// Reads public data and the account, and returns a market to place orders in.
 async fn reads(client: &Client) -> Outcome<Market> {
     let status = client.get_exchange_status().send().await?;
     assert!(
@@ -103,9 +103,9 @@ async fn reads(client: &Client) -> Outcome<Market> {
         page.markets
             .iter()
             .all(|market| market.status.as_str() == "active"),
-        "open is called active"
+        "the filter `open` must return active markets"
     );
-    // Room below for an order that cannot trade, and money where it trades.
+    // The market must allow an order below the best ask, and be on the funded shard.
     let fits = |market: &&Market| {
         market
             .exchange_index
@@ -153,7 +153,7 @@ async fn reads(client: &Client) -> Outcome<Market> {
     for levels in [&book.yes_dollars, &book.no_dollars] {
         assert!(
             levels.is_sorted_by(|one, next| one.price < next.price),
-            "rising, so that the best comes last"
+            "levels must be in ascending order of price"
         );
     }
 
@@ -186,7 +186,7 @@ async fn reads(client: &Client) -> Outcome<Market> {
     Ok(market)
 }
 
-/// The lowest price an order may have.
+/// Returns the lowest valid price of an order.
 fn lowest(market: &Market) -> Option<Dollars> {
     PriceGrid::from(market).round_up(Dollars::from_micros(1))
 }
@@ -252,7 +252,7 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
         .send()
         .await;
     let taken = again.unwrap_err().status().map(|status| status.as_u16());
-    assert_eq!(taken, Some(409), "a client order id is taken once");
+    assert_eq!(taken, Some(409), "a client order id cannot be reused");
 
     let amended = client
         .amend_order_v2()
@@ -287,7 +287,7 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
     assert_eq!(cancel().await?.reduced_by, Contracts::from(2));
     assert!(
         cancel().await.unwrap_err().is_not_found(),
-        "twice is once too often"
+        "a cancelled order cannot be cancelled again"
     );
 
     client
@@ -300,10 +300,7 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
         .body(order(market, group, "")?)
         .send()
         .await;
-    assert!(
-        refused.is_err(),
-        "a group that has triggered takes no orders"
-    );
+    assert!(refused.is_err(), "a triggered group must reject orders");
     let reset = client
         .reset_order_group()
         .order_group_id(group)
@@ -318,14 +315,14 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// What there is by now, where reads lag.
+/// Reads a new record. Retries while it is not found, because reads may lag.
 async fn known<T, F: Future<Output = Result<T, kalshi_sdk::Error>>>(
     read: impl Fn() -> F,
 ) -> Outcome<T> {
     let began = tokio::time::Instant::now();
     loop {
         match read().await {
-            // The exchange tells nobody when reads have caught up.
+            // The exchange does not report when reads have caught up.
             Err(error) if error.is_not_found() && began.elapsed() < LAG => {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }

@@ -1,4 +1,4 @@
-//! Every operation of the spec responds as the spec says, signed where required.
+//! Calls every operation of the spec and checks status and signature requirements.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ fn samples() -> Samples {
     Samples::new(&std::fs::read_to_string(path).unwrap(), FixupMode::Lenient).unwrap()
 }
 
-/// What there is on an exchange, by the names that parameters and members have for it.
+/// Values that exist on an exchange, by the names of parameters and fields that take them.
 type Scene = BTreeMap<&'static str, Value>;
 
-/// Path parameters that name something of the samples.
+/// Path parameters that name objects of the samples.
 const SAMPLES: [&str; 6] = [
     "block_trade_proposal_id",
     "rfq_batch_id",
@@ -26,7 +26,7 @@ const SAMPLES: [&str; 6] = [
     "collection_ticker",
 ];
 
-/// The sample call of an operation, about what is in the scene.
+/// Builds the sample request of an operation, with the values of the scene.
 fn request(
     raw: &Raw,
     samples: &Samples,
@@ -47,7 +47,7 @@ fn request(
             .unwrap_or(argument.value);
         match (argument.place, value) {
             (Place::Path, value) => {
-                // An event's candlesticks call its ticker by the same name as a market's.
+                // Candlesticks of an event have the parameter `ticker` too, but it is the ticker of the event.
                 let of_event = argument.name == "ticker" && operation.path.contains("/events/");
                 let value = if of_event {
                     &scene["event_ticker"]
@@ -63,7 +63,7 @@ fn request(
             (_, Value::Array(items)) => {
                 query.extend(items.iter().map(|item| (argument.name.clone(), text(item))))
             }
-            // That of another list, or of none.
+            // The sample cursor belongs to no list.
             _ if argument.name == "cursor" => {}
             (_, value) => query.push((argument.name, text(&value))),
         }
@@ -73,29 +73,29 @@ fn request(
         .query(&query);
     let mut body = samples.body(operation.id).unwrap_or_else(|| json!({}));
     set(&mut body, scene);
-    // Two ways to say the same, of which one is enough.
+    // These fields are alternatives to other fields, so they are removed.
     for surplus in [
         "reduce_to",
         "contracts",
         "contracts_fp",
         "target_cost_centi_cents",
     ] {
-        if let Some(members) = body.as_object_mut() {
-            members.remove(surplus);
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove(surplus);
         }
     }
     request.json(&body)
 }
 
-/// Puts what there is in the place of samples, and two items where there was one.
+/// Replaces sample values with those of the scene, and duplicates the items of lists.
 fn set(body: &mut Value, scene: &Scene) {
     match body {
         Value::Array(items) => {
             items.iter_mut().for_each(|item| set(item, scene));
             items.extend(items.first().cloned());
         }
-        Value::Object(members) => {
-            for (name, value) in members {
+        Value::Object(fields) => {
+            for (name, value) in fields {
                 match scene.get(name.as_str()) {
                     Some(known) => *value = known.clone(),
                     None => set(value, scene),
@@ -106,7 +106,7 @@ fn set(body: &mut Value, scene: &Scene) {
     }
 }
 
-/// An exchange on which there is one of everything, and the caller who has it.
+/// Starts an exchange with one object of every kind, and returns it with its users and the values of the objects.
 async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
     let exchange = exchange().await;
     let _ = exchange

@@ -1,4 +1,4 @@
-//! The clearing API: bearer credentials, and samples that honour the request.
+//! The clearing API: bearer credentials, and samples with the values of the request.
 
 use kalshi_gen::{FixupMode, Place, Samples};
 use kalshi_klear::{BearerCredentials, Client, Environment, operation};
@@ -65,7 +65,7 @@ async fn every_operation_returns_a_sample() {
 }
 
 #[tokio::test]
-async fn samples_honour_ids_dates_and_filters() {
+async fn samples_take_ids_dates_and_filters_from_the_request() {
     let exchange = exchange().await;
     let path = "/margin/reports?start_date=2026-10-01&end_date=2026-10-02";
     let (_, body) = call(&exchange, "GET", path, None).await;
@@ -101,7 +101,7 @@ async fn requests_without_the_bearer_token_are_unauthorized() {
 }
 
 #[tokio::test]
-async fn typed_client_reads_samples_with_the_token_and_nothing_with_another() {
+async fn typed_client_requires_the_access_token() {
     let exchange = exchange().await;
     let client = |token: &str| {
         let credentials = BearerCredentials::new(exchange.klear_admin_user_id(), token).unwrap();

@@ -1,4 +1,4 @@
-//! The examples in other languages, which the README shows. They run where their interpreters are installed.
+//! The examples in other languages, which the README shows. They run if their interpreters are installed.
 
 use std::{
     path::{Path, PathBuf},
@@ -36,8 +36,8 @@ fn python_test_passes() {
     }
 }
 
-/// Node runs TypeScript itself from version 22.18 on. For older ones, tsc compiles it: `KALSHI_TSC` names a program, and `tsc` of the
-/// path is the default.
+/// Node runs TypeScript since version 22.18. Older versions need tsc: `KALSHI_TSC` names the program, which defaults to `tsc` on
+/// the path.
 #[test]
 fn typescript_test_passes() {
     let test = example("typescript/order.test.mts");

@@ -6,7 +6,7 @@ use kalshi_mock::{Fault, MockExchange, StartError};
 use kalshi_sdk::operation;
 use tokio::net::TcpStream;
 
-/// Until nothing listens there any more.
+/// Waits until nothing listens on an address.
 async fn until_gone(address: SocketAddr) {
     let gone = async {
         while TcpStream::connect(address).await.is_ok() {
@@ -40,7 +40,7 @@ async fn exchanges_are_isolated() {
         .credentials(one.user().credentials())
         .build()
         .unwrap();
-    // The same seed, so the same id; but another key.
+    // The same seed generates the same key id, but another key.
     assert!(stranger.get_balance().send().await.unwrap_err().is_auth());
 }
 
@@ -50,7 +50,7 @@ async fn dropped_exchange_closes_its_connections() {
     let address = exchange.address();
     let client = exchange.client().unwrap();
     client.get_markets().send().await.unwrap();
-    // A connection on which nothing is under way.
+    // A connection without a request in progress.
     let mut idle = TcpStream::connect(address).await.unwrap();
     drop(exchange);
     until_gone(address).await;
@@ -80,7 +80,7 @@ async fn shutdown_does_not_wait_for_a_slow_response() {
 }
 
 #[tokio::test]
-async fn port_in_use_is_a_one_line_error() {
+async fn port_in_use_is_reported_in_one_line() {
     let exchange = MockExchange::start().await.unwrap();
     let error = MockExchange::builder()
         .address(exchange.address())
@@ -97,9 +97,9 @@ async fn port_in_use_is_a_one_line_error() {
     );
 }
 
-/// Many exchanges need no more open files, tasks and memory than a few.
+/// Checks that many exchanges leave no more open files, tasks and memory behind than a few.
 ///
-/// The test runs itself in a process of its own, because it counts the open files and the memory of the whole process.
+/// The test runs in its own process, because it counts the open files and the memory of the whole process.
 #[cfg(target_os = "linux")]
 #[test]
 fn dropped_exchanges_release_their_resources() {
@@ -137,7 +137,7 @@ fn dropped_exchanges_release_their_resources() {
                 exchange.shut_down().await;
                 drop(client);
             }
-            // The tasks of the last connections end on their own.
+            // The tasks of the last connections end shortly after.
             while tokio::runtime::Handle::current()
                 .metrics()
                 .num_alive_tasks()
@@ -153,11 +153,11 @@ fn dropped_exchanges_release_their_resources() {
     assert_eq!(tasks_after, 0);
     assert!(
         files_after <= files,
-        "{files} open files became {files_after}"
+        "open files grew from {files} to {files_after}"
     );
     assert!(
         memory_after < memory + 24 * 1024 * 1024,
-        "{memory} bytes became {memory_after}"
+        "memory grew from {memory} to {memory_after} bytes"
     );
 }
 
@@ -168,7 +168,7 @@ async fn shutdown_does_not_wait_for_an_incomplete_request() {
     let mut stalled = TcpStream::connect(exchange.address()).await.unwrap();
     let head = "POST /trade-api/v2/portfolio/events/orders HTTP/1.1\r\nhost: here\r\ncontent-length: 100\r\n\r\n{";
     stalled.write_all(head.as_bytes()).await.unwrap();
-    // It has been read when another connection's whole request has been answered.
+    // Once a request on another connection has completed, the partial request has been read.
     exchange
         .client()
         .unwrap()
@@ -254,9 +254,9 @@ async fn headers_that_never_end_time_out_and_idle_connections_do_not() {
     let request = b"GET /trade-api/v2/exchange/status HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for _ in 0..2 {
         idle.write_all(request).await.unwrap();
-        let mut answer = [0; 4096];
-        let read = idle.read(&mut answer).await.unwrap();
-        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+        let mut response = [0; 4096];
+        let read = idle.read(&mut response).await.unwrap();
+        assert!(response[..read].starts_with(b"HTTP/1.1 200"));
         tokio::time::sleep(Duration::from_secs(600)).await;
     }
 }

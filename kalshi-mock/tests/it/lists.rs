@@ -26,7 +26,7 @@ async fn pages_return_each_item_once_while_items_are_added() {
             .unwrap()
             .into_inner();
         seen.extend(page.orders.into_iter().map(|order| order.order_id));
-        // A new order comes in front of all, and is not to shift what follows.
+        // A new order is listed first, and must not shift the pages that follow.
         place(&client, order(Bid, "0.40", "1")).await;
         cursor = page.cursor;
         if cursor.is_empty() {
@@ -86,7 +86,7 @@ async fn pages_return_each_item_once_while_items_are_added() {
         .unwrap()
         .into_inner();
     assert_ne!(first.events[0].event_ticker, second.events[0].event_ticker);
-    assert_eq!(second.cursor, "", "two events, and no more");
+    assert_eq!(second.cursor, "", "there are only two events");
     let raw = Raw::new(&exchange);
     assert_eq!(raw.call("GET", "/portfolio/fills", None).await.0, 200);
     let bad = crate::common::answer(
@@ -101,7 +101,7 @@ async fn pages_return_each_item_once_while_items_are_added() {
     assert_eq!(
         (ignored.0, ignored.1["markets"].as_array().unwrap().len()),
         (200, 1),
-        "as the exchange has it"
+        "an invalid cursor is ignored on this list"
     );
 }
 
@@ -140,7 +140,7 @@ async fn universe_is_quoted_and_found_by_every_filter() {
         assert_eq!(
             book.yes_dollars.last().unwrap().price,
             market.yes_bid_dollars,
-            "the best comes last"
+            "the best price must be last"
         );
         let no = book.no_dollars.last().unwrap().price;
         assert_eq!(no.complement(), market.yes_ask_dollars);
@@ -351,7 +351,7 @@ async fn event_of_a_market_can_be_mutually_exclusive() {
 }
 
 #[tokio::test]
-async fn fields_that_left_the_spec_are_sent_together_or_not_at_all() {
+async fn legacy_fields_are_sent_only_on_request() {
     const PATHS: [(&str, &str, &[&str]); 7] = [
         ("/markets?limit=1", "/markets/0", &MARKET),
         ("/markets/KXTEST-26-A", "/market", &MARKET),
@@ -391,7 +391,7 @@ async fn fields_that_left_the_spec_are_sent_together_or_not_at_all() {
                 assert_eq!(object.get(field).is_some(), legacy, "{path} {field}");
             }
         }
-        // Clients of today ignore them.
+        // Current clients ignore these fields.
         client.get_markets().send().await.unwrap();
     }
 }

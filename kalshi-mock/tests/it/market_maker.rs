@@ -1,4 +1,4 @@
-//! The example `market_maker`, under faults: its inventory is the exchange's, whatever happens.
+//! The example `market_maker` under faults: its inventory must match that of the exchange.
 
 #[path = "../../examples/market_maker.rs"]
 #[allow(dead_code, reason = "the example is a program")]
@@ -14,7 +14,7 @@ use example::{
     run,
 };
 
-/// Looks at every state.
+/// Checks every displayed state.
 struct Checks;
 
 impl Show for Checks {
@@ -41,7 +41,7 @@ async fn maker(seed: u64, steps: Option<u32>, stop: impl Future<Output = ()>) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn inventory_is_the_exchanges_under_faults() {
+async fn inventory_matches_the_exchange_under_faults() {
     let never = std::future::pending;
     let (a, b, c, d) = tokio::join!(
         maker(1, Some(150), never()),
@@ -50,7 +50,7 @@ async fn inventory_is_the_exchanges_under_faults() {
         maker(4, Some(150), never()),
     );
     let counts = [a, b, c, d].map(|report| report.counts);
-    // Without them the test would show nothing.
+    // Without these events the test would prove nothing.
     assert!(counts.iter().all(|counts| counts.fills > 0));
     assert!(counts.iter().any(|counts| counts.missed_fills > 0));
     assert!(counts.iter().any(|counts| counts.outages > 0));
@@ -64,7 +64,7 @@ async fn interruption_cancels_all_orders_and_counts_the_last_fills() {
     assert!(report.counts.orders > 0, "{report}");
 }
 
-/// A side that is guessed would make up a position.
+/// A guessed side would result in a wrong position.
 #[test]
 fn fill_of_unknown_side_is_an_error() {
     for (side, is_known) in [("bid", true), ("ask", true), ("middle", false), ("", false)] {

@@ -1,4 +1,4 @@
-//! Order groups: the limit over 15 seconds, and reaching it.
+//! Order groups: the limit within 15 seconds, triggers and resets.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -58,12 +58,12 @@ async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
         BTreeSet::from([low, high.clone()])
     );
 
-    // 6, and 15 seconds later 6 more: never 10 within them.
+    // 6 contracts, and 15 seconds later 6 more: never 10 within 15 seconds.
     market.ask(dollars("0.40"), 6);
     exchange.time().advance(Duration::from_secs(15));
     market.ask(dollars("0.40"), 6);
     assert!(read_group(&client, &id).await.is_auto_cancel_enabled);
-    // A moment less than 15 seconds later 4 of 6 are left, and that is all.
+    // Just before 15 seconds have passed, only 4 of another 6 can match.
     exchange.time().advance(Duration::from_millis(14_999));
     market.ask(dollars("0.40"), 6);
     let filled = client
@@ -78,7 +78,10 @@ async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
     assert_eq!(filled, contracts("16"));
     let state = read_group(&client, &id).await;
     assert!(!state.is_auto_cancel_enabled && state.orders.is_empty());
-    assert!(market.bids().is_empty(), "all of the group is cancelled");
+    assert!(
+        market.bids().is_empty(),
+        "all orders of the group are cancelled"
+    );
     assert_eq!(market.asks()[0].count, contracts("2"));
 
     let refused = client
@@ -96,7 +99,7 @@ async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
             .send()
             .await
             .is_err(),
-        "until it is reset"
+        "the group rejects orders until it is reset"
     );
     client
         .reset_order_group()
@@ -123,7 +126,7 @@ async fn incoming_order_is_limited_by_its_group() {
 }
 
 #[tokio::test]
-async fn groups_are_triggered_limited_listed_and_deleted() {
+async fn groups_can_be_triggered_limited_listed_and_deleted() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
     let client = once(&exchange);
@@ -132,7 +135,7 @@ async fn groups_are_triggered_limited_listed_and_deleted() {
     place(&client, in_group(order(Bid, "0.40", "5"), &one)).await;
     place(&client, in_group(order(Bid, "0.41", "5"), &two)).await;
 
-    // 5 were matched just now: a limit of 5 is reached at once, and a limit of 6 is not.
+    // 5 contracts were matched just now: a limit of 5 triggers immediately, and a limit of 6 does not.
     let limit = async |limit: &str| {
         let limit = contracts(limit);
         client
@@ -191,7 +194,10 @@ async fn groups_are_triggered_limited_listed_and_deleted() {
         .send()
         .await
         .unwrap();
-    assert!(market.bids().is_empty(), "deleting cancels");
+    assert!(
+        market.bids().is_empty(),
+        "deleting a group cancels its orders"
+    );
     assert!(
         client
             .get_order_group()
@@ -219,7 +225,7 @@ async fn groups_are_triggered_limited_listed_and_deleted() {
             Some(json!({ "contracts_limit": 5, "contracts_limit_fp": "6.00" })),
         )
         .await;
-    assert_eq!(status, 400, "the two must agree");
+    assert_eq!(status, 400, "both limits must be equal");
 }
 
 #[tokio::test]
@@ -241,12 +247,12 @@ async fn group_lookup_respects_subaccount_and_stale_reads() {
     let id = made.send().await.unwrap().into_inner().order_group_id;
     assert!(
         read_group(&client, &id).await.is_auto_cancel_enabled,
-        "wherever it is"
+        "a read searches all subaccounts"
     );
     let reset = client.reset_order_group().order_group_id(&id).send().await;
     assert!(
         reset.unwrap_err().is_not_found(),
-        "a change looks in the primary account"
+        "a change searches only the primary account"
     );
     client
         .reset_order_group()

@@ -37,7 +37,7 @@ async fn read(client: &Client, id: &str) -> Order {
         .order
 }
 
-/// Something that a test does to the exchange.
+/// An action of a test on the exchange.
 type Act<'a> = &'a dyn Fn();
 
 async fn position(client: &Client) -> (Contracts, String) {
@@ -68,7 +68,7 @@ async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
         (placed.fill_count, placed.remaining_count),
         (contracts("15"), contracts("5.5"))
     );
-    // 5 at 0.45 and 10 at 0.46; the fee of each trade is rounded on its own: 0.0867 and 0.1739.
+    // 5 at 0.45 and 10 at 0.46. The fee of each trade is rounded separately: 0.0867 and 0.1739.
     assert_eq!(placed.average_fill_price.unwrap(), dollars("0.456666"));
     assert_eq!(placed.average_fee_paid.unwrap(), dollars("0.017373"));
 
@@ -92,7 +92,7 @@ async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
         ]
     );
 
-    // 10,000 less 6.85, less the fees, less 5.5 x 0.46 that the rest may need.
+    // 10,000 minus 6.85, minus the fees, minus 5.5 x 0.46 reserved for the rest.
     let balance = client.get_balance().send().await.unwrap().into_inner();
     assert_eq!(balance.balance_dollars, dollars("9990.3594"));
     assert_eq!(balance.balance, 999_035);
@@ -127,7 +127,7 @@ async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
     market.ask(dollars("0.40"), 4);
     assert_eq!(ahead(second.clone(), two.clone()).await, contracts("6"));
 
-    // A decrease keeps the place, a larger size loses it.
+    // A decrease keeps the priority, a larger size loses it.
     first
         .decrease_order_v2()
         .order_id(&one)
@@ -151,7 +151,7 @@ async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
     assert_eq!(
         amended.remaining_count.unwrap(),
         contracts("12"),
-        "4 of the 16 were filled before"
+        "4 of the 16 were already filled"
     );
     assert_eq!(ahead(second.clone(), two.clone()).await, Contracts::ZERO);
     assert_eq!(ahead(first.clone(), one.clone()).await, contracts("10"));
@@ -209,7 +209,7 @@ async fn times_in_force_are_respected() {
         .await
         .unwrap_err();
     assert_eq!(code(&killed), "fill_or_kill_insufficient_resting_volume");
-    assert_eq!(market.asks()[0].count, contracts("5"), "nothing was taken");
+    assert_eq!(market.asks()[0].count, contracts("5"), "nothing was filled");
 
     let taken = place(&client, with(TimeInForce::ImmediateOrCancel, "6"))
         .await
@@ -265,7 +265,7 @@ async fn times_in_force_are_respected() {
             .await
             .unwrap_err()
             .to_string()
-            .contains("is past")
+            .contains("must be in the future")
     );
 }
 
@@ -292,12 +292,16 @@ async fn amended_expiration_applies_and_zero_removes_it() {
         .await
         .unwrap();
     exchange.time().advance(Duration::from_secs(61));
-    assert_eq!(market.bids().len(), 1, "the first expiry counts no more");
+    assert_eq!(
+        market.bids().len(),
+        1,
+        "the first expiration no longer applies"
+    );
     let amended = amend(0).send().await.unwrap().into_inner();
     assert_eq!(
         (amended.fill_count, amended.remaining_count),
         (None, None),
-        "neither has changed"
+        "neither count has changed"
     );
     exchange.time().advance(Duration::from_secs(3600));
     assert_eq!(market.bids().len(), 1);
@@ -352,7 +356,11 @@ async fn post_only_never_takes_and_reduce_only_never_adds() {
     client.cancel_all_orders().send().await.unwrap();
     place(&client, order(Bid, "0.50", "12")).await.unwrap();
     let reduced = place(&client, reducing).await.unwrap();
-    assert_eq!(reduced.fill_count, contracts("12"), "no more than is held");
+    assert_eq!(
+        reduced.fill_count,
+        contracts("12"),
+        "only the position is sold"
+    );
     assert_eq!(position(&client).await.0, Contracts::ZERO);
 }
 
@@ -366,7 +374,7 @@ async fn self_trades_are_prevented() {
         .unwrap()
         .order_id;
 
-    // What was filled before stands, the rest is cancelled.
+    // Earlier fills are kept, the rest is cancelled.
     let taker = place(&client, order(Bid, "0.52", "20")).await.unwrap();
     assert_eq!(
         (taker.fill_count, taker.remaining_count),
@@ -378,7 +386,7 @@ async fn self_trades_are_prevented() {
     );
     assert_eq!(read(&client, &own).await.status, OrderStatus::Resting);
 
-    // The resting one gives way, and the incoming goes on.
+    // The resting order is cancelled, and the incoming order continues to match.
     market.ask(dollars("0.52"), 3);
     let mut maker = order(Bid, "0.52", "20");
     maker.self_trade_prevention_type = SelfTradePreventionType::Maker;
@@ -410,12 +418,12 @@ async fn client_order_id_is_unique() {
             .unwrap()
             .as_u16(),
         409,
-        "also when it is over"
+        "even after the order has ended"
     );
     let other = exchange.add_user().unwrap().client().unwrap();
     assert!(
         place(&other, named).await.is_ok(),
-        "another user's is another"
+        "ids are unique per user"
     );
 }
 
@@ -433,7 +441,7 @@ async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
         .ask(dollars("0.50"), 1000)
         .bid(dollars("0.40"), 1000);
     let client = once(&exchange);
-    // 20 contracts at 0.50 are the 10 dollars, but the fee is not there.
+    // 20 contracts at 0.50 cost the whole balance of 10 dollars, which leaves nothing for the fee.
     assert_eq!(
         code(&place(&client, order(Bid, "0.50", "20")).await.unwrap_err()),
         "insufficient_balance"
@@ -443,7 +451,7 @@ async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
         code(&place(&client, order(Bid, "0.30", "2")).await.unwrap_err()),
         "insufficient_balance"
     );
-    // Selling what is held needs no money, selling more does.
+    // Selling the position needs no money, selling more does.
     let sell = place(&client, order(Ask, "0.60", "19"))
         .await
         .unwrap()
@@ -586,7 +594,10 @@ async fn batches_respond_item_by_item() {
         .send()
         .await
         .unwrap_err();
-    assert!(again.is_not_found(), "twice is once too often");
+    assert!(
+        again.is_not_found(),
+        "a cancelled order cannot be cancelled again"
+    );
 }
 
 #[tokio::test]
@@ -613,7 +624,11 @@ async fn resting_orders_are_cancelled_together_and_listed_by_status() {
     assert_eq!((count("resting").await, count("canceled").await), (0, 3));
     let pages = client.get_orders().limit(3).collect_all(100).await.unwrap();
     assert_eq!(pages.len(), 4);
-    assert_eq!(pages[0].status, OrderStatus::Executed, "the newest first");
+    assert_eq!(
+        pages[0].status,
+        OrderStatus::Executed,
+        "the newest order must be first"
+    );
 }
 
 #[tokio::test]
@@ -661,7 +676,7 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
     exchange.set_active(true);
     assert_eq!(read(&client, &goes).await.status, OrderStatus::Canceled);
 
-    // One that is over stops nothing.
+    // A pause that is over has no effect.
     let goes = place(&client, asked.clone()).await.unwrap().order_id;
     let before = exchange.time().now() - chrono::TimeDelta::hours(1);
     exchange.plan_pause(before, Duration::from_secs(600));
@@ -698,7 +713,7 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
     exchange.time().advance(Duration::from_secs(40));
     assert!(
         place(&client, order(Bid, "0.40", "1")).await.is_ok(),
-        "over"
+        "the pause is over"
     );
 }
 

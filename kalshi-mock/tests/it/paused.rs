@@ -1,4 +1,4 @@
-//! Tests with a paused tokio clock: the exchange follows it.
+//! Tests with a paused tokio clock, which the clock of the exchange follows.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn requests_take_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clock_of_the_exchange_follows() {
+async fn exchange_clock_follows_the_paused_clock() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let client = once(&exchange);
@@ -41,7 +41,7 @@ async fn clock_of_the_exchange_follows() {
     sleep(Duration::from_secs(61)).await;
     assert!(market.bids().is_empty());
 
-    // A stopped clock does not follow, and resumes from where it was.
+    // A stopped clock does not follow, and resumes where it was stopped.
     exchange.time().stop();
     let stopped = exchange.time().now();
     advance(Duration::from_secs(60)).await;
@@ -56,7 +56,7 @@ async fn clock_of_the_exchange_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_client_finds_its_tokens() {
+async fn client_waits_for_tokens() {
     let exchange = MockExchange::start().await.unwrap();
     let _ = exchange.market(TICKER);
     let client = exchange.client().unwrap();
@@ -64,7 +64,7 @@ async fn waiting_client_finds_its_tokens() {
     for _ in 0..35 {
         place(&client, order(Bid, "0.40", "1")).await;
     }
-    // Ten orders a second, and ten at once.
+    // Ten orders a second, after a burst of ten.
     let elapsed = started.elapsed();
     assert!(
         elapsed >= Duration::from_secs(2) && elapsed < Duration::from_secs(10),
@@ -79,7 +79,7 @@ async fn waiting_client_finds_its_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn websocket_outlives_hours() {
+async fn websocket_stays_open_for_hours() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let mut listener = Listener::open(&exchange).await;

@@ -55,9 +55,9 @@ async fn balance(raw: &Raw) -> Value {
     row
 }
 
-/// The figures that were recorded for one long contract.
+/// Expects the figures that were recorded for one long contract.
 #[tokio::test]
-async fn margin_figures_are_those_of_the_recorded_position() {
+async fn margin_figures_match_the_recorded_position() {
     let (exchange, raw) = start().await;
     let _ = exchange
         .margin_market(TICKER)
@@ -88,7 +88,7 @@ async fn margin_figures_are_those_of_the_recorded_position() {
     assert_eq!(risk["account_leverage"].to_string(), "7.6678");
     assert_eq!(risk["total_maintenance_margin"], "0.8259");
     assert_eq!(risk["positions"][0]["position_notional"], "6.3329");
-    // Without the parameter, what is available is not computed.
+    // Without the parameter, the available balance is not computed.
     let body = get(&raw, "/margin/balance", &[]).await;
     assert_eq!(
         body["subaccount_balances"][0]["available_balance"],
@@ -127,11 +127,11 @@ async fn flipped_position_has_only_the_fees_of_its_opening() {
     assert_eq!(fees().await, "0.0240");
     let _ = market.bid(dollars("7.0000"), 6);
     place(&raw, "b", ("ask", "7.0000", "6")).await;
-    assert_eq!(fees().await, "0.0140", "of two contracts");
+    assert_eq!(fees().await, "0.0140", "the fees of two contracts");
 }
 
 #[tokio::test]
-async fn resting_orders_take_margin_and_orders_that_close_take_none() {
+async fn resting_orders_need_margin_unless_they_close_a_position() {
     let (exchange, raw) = start().await;
     let market = exchange.margin_market(TICKER).leverage(65_000).fees(0, 0);
     buy(&raw, "a", "5.0000", "10").await;
@@ -167,7 +167,7 @@ async fn funding_is_paid_at_its_times() {
         "50.0200",
         "0.001 x 30 paid"
     );
-    // The cap, and then a rate that is too small to count.
+    // First a rate above the cap, then one below the deadband.
     let _ = exchange.margin_market(TICKER).funding_rate(-500_000);
     exchange.time().advance(Duration::from_secs(8 * 3600));
     assert_eq!(
@@ -181,7 +181,7 @@ async fn funding_is_paid_at_its_times() {
     let dates = [("start_date", "2026-11-28"), ("end_date", "2026-11-28")];
     let history = get(&raw, "/margin/funding_history", &dates).await;
     let rows = history["funding_history"].as_array().unwrap();
-    assert_eq!(rows.len(), 2, "none for a rate of zero");
+    assert_eq!(rows.len(), 2, "a rate of zero has no payment");
     assert_eq!(rows[0]["funding_amount"], "0.6000");
     assert_eq!(rows[1]["funding_amount"], "-0.0300");
     assert_eq!(rows[1]["quantity"], "5.00");
@@ -194,7 +194,7 @@ async fn funding_is_paid_at_its_times() {
 }
 
 #[tokio::test]
-async fn missing_date_and_missing_body_have_forms_of_their_own() {
+async fn missing_date_and_missing_body_have_special_envelopes() {
     let (_exchange, raw) = start().await;
     let (status, body) = raw.call("GET", "/margin/funding_history", None).await;
     assert_eq!(
@@ -239,7 +239,7 @@ async fn money_moves_between_subaccounts_and_instances() {
     let event = get(&raw, "/portfolio/balance", &[]).await;
     assert_eq!(event["balance"], 1_003_000);
     let (status, _) = raw.call("POST", between, Some(out(100_001))).await;
-    assert_eq!(status, 400, "more than there is");
+    assert_eq!(status, 400, "the amount exceeds the balance");
     let elsewhere = json!({
         "source": "event_contract", "destination": "margined", "amount": 100, "destination_exchange_shard": 1,
     });
@@ -295,9 +295,9 @@ async fn user_without_access_is_rejected_as_recorded() {
             "invalid_parameters",
         ),
     ] {
-        let (told, answer) = raw.call(method, path, body).await;
-        let code_told = &answer["error"]["code"];
-        assert_eq!((told, code_told), (status, &json!(code)), "{path}");
+        let (actual, response) = raw.call(method, path, body).await;
+        let actual_code = &response["error"]["code"];
+        assert_eq!((actual, actual_code), (status, &json!(code)), "{path}");
     }
     for path in ["/margin/orders", "/margin/positions", "/margin/fee_tiers"] {
         get(&raw, path, &[]).await;

@@ -111,7 +111,7 @@ async fn trade(client: &Client) {
         .unwrap();
     create(client, "b", "5.9000").await;
     client.cancel_all_margin_orders().send().await.unwrap();
-    // It crosses the book.
+    // This order crosses the book.
     create(client, "c", "6.5000").await;
     let orders = client.get_margin_orders().send().await.unwrap();
     assert_eq!(orders.orders.len(), 3);
@@ -318,7 +318,7 @@ async fn only_private_operations_require_a_signature() {
 }
 
 #[tokio::test]
-async fn margin_requests_take_tokens_of_buckets_of_their_own() {
+async fn margin_requests_have_separate_token_buckets() {
     let exchange = MockExchange::builder()
         .time("2026-11-28T10:00:00Z".parse().unwrap())
         .margin_balance(dollars("100"))
@@ -327,7 +327,7 @@ async fn margin_requests_take_tokens_of_buckets_of_their_own() {
         .unwrap();
     let raw = Raw::new(&exchange);
     let get = async |path: &str| answer(raw.signed("GET", path, now_ms())).await.0;
-    // 400 tokens, of which a computed balance costs 50.
+    // The bucket has 400 tokens, and a computed balance costs 50.
     for _ in 0..8 {
         let path = "/margin/balance?compute_available_balance=true";
         let (path, query) = path.split_once('?').unwrap();

@@ -19,7 +19,7 @@ fn price(value: &Value) -> i64 {
 }
 
 #[tokio::test]
-async fn initial_markets_are_quoted_and_coherent() {
+async fn initial_markets_are_quoted_and_consistent() {
     let exchange = MockExchange::builder()
         .without_limits()
         .start()
@@ -49,7 +49,7 @@ async fn initial_markets_are_quoted_and_coherent() {
     assert_eq!(closed, json!({ "markets": [] }));
 }
 
-/// What a test of another SDK does in the first market that it finds.
+/// Does what the tests of another SDK do in the first market that they find.
 #[tokio::test]
 async fn lowest_bid_rests_in_the_first_market() {
     let exchange = MockExchange::start().await.unwrap();
@@ -68,7 +68,7 @@ async fn lowest_bid_rests_in_the_first_market() {
 }
 
 #[tokio::test]
-async fn leverage_does_not_fall_with_size_because_margin_does_not() {
+async fn leverage_is_the_same_at_every_size() {
     let exchange = exchange().await;
     let _ = exchange.margin_market("KXTESTPERP").leverage(76_679);
     let raw = Raw::new(&exchange);
@@ -92,7 +92,7 @@ async fn same_seed_gives_the_same_books() {
 }
 
 #[tokio::test]
-async fn book_comes_worst_level_first() {
+async fn book_lists_the_worst_level_first() {
     let exchange = exchange().await;
     let _ = exchange
         .margin_market("KXTESTPERP")

@@ -120,9 +120,9 @@ async fn decrease_leaves_a_fraction_only_in_fractional_markets() {
 }
 
 async fn raw_post(raw: &Raw, path: String, body: Value) -> Value {
-    let (status, answer) = raw.call("POST", &path, Some(body)).await;
-    assert_eq!(status, 200, "{answer}");
-    answer
+    let (status, response) = raw.call("POST", &path, Some(body)).await;
+    assert_eq!(status, 200, "{response}");
+    response
 }
 
 #[tokio::test]
@@ -130,13 +130,13 @@ async fn crossing_order_pays_fees_on_its_notional_value() {
     let (_exchange, market, raw) = start().await;
     let placed = create(&raw, order("a", "bid", "6.4000", "10")).await;
     assert_eq!(placed["average_fill_price"], "6.3400");
-    // 0.0012 of 63.40, rounded up, for each of ten contracts.
+    // 0.0012 of 63.40 for ten contracts, rounded up.
     assert_eq!(placed["average_fee_paid"], "0.0076");
     assert_eq!(market.asks()[0].count.to_string(), "90.00");
     let (_, fills) = raw.call("GET", "/margin/fills", None).await;
     assert_eq!(fills["fills"][0]["fees"], "0.0761");
     assert_eq!(fills["fills"][0]["entry_price"], "6.3400");
-    // An IOC that finds nothing is accepted and already over.
+    // An IOC order that does not match is accepted and cancelled immediately.
     let killed = with(
         order("b", "bid", "6.3000", "1"),
         "time_in_force",
@@ -151,7 +151,7 @@ async fn crossing_order_pays_fees_on_its_notional_value() {
 }
 
 #[tokio::test]
-async fn status_filters_and_an_unknown_status_matches_nothing() {
+async fn status_filter_with_an_unknown_status_matches_nothing() {
     let (exchange, _, raw) = start().await;
     create(&raw, order("a", "bid", "6.2000", "1")).await;
     create(&raw, order("b", "bid", "6.4000", "1")).await;
@@ -168,7 +168,7 @@ async fn status_filters_and_an_unknown_status_matches_nothing() {
 }
 
 #[tokio::test]
-async fn invalid_orders_are_rejected_as_the_exchange_rejects_them() {
+async fn invalid_orders_are_rejected_as_recorded() {
     let (exchange, market, raw) = start().await;
     create(&raw, order("a", "bid", "6.2000", "1")).await;
     let bid = |price: &str, count: &str| order("new", "bid", price, count);
@@ -177,7 +177,7 @@ async fn invalid_orders_are_rejected_as_the_exchange_rejects_them() {
             order("a", "bid", "6.2000", "1"),
             409,
             "order_already_exists",
-            "there is an order with client_order_id a",
+            "an order with client_order_id a already exists",
         ),
         (
             bid("6.20001", "1"),
@@ -219,14 +219,14 @@ async fn invalid_orders_are_rejected_as_the_exchange_rejects_them() {
         ),
     ];
     for (order, status, code, details) in cases {
-        let told = rejected(&raw, order.clone()).await;
+        let rejection = rejected(&raw, order.clone()).await;
         assert_eq!(
-            told,
+            rejection,
             (status, code.to_owned(), details.to_owned()),
             "{order}"
         );
     }
-    // An id that is sent again is never rejected for another reason.
+    // A repeated id is never rejected for another reason.
     for price in ["3.1600", "6.20001"] {
         let again = order("a", "bid", price, "9000");
         assert_eq!(rejected(&raw, again).await.1, "order_already_exists");
@@ -238,18 +238,18 @@ async fn invalid_orders_are_rejected_as_the_exchange_rejects_them() {
     let (status, _) = raw.call("DELETE", "/margin/orders", None).await;
     assert_eq!(status, 204);
     create(&raw, order("c", "bid", "0.5000", "1")).await;
-    // Ids never free up.
+    // Ids can never be reused.
     assert_eq!(
         rejected(&raw, order("a", "bid", "0.5000", "1")).await.1,
         "order_already_exists"
     );
     exchange.user().margin_deposit(dollars("-9990"));
-    let told = rejected(&raw, order("d", "bid", "6.0000", "20")).await;
-    assert_eq!(told.1, "INSUFFICIENT_BALANCE");
+    let rejection = rejected(&raw, order("d", "bid", "6.0000", "20")).await;
+    assert_eq!(rejection.1, "INSUFFICIENT_BALANCE");
 }
 
 #[tokio::test]
-async fn reduce_only_reduces_and_no_more() {
+async fn reduce_only_sells_at_most_the_position() {
     let (_exchange, _, raw) = start().await;
     create(&raw, order("a", "bid", "6.4000", "3")).await;
     let reduce = with(
@@ -336,8 +336,11 @@ async fn orders_end_at_their_expiry_and_at_a_pause() {
     let order_of_pause = read(&raw, &pausing["order_id"]).await;
     assert_eq!(order_of_pause["remaining_count"], "0.00");
     assert_eq!(order_of_pause["last_update_reason"], "Decrease");
-    let told = rejected(&raw, order("c", "bid", "6.2000", "1")).await;
-    assert_eq!((told.0, told.1.as_str()), (400, "market_not_active"));
+    let rejection = rejected(&raw, order("c", "bid", "6.2000", "1")).await;
+    assert_eq!(
+        (rejection.0, rejection.1.as_str()),
+        (400, "market_not_active")
+    );
     assert_eq!(
         read(&raw, &expiring["order_id"]).await["remaining_count"],
         "1.00"
@@ -380,10 +383,10 @@ async fn faults_apply_to_margin_operations() {
         .parse()
         .unwrap();
     exchange.fault(rule);
-    let told = rejected(&raw, order("a", "bid", "6.2000", "1")).await;
-    assert_eq!(told.0, 503);
-    let told = rejected(&raw, order("a", "bid", "6.2000", "1")).await;
-    assert_eq!(told.1, "order_already_exists");
+    let rejection = rejected(&raw, order("a", "bid", "6.2000", "1")).await;
+    assert_eq!(rejection.0, 503);
+    let rejection = rejected(&raw, order("a", "bid", "6.2000", "1")).await;
+    assert_eq!(rejection.1, "order_already_exists");
     let create = kalshi_perps::operation::CREATE_MARGIN_ORDER;
     exchange.fault(Fault::TooManyRequests.on(create));
     assert_eq!(
@@ -393,7 +396,7 @@ async fn faults_apply_to_margin_operations() {
 }
 
 #[tokio::test]
-async fn event_and_margin_orders_are_apart() {
+async fn event_and_margin_orders_are_separate() {
     let (exchange, _, raw) = start().await;
     create(&raw, order("a", "bid", "6.2000", "1")).await;
     let client = exchange.client().unwrap();

@@ -1,4 +1,4 @@
-//! Exit triggers of margin positions: how many, and what they are tied to.
+//! Exit triggers of margin positions: their maximum number and their anchors.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,11 @@ async fn position_has_at_most_twenty_brackets_and_one_trailing_stop() {
         assert_eq!(set(&raw, bracket(id)).await.0, 200);
     }
     assert_eq!(set(&raw, bracket(20)).await.0, 400);
-    assert_eq!(set(&raw, bracket(7)).await.0, 200, "replaces its own");
+    assert_eq!(
+        set(&raw, bracket(7)).await.0,
+        200,
+        "it replaces the trigger with its id"
+    );
     let trailing =
         |id: &str| json!({ "kind": "trailing", "trail_bps": 50, "client_trigger_id": id });
     assert_eq!(set(&raw, trailing("a")).await.0, 200);
@@ -43,7 +47,7 @@ async fn position_has_at_most_twenty_brackets_and_one_trailing_stop() {
 }
 
 #[tokio::test]
-async fn anchor_is_a_resting_order_of_the_caller_in_the_market() {
+async fn anchor_must_be_a_resting_order_of_the_caller_in_the_market() {
     let exchange = exchange().await;
     for ticker in [TICKER, "KXOTHERPERP"] {
         let _ = exchange.margin_market(ticker).ask(dollars("6.4000"), 1);

@@ -100,7 +100,7 @@ async fn snapshot_is_worst_level_first_and_deltas_follow() {
 }
 
 #[tokio::test]
-async fn each_request_is_one_user_order_and_fills_follow_it() {
+async fn each_request_sends_one_user_order_followed_by_fills() {
     let (_exchange, mut listener, raw) = start().await;
     listener.subscribe("user_orders", json!({})).await;
     listener.subscribe("fill", json!({})).await;
@@ -130,7 +130,7 @@ async fn each_request_is_one_user_order_and_fills_follow_it() {
 }
 
 #[tokio::test]
-async fn group_events_carry_the_limit_where_it_changes() {
+async fn group_events_carry_the_limit_only_when_it_changes() {
     let (_exchange, mut listener, raw) = start().await;
     listener.subscribe("order_group_updates", json!({})).await;
     let limit = |count: i64| Some(json!({ "contracts_limit": count }));
@@ -150,7 +150,7 @@ async fn group_events_carry_the_limit_where_it_changes() {
         assert_eq!(raw.call(method, &path, body).await.0, 200);
     }
     let frames = listener.take(5).await;
-    let told: Vec<(&str, &Value)> = frames
+    let events: Vec<(&str, &Value)> = frames
         .iter()
         .map(|frame| {
             let kind = frame["msg"]["event_type"].as_str().unwrap();
@@ -158,7 +158,7 @@ async fn group_events_carry_the_limit_where_it_changes() {
         })
         .collect();
     assert_eq!(
-        told,
+        events,
         [
             ("created", &json!("10.00")),
             ("limit_updated", &json!("12.00")),
@@ -171,7 +171,7 @@ async fn group_events_carry_the_limit_where_it_changes() {
 }
 
 #[tokio::test]
-async fn ticker_comes_every_second_without_changes() {
+async fn ticker_is_sent_every_second_without_changes() {
     let (exchange, mut listener, _) = start().await;
     let params = json!({ "market_tickers": [TICKER] });
     listener.subscribe("ticker", params).await;
@@ -182,14 +182,14 @@ async fn ticker_comes_every_second_without_changes() {
         assert_eq!(frame["msg"]["settlement_mark_price"]["price"], "6.3350");
         assert!(frame["msg"]["funding_rate"]["rate"].is_number());
     }
-    // The statistics did not change, and the marks are fresh.
+    // The statistics have not changed, but the mark prices are fresh.
     assert_eq!(frames[0]["msg"]["ts_ms"], frames[1]["msg"]["ts_ms"]);
     for fresh in ["reference_price", "settlement_mark_price", "funding_rate"] {
         let times = [0, 1].map(|index: usize| &frames[index]["msg"][fresh]["ts_ms"]);
         assert_ne!(times[0], times[1], "{fresh}");
     }
     let before = frames[1]["msg"]["ts_ms"].as_i64();
-    // No statistic, so the next message is the one of the next second.
+    // A deeper level changes no statistic, so the next message is that of the next second.
     let _ = exchange.margin_market(TICKER).bid(dollars("6.3100"), 1);
     assert_eq!(listener.next().await["msg"]["ts_ms"].as_i64(), before);
     let _ = exchange.margin_market(TICKER).bid(dollars("6.3390"), 1);

@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 
 const BALANCE: &str = "/portfolio/balance";
 
-fn refused(answer: (u16, Value)) -> (u16, String, String) {
-    let (status, body) = answer;
-    // Flat, or nested.
+fn refused(response: (u16, Value)) -> (u16, String, String) {
+    let (status, body) = response;
+    // The envelope is flat or nested.
     let error = body.get("error").unwrap_or(&body);
     let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
     (status, text("code"), text("details"))
 }
 
-/// What a refusal says in words.
+/// Returns the message of a rejection.
 fn message((_, body): &(u16, Value)) -> String {
     body["error"]["message"]
         .as_str()
@@ -90,7 +90,7 @@ async fn signatures_of_both_algorithms_are_verified() {
                 .await
                 .0,
             200,
-            "a little late is in time"
+            "a small delay is accepted"
         );
     }
 }
@@ -119,7 +119,7 @@ async fn signature_does_not_cover_the_query() {
 }
 
 #[tokio::test]
-async fn keys_are_registered_generated_restricted_and_deleted() {
+async fn keys_can_be_registered_generated_restricted_and_deleted() {
     let exchange = exchange().await;
     let client = once(&exchange);
     let own = PrivateKey::generate_ed25519().unwrap();
@@ -161,7 +161,7 @@ async fn keys_are_registered_generated_restricted_and_deleted() {
             Some(json!({ "contracts_limit": 5 })),
         )
         .await;
-    assert_eq!(status, 403, "it may only read");
+    assert_eq!(status, 403, "the key is read-only");
 
     let (status, made) = raw
         .call(
@@ -199,7 +199,7 @@ async fn spec_violation_names_the_field() {
         ("/markets/orderbooks", "tickers: required"),
         (
             "/milestones?limit=5&minimum_start_date=soon",
-            "minimum_start_date: must be a time as RFC 3339 has it",
+            "minimum_start_date: must be an RFC 3339 time",
         ),
         (
             "/events?with_nested_markets=perhaps",
@@ -228,17 +228,17 @@ async fn spec_violation_names_the_field() {
         assert_eq!(answer(raw.unsigned("GET", &path)).await.0, status, "{flag}");
     }
     let filter = answer(raw.unsigned("GET", "/trade-api/v2/markets?status=finalized")).await;
-    let said = (
+    let expected = (
         400,
         "bad_request".to_owned(),
         "invalid status filter".to_owned(),
     );
-    assert_eq!(refused(filter), said);
+    assert_eq!(refused(filter), expected);
     let good = json!({
         "ticker": "KXTEST-26-A", "side": "bid", "count": "1", "price": "0.40", "time_in_force": "good_till_canceled",
         "self_trade_prevention_type": "maker",
     });
-    for (member, value, expected) in [
+    for (field, value, expected) in [
         ("ticker", json!(null), "ticker: must be of type string"),
         ("side", json!("buy"), "side: must be oneof bid ask"),
         ("count", json!(1), "count: must be of type string"),
@@ -255,7 +255,7 @@ async fn spec_violation_names_the_field() {
         ),
     ] {
         let mut body = good.clone();
-        body[member] = value;
+        body[field] = value;
         let code_of_type = match expected.contains("of type") {
             true => "bad_request",
             false => "invalid_parameters",
@@ -289,17 +289,17 @@ async fn spec_violation_names_the_field() {
         body["details"]
             .as_str()
             .unwrap()
-            .starts_with("the body is no JSON")
+            .starts_with("the body is not valid JSON")
     );
     let _market = exchange.market("KXTEST-26-A");
     let mut dotted = good.clone();
     dotted["client_order_id"] = json!("bot.1");
-    let refusal = refused(
+    let rejection = refused(
         raw.call("POST", "/portfolio/events/orders", Some(dotted))
             .await,
     );
     assert_eq!(
-        refusal,
+        rejection,
         (400, "invalid_parameters".to_owned(), String::new())
     );
 }
@@ -340,7 +340,7 @@ async fn paths_and_content_types_are_checked() {
             .await
             .0,
         410,
-        "orders of before"
+        "the legacy order endpoint is gone"
     );
 
     let (_, group) = raw
@@ -426,7 +426,7 @@ async fn order_writes_are_409_while_the_exchange_is_paused() {
 }
 
 #[tokio::test]
-async fn sample_operations_know_their_ids_and_pass_filters() {
+async fn sample_operations_check_ids_and_apply_filters() {
     let exchange = exchange().await;
     let _market = exchange.market("KXTEST-26-A");
     let raw = Raw::new(&exchange);
@@ -450,7 +450,7 @@ async fn sample_operations_know_their_ids_and_pass_filters() {
     let (_, targets) = get("/structured_targets?ids=another").await;
     assert_eq!(targets["structured_targets"], json!([]));
     assert_eq!(get("/milestones?limit=5&cursor=made-up").await.0, 400);
-    // The requests of a batch have a status too, which is never this one.
+    // RFQs of a batch have a status too, to which the filter must not apply.
     let batches = raw.signed("GET", "/communications/rfq_batches", now_ms());
     let (status, batches) = answer(batches.query(&[("status", "accepted")])).await;
     assert_eq!(status, 200, "{batches}");
@@ -486,7 +486,7 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
     assert_eq!(create().await.0, 201);
     assert_eq!(create().await.0, 429);
 
-    // Fifty cancels at 2 tokens each, whatever comes of them.
+    // Fifty cancels at 2 tokens each, even if they are rejected.
     exchange.time().advance(Duration::from_secs(1));
     for _ in 0..50 {
         assert_eq!(
@@ -502,7 +502,7 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
             .0,
         429
     );
-    // A batch costs as much as its items: 11 creates are more than the bucket holds.
+    // A batch costs as much as its items, and 11 creates cost more than the bucket holds.
     exchange.time().advance(Duration::from_secs(60));
     let item = serde_json::to_value(order(Bid, "0.40", "1")).unwrap();
     let batch = json!({ "orders": vec![item; 11] });
@@ -512,10 +512,10 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
             .0,
         429
     );
-    // One balance a second.
+    // One read of the balance per second.
     assert_eq!(raw.call("GET", BALANCE, None).await.0, 200);
     assert_eq!(raw.call("GET", BALANCE, None).await.0, 429);
-    // Reads: 400 tokens. The public ones count by address: 200.
+    // Signed reads have 400 tokens. Public reads have 200 per address.
     for _ in 0..40 {
         assert_eq!(raw.call("GET", "/portfolio/orders", None).await.0, 200);
     }
@@ -528,7 +528,7 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
             expected
         );
     }
-    // Signed ones count by user, and a bad signature is none.
+    // Signed requests count by user. Requests with an invalid signature count by address.
     exchange.time().advance(Duration::from_secs(1));
     for _ in 0..20 {
         assert_eq!(
@@ -582,14 +582,14 @@ async fn client_discovers_its_limits_and_stays_within_them() {
 }
 
 #[tokio::test]
-async fn moved_clock_accepts_timestamps_of_both_clocks_and_skewed_clock_does_not() {
+async fn only_a_skewed_clock_rejects_timestamps_of_the_system_clock() {
     let exchange = exchange().await;
     exchange.time().advance(Duration::from_secs(3600));
     let raw = Raw::new(&exchange);
     assert_eq!(
         raw.call("GET", BALANCE, None).await.0,
         200,
-        "by the system's clock"
+        "a timestamp of the system clock"
     );
     assert!(
         exchange
@@ -599,7 +599,7 @@ async fn moved_clock_accepts_timestamps_of_both_clocks_and_skewed_clock_does_not
             .send()
             .await
             .is_ok(),
-        "by the exchange's"
+        "a timestamp of the exchange clock"
     );
 
     exchange.fault(Fault::ClockSkew(chrono::TimeDelta::minutes(-10)));
@@ -609,7 +609,7 @@ async fn moved_clock_accepts_timestamps_of_both_clocks_and_skewed_clock_does_not
     let ahead = date.duration_since(std::time::SystemTime::now()).unwrap();
     assert!(
         (2990..=3000).contains(&ahead.as_secs()),
-        "an hour ahead, ten minutes behind that: {ahead:?}"
+        "an hour ahead minus ten minutes of skew: {ahead:?}"
     );
 }
 
@@ -652,7 +652,7 @@ async fn scopes_allow_their_operations_only() {
             Raw::with_key(&exchange, credentials.unwrap(), key)
         })
     };
-    assert!(with(&["write"]).await.is_none(), "write goes with read");
+    assert!(with(&["write"]).await.is_none(), "write requires read");
     let balance = with(&["read::portfolio_balance"]).await.unwrap();
     assert_eq!(balance.call("GET", BALANCE, None).await.0, 200);
     assert_eq!(balance.call("GET", "/portfolio/orders", None).await.0, 403);

@@ -43,7 +43,7 @@ async fn trades_change_positions_and_settlements() {
         ("KXTEST-26", contracts("14"))
     );
 
-    // Through zero: 6 are closed, 4 of NO are opened at 0.55.
+    // Crosses zero: closes 6 YES and opens 4 NO at 0.55.
     place(&client, order(Ask, "0.45", "10")).await;
     let position = client
         .get_positions()
@@ -66,7 +66,7 @@ async fn trades_change_positions_and_settlements() {
     assert_eq!(
         balance.balance_dollars,
         before.checked_add(dollars("4")).unwrap(),
-        "four of NO, and the order is no more"
+        "four NO are paid out, and the order is cancelled"
     );
     let settlements = client
         .get_settlements()
@@ -140,13 +140,13 @@ async fn maker_fees_are_reserved() {
     let market = exchange.market(TICKER).maker_fees(true);
     let client = once(&exchange);
     place(&client, order(Bid, "0.50", "19")).await;
-    // 9.50, and a quarter of the fee: 0.083125, which with the price is rounded up to 0.0832.
+    // 9.50, and a quarter of the taker fee: 0.083125, rounded up to 0.0832.
     let expected = dollars("9990.4168");
     assert_eq!(
         client.get_balance().send().await.unwrap().balance_dollars,
         expected
     );
-    // In whatever parts it trades, no more is paid.
+    // The total fee does not depend on the number of trades.
     for _ in 0..19 {
         market.ask(dollars("0.50"), 1);
     }
@@ -204,7 +204,7 @@ async fn subaccounts_have_separate_money_and_orders() {
             .await
             .0,
         409,
-        "not twice"
+        "a transfer is not executed twice"
     );
     let balances = client
         .get_subaccount_balances()
@@ -228,7 +228,7 @@ async fn subaccounts_have_separate_money_and_orders() {
             .unwrap()
             .market_positions
             .is_empty(),
-        "of the primary account"
+        "only the primary account is shown"
     );
     let of_one = client
         .get_positions()
@@ -325,7 +325,11 @@ async fn shards_have_separate_money_and_orders() {
         .map(|part| (part.exchange_index.0, part.balance))
         .collect();
     assert_eq!(shown, [(0, dollars("9950")), (2, dollars("50"))]);
-    assert_eq!(balance.balance_dollars, dollars("10000"), "the sum of all");
+    assert_eq!(
+        balance.balance_dollars,
+        dollars("10000"),
+        "the sum of all shards"
+    );
 
     let mut elsewhere = order(Bid, "0.50", "10");
     elsewhere.exchange_index = Some(ExchangeIndex(0));
@@ -349,7 +353,7 @@ async fn shards_have_separate_money_and_orders() {
             .await
             .unwrap_err()
             .is_not_found(),
-        "on shard 0"
+        "only shard 0 is searched"
     );
     client
         .cancel_order_v2()
@@ -423,12 +427,15 @@ async fn transfer_within_a_shard_is_a_subaccount_transfer() {
         .await;
     assert_eq!(listed["transfers"][0]["amount_cents"], 5_000);
     let (_, primary) = raw.call("GET", "/portfolio/balance", None).await;
-    assert_eq!(primary["balance"], 995_000, "of the primary account");
+    assert_eq!(
+        primary["balance"], 995_000,
+        "only the primary account is shown"
+    );
     transfer["client_transfer_id"] = json!("7b1c9a52-3a4e-4f0d-9a55-0e3a8ad0c001");
     assert_eq!(
         raw.call("POST", path, Some(transfer.clone())).await.0,
         400,
-        "for primary accounts only"
+        "only supported between primary accounts"
     );
     transfer["destination_subaccount"] = json!(0);
     transfer["destination_exchange_shard"] = json!(1);

@@ -1,4 +1,4 @@
-//! TLS with a generated authority.
+//! TLS with a generated certificate authority.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn exchange() -> MockExchange {
         .unwrap()
 }
 
-/// Returns a client that trusts the authority of the exchange as one in another language does: by its PEM.
+/// Returns a client that trusts the PEM certificate of the authority, as a client in another language would.
 fn trusting(exchange: &MockExchange) -> reqwest::Client {
     let pem = exchange.certificate_authority().unwrap();
     let authority = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
@@ -56,7 +56,7 @@ async fn rest_and_websocket_work_over_tls() {
 }
 
 #[tokio::test]
-async fn authority_is_trusted_by_its_pem_and_no_other_is() {
+async fn client_trusts_only_the_authority_of_its_exchange() {
     let exchange = exchange().await;
     let port = exchange.address().port();
     let http = trusting(&exchange);
@@ -78,7 +78,7 @@ async fn authority_is_trusted_by_its_pem_and_no_other_is() {
 }
 
 #[tokio::test]
-async fn handshake_that_never_comes_delays_nobody() {
+async fn missing_handshake_does_not_delay_others() {
     let exchange = exchange().await;
     let mut idle = Vec::new();
     for _ in 0..20 {
@@ -88,7 +88,7 @@ async fn handshake_that_never_comes_delays_nobody() {
     let client = exchange.client().unwrap();
     client.get_exchange_status().send().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(5));
-    // And it is closed in the end.
+    // The idle connection is closed after a timeout.
     let ended = timeout(Duration::from_secs(20), idle[0].read(&mut [0])).await;
     assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{ended:?}");
 }

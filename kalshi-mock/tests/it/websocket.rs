@@ -106,7 +106,7 @@ async fn channels_are_opened_extended_and_closed() {
         exchange.market(TICKER).order_book().clock
     );
 
-    // A channel that is open already: no new sid, the whole list, and the new market's book, which is empty.
+    // Subscribing to an open channel keeps the sid, and returns all markets and the empty book of the new one.
     let params = json!({ "channels": ["orderbook_delta"], "market_tickers": [OTHER, TICKER] });
     let id = listener.command("subscribe", params).await;
     let ok = listener.next().await;
@@ -125,7 +125,7 @@ async fn channels_are_opened_extended_and_closed() {
     assert_eq!(list["msg"].as_array().unwrap().len(), 3);
     assert_eq!(list["msg"][2], json!({ "channel": "fill", "sid": 3 }));
 
-    // Without a number: 0 is none.
+    // An id of 0 counts as absent.
     let text = json!({ "id": 0, "cmd": "unsubscribe", "params": { "sids": [1] } });
     listener.send(&text.to_string()).await;
     let ended = listener.next().await;
@@ -140,7 +140,7 @@ async fn channels_are_opened_extended_and_closed() {
     assert_eq!(seqs(&frames), [1, 1]);
     assert_eq!(code(&frames[2]), 7);
 
-    // Sids are not used again.
+    // Subscription ids are not reused.
     assert_eq!(listener.subscribe("trade", json!({})).await, 4);
 }
 
@@ -323,7 +323,7 @@ async fn invalid_commands_are_rejected() {
             "{command} {params}"
         );
     }
-    // One wrong channel does not take the others with it.
+    // An invalid channel does not affect the others.
     listener
         .command("subscribe", json!({ "channels": ["weather", "trade"] }))
         .await;
@@ -369,7 +369,7 @@ async fn subscription_errors_use_sequence_numbers() {
     }
     market.bid(dollars("0.40"), 1);
     assert_eq!(listener.next().await["seq"], 4);
-    // An error about an unknown subscription belongs to none, and `unsubscribe` does not take `sid`.
+    // The error for an unknown subscription has no `sid`, and `unsubscribe` does not accept `sid`.
     let params = json!({ "sid": sid + 1, "action": "dance" });
     listener.command("update_subscription", params).await;
     let error = listener.next().await;
@@ -416,7 +416,7 @@ async fn changes_of_one_action_share_a_clock() {
         clocks[0] > before && clocks.iter().all(|clock| *clock == clocks[0]),
         "{clocks:?}"
     );
-    // All three were brought about by the one that took.
+    // The taker caused all three changes.
     assert!(
         frames
             .iter()
@@ -471,8 +471,8 @@ async fn replay(seed: u64) {
                     let expires = exchange.time().now().timestamp() + random.i64(1..60);
                     order.expiration_time = Some(expires);
                 }
-                let answer = clients[user].create_order_v2().body(order).send().await;
-                placed.extend(answer.ok().map(|order| (user, order.order_id.clone())));
+                let response = clients[user].create_order_v2().body(order).send().await;
+                placed.extend(response.ok().map(|order| (user, order.order_id.clone())));
             }
             8 if !placed.is_empty() => {
                 let (user, id) = placed.swap_remove(random.usize(..placed.len()));
@@ -543,7 +543,7 @@ async fn events_are_not_recorded_without_connections() {
         .await;
     let snapshot = listener.next().await;
     let book = exchange.market(TICKER).order_book();
-    assert_eq!(snapshot["msg"]["clock"], book.clock, "the clock goes on");
+    assert_eq!(snapshot["msg"]["clock"], book.clock, "the clock continues");
     assert!(listener.so_far().await.is_empty());
 }
 

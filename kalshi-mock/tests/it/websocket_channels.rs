@@ -1,4 +1,4 @@
-//! Channels of WebSocket connections: each reports its own events only.
+//! WebSocket channels, each of which reports only its own events.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ fn kinds(frames: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-fn texts<'a>(frames: &'a [Value], member: &str) -> Vec<&'a str> {
+fn texts<'a>(frames: &'a [Value], field: &str) -> Vec<&'a str> {
     frames
         .iter()
-        .map(|frame| frame["msg"][member].as_str().unwrap_or_default())
+        .map(|frame| frame["msg"][field].as_str().unwrap_or_default())
         .collect()
 }
 
@@ -47,7 +47,7 @@ async fn tickers_report_changes() {
     assert_eq!(first["msg"]["yes_ask_dollars"], "1.0000");
     assert!(first.get("seq").is_none() && first["sid"] == 1);
 
-    // Behind the best price: nothing that a ticker shows.
+    // Levels behind the best price do not change the ticker.
     market.bid(dollars("0.30"), 1);
     market.bid(dollars("0.29"), 1);
     assert!(all.so_far().await.is_empty());
@@ -62,7 +62,7 @@ async fn tickers_report_changes() {
     assert_eq!(frame["msg"]["price_dollars"], "0.4000");
     assert_eq!(frame["msg"]["last_trade_size_fp"], "3.00");
     assert_eq!(frame["msg"]["volume_fp"], "3.00");
-    // Half a dollar a contract, without cents.
+    // Half a dollar per contract, in whole dollars.
     assert_eq!(frame["msg"]["dollar_open_interest"], 1);
     assert_eq!(frame["msg"]["yes_bid_size_fp"], "97.00");
     let at = exchange.time().now().timestamp_millis();
@@ -71,7 +71,7 @@ async fn tickers_report_changes() {
         (&json!(at), &json!(at))
     );
 
-    // By its id.
+    // Subscribe by market id.
     one.command("unsubscribe", json!({ "sids": [1] })).await;
     one.next().await;
     one.subscribe("ticker", json!({ "market_ids": [id] })).await;
@@ -131,7 +131,7 @@ async fn trades_fills_orders_and_positions_are_reported() {
     assert_eq!(kinds(&seen), ["trade"]);
     assert_eq!(seen[0]["msg"]["taker_book_side"], "bid");
 
-    // The rest is amended, decreased, and filled by the market maker; then one is cancelled, and one expires.
+    // The rest is amended, decreased and filled by the market maker. Then one order is cancelled, and one expires.
     let id = placed.order_id.clone();
     let amended = client.amend_order_v2().order_id(&id).body_map(|body| {
         body.ticker(TICKER)
@@ -175,7 +175,7 @@ async fn trades_fills_orders_and_positions_are_reported() {
     expiring.expiration_time = Some(exchange.time().now().timestamp() + 30);
     place(&client, expiring).await;
     own.so_far().await;
-    // Nobody calls: it is the clock that tells.
+    // The clock alone triggers the message, without a request.
     exchange.time().advance(Duration::from_secs(31));
     let expired = own.next().await;
     assert_eq!(expired["msg"]["last_update_reason"], "ExpiryCancel");
@@ -211,7 +211,7 @@ async fn own_orders_are_marked_in_the_book() {
         (&its["msg"]["side"], &its["msg"]["price_dollars"]),
         (&json!("no"), &json!("0.6000"))
     );
-    // Refused, and nothing is seen of it.
+    // A rejected order sends no message.
     let poor = order(Bid, "0.39", "99999999");
     assert!(
         once(&exchange)
@@ -427,7 +427,7 @@ async fn scheduled_actions_are_reported_on_time() {
         .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
         .await;
     listener.next().await;
-    // With the clock running, and nobody calling.
+    // The clock is running, and no request is made.
     market.closes_at(exchange.time().now() + TimeDelta::milliseconds(150));
     let frame = listener.next().await;
     assert_eq!(frame["msg"]["delta_fp"], "-1.00");

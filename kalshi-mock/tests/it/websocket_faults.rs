@@ -1,4 +1,4 @@
-//! Injected faults of WebSocket connections.
+//! Faults injected into WebSocket connections.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use kalshi_mock::{Market, MockExchange};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-/// An exchange with a listener to one book, whose snapshot it has read.
+/// Starts an exchange with a listener to one book. The listener has read the snapshot.
 async fn listening() -> (MockExchange, Market, Listener) {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
@@ -26,7 +26,7 @@ async fn listener(exchange: &MockExchange) -> Listener {
     listener
 }
 
-/// Changes the book `times` times, by one contract each.
+/// Changes the book `times` times, by one contract each time.
 fn change(market: &Market, times: usize) {
     for _ in 0..times {
         market.bid(dollars("0.40"), 1);
@@ -46,7 +46,7 @@ async fn messages_are_dropped_repeated_and_swapped() {
     change(&market, 3);
     assert_eq!(seqs(&listener.so_far().await), [8, 7, 9]);
 
-    // Answers are not lost.
+    // Replies to commands are not dropped.
     exchange.streams().drop_frames(1);
     let params = json!({ "sid": 1, "action": "get_snapshot", "market_ticker": TICKER });
     let id = listener.command("update_subscription", params).await;
@@ -62,7 +62,7 @@ async fn messages_are_dropped_repeated_and_swapped() {
 #[tokio::test]
 async fn raw_frames_are_sent_unchanged() {
     let (exchange, _, mut listener) = listening().await;
-    for text in ["{", "{\"type\":\"of_tomorrow\"}", ""] {
+    for text in ["{", "{\"type\":\"unknown\"}", ""] {
         exchange.streams().send_raw(text);
         assert_eq!(listener.text().await, text);
     }
@@ -85,7 +85,7 @@ async fn silence_stops_all_frames_until_resumed() {
         .send(Message::Ping("there?".into()))
         .await
         .unwrap();
-    // What was under way before.
+    // Frames sent before the silence may still arrive.
     let quiet = Duration::from_millis(200);
     while let Ok(message) = tokio::time::timeout(quiet, listener.message()).await {
         assert!(matches!(message, Some(Ok(Message::Ping(_)))), "{message:?}");
@@ -105,7 +105,7 @@ async fn silenced_connection_can_be_closed_by_the_client() {
 }
 
 #[tokio::test]
-async fn pings_are_sent_and_answered() {
+async fn pings_are_sent_and_receive_pongs() {
     let exchange = MockExchange::builder()
         .ping_interval(Duration::from_millis(10))
         .start()
@@ -134,7 +134,7 @@ async fn connections_are_closed_and_reset() {
     change(&market, 1);
     exchange.streams().close(4001, "go away");
     change(&market, 1);
-    assert_eq!(first.next().await["seq"], 2, "what waited comes first");
+    assert_eq!(first.next().await["seq"], 2, "queued frames are sent first");
     match first.message().await.unwrap().unwrap() {
         Message::Close(Some(frame)) => {
             assert_eq!(
@@ -193,7 +193,10 @@ async fn handshakes_are_rejected() {
         );
     }
     Listener::open(&exchange).await;
-    assert!(listener.so_far().await.is_empty(), "open ones stay");
+    assert!(
+        listener.so_far().await.is_empty(),
+        "open connections are not affected"
+    );
 }
 
 #[tokio::test]
@@ -206,14 +209,18 @@ async fn slow_reader_loses_its_subscription() {
         .unwrap();
     let market = exchange.market(TICKER);
     let mut listener = listener(&exchange).await;
-    // Nothing of this is read; what the system takes in between may differ.
+    // None of this is read. The number of frames in buffers of the system varies.
     exchange.streams().silence();
     change(&market, 200);
     exchange.streams().resume();
     let mut frames = listener.so_far().await;
     let end = frames.pop().unwrap();
     assert_eq!((code(&end), &end["sid"]), (25, &json!(1)));
-    assert!(frames.len() <= 1, "what waited is lost: {}", frames.len());
+    assert!(
+        frames.len() <= 1,
+        "queued frames are dropped: {}",
+        frames.len()
+    );
     change(&market, 1);
     assert!(listener.so_far().await.is_empty());
 }
@@ -228,7 +235,7 @@ async fn stalled_client_receives_the_overflow_error() {
         .unwrap();
     let market = exchange.market(TICKER);
     let mut listener = listener(&exchange).await;
-    // More than any buffer of the system takes.
+    // More than the buffers of the system hold.
     let mut rounds = 0;
     let text = "x".repeat(1 << 20);
     for _ in 0..16 {
@@ -260,7 +267,7 @@ async fn merged_subscription_is_acknowledged_without_its_snapshot() {
 }
 
 #[tokio::test]
-async fn addition_is_answered_with_error_25_without_subscription() {
+async fn rejected_addition_sends_error_25_without_sid() {
     let (exchange, _, mut listener) = listening().await;
     let _other = exchange.market("KXTEST-26-B");
     exchange.streams().refuse_additions(1);
@@ -276,7 +283,7 @@ async fn addition_is_answered_with_error_25_without_subscription() {
 }
 
 #[tokio::test]
-async fn sequences_and_clocks_start_over() {
+async fn sequences_and_clocks_can_be_reset() {
     let (exchange, market, mut listener) = listening().await;
     change(&market, 3);
     listener.so_far().await;
@@ -289,7 +296,7 @@ async fn sequences_and_clocks_start_over() {
 }
 
 #[tokio::test]
-async fn handshakes_are_refused_in_all_forms() {
+async fn handshakes_are_rejected_with_json_and_html() {
     let exchange = exchange().await;
     let handshake = || signed(&exchange, exchange.user(), "GET");
     exchange.streams().refuse_handshakes(401, 1);
@@ -312,7 +319,7 @@ async fn handshakes_are_refused_in_all_forms() {
 }
 
 #[tokio::test]
-async fn default_of_use_yes_price_can_be_flipped() {
+async fn default_of_use_yes_price_can_be_changed() {
     let exchange = MockExchange::builder()
         .default_use_yes_price(true)
         .start()
@@ -341,11 +348,11 @@ async fn protocol_errors_close_with_their_code() {
     for (frame, code) in [
         // An unknown opcode.
         (vec![0x83, 0x80, 0, 0, 0, 0], 1002),
-        // Binary.
+        // A binary frame.
         (vec![0x82, 0x80, 0, 0, 0, 0], 1003),
-        // Text that is not UTF-8.
+        // A text frame that is not UTF-8.
         (vec![0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
-        // A length of 64 MB.
+        // A frame of 64 MB.
         (
             vec![0x81, 0xff, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0, 0, 0],
             1009,

@@ -42,7 +42,7 @@ async fn external_prices_follow_the_clock() {
         let params = json!({ "sid": sid, "action": add, parameter: ["none"] });
         assert_eq!(listener::code(&update(params).await), 11);
 
-        // The clock is stopped, so at most the value of now follows.
+        // The clock is stopped, so at most the current value is sent.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let before = listener.so_far().await.len();
         assert!(before <= 1, "{before}");
@@ -128,8 +128,8 @@ async fn combos_and_rfq_batches_are_reported() {
         ("DELETE", batch.clone(), json!({}), &["rfq_batch_deleted"]),
     ] {
         let path = path.replace(' ', "%20");
-        let (status, answer) = raw.call(method, &path, Some(body)).await;
-        assert!((200..300).contains(&status), "{path}: {answer}");
+        let (status, response) = raw.call(method, &path, Some(body)).await;
+        assert!((200..300).contains(&status), "{path}: {response}");
         for kind in kinds {
             let listener = match *kind {
                 "multivariate_market_lifecycle" => &mut combos,

@@ -9,7 +9,7 @@ use crate::{BookSide, Contracts, Dollars, UnixSeconds, types::AmendMarginOrderRe
 /// A new price and size of a resting order.
 ///
 /// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell) as the order was placed. A generated
-/// [`AmendMarginOrderRequest`] converts to an amendment. The market may come from the [`OrderRef`].
+/// [`AmendMarginOrderRequest`] converts to an amendment. If it names no market, that of the [`OrderRef`] is used.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an amendment does nothing until it is sent"]
 pub struct Amendment {
@@ -30,8 +30,8 @@ impl Amendment {
         Self::new(BookSide::Ask, price, count.into())
     }
 
-    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is dropped. A time
-    /// in the past is an error when the amendment is sent. Defaults to the present expiry.
+    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange accepts whole seconds, so a fraction is dropped. Sending
+    /// an amendment with an expiry in the past returns an error. Defaults to the current expiry.
     pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
         // Second 0 would remove the expiry.
         self.request.expiration_time = Some(match seconds.into().get() {
@@ -41,7 +41,7 @@ impl Amendment {
         self
     }
 
-    /// Removes the expiry.
+    /// Removes the expiry, so that the order rests until it is cancelled.
     pub fn never_expires(mut self) -> Self {
         self.request.expiration_time = Some(NO_EXPIRY);
         self
@@ -62,7 +62,7 @@ impl Amendment {
         }
     }
 
-    /// The checked request for an order, whose market it has unless it names another.
+    /// Checks the amendment and returns the request for an order. Its market defaults to that of the order.
     pub(super) fn into_request(
         self,
         order: &OrderRef,

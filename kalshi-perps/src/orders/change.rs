@@ -1,4 +1,4 @@
-//! Cancelling, amending and decreasing orders.
+//! Cancels, amends and decreases orders.
 
 use std::sync::{Arc, LazyLock};
 
@@ -20,51 +20,51 @@ use crate::{
     },
 };
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum ChangeOutcome<T> {
-    /// The exchange did it.
+    /// The exchange made the change.
     Done(T),
-    /// The exchange did not find the order, and a read shows it with nothing resting: it was filled, cancelled or has expired.
-    /// [`MarginOrder::state`] tells which, given the number of contracts that it was for.
+    /// The exchange did not find the order, and a read shows that it has ended: it was filled or cancelled, or it expired. To find out
+    /// which, pass the number of contracts that the order was for to [`MarginOrder::state`].
     AlreadyGone(Box<MarginOrder>),
-    /// The exchange rejected the change, and the order is as it was.
+    /// The exchange rejected the change, and the order is unchanged.
     Rejected(ApiError),
-    /// The change may have been done, or the exchange did not find the order and no read explains that.
-    /// [`UnknownChange::reconcile`] looks further.
+    /// The change may have been made, or the exchange did not find the order and no read shows why. [`UnknownChange::reconcile`] continues
+    /// to read the order.
     Unknown(Box<UnknownChange>),
 }
 
 /// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
-/// Awaiting it sends it and gives a [`ChangeOutcome`].
+/// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
-/// What became of the cancel of all orders.
+/// The outcome of [`Orders::cancel_all`].
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum CancelAllOutcome {
-    /// The exchange took the request. It does not say which orders it cancels.
+    /// The exchange accepted the request. It does not report which orders it cancels.
     Done,
     /// The exchange rejected the request.
     Rejected(ApiError),
     /// The orders may have been cancelled. The request can be sent again, but each one may also cancel orders that are placed within the
-    /// minute after it. A success with another status than 204 is unknown, because other writes are answered with 200 and an empty
-    /// object; the [`status`](Error::status) of the error tells.
+    /// next minute. A success status other than 204, which [`Error::status`] returns, is also unknown: it may belong to another write,
+    /// because other writes return 200 with an empty object.
     Unknown(Arc<Error>),
 }
 
-/// A decrease to zero: a cancel, which goes ahead of other writes.
+/// The operation of a decrease to zero. That is a cancel, so it has priority over other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_MARGIN_ORDER.clone().priority());
 
 impl Orders {
-    /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
+    /// Cancels an order and returns the outcome. A cancel goes ahead of all other writes that wait for tokens.
     ///
-    /// A fill may precede the cancel: `reduced_by` is what the cancel took off.
+    /// The order may be partly filled before the cancel takes effect. `reduced_by` is the number of contracts that the cancel removed.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Orders {
             .change(key, operation::CANCEL_MARGIN_ORDER, prepared)
     }
 
-    /// Cancels all orders of one subaccount or of all and returns what became of the request.
+    /// Cancels all orders of one subaccount or of all subaccounts and returns the outcome.
     ///
     /// The exchange may also cancel orders that are placed within the next minute.
     ///
@@ -115,12 +115,13 @@ impl Orders {
         }
     }
 
-    /// Changes the price, the size and the expiry of an order and returns what became of it.
+    /// Changes the price, the size and the expiry of an order and returns the outcome.
     ///
-    /// The order keeps its place in the queue if its price stays and its size does not grow. With a new price the response has only the
-    /// id of the order. The market must be known, by the reference or by a generated request. An amendment can be sent again, and
-    /// the second one changes nothing, unless the order was amended or decreased in between. One that gives a new client order id and
-    /// names the old one cannot: the first one made the old one wrong.
+    /// The order keeps its place in the queue if its price stays the same and its size does not grow. If the price changes, the response
+    /// contains only the id of the order. The market must be known, from the reference to the order or from a generated request.
+    ///
+    /// An amendment can be sent again: the second one changes nothing unless the order was amended or decreased in between. An amendment
+    /// that names the current client order id and sets a new one cannot, because the first one may already have replaced the id.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_perps::Client, placed: kalshi_perps::orders::PlacedOrder) -> Result<(), Box<dyn std::error::Error>> {
@@ -146,10 +147,10 @@ impl Orders {
             .change(key, operation::AMEND_MARGIN_ORDER, prepared)
     }
 
-    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
+    /// Removes contracts from an order and returns the outcome. The order keeps its place in the queue.
     ///
-    /// A decrease [to a count](Decrease::To) can be sent again, though the exchange may reject it if no more rest already. One [by a
-    /// count](Decrease::By) cannot.
+    /// A decrease [to a count](Decrease::To) can be sent again, though the exchange may reject it if the order already rests with no more
+    /// than that count. A decrease [by a count](Decrease::By) cannot be sent again.
     ///
     /// # Errors
     ///

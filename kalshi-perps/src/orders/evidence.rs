@@ -1,4 +1,4 @@
-//! Reads that are to prove something. Nothing says how far they are up to date.
+//! Reads that prove outcomes. They lag behind the exchange's writes, and no endpoint reports by how much.
 
 use kalshi_core::rt::{
     self, Moment,

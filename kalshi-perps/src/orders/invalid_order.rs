@@ -1,4 +1,4 @@
-//! Checks of an order before it is sent.
+//! Checks orders and amendments before they are sent.
 
 use kalshi_core::{orders::InvalidExpiry, rt::Moment};
 
@@ -17,16 +17,16 @@ pub enum InvalidOrder {
     /// The count is below 0.01 contracts.
     #[error("the count {0} is below 0.01 contracts")]
     Count(Contracts),
-    /// `reduce_only` is set, and the order may rest.
+    /// `reduce_only` is set, and the time in force is neither immediate-or-cancel nor fill-or-kill.
     #[error(
-        "`reduce_only` needs the time in force `immediate_or_cancel` or `fill_or_kill`: the exchange rejects it on orders that may rest"
+        "`reduce_only` needs the time in force `immediate_or_cancel` or `fill_or_kill`: the exchange rejects it for orders that may rest"
     )]
     ReduceOnly,
-    /// The `expiration_time` is in the past or in another unit than seconds.
+    /// The `expiration_time` is in the past or not in seconds.
     #[error(transparent)]
     Expiry(#[from] InvalidExpiry),
-    /// No market is named by its ticker. Orders are found by it.
-    #[error("no market is named: set the ticker")]
+    /// The order has no ticker, or neither the amendment nor the reference to its order has a market. Searches for the order need it.
+    #[error("no market is set: set the ticker")]
     NoMarket,
 }
 
@@ -44,7 +44,7 @@ impl InvalidOrder {
 }
 
 impl Client {
-    /// Checks an order. The earliest possible time is used, so an expiry that may still be valid is sent.
+    /// Checks an order. The expiry is compared with the earliest possible time, so one that may still be valid passes.
     pub(super) fn check_order(&self, order: &CreateMarginOrderRequest) -> Result<(), InvalidOrder> {
         if order.ticker.as_deref().unwrap_or_default().is_empty() {
             return Err(InvalidOrder::NoMarket);

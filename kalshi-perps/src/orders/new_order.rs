@@ -1,4 +1,4 @@
-//! Orders to buy or sell contracts of a market.
+//! A new order to buy or sell contracts of a market.
 
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars,
@@ -7,10 +7,10 @@ use crate::{
 
 /// A limit order to buy or sell contracts of a market.
 ///
-/// A price is in dollars for one contract, with up to four decimals, and may be above one dollar. By default an order rests until it is
-/// cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own orders (`taker_at_cross`). It is placed in
-/// the primary account unless [`subaccount`](Self::subaccount) names another one. An immediate-or-cancel order that matches nothing is
-/// placed all the same, with no contracts filled and none remaining.
+/// The price is in dollars per contract, with up to four decimal places, and may be above one dollar. Unless set otherwise, an order rests
+/// until it is cancelled (`good_till_canceled`), is cancelled if it would trade with one of your own orders (`taker_at_cross`), and is
+/// placed in the primary account. An immediate-or-cancel order that matches nothing still counts as placed, with zero contracts filled and
+/// zero remaining.
 ///
 /// ```
 /// use kalshi_perps::{BookSide, orders::NewOrder, types::CreateMarginOrderRequest};
@@ -33,33 +33,33 @@ impl NewOrder {
         Self::new(ticker.into(), BookSide::Bid, price, count.into())
     }
 
-    /// Returns an order to sell `count` contracts, each for at least `price`: an ask. Selling more contracts than the position has
-    /// opens a short position.
+    /// Returns an order to sell `count` contracts, each for at least `price`: an ask. Selling more contracts than you have opens a short
+    /// position.
     pub fn sell(ticker: impl Into<String>, price: Dollars, count: impl Into<Contracts>) -> Self {
         Self::new(ticker.into(), BookSide::Ask, price, count.into())
     }
 
-    /// Rejects or cancels the order instead of filling any of it immediately.
+    /// Makes the exchange reject or cancel the order if any of it would fill immediately.
     pub fn post_only(mut self) -> Self {
         self.request.post_only = Some(true);
         self
     }
 
-    /// Lets the order only reduce a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel) or
+    /// Restricts the order to reducing a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel) or
     /// [`fill_or_kill`](Self::fill_or_kill); without it, placing the order returns an error.
     pub fn reduce_only(mut self) -> Self {
         self.request.reduce_only = Some(true);
         self
     }
 
-    /// Sets the client order id. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart. An
-    /// id can be used once: it stays taken after its order has ended.
+    /// Sets the client order id. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart. An id
+    /// cannot be reused, even after its order has ended.
     pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
         self.request.client_order_id = id.into();
         self
     }
 
-    /// Rejects the order with the code `market_version_mismatch` if the market has another version. Defaults to any version.
+    /// Makes the exchange reject the order with `market_version_mismatch` if the market has another version. Defaults to any version.
     pub fn market_version(mut self, version: i32) -> Self {
         self.request.market_version = Some(version);
         self
@@ -72,7 +72,7 @@ impl NewOrder {
                 side,
                 price,
                 count,
-                // Made when the order is placed.
+                // Generated when the order is placed.
                 client_order_id: ClientOrderId::from(""),
                 time_in_force: TimeInForce::GoodTillCanceled,
                 self_trade_prevention_type: SelfTradePreventionType::TakerAtCross,

@@ -1,14 +1,14 @@
-//! References to orders on the exchange, and which subaccounts a request is about.
+//! References to orders on the exchange, and the selection of subaccounts.
 
 use super::PlacedOrder;
 use crate::{OrderId, SubaccountNumber, types::MarginOrder};
 
-/// The subaccounts that a list or a cancel of all orders is about.
+/// The subaccounts whose orders are listed, searched or cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subaccounts {
-    /// Every subaccount that the key may use, the primary one included.
+    /// All subaccounts that the key may use, including the primary account.
     All,
-    /// One subaccount. [`SubaccountNumber::PRIMARY`] is the primary one alone.
+    /// One subaccount. [`SubaccountNumber::PRIMARY`] is the primary account.
     One(SubaccountNumber),
 }
 
@@ -18,23 +18,23 @@ impl From<SubaccountNumber> for Subaccounts {
     }
 }
 
-/// A reference to an order on the exchange: its id and its subaccount, and for an amendment its market.
+/// A reference to an order on the exchange: its id and subaccount, and its market, which an amendment needs.
 ///
-/// It converts from a [`PlacedOrder`], which has all of them. Orders of the REST API do not have their subaccount: see
+/// It converts from a [`PlacedOrder`], which has all three. An order of the REST API does not have its subaccount: use
 /// [`from_order`](Self::from_order).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderRef {
     /// The exchange's id of the order.
     pub order_id: OrderId,
-    /// Subaccount of the order.
+    /// Subaccount of the order, 0 for the primary account.
     pub subaccount: SubaccountNumber,
-    /// Market of the order, which an amendment needs. `None` if unknown.
+    /// Ticker of the order's market, which an amendment needs. `None` if unknown.
     pub ticker: Option<String>,
 }
 
 impl OrderRef {
-    /// Returns a reference to the order of an id in a subaccount.
+    /// Returns a reference to the order with an id in a subaccount. Its market is unknown.
     #[must_use]
     pub fn new(order_id: impl Into<OrderId>, subaccount: impl Into<SubaccountNumber>) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl OrderRef {
         }
     }
 
-    /// Sets the market.
+    /// Sets the market by its ticker.
     #[must_use]
     pub fn with_ticker(mut self, ticker: impl Into<String>) -> Self {
         self.ticker = Some(ticker.into());

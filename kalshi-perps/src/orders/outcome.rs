@@ -13,28 +13,29 @@ use crate::{
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum OrderOutcome {
-    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force says. [`PlacedOrder::state`] tells
+    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force says. [`PlacedOrder::state`] shows
     /// which.
     Placed(PlacedOrder),
-    /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed
-    /// it, so do not place another one under a new id.
+    /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed it,
+    /// so do not place another one under a new id.
     AlreadyExists(PlacedOrder),
-    /// The exchange has an order under the client order id, and the lists do not tell which: none shows it yet, or it was changed since,
-    /// or it may be in another subaccount. It is this order if an earlier attempt placed it, or one that had the id before. Do not place
-    /// another one under a new id. [`UnknownOutcome::candidates`] are the orders that have the id, and [`UnknownOutcome::reconcile`] finds
-    /// one that no list showed yet.
+    /// The exchange has an order under the client order id, but the lists do not show which: they do not have it yet, or it was changed
+    /// since, or it may be in another subaccount. It is this order if an earlier attempt placed it, or else an older one with the same id.
+    /// Do not place another one under a new id. [`UnknownOutcome::candidates`] are the orders that have the id, and
+    /// [`UnknownOutcome::reconcile`] searches for one that the lists did not have yet.
     Unlisted(Box<UnknownOutcome>),
     /// The exchange rejected the order.
     Rejected(Rejection),
-    /// The order may have been placed. [`UnknownOutcome::reconcile`] looks for it, and [`UnknownOutcome::resend`] settles it.
+    /// The order may have been placed. [`UnknownOutcome::reconcile`] searches for it, and [`UnknownOutcome::resend`] lets the matching
+    /// engine decide.
     Unknown(Box<UnknownOutcome>),
 }
 
 impl OrderOutcome {
-    /// Reconciles an unknown or unlisted outcome within `timeout`; any other is returned as it is.
+    /// Reconciles an unknown or unlisted outcome within `timeout`, and returns any other outcome unchanged.
     ///
-    /// An order that is not found in time stays as it is, because nothing proves that it was not placed. Use
-    /// [`UnknownOutcome::reconcile`] to see the orders that may be it.
+    /// The outcome is also unchanged if the order is not found in time, because that does not prove that it was not placed. Use
+    /// [`UnknownOutcome::reconcile`] to see the candidates, the orders that it may be.
     pub async fn reconciled(self, timeout: Duration) -> Self {
         let (Self::Unknown(unknown) | Self::Unlisted(unknown)) = &self else {
             return self;
@@ -47,26 +48,26 @@ impl OrderOutcome {
     }
 }
 
-/// A rejected order.
+/// The rejection of an order: the exchange's error, and the order that has the client order id if that is taken.
 pub type Rejection = kalshi_core::orders::Rejection<MarginOrder>;
 
-/// An order that the exchange has.
+/// An order that the exchange accepted.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PlacedOrder {
-    /// The exchange's id.
+    /// The exchange's id of the order.
     pub order_id: OrderId,
-    /// The market.
+    /// Ticker of the market.
     pub ticker: String,
-    /// A bid buys, an ask sells.
+    /// Side of the book: a bid buys, an ask sells.
     pub side: BookSide,
     /// Limit price of one contract, in dollars.
     pub price: Dollars,
-    /// Number of contracts that the order is for, from which the [`state`](Self::state) follows: that of the request, or of an order that
-    /// was found resting those filled and resting. One that was found ended may have been decreased before, and counts as cancelled then.
-    /// Later changes of the order do not change it.
+    /// Number of contracts that the order is for, from which [`state`](Self::state) is derived: the count of the request, or the contracts
+    /// filled and resting if the order was found resting. An order that was found ended keeps the count of the request, so it appears
+    /// cancelled if it was decreased before. Later changes of the order do not update this count.
     pub count: Contracts,
-    /// The subaccount.
+    /// Subaccount of the order, 0 for the primary account.
     pub subaccount: SubaccountNumber,
     /// Client order id: the one that you set, or the one that [`Orders::place`](super::Orders::place) generated.
     pub client_order_id: ClientOrderId,
@@ -74,16 +75,17 @@ pub struct PlacedOrder {
     pub fill_count: Contracts,
     /// Contracts that rest. Zero if the order was filled or cancelled.
     pub remaining_count: Contracts,
-    /// Mean price of the immediate fills, in dollars. `None` if nothing was filled immediately, or if the order was found by its id.
+    /// Average price of the immediate fills, in dollars. `None` if nothing was filled immediately, or if the order was found by its id.
     pub average_fill_price: Option<Dollars>,
-    /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    /// Average fee per contract of the immediate fills, in dollars. `None` if nothing was filled immediately, or if the order was found by
+    /// its id.
     pub average_fee_paid: Option<Dollars>,
     /// The order as it was when it was found by its id, or `None` if the exchange's response said that it was placed.
     pub order: Option<Box<MarginOrder>>,
 }
 
 impl PlacedOrder {
-    /// An order that was found by its client order id.
+    /// Returns the placed order of a request, from the order that was found by its client order id.
     pub(super) fn found(request: &CreateMarginOrderRequest, order: &MarginOrder) -> Self {
         let total = order.fill_count.checked_add(order.remaining_count);
         let total = total.filter(|_| order.remaining_count > Contracts::ZERO);
@@ -96,7 +98,7 @@ impl PlacedOrder {
         }
     }
 
-    /// The order of a request, with its id on the exchange.
+    /// Returns the placed order of a request, with its id on the exchange.
     pub(super) fn new(request: &CreateMarginOrderRequest, order_id: OrderId) -> Self {
         Self {
             order_id,

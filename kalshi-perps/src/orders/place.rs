@@ -1,4 +1,4 @@
-//! Placing orders.
+//! Places orders and resolves conflicts over their client order ids.
 
 use std::{
     fmt,
@@ -27,8 +27,8 @@ use crate::{
 };
 
 impl Orders {
-    /// Places an order and returns its outcome. Takes a [`NewOrder`](super::NewOrder), a generated [`CreateMarginOrderRequest`] or its
-    /// builder, with a ticker.
+    /// Places an order and returns its outcome. Accepts a [`NewOrder`](super::NewOrder), a generated [`CreateMarginOrderRequest`], or its
+    /// builder. The ticker must be set.
     ///
     /// An order with an empty client order id gets a random UUID, the same in all attempts. The order is sent again only if the exchange
     /// certainly did not process it. An invalid order is not sent: see [`InvalidOrder`](super::InvalidOrder).
@@ -36,8 +36,8 @@ impl Orders {
     /// # Errors
     ///
     /// Returns an error if the order was certainly not processed: it is invalid, could not be signed or sent, or was rate limited. The same
-    /// order fails again if [`is_invalid_request`](Error::is_invalid_request) or [`is_auth`](Error::is_auth) is `true`; otherwise it may
-    /// be placed again later.
+    /// order fails again if [`is_invalid_request`](Error::is_invalid_request) or [`is_auth`](Error::is_auth) is `true`; otherwise it may be
+    /// placed again later.
     pub async fn place<O>(&self, order: O) -> Result<OrderOutcome, Error>
     where
         O: TryInto<CreateMarginOrderRequest, Error: fmt::Display>,
@@ -60,7 +60,7 @@ impl Orders {
 }
 
 impl Client {
-    /// Sends an order. With `earlier`, it has been sent before and may have been placed.
+    /// Sends an order. `earlier` is `true` if it was sent before and may have been placed.
     pub(super) async fn send_order(
         &self,
         order: SentOrder,
@@ -93,8 +93,8 @@ impl Client {
         })
     }
 
-    /// Looks for the order that has the client order id, for at most the client's `lookup_timeout`: in the market and subaccount of the
-    /// order, and now and then everywhere.
+    /// Searches for the order that has the client order id, for at most the client's `lookup_timeout`: in the market and subaccount of the
+    /// order, and in every fourth attempt in all markets and subaccounts.
     async fn resolve_conflict(&self, unknown: UnknownOutcome, may_be_ours: bool) -> OrderOutcome {
         let (sent, order, error) = (&unknown, &unknown.order, &unknown.error);
         let taken = error
@@ -105,28 +105,30 @@ impl Client {
             may_be_ours,
             has_made_id: order.has_made_id,
         };
-        // Without an earlier attempt no order can have an id that was just made.
-        let is_there = conflict.is_taken && (may_be_ours || !order.has_made_id);
+        // An id that was just generated can be taken only if an earlier attempt placed the order.
+        let is_credible = conflict.is_taken && (may_be_ours || !order.has_made_id);
         let (last_error, looks) = (LastError::default(), AtomicU32::new(0));
         let candidates = Mutex::new(Vec::new());
         let (last, looks, seen) = (&last_error, &looks, &candidates);
         let look = |client: Client, _| async move {
-            // A list of everything may be long.
+            // The list of all orders may be long, so it is read less often.
             let is_everywhere = looks.fetch_add(1, Relaxed) % 4 == 1;
             let search = match is_everywhere {
                 true => Search::new(&order.request.client_order_id, None, Subaccounts::All),
-                false => Search::of(&order.request),
+                false => Search::for_request(&order.request),
             };
             let mut found = client.search(search, last).await?;
             let likeness = |found: &MarginOrder| compare(&order.request, found);
-            // An order does not say its subaccount, and may have been listed since the last look there.
+            // An order does not show its subaccount, and it may have been listed since the last search of its own subaccount.
             if is_everywhere
                 && found
                     .iter()
                     .any(|found| likeness(found) == Likeness::AsSent)
             {
                 *seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
-                found = client.search(Search::of(&order.request), last).await?;
+                found = client
+                    .search(Search::for_request(&order.request), last)
+                    .await?;
             }
             let found: Vec<&MarginOrder> = found.iter().collect();
             let resolved = match (conflict.explain(&found, likeness, true), taken) {
@@ -145,8 +147,8 @@ impl Client {
                 }
                 _ => {
                     let candidates = found.into_iter().cloned().collect();
-                    let unknown = Box::new(sent.clone().among(candidates));
-                    Some(match is_there {
+                    let unknown = Box::new(sent.clone().with_candidates(candidates));
+                    Some(match is_credible {
                         true => OrderOutcome::Unlisted(unknown),
                         false => OrderOutcome::Unknown(unknown),
                     })
@@ -163,10 +165,10 @@ impl Client {
             .unwrap_or_else(PoisonError::into_inner);
         match finding {
             Finding::Conclusive(Some(outcome)) => outcome,
-            _ if is_there => OrderOutcome::Unlisted(Box::new(unknown.among(seen))),
+            _ if is_credible => OrderOutcome::Unlisted(Box::new(unknown.with_candidates(seen))),
             _ => {
                 let error = Arc::new(rt::after_lookup(error, timeout));
-                OrderOutcome::Unknown(Box::new(unknown.among(seen).with_error(error)))
+                OrderOutcome::Unknown(Box::new(unknown.with_candidates(seen).with_error(error)))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Finding orders by their client order id. No endpoint does: the list is walked through.
+//! Finds orders by their client order id. No endpoint does that, so the list of orders is read page by page.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,17 +13,17 @@ use crate::{
     types::{CreateMarginOrderRequest, MarginOrder},
 };
 
-/// Subtracted from the time from which orders are searched for: the exchange's filter need not be exact.
+/// Subtracted from the start time of a search, because the exchange's filter may be inexact.
 const MARGIN_MS: u64 = 3_600_000;
 
-/// Rows of a page.
-const PAGE: i64 = 1_000;
+/// Number of orders requested per page.
+const PAGE_SIZE: i64 = 1_000;
 
-/// What to search for.
+/// Criteria of a search.
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a> {
     client_order_id: &'a str,
-    /// The market, or all markets.
+    /// Ticker of the market. `None` for all markets.
     ticker: Option<&'a str>,
     subaccounts: Subaccounts,
     /// Unix time in milliseconds before which no order of interest was created.
@@ -44,8 +44,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A search where the order of a request is.
-    pub(super) fn of(request: &'a CreateMarginOrderRequest) -> Self {
+    /// Returns a search in the market and subaccount of a request.
+    pub(super) fn for_request(request: &'a CreateMarginOrderRequest) -> Self {
         let subaccounts = Subaccounts::One(request.subaccount.unwrap_or_default());
         Self::new(
             &request.client_order_id,
@@ -56,7 +56,7 @@ impl<'a> Search<'a> {
 }
 
 impl Client {
-    /// Returns the listed orders that have the client order id. A row that does not decode is the last error.
+    /// Returns the listed orders that have the client order id. The error of a row that does not decode is stored in `last_error`.
     pub(super) async fn search(
         &self,
         search: Search<'_>,
@@ -65,7 +65,7 @@ impl Client {
         let is_ours =
             |order: &MarginOrder| search.ticker.is_none_or(|ticker| order.ticker == ticker);
         let keep = |order: &MarginOrder| order.client_order_id == search.client_order_id;
-        let mut list = self.margin_orders_of(search.subaccounts).limit(PAGE);
+        let mut list = self.margin_orders_of(search.subaccounts).limit(PAGE_SIZE);
         if let Some(ticker) = search.ticker {
             list = list.ticker(ticker);
         }
@@ -77,14 +77,14 @@ impl Client {
         if let Some(error) = found.skipped.pop() {
             last_error.set(error);
         }
-        // Rows move between pages.
+        // An order may be on two pages, because rows move between them.
         found.kept.sort_by(|a, b| a.order_id.cmp(&b.order_id));
         found.kept.dedup_by(|a, b| a.order_id == b.order_id);
         Ok(found.kept)
     }
 }
 
-/// Compares an order that has the request's client order id, whatever its age.
+/// Compares an order that has the request's client order id with the request, regardless of the order's age.
 pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -> Likeness {
     let has_other_side = matches!(
         (order.side, request.side),
@@ -108,10 +108,10 @@ pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -
 }
 
 impl Orders {
-    /// Looks for an order by its client order id among the orders of one subaccount or of all.
+    /// Looks up an order by its client order id among the orders of one subaccount or of all.
     ///
-    /// The list is walked through, again and again until it has the order or the time is up. A look-up never proves that no order has
-    /// the id. An amend may have given the order another client order id; look that up then.
+    /// The list is read repeatedly until it contains the order or the timeout expires. A lookup never proves that no order has the id. If
+    /// an amendment changed the order's client order id, look up the new one.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_perps::Client) {
@@ -119,7 +119,7 @@ impl Orders {
     ///
     /// match client.orders().find("maker-1", Subaccounts::All).ticker("KXBTCPERP").await {
     ///     OrderLookup::Found(order) => println!("{} contracts rest", order.remaining_count),
-    ///     other => println!("it may exist all the same: {other:?}"),
+    ///     other => println!("not found, but it may exist: {other:?}"),
     /// }
     /// # }
     /// ```
@@ -138,9 +138,9 @@ impl Orders {
     }
 }
 
-/// A look-up by client order id, made by [`Orders::find`]. Awaiting it gives an [`OrderLookup`].
+/// A lookup by client order id, made by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
 #[derive(Clone, Debug)]
-#[must_use = "a look-up does nothing until it is awaited"]
+#[must_use = "a lookup does nothing until it is awaited"]
 pub struct FindOrder {
     client: Client,
     client_order_id: ClientOrderId,
@@ -187,12 +187,13 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum OrderLookup {
-    /// The only listed order with the id, in any state. It does not have its subaccount, which [`OrderRef`](super::OrderRef) needs: after
-    /// a look-up in all of them, look in one at a time to learn it.
+    /// The only listed order with the id, in any state. It does not have its subaccount, which [`OrderRef`](super::OrderRef) needs: after a
+    /// lookup in all subaccounts, search one at a time to find it.
     Found(Box<MarginOrder>),
-    /// The list does not show it, which proves nothing, or shows several.
+    /// The list does not contain the order, which proves nothing, or contains several with the id. Has the last error or the matching
+    /// orders, if any.
     Unknown(Unresolved),
 }
 
-/// Why an inquiry proved nothing.
+/// The reason why a lookup proved nothing: the last error or the matching orders, if any.
 pub type Unresolved = kalshi_core::orders::Unresolved<MarginOrder>;

@@ -1,30 +1,30 @@
-//! The state of an order, which the exchange does not report.
+//! The state of an order, derived from its counts because the exchange does not report it.
 
 use super::PlacedOrder;
 use crate::{Contracts, types::MarginOrder};
 
 /// The state of an order.
 ///
-/// The exchange sends no status and no initial count, and its `last_update_reason` is `Decrease` for a decrease, a cancel, a killed
-/// immediate-or-cancel order and the trigger of an order group alike. The state follows from three counts:
+/// The exchange sends neither a status nor the initial count, and its `last_update_reason` is `Decrease` for a decrease, a cancel, an
+/// immediate-or-cancel order that was killed, and the trigger of an order group. The state is therefore derived from three counts:
 ///
-/// - Contracts remain: the order rests.
-/// - None remain, and as many were filled as wanted: it was executed.
-/// - None remain, and fewer were filled: it was cancelled, by whatever cause.
+/// - If contracts remain, the order rests.
+/// - If no contracts remain and at least the wanted count was filled, the order was executed.
+/// - If no contracts remain and fewer were filled, the order was cancelled, for whatever reason.
 ///
-/// The wanted count is the one of the request, or of the last amendment; a decrease lowers it by as many contracts as it takes off.
+/// The wanted count is that of the request or of the last amendment. A decrease lowers it by the number of contracts that it removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OrderState {
-    /// Some contracts rest. A read may be out of date: the order may have ended since.
+    /// Some contracts rest. Reads lag, so the order may have ended since.
     Resting,
-    /// All wanted contracts were filled. The order stays so.
+    /// All wanted contracts were filled. The state is final.
     Executed,
-    /// The contracts that were not filled were cancelled. The order stays so.
+    /// The contracts that were not filled were cancelled. The state is final.
     Cancelled,
 }
 
 impl OrderState {
-    /// Returns the state of an order for `wanted` contracts of which `filled` were filled and `remaining` rest.
+    /// Returns the state of an order for `wanted` contracts, of which `filled` were filled and `remaining` rest.
     #[must_use]
     pub fn from_counts(filled: Contracts, remaining: Contracts, wanted: Contracts) -> Self {
         if remaining > Contracts::ZERO {
@@ -36,7 +36,7 @@ impl OrderState {
         }
     }
 
-    /// Returns `true` if nothing of the order rests any more.
+    /// Returns `true` if no part of the order rests any longer.
     #[must_use]
     pub fn has_ended(self) -> bool {
         self != Self::Resting

@@ -1,4 +1,4 @@
-//! Changes whose outcome is unknown, and how to find it out.
+//! Changes with an unknown outcome, and their reconciliation.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,32 +13,32 @@ use kalshi_core::rt::{
 use super::OrderRef;
 use crate::{Client, Contracts, Error, types::MarginOrder};
 
-/// A change that may have been done.
+/// A change that may have been made.
 #[derive(Clone)]
 pub struct UnknownChange {
     client: Client,
     key: OrderRef,
     wanted: Wanted,
     error: Arc<Error>,
-    /// When the change was answered or given up.
+    /// Time at which the change got a response or was given up.
     ended: Moment,
 }
 
-/// What [`UnknownChange::reconcile`] found out.
+/// The result of [`UnknownChange::reconcile`].
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
-    /// Nothing of the order rests any more: it was cancelled, by this request or another way, or executed, perhaps after an amendment or
-    /// a decrease. [`MarginOrder::state`] tells a cancelled order from an executed one, given the number of contracts that it was for at
-    /// the end, which the exchange does not report.
+    /// The order has ended: it was cancelled, by this request or otherwise, or it was executed, possibly after an amendment or a decrease.
+    /// [`MarginOrder::state`] distinguishes the two if you pass the number of contracts that the order was for at the end, which the
+    /// exchange does not report.
     Ended(Box<MarginOrder>),
-    /// A read shows the order resting as the amendment or the decrease wanted it. It was done, unless the order was like that before, or
-    /// fills brought it below the count of a decrease.
+    /// A read shows the order resting as the amendment or the decrease requested. The change was made, unless the order was like that
+    /// before, or fills reduced it to the count of a decrease.
     AsWanted(Box<MarginOrder>),
-    /// The order as it was seen last, which rests. That does not show whether the change was done, because the read may be out of date.
+    /// The order as last read, which rests. That does not show whether the change was made, because the read may be out of date.
     Unclear(Box<MarginOrder>),
-    /// No read showed the order, which proves nothing. Has the last error.
+    /// No read returned the order, which proves nothing. Has the last error, if any.
     Unknown(Option<Arc<Error>>),
 }
 
@@ -59,10 +59,10 @@ impl UnknownChange {
         }
     }
 
-    /// Looks at the order until a read proves something, within `timeout`.
+    /// Reads the order until a read proves the outcome, for at most `timeout`.
     ///
-    /// Reads lag behind writes, so an order that seems to rest proves nothing about a cancel. A cancel, an amendment and a decrease to a
-    /// count can also be sent again instead.
+    /// Reads lag behind writes, so a read that shows the order resting does not prove that a cancel failed. A cancel, an amendment or a
+    /// decrease to a count can be sent again instead.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
         let seen = Mutex::new(None);
@@ -94,7 +94,7 @@ impl UnknownChange {
         }
     }
 
-    /// Returns `true` if an order rests as an amendment or a decrease wanted it.
+    /// Returns `true` if an order rests as the amendment or the decrease requested.
     fn is_as_wanted(&self, order: &MarginOrder) -> bool {
         order.remaining_count > Contracts::ZERO && self.wanted.is_shown_by(order)
     }

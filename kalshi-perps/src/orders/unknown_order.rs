@@ -1,4 +1,4 @@
-//! Orders whose outcome is unknown, and how to find it out.
+//! Orders with an unknown outcome, and their reconciliation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     types::{CreateMarginOrderRequest, MarginOrder},
 };
 
-/// How long before the request an order may have been created, by clocks that nearly agree, and still have been placed by it.
+/// Maximum time by which the order of a request may appear older than the request, by clocks that nearly agree.
 const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// An order as it was sent.
@@ -29,22 +29,22 @@ pub struct UnknownOutcome {
     pub(super) order: SentOrder,
     pub(super) error: Arc<Error>,
     candidates: Vec<MarginOrder>,
-    /// When the write was answered or given up.
+    /// Time at which the request got a response or was given up.
     pub(super) ended: Moment,
 }
 
-/// What [`UnknownOutcome::reconcile`] found out.
+/// The result of [`UnknownOutcome::reconcile`].
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum Reconciliation {
-    /// The exchange has the order. With an id that you set, it may also be a matching one that was placed under the id less than 5 s
-    /// before this one was sent, by clocks that nearly agree.
+    /// The exchange has the order. If you set the client order id, it may also be a matching order that was placed under the id less than
+    /// five seconds before this one was sent, by clocks that nearly agree.
     Placed(PlacedOrder),
-    /// The exchange has a matching order under the client order id that you set. It was created before this one was sent, and as ids never
-    /// become free, this one was not placed; or it does not say when it was created, and may be this one.
+    /// The exchange has a matching order under the client order id that you set. If it was created before this one was sent, this one was
+    /// not placed, because an id is never free again. If it has no creation time, it may be this one.
     AlreadyExists(PlacedOrder),
-    /// Neither is proved. In particular an order that no list shows may have been placed.
+    /// Neither is proven: an order that the lists do not contain may have been placed. Has the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
@@ -59,28 +59,28 @@ impl UnknownOutcome {
         }
     }
 
-    /// The same with orders of which one may be this order.
-    pub(super) fn among(self, candidates: Vec<MarginOrder>) -> Self {
+    /// Sets the orders of which one may be this order.
+    pub(super) fn with_candidates(self, candidates: Vec<MarginOrder>) -> Self {
         Self { candidates, ..self }
     }
 
-    /// The same with another reason.
+    /// Replaces the error.
     pub(super) fn with_error(self, error: Arc<Error>) -> Self {
         Self { error, ..self }
     }
 
-    /// Looks for the order by its client order id, within `timeout`: walks through the orders of its market and subaccount, again and
-    /// again until one has the id.
+    /// Searches for the order by its client order id, for at most `timeout`: reads the orders of its market and subaccount repeatedly until
+    /// one has the id.
     ///
-    /// Lists lag behind writes, at times by more than a minute, so an order that is not found may have been placed all the same. Use
-    /// [`resend`](Self::resend) if the outcome must be settled.
+    /// Lists lag behind writes, sometimes by more than a minute, so an order that is not found may still have been placed. Use
+    /// [`resend`](Self::resend) if you need a definite outcome.
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
         let last_error = LastError::default();
         let last = &last_error;
         let request = &self.order.request;
         let look = |client: Client, _| async move {
-            let mut search = Search::of(request);
-            // An order that had the id before may be of any age.
+            let mut search = Search::for_request(request);
+            // If the id was taken, the order that has it may be of any age.
             let is_taken = self.error.api().is_some_and(is_duplicate);
             search.since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let mut found = client.search(search, last).await?;
@@ -105,7 +105,8 @@ impl UnknownOutcome {
         }
     }
 
-    /// Returns `true` unless an order shows that it was created after this one was sent. No order is older than an id made here.
+    /// Returns `true` unless an order shows that it was created after this one was sent. `false` for a generated id, which no older order
+    /// can have.
     fn is_older(&self, order: &MarginOrder) -> bool {
         let since_ms = self.order.began.earliest_ms(&self.client.core);
         let since_ms = since_ms.saturating_sub(CREATION_MARGIN_MS);
@@ -115,14 +116,15 @@ impl UnknownOutcome {
         is_before && !self.order.has_made_id
     }
 
-    /// Sends the same order with the same client order id once more.
+    /// Sends the same order again with the same client order id.
     ///
-    /// The exchange never places two orders with one id, even after the first has ended. If the first one was placed, this one is
-    /// rejected as a duplicate, and the outcome is [`Placed`](OrderOutcome::Placed) or [`AlreadyExists`](OrderOutcome::AlreadyExists)
-    /// if the order is listed as it was sent, and otherwise [`Unlisted`](OrderOutcome::Unlisted). That settles at the matching engine what lagging
-    /// reads cannot. If the first one was not placed, this one is, now: use it only when you still want the order at its price.
+    /// The exchange never places two orders with one id, even after the first has ended. If the first one was placed, this one is rejected
+    /// as a duplicate, and the outcome is [`Placed`](OrderOutcome::Placed) or [`AlreadyExists`](OrderOutcome::AlreadyExists) if the order
+    /// is listed as it was sent, and [`Unlisted`](OrderOutcome::Unlisted) otherwise. The matching engine decides, so the result does not
+    /// depend on lagging reads. If the first one was not placed, this one is, so use `resend` only if you still want the order at its
+    /// price.
     ///
-    /// Returns [`Unknown`](OrderOutcome::Unknown) if this attempt proved nothing either, also where it was rejected for another reason.
+    /// Returns [`Unknown`](OrderOutcome::Unknown) if this attempt proved nothing either, including when it was rejected for another reason.
     pub async fn resend(&self) -> OrderOutcome {
         let order = self.order.clone();
         match self.client.send_order(order, true).await {

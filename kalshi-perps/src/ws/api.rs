@@ -1,4 +1,4 @@
-//! The WebSocket of the perpetuals API, as the runtime knows it.
+//! Implements the runtime's WebSocket traits for the perpetuals API.
 
 use kalshi_core::{
     rt,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::PerpsApi;
 
-/// Markets of order books.
+/// Targets of `orderbook_delta`.
 static BOOKS: Targets = Targets {
     snapshot: Some(OrderBook::SNAPSHOT),
     ..Targets::MARKETS
@@ -49,7 +49,7 @@ impl BookApi for PerpsApi {
     const BOOK_CHANNEL: SubscribeParamsChannels = SubscribeParamsChannels::OrderbookDelta;
 
     fn prepare_books(builder: ConnectionBuilder) -> Result<ConnectionBuilder, ConnectionError> {
-        // Books need the list of markets in acknowledgements.
+        // Books read the list of markets from acknowledgements.
         Ok(builder.params(|params| params.skip_ticker_ack(false)))
     }
 

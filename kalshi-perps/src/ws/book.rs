@@ -1,4 +1,4 @@
-//! An order book that is kept by snapshots and deltas, exactly.
+//! The order book of a market, kept from snapshots and deltas in exact arithmetic.
 
 use chrono::{DateTime, Utc};
 use kalshi_core::{
@@ -12,9 +12,9 @@ use kalshi_core::{
 use super::messages::{MarginCorporateAction, Message, OrderbookDelta, OrderbookSnapshot};
 use crate::{BookSide, Contracts, Dollars, PriceLevel, types};
 
-/// The bids and asks of one market. Prices are dollars for one contract, above zero and often above one dollar.
+/// The bids and asks of one market. Prices are in dollars per contract, above zero and often above one dollar.
 ///
-/// The exchange lists levels worst first, contrary to its spec. A book sorts them: all its methods return the best one first.
+/// The exchange lists the worst level first, contrary to its spec. All methods of the book return the best level first.
 ///
 /// ```
 /// use kalshi_perps::{BookSide, Contracts, ws::OrderBook};
@@ -62,7 +62,7 @@ fn read_change(delta: &OrderbookDelta) -> Result<LevelChange, BookError> {
     })
 }
 
-/// Contracts cost more than nothing.
+/// Checks that a price is above zero.
 fn check_price(price: Dollars) -> Result<(), BookError> {
     match Dollars::ZERO < price {
         true => Ok(()),
@@ -70,17 +70,17 @@ fn check_price(price: Dollars) -> Result<(), BookError> {
     }
 }
 
-/// A level at which two books differ.
+/// A level at which two books differ: its side and price, and the contracts in each book.
 pub type LevelDifference = books::LevelDifference<BookSide>;
 
 impl OrderBook {
-    /// An empty book.
+    /// Returns an empty book.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The book of these levels, in any order. Levels without contracts are left out.
+    /// Returns the book of these levels, in any order. Levels without contracts are left out.
     #[must_use]
     pub fn from_levels(bids: &[PriceLevel], asks: &[PriceLevel]) -> Self {
         Self {
@@ -88,11 +88,11 @@ impl OrderBook {
         }
     }
 
-    /// The book of a message `orderbook_snapshot`.
+    /// Returns the book of an `orderbook_snapshot` message.
     ///
     /// # Errors
     ///
-    /// Returns an error if a level has fewer than no contracts or is listed twice, or if a price is not above zero.
+    /// Returns an error if a level has a negative count or is listed twice, or if a price is not above zero.
     pub fn from_snapshot(snapshot: &OrderbookSnapshot) -> Result<Self, BookError> {
         let (bids, asks) = (snapshot.bid.iter().copied(), snapshot.ask.iter().copied());
         let ladders = Self::default()
@@ -101,21 +101,21 @@ impl OrderBook {
         Ok(Self { ladders })
     }
 
-    /// Applies a message `orderbook_delta`.
+    /// Applies an `orderbook_delta` message.
     ///
     /// # Errors
     ///
-    /// Returns an error as [`add`](Self::add) does.
+    /// Returns an error for the reasons of [`add`](Self::add).
     pub fn apply(&mut self, delta: &OrderbookDelta) -> Result<(), BookError> {
         self.ladders.apply(&read_change(delta)?)
     }
 
-    /// Adds contracts to the level at a price, or removes them if `change` is negative. A level without contracts disappears.
+    /// Adds contracts to the level at a price, or removes them if `change` is negative. A level without contracts is removed.
     ///
     /// # Errors
     ///
-    /// Returns an error if the level has fewer contracts than are removed, if the price is not above zero, or if the side is unknown.
-    /// The book is unchanged then.
+    /// Returns an error if the level has fewer contracts than are removed, if the price is not above zero, or if the side is unknown. The
+    /// book is then unchanged.
     pub fn add(
         &mut self,
         side: BookSide,
@@ -126,50 +126,50 @@ impl OrderBook {
         self.ladders.add(side, price, change)
     }
 
-    /// The levels of a side, best first. Empty for an unknown side.
+    /// Returns the levels of a side, best first. Empty for an unknown side.
     pub fn levels(&self, side: BookSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.ladders.levels(side)
     }
 
-    /// The bids, highest price first.
+    /// Returns the bids, highest price first.
     pub fn bids(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.levels(BookSide::Bid)
     }
 
-    /// The asks, lowest price first.
+    /// Returns the asks, lowest price first.
     pub fn asks(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.levels(BookSide::Ask)
     }
 
-    /// The highest bid, or `None` if there is none.
+    /// Returns the highest bid, or `None` if there are no bids.
     #[must_use]
     pub fn best_bid(&self) -> Option<PriceLevel> {
         self.bids().next()
     }
 
-    /// The lowest ask, or `None` if there is none.
+    /// Returns the lowest ask, or `None` if there are no asks.
     #[must_use]
     pub fn best_ask(&self) -> Option<PriceLevel> {
         self.asks().next()
     }
 
-    /// Contracts resting at a price; zero if the book has no such level.
+    /// Returns the contracts resting at a price, or zero if the book has no such level.
     #[must_use]
     pub fn count_at(&self, side: BookSide, price: Dollars) -> Contracts {
         self.ladders.count_at(side, price)
     }
 
-    /// The best ask minus the best bid, negative in a crossed book. `None` if a side is empty.
+    /// Returns the best ask minus the best bid. Zero or negative in a crossed book; `None` if a side is empty.
     #[must_use]
     pub fn spread(&self) -> Option<Dollars> {
         let (bid, ask) = (self.best_bid()?, self.best_ask()?);
         ask.price.checked_sub(bid.price)
     }
 
-    /// The middle of the best bid and the best ask. `None` if a side is empty.
+    /// Returns the midpoint of the best bid and the best ask, or `None` if a side is empty.
     ///
-    /// It is exact for prices of up to five decimals, and the exchange's have four. A sixth decimal may be rounded by half a millionth
-    /// of a dollar.
+    /// The midpoint is exact for prices with up to five decimal places; those of the exchange have four. With six decimal places it may be
+    /// off by half a millionth of a dollar.
     #[must_use]
     pub fn mid(&self) -> Option<Dollars> {
         let (bid, ask) = (self.best_bid()?, self.best_ask()?);
@@ -177,7 +177,7 @@ impl OrderBook {
         Some(Dollars::from_micros(mid))
     }
 
-    /// Returns `true` if the best bid reaches the best ask. The exchange would have traded them, so changes are missing.
+    /// Returns `true` if the best bid is at or above the best ask. The exchange would have matched the two, so a message was missed.
     #[must_use]
     pub fn is_crossed(&self) -> bool {
         self.spread().is_some_and(|spread| spread <= Dollars::ZERO)
@@ -189,35 +189,36 @@ impl OrderBook {
         self.ladders.is_empty()
     }
 
-    /// Number of levels of a side.
+    /// Returns the number of levels of a side. Zero for an unknown side.
     #[must_use]
     pub fn depth(&self, side: BookSide) -> usize {
         self.ladders.depth(side)
     }
 
-    /// What buying `count` contracts takes from the asks, lowest price first. Fewer are filled if the book has fewer, or if the total
-    /// overflows [`Dollars`].
+    /// Returns the contracts and the cost of buying `count` contracts from the asks, lowest price first. Fewer are filled if the book has
+    /// fewer, or if the total would overflow [`Dollars`].
     #[must_use]
     pub fn sweep_buy(&self, count: Contracts) -> Sweep {
         Sweep::from_levels(self.asks(), count)
     }
 
-    /// What selling `count` contracts takes from the bids, highest price first. `cost` is what the bids pay in total.
+    /// Returns the contracts and the proceeds of selling `count` contracts to the bids, highest price first. `cost` is the total that the
+    /// bids pay.
     #[must_use]
     pub fn sweep_sell(&self, count: Contracts) -> Sweep {
         Sweep::from_levels(self.bids(), count)
     }
 
-    /// The levels at which two books differ: bids, then asks, each from the highest price. Empty if the books are equal.
+    /// Returns the levels at which two books differ: bids first, then asks, each from the highest price down. Empty if the books are equal.
     ///
-    /// Do not check a live book against the REST interface with it: that book was seen to stand still for hours.
+    /// Do not use it to check a live book against the REST API, whose book has been observed to be hours old.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
         self.ladders.differences(&other.ladders)
     }
 
-    /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
-    /// sent the message if it has none. `None` if the exchange sent no time. To compare it with the present, use
+    /// Returns the time of the latest change by the exchange's clock: `ts_ms` of the `orderbook_delta` message, or else the time at which
+    /// the exchange sent the message. `None` if the exchange sent no time. To compare it with the present, use
     /// [`BookStream::age`](super::BookStream::age).
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {
@@ -225,7 +226,7 @@ impl OrderBook {
     }
 }
 
-/// The book as the REST interface has it. It may be old: it was seen to stand still for hours.
+/// Converts a book of the REST API, which has been observed to be hours old.
 impl From<&types::MarginOrderbookCount> for OrderBook {
     fn from(book: &types::MarginOrderbookCount) -> Self {
         Self::from_levels(&book.bids, &book.asks)
@@ -303,7 +304,7 @@ impl ApiBook for OrderBook {
     }
 }
 
-/// What a corporate action does to a book. One of an unknown type may have changed the levels, as a split does.
+/// Returns the effect of a corporate action on a book. An action of an unknown type may have changed the levels, as a split does.
 fn read_action(action: &MarginCorporateAction) -> BookMessage<'_, OrderBook> {
     match (&action.final_settlement, &action.ticker_change) {
         (Some(_), _) => BookMessage::Settled(&action.market_ticker),

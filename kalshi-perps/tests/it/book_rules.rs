@@ -1,4 +1,4 @@
-//! When books are live, from frames as the exchange sends them: without clocks, with one count for all markets of a subscription.
+//! Live and stale books. The frames have no clocks, and all markets of a subscription share its sequence numbers, as on the exchange.
 
 use kalshi_perps::{
     Dollars,
@@ -59,7 +59,7 @@ fn two_markets() -> Books {
 }
 
 #[test]
-fn markets_of_a_subscription_share_its_count() {
+fn markets_of_a_subscription_share_sequence_numbers() {
     let mut books = two_markets();
     books.apply(&delta(3, "A", "1.00"));
     books.apply(&delta(4, "B", "-20.00"));
@@ -76,7 +76,7 @@ fn markets_of_a_subscription_share_its_count() {
 }
 
 #[test]
-fn gap_makes_all_books_stale_until_each_has_a_snapshot() {
+fn gap_makes_each_book_stale_until_its_snapshot() {
     let mut books = two_markets();
     let events = books.apply(&delta(4, "A", "1.00"));
     let gap = StaleReason::Gap {
@@ -91,7 +91,7 @@ fn gap_makes_all_books_stale_until_each_has_a_snapshot() {
     let requests = books.drain_snapshot_requests();
     assert_eq!((requests.len(), requests[0].sid), (1, 1));
     assert_eq!(requests[0].market_tickers, ["A", "B"]);
-    // A change from before the snapshot is in it, and one from behind it is applied.
+    // The snapshot already includes earlier changes. A later change is applied to it.
     books.apply(&delta(5, "B", "5.00"));
     let reply = r#"{"type":"orderbook_snapshot","id":9,"sid":1,"seq":4,"msg":{"market_ticker":"B","bid":[["1.2500","7.00"]]}}"#;
     books.apply(&Frame::parse(reply));
@@ -130,7 +130,7 @@ fn snapshot_with_a_negative_level_makes_its_book_stale() {
 }
 
 #[test]
-fn change_of_an_unknown_side_or_price_makes_its_book_stale() {
+fn change_with_invalid_side_or_price_makes_its_book_stale() {
     let mut books = two_markets();
     let unknown = change(3, "A", "neither", "1.25", "1.00");
     let expected = StaleReason::InvalidChange(BookError::UnknownSide);
@@ -156,7 +156,7 @@ async fn book_that_stays_crossed_is_withheld_and_then_stale() {
 }
 
 #[test]
-fn message_of_an_unknown_type_on_the_subscription_may_have_been_a_change() {
+fn unknown_message_makes_books_of_its_subscription_stale() {
     let mut books = two_markets();
     let unknown =
         Frame::parse(r#"{"type":"orderbook_trim","sid":1,"seq":3,"msg":{"market_ticker":"A"}}"#);
@@ -186,12 +186,12 @@ fn action(kind: &str, market: &str, terms: &str) -> Frame {
 }
 
 #[test]
-fn split_makes_a_book_stale_until_another_snapshot() {
+fn split_makes_a_book_stale_until_next_snapshot() {
     let mut books = two_markets();
     let terms = r#","split":{"ratio_old":"1","ratio_new":"4","pre_split_mark_price":"8.0000","post_split_mark_price":"2.0000"}"#;
     let split = action("stock_split", "A", terms);
     assert_eq!(stale(&mut books, &split), StaleReason::CorporateAction);
-    // What was sent before the notice does not count.
+    // Snapshots sent before the notice are outdated, so a new one is requested.
     assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
     assert_eq!(held(&books, "B").unwrap(), "20.00");
     books.apply(&snapshot(3, "A", "40.00"));
@@ -199,7 +199,7 @@ fn split_makes_a_book_stale_until_another_snapshot() {
 }
 
 #[test]
-fn settled_market_has_no_book_and_a_renamed_one_is_stale() {
+fn settled_book_is_removed_and_renamed_one_is_stale() {
     let mut books = two_markets();
     let terms = r#","final_settlement":{"settlement_price_per_contract":"1.2500"}"#;
     let settled = action("final_settlement", "A", terms);
@@ -227,7 +227,7 @@ fn own_change_names_its_order() {
 }
 
 #[test]
-fn loss_on_one_of_two_connections_is_not_seen() {
+fn gap_on_one_connection_leaves_redundant_book_live() {
     let mut books = RedundantBooks::new(2);
     for connection in 0..2 {
         books.register(connection, 1, ["A"]);

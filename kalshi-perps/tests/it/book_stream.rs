@@ -1,4 +1,4 @@
-//! Books over a connection, against an exchange that the test plays itself.
+//! Books over a connection, with a server scripted by the test.
 
 use kalshi_perps::ws::{BookEvent, BookStream, BookUpdate, Channel, Event, StaleReason};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn connected(exchange: &Exchange) -> (BookStream, Peer) {
     (books.unwrap(), peer)
 }
 
-/// The next change of a book.
+/// Returns the next book event.
 async fn change(books: &mut BookStream) -> BookEvent {
     loop {
         if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap() {
@@ -31,7 +31,7 @@ fn held(books: &BookStream) -> Option<String> {
     Some(books.live(MARKET)?.best_bid()?.count.to_string())
 }
 
-/// Takes a request for a snapshot, which it does not answer.
+/// Receives a snapshot request without replying to it.
 async fn request(peer: &mut Peer) -> Value {
     let command = peer.command().await;
     let expected = json!({"sids": [1], "action": "get_snapshot", "market_tickers": [MARKET]});
@@ -66,14 +66,14 @@ async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
         }
     );
     assert_eq!(held(&books), None);
-    let answer = async {
+    let reply = async {
         let command = request(&mut peer).await;
         let mut reply = snapshot(1, 4);
         reply["id"] = command["id"].clone();
         peer.send(reply).await;
         peer.send(delta(1, 5, "0.4000", "0.50")).await;
     };
-    let (live, ()) = tokio::join!(change(&mut books), answer);
+    let (live, ()) = tokio::join!(change(&mut books), reply);
     assert!(matches!(live, BookEvent::Live { .. }));
     assert!(matches!(
         change(&mut books).await,
@@ -83,7 +83,7 @@ async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_connection_makes_books_stale_until_the_next() {
+async fn lost_connection_makes_books_stale_until_reconnected() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     peer.send(snapshot(1, 1)).await;
@@ -93,19 +93,19 @@ async fn lost_connection_makes_books_stale_until_the_next() {
         BookEvent::Stale { reason, .. } => assert_eq!(reason, StaleReason::Disconnected),
         other => panic!("{other:?}"),
     }
-    let again = async {
+    let reconnected = async {
         let mut peer = exchange.accept().await;
         peer.acknowledge().await;
         peer.send(snapshot(1, 1)).await;
         peer
     };
-    let (live, _peer) = tokio::join!(change(&mut books), again);
+    let (live, _peer) = tokio::join!(change(&mut books), reconnected);
     assert!(matches!(live, BookEvent::Live { .. }));
     assert_eq!(held(&books).unwrap(), "10.00");
 }
 
 #[tokio::test]
-async fn messages_of_other_channels_come_between_the_changes() {
+async fn messages_of_other_channels_are_delivered() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().channel(Channel::Fill);
     let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {

@@ -1,4 +1,4 @@
-//! Connections and subscriptions, against an exchange that the test plays itself.
+//! Connections and subscriptions, with a server scripted by the test.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -23,7 +23,7 @@ const CHANNELS: [(Channel, &str); 7] = [
     (Channel::CorporateActions, "corporate_actions"),
 ];
 
-/// A connection without subscriptions, and its other end.
+/// Returns a connection without subscriptions, and its server side.
 async fn connected(exchange: &Exchange) -> (Connection, Peer) {
     let (connection, peer) = tokio::join!(Connection::connect(&exchange.client), exchange.accept());
     let mut connection = connection.unwrap();
@@ -53,7 +53,7 @@ async fn connection_needs_credentials() {
 }
 
 #[tokio::test]
-async fn every_channel_is_subscribed_to_changed_and_left() {
+async fn every_channel_can_be_subscribed_updated_and_unsubscribed() {
     let exchange = Exchange::new().await;
     let (connection, mut peer) = connected(&exchange).await;
     for (expected_sid, (channel, name)) in (1..).zip(CHANNELS) {
@@ -80,7 +80,7 @@ async fn every_channel_is_subscribed_to_changed_and_left() {
         });
         added.unwrap();
 
-        let (left, ()) = tokio::join!(subscription.unsubscribe(), async {
+        let (unsubscribed, ()) = tokio::join!(subscription.unsubscribe(), async {
             let command = peer.command().await;
             assert_eq!(
                 (&command["cmd"], &command["params"]),
@@ -89,12 +89,12 @@ async fn every_channel_is_subscribed_to_changed_and_left() {
             peer.send(json!({"id": command["id"], "sid": sid, "seq": 2, "type": "unsubscribed"}))
                 .await;
         });
-        left.unwrap();
+        unsubscribed.unwrap();
     }
 }
 
 #[tokio::test]
-async fn channel_without_markets_names_none() {
+async fn subscription_without_markets_sends_no_tickers() {
     let exchange = Exchange::new().await;
     let (connection, mut peer) = connected(&exchange).await;
     let subscribing = connection.subscribe(Channel::UserOrders).send();
@@ -104,7 +104,7 @@ async fn channel_without_markets_names_none() {
 }
 
 #[tokio::test]
-async fn initial_snapshot_of_tickers_is_a_parameter() {
+async fn initial_ticker_snapshot_is_requested() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().channel(Channel::Ticker);
     let builder = builder.params(|params| params.send_initial_snapshot(true));
@@ -120,7 +120,7 @@ async fn initial_snapshot_of_tickers_is_a_parameter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_of_pings_is_no_fault() {
+async fn connection_without_pings_stays_open() {
     let exchange = Exchange::new().await;
     let (mut connection, mut peer) = connected(&exchange).await;
     let subscribing = connection.subscribe(Channel::OrderbookDelta);
@@ -129,7 +129,7 @@ async fn silence_of_pings_is_no_fault() {
     subscription.unwrap();
     peer.send(snapshot(sid, 1)).await;
     assert!(matches!(event(&mut connection).await, Event::Message(_)));
-    // Ten minutes with a message now and then, and no ping.
+    // Ten minutes with a message every 20 s and no ping.
     for seq in 2..32 {
         sleep(Duration::from_secs(20)).await;
         peer.send(delta(sid, seq, "0.4000", "1.00")).await;
@@ -141,7 +141,7 @@ async fn silence_of_pings_is_no_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_without_any_frame_is_replaced() {
+async fn idle_connection_is_replaced() {
     let exchange = Exchange::new().await;
     let (mut connection, _peer) = connected(&exchange).await;
     match event(&mut connection).await {
@@ -155,7 +155,7 @@ async fn connection_without_any_frame_is_replaced() {
 }
 
 #[tokio::test]
-async fn messages_of_unknown_types_and_broken_ones_arrive() {
+async fn unknown_and_malformed_messages_are_delivered() {
     let exchange = Exchange::new().await;
     let (mut connection, mut peer) = connected(&exchange).await;
     let subscribing = connection.subscribe(Channel::Trade).send();

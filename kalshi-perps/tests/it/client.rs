@@ -1,4 +1,4 @@
-//! Clients: default limits, limits that the exchange reports, variables, custom requests.
+//! Clients: default and discovered limits, environment variables, custom requests and exact numbers.
 
 use kalshi_perps::{
     Client,
@@ -25,7 +25,7 @@ async fn default_limits_are_those_of_the_basic_tier_of_this_api() {
 }
 
 #[tokio::test]
-async fn limits_are_those_that_the_exchange_reports() {
+async fn discovered_limits_are_applied() {
     let server = Server::start().await;
     server.answer(200, Some(limits(600, 300)));
     let discovered = server.client.discover_limits().await.unwrap();
@@ -49,7 +49,7 @@ async fn limits_are_read_before_the_first_signed_request() {
         .rate_limits(RateLimits::Discovered)
         .build()
         .unwrap();
-    // The response is that of the limits for both requests.
+    // The server sends the same limits in response to both requests, so the second one fails to decode.
     let result = client.get_margin_enabled().send().await;
     assert!(result.unwrap_err().is_decode());
     let requests = server.server.received_requests().await.unwrap();
@@ -66,7 +66,7 @@ async fn limits_are_read_before_the_first_signed_request() {
 }
 
 #[tokio::test]
-async fn limits_that_cannot_be_are_errors_and_change_nothing() {
+async fn invalid_limits_are_not_applied() {
     let server = Server::start().await;
     let client = patient_builder(&server.server).build().unwrap();
     server.answer(200, Some(limits(-1, 300)));
@@ -76,9 +76,9 @@ async fn limits_that_cannot_be_are_errors_and_change_nothing() {
     assert_eq!(tokens, 100);
 }
 
-/// A computed balance takes 50 tokens instead of 5.
+/// A computed balance costs 50 tokens instead of 5.
 #[tokio::test]
-async fn balance_takes_more_tokens_if_it_is_computed() {
+async fn computed_balance_costs_more_tokens() {
     let server = Server::start().await;
     let limit = BucketLimit::new(1, 1_000);
     let limits = AccountLimits::from_tier(Tier::Basic).with_read(limit);
@@ -99,9 +99,9 @@ async fn balance_takes_more_tokens_if_it_is_computed() {
     }
 }
 
-/// Like any operation, it takes at most what the bucket holds, so that it can be sent.
+/// The cap applies to every operation, because a request that costs more than the capacity could never be sent.
 #[tokio::test]
-async fn computed_balance_takes_no_more_than_the_bucket_holds() {
+async fn cost_of_computed_balance_is_capped_at_bucket_capacity() {
     let server = Server::start().await;
     let limits = AccountLimits::from_tier(Tier::Basic).with_read(BucketLimit::new(1, 20));
     let client = patient_builder(&server.server)
@@ -130,7 +130,7 @@ async fn custom_request_is_signed() {
 }
 
 #[test]
-fn missing_variables_are_named() {
+fn error_names_missing_variable() {
     for (result, name) in [
         (Client::from_env(), "KALSHI_PERPS_API_KEY_ID"),
         (Client::demo_from_env(), "KALSHI_PERPS_DEMO_API_KEY_ID"),
@@ -142,9 +142,9 @@ fn missing_variables_are_named() {
     }
 }
 
-/// Numbers of responses have the digits that were sent, to the last.
+/// Numbers in responses are not rounded.
 #[tokio::test]
-async fn rates_have_all_their_digits() {
+async fn rates_keep_all_digits() {
     let server = Server::start().await;
     for rate in [
         "0.0000143268415739",
@@ -169,7 +169,7 @@ async fn rates_have_all_their_digits() {
 }
 
 #[tokio::test]
-async fn texts_that_mean_no_price_are_none() {
+async fn placeholder_prices_are_none() {
     let server = Server::start().await;
     let samples = crate::harness::calls::samples();
     let mut body = samples.answers("GetMarginMarket").remove(0).body;

@@ -1,4 +1,4 @@
-//! What the tests share: a server with faults, and a key.
+//! Helpers shared by the tests: a faulty server, and a key.
 
 #[allow(dead_code, reason = "the tests of kalshi-sdk use the rest")]
 #[path = "../../../tests/it/common/exchange.rs"]
@@ -10,7 +10,7 @@ use kalshi_perps::{Environment, PrivateKey};
 
 pub const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
-/// A key made once a test binary.
+/// Returns a key that is generated once per process.
 pub fn key() -> PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();
     KEY.get_or_init(|| PrivateKey::generate_ed25519().unwrap())

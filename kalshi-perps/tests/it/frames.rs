@@ -1,4 +1,4 @@
-//! Frames become their own messages: those recorded, and every sample of the spec.
+//! Decoding of recorded frames and of the spec's samples.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::recorded_frames;
 
 const FOLDERS: [&str; 2] = ["perps/ws", "perps/ws/streams"];
 
-/// The body of a message, encoded again.
+/// Returns the body of a message, serialized again.
 fn encoded(message: &Message) -> Value {
     match message {
         Message::CorporateActionsDelta(body) => json!(body),
@@ -33,7 +33,7 @@ fn encoded(message: &Message) -> Value {
     }
 }
 
-/// Panics unless `encoded` has all of `sent`. Amounts may end in other zeros.
+/// Checks that `encoded` contains all of `sent`. Amounts may have a different number of trailing zeros.
 fn assert_has(encoded: &Value, sent: &Value, at: &str) {
     match (encoded, sent) {
         (Value::Object(encoded), Value::Object(sent)) => {
@@ -55,7 +55,7 @@ fn assert_has(encoded: &Value, sent: &Value, at: &str) {
                 "{at}: {encoded} {sent}"
             );
         }
-        // Rates are numbers, which may be encoded as strings that keep all digits.
+        // Rates are sent as numbers and may be serialized as strings, which keep all digits.
         (encoded, Value::Number(sent)) => {
             let text = encoded.as_str().and_then(|text| text.parse().ok());
             assert_eq!(encoded.as_f64().or(text), sent.as_f64(), "{at}");
@@ -65,7 +65,7 @@ fn assert_has(encoded: &Value, sent: &Value, at: &str) {
 }
 
 #[test]
-fn recorded_frames_decode_without_a_loss() {
+fn recorded_frames_decode_without_loss() {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     for (name, sent) in recorded_frames::of(&FOLDERS) {
         let frame = Frame::parse(&sent.to_string());
@@ -80,7 +80,7 @@ fn recorded_frames_decode_without_a_loss() {
     assert!(kinds.is_empty() || kinds.len() == 8, "{kinds:?}");
 }
 
-/// Recorded streams begin with the snapshot, so that the books of their markets are live throughout.
+/// Recorded streams begin with a snapshot, so the books of their markets are always live.
 #[test]
 fn recorded_streams_keep_their_books_live() {
     let mut streams: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -95,7 +95,7 @@ fn recorded_streams_keep_their_books_live() {
                 match event {
                     BookEvent::Live { .. } => live += 1,
                     BookEvent::Changed { .. } => changes += 1,
-                    // The snapshot of some markets was not recorded.
+                    // For example if the snapshot of a market was not recorded.
                     other => panic!("{name}: {other:?}"),
                 }
             }
@@ -150,7 +150,7 @@ fn message_of_an_unknown_type_is_kept() {
 }
 
 #[test]
-fn malformed_message_says_where() {
+fn malformed_message_has_path_of_error() {
     let text = r#"{"type":"orderbook_delta","sid":3,"seq":1,"msg":{"market_ticker":"A","price":6.3,"delta":"1.00","side":"bid"}}"#;
     let Message::Malformed(malformed) = Frame::parse(text).message else {
         panic!()
@@ -162,7 +162,7 @@ fn malformed_message_says_where() {
 }
 
 #[test]
-fn error_names_its_markets() {
+fn command_error_names_its_markets() {
     let text = r#"{"type":"error","id":4,"sid":1,"msg":{"code":14,"msg":"Market Ticker required","market_ticker":"A","market_tickers":["B"]}}"#;
     let Message::ErrorReply(error) = Frame::parse(text).message else {
         panic!()

@@ -1,5 +1,4 @@
-//! The outcomes of margin orders and their changes on a server that fails, lags and mixes up responses, checked against the orders
-//! that it has.
+//! Outcomes of margin orders and their changes on a server that fails, lags and mixes up responses, compared with the orders it really has.
 
 #[path = "../../../tests/it/hostile/case.rs"]
 pub mod case;
@@ -22,7 +21,7 @@ async fn outcomes_agree_with_the_margin_orders_of_a_hostile_server() {
     });
     let run = run.await;
     let (unknown, all) = (run.total("end: ", "Unknown"), run.total("end: ", ""));
-    println!("{unknown} of {all} orders end as unknown");
+    println!("{unknown} of {all} orders ended with an unknown outcome");
     run.assert_known("end: ", 75);
     run.assert_known("reconcile order", 40);
 }

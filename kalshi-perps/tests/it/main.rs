@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-// Files that are shared with the tests of kalshi-sdk use that name.
+// The files that are shared with the tests of kalshi-sdk import this name.
 extern crate kalshi_perps as kalshi_sdk;
 
 #[cfg(feature = "ws")]
@@ -41,7 +41,7 @@ mod orders;
 mod recorded_frames;
 #[cfg(feature = "ws")]
 #[path = "../../../tests/it/scripted_server.rs"]
-#[allow(dead_code, reason = "kalshi-sdk uses the rest")]
+#[allow(dead_code, reason = "the tests of kalshi-sdk use the rest")]
 mod scripted_server;
 mod snapshots;
 mod target;

@@ -31,7 +31,7 @@ fn snapshot(bids: &[[&str; 2]], asks: &[[&str; 2]]) -> Result<OrderBook, BookErr
 }
 
 #[test]
-fn order_of_levels_in_a_snapshot_does_not_matter() {
+fn levels_of_a_snapshot_are_sorted() {
     let mut orders = vec![BIDS, BIDS, BIDS];
     orders[1].reverse();
     orders[2].swap(0, 1);
@@ -53,7 +53,7 @@ fn order_of_levels_in_a_snapshot_does_not_matter() {
 }
 
 #[test]
-fn book_of_the_rest_interface_is_the_same() {
+fn rest_book_equals_snapshot() {
     let body = json!({"bids": BIDS, "asks": ASKS});
     let body: types::MarginOrderbookCount = serde_json::from_value(body).unwrap();
     assert_eq!(OrderBook::from(&body), snapshot(&BIDS, &ASKS).unwrap());
@@ -89,7 +89,7 @@ fn prices_above_a_dollar_are_quoted_exactly() {
         (contracts("3.5"), dollars("22.16505"))
     );
     assert_eq!(sold.worst, Some(dollars("6.3328")));
-    // All there is.
+    // The book has fewer contracts.
     assert_eq!(book.sweep_sell(contracts("99")).filled, contracts("6.5"));
     assert_eq!(OrderBook::new().sweep_buy(contracts("1")), Sweep::default());
 }
@@ -145,7 +145,7 @@ fn invalid_snapshots_are_rejected() {
 }
 
 #[test]
-fn bids_that_reach_the_asks_are_crossed() {
+fn book_with_bid_at_ask_is_crossed() {
     let mut book = snapshot(&BIDS, &ASKS).unwrap();
     book.add(BookSide::Bid, dollars("6.3416"), contracts("1"))
         .unwrap();
@@ -153,7 +153,7 @@ fn bids_that_reach_the_asks_are_crossed() {
     assert_eq!(book.spread(), Some(Dollars::ZERO));
 }
 
-/// Serialized levels of a book, as the exchange writes them.
+/// Levels are serialized as the exchange sends them.
 #[test]
 fn levels_keep_their_digits() {
     let book = snapshot(&BIDS, &ASKS).unwrap();

@@ -1,4 +1,4 @@
-//! Orders: what is sent, what proves an outcome and what does not.
+//! Placing orders: their outcomes, reconciliation and resending.
 
 mod changes;
 mod lookups;
@@ -33,7 +33,7 @@ fn old<'a>(client_order_id: &'a str, market: &'a str) -> OldOrder<'a> {
 }
 
 #[tokio::test]
-async fn resting_order_is_placed_with_the_terms_of_its_request() {
+async fn resting_order_has_terms_of_its_request() {
     let case = Case::new(|_, _| None).await;
     let placed = case
         .placed(new_order("a").subaccount(3).post_only().into())
@@ -48,13 +48,13 @@ async fn resting_order_is_placed_with_the_terms_of_its_request() {
         (placed.count, placed.subaccount, placed.state()),
         (10.into(), 3.into(), OrderState::Resting)
     );
-    // The exchange's default, made explicit.
+    // The exchange's default is the primary account.
     assert_eq!(case.placed(order("b")).await.subaccount, 0);
 }
 
-/// The bodies are those of the demo exchange.
+/// The response bodies are those of the demo exchange.
 #[tokio::test]
-async fn order_that_ends_immediately_is_placed_with_its_state() {
+async fn immediate_order_is_placed_with_final_state() {
     let response = |fields: Value| {
         let mut body = json!({
             "client_order_id": "a", "fill_count": "0.00", "order_id": "c32156dc-b59b-4eb9-952e-7e4fc8be7222",
@@ -83,13 +83,13 @@ async fn order_that_ends_immediately_is_placed_with_its_state() {
 }
 
 #[tokio::test]
-async fn response_about_another_order_is_unknown() {
+async fn mismatched_response_leaves_outcome_unknown() {
     for (status, fields) in [
         (201, json!({ "client_order_id": "b" })),
         (201, json!({ "fill_count": "1.00" })),
         (201, json!({ "remaining_count": "-1.00" })),
         (201, json!({ "order_id": "" })),
-        // As an amendment is answered.
+        // The response to an amendment.
         (200, json!({ "client_order_id": null })),
     ] {
         let mut body = json!({
@@ -104,7 +104,7 @@ async fn response_about_another_order_is_unknown() {
 }
 
 #[tokio::test]
-async fn codes_of_rejections_are_understood() {
+async fn rejection_codes_have_predicates() {
     let rejected = |status, code: &'static str| async move {
         let case = Case::new(to_writes(error(status, code))).await;
         match case.client.orders().place(order("a")).await.unwrap() {
@@ -127,7 +127,7 @@ async fn codes_of_rejections_are_understood() {
 }
 
 #[tokio::test]
-async fn taken_id_is_explained_by_the_order_that_has_it() {
+async fn conflict_is_explained_by_order_that_has_the_id() {
     let (market, other) = (ticker(0, 'A'), ticker(0, 'B'));
     let case = Case::new(|_, _| None).await;
     let mut existing = Vec::new();
@@ -159,7 +159,7 @@ async fn taken_id_is_explained_by_the_order_that_has_it() {
         assert_eq!(rejection.existing().unwrap().order_id, existing.as_str());
         assert!(rejection.to_string().contains("use another one"));
     }
-    // An order does not say its subaccount.
+    // An order does not show its subaccount.
     let outcome = place("other subaccount").await;
     let OrderOutcome::Unlisted(unlisted) = &outcome else {
         panic!("{outcome:?}")
@@ -168,9 +168,9 @@ async fn taken_id_is_explained_by_the_order_that_has_it() {
     assert_eq!(case.model.count(), 0);
 }
 
-/// The first look is of the order's subaccount, and the second one of all.
+/// The first search covers the order's subaccount, the second one all subaccounts.
 #[tokio::test]
-async fn order_that_is_listed_between_two_looks_already_exists() {
+async fn order_listed_between_two_searches_already_exists() {
     let lag = Duration::from_millis(60);
     let case = Case::with_lag(lag, |_, _| None).await;
     let first = case.placed(order("a")).await;
@@ -182,7 +182,7 @@ async fn order_that_is_listed_between_two_looks_already_exists() {
 }
 
 #[tokio::test]
-async fn resend_of_an_order_that_was_amended_ends_as_unlisted() {
+async fn resend_of_amended_order_is_unlisted() {
     let case = Case::new(|request, model| {
         (request.method == "POST" && request.path.ends_with("/orders")).then(|| {
             let reply = model.handle(request);
@@ -203,11 +203,11 @@ async fn resend_of_an_order_that_was_amended_ends_as_unlisted() {
 }
 
 #[tokio::test]
-async fn order_under_a_taken_id_that_no_list_shows_is_unlisted() {
+async fn conflict_with_order_absent_from_lists_is_unlisted() {
     let lag = Duration::from_millis(1_500);
     let case = Case::with_lag(lag, |_, _| None).await;
     let first = case.placed(order("a")).await;
-    // As after a restart.
+    // Simulates a restart of the program.
     let outcome = case.client.orders().place(order("a")).await.unwrap();
     let OrderOutcome::Unlisted(unlisted) = &outcome else {
         panic!("{outcome:?}")
@@ -220,9 +220,9 @@ async fn order_under_a_taken_id_that_no_list_shows_is_unlisted() {
     );
 }
 
-/// A made id is new, so the response must be of another request.
+/// A generated id is new, so the response must belong to another request.
 #[tokio::test]
-async fn duplicate_of_an_id_that_was_just_made_is_unknown() {
+async fn conflict_of_generated_id_is_unknown() {
     let case = Case::new(to_writes(error(409, "order_already_exists"))).await;
     let unknown = case.unknown(order("")).await;
     assert_eq!(unknown.client_order_id().len(), 36);
@@ -234,7 +234,7 @@ async fn duplicate_of_an_id_that_was_just_made_is_unknown() {
 }
 
 #[tokio::test]
-async fn unknown_order_is_found_once_a_list_shows_it() {
+async fn unknown_order_is_found_once_listed() {
     let lag = Duration::from_millis(800);
     let case = Case::with_lag(lag, after_writes(Reply::Drop)).await;
     let unknown = case.unknown(order("a")).await;
@@ -251,7 +251,7 @@ async fn unknown_order_is_found_once_a_list_shows_it() {
 }
 
 #[tokio::test]
-async fn absence_is_never_proved() {
+async fn absent_order_stays_unknown() {
     let case = Case::new(to_writes(Reply::Drop)).await;
     let outcome = case.client.orders().place(order("a")).await.unwrap();
     let outcome = outcome.reconciled(Duration::from_millis(1_500)).await;
@@ -260,7 +260,7 @@ async fn absence_is_never_proved() {
 }
 
 #[tokio::test]
-async fn order_that_was_changed_since_is_a_candidate() {
+async fn order_changed_since_is_a_candidate() {
     let case = Case::new(after_writes(Reply::Drop)).await;
     let unknown = case.unknown(order("a")).await;
     for fields in [
@@ -297,7 +297,7 @@ async fn order_that_was_changed_since_is_a_candidate() {
 }
 
 #[tokio::test]
-async fn older_order_with_the_id_already_exists() {
+async fn older_order_with_same_id_already_exists() {
     let case = Case::new(to_writes(Reply::Drop)).await;
     let market = ticker(0, 'A');
     let older = case.model.add_old(&old("a", &market));
@@ -309,9 +309,9 @@ async fn older_order_with_the_id_already_exists() {
     );
 }
 
-/// An order that does not say when it was created may be older, unless the id was made for this one.
+/// An order without a creation time may be older, unless the id was generated for this one.
 #[tokio::test]
-async fn order_without_a_creation_time_already_exists() {
+async fn order_without_creation_time_already_exists() {
     for (id, expected) in [("a", "AlreadyExists"), ("", "Placed")] {
         let case = Case::new(|request, model| {
             let Reply::Answer(status, _, body) = model.handle(request) else {
@@ -333,7 +333,7 @@ async fn order_without_a_creation_time_already_exists() {
 }
 
 #[tokio::test]
-async fn resend_settles_what_lists_do_not_show() {
+async fn resend_settles_order_absent_from_lists() {
     for is_processed in [true, false] {
         let is_first = std::sync::atomic::AtomicBool::new(true);
         let case = Case::with_lag(LONG, move |request, model| {
@@ -346,7 +346,7 @@ async fn resend_settles_what_lists_do_not_show() {
             })
         })
         .await;
-        // The id is made here: it can only be that of this order.
+        // The client generates the id, so only this order can have it.
         let unknown = case.unknown(order("")).await;
         match (is_processed, unknown.resend().await) {
             (true, OrderOutcome::Unlisted(unlisted)) => {
@@ -362,7 +362,7 @@ async fn resend_settles_what_lists_do_not_show() {
 }
 
 #[test]
-fn state_follows_from_the_counts() {
+fn state_is_derived_from_counts() {
     let state = |filled: i32, remaining: i32, wanted: i32| {
         let [filled, remaining, wanted] = [filled, remaining, wanted].map(Contracts::from);
         OrderState::from_counts(filled, remaining, wanted)
@@ -372,7 +372,7 @@ fn state_follows_from_the_counts() {
     assert_eq!(state(10, 0, 10), OrderState::Executed);
     assert_eq!(state(4, 0, 10), OrderState::Cancelled);
     assert_eq!(state(0, 0, 10), OrderState::Cancelled);
-    // Decreased to what was filled.
+    // Decreased to the filled count.
     assert_eq!(state(4, 0, 4), OrderState::Executed);
     assert!(!state(4, 6, 10).has_ended() && state(4, 0, 10).has_ended());
 }

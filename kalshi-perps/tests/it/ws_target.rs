@@ -1,4 +1,4 @@
-//! What the tests of WebSockets and order books, which every API crate has, need to know of this one.
+//! The parts of this API that the shared tests of WebSockets and order books depend on.
 
 use kalshi_perps::{
     BookSide, PriceLevel,
@@ -11,18 +11,18 @@ use serde_json::{Value, json};
 
 pub const WEBSOCKET_PATH: &str = "/trade-api/ws/v2/margin";
 
-/// Messages about books may have clocks.
+/// `true` if messages about books may have clocks.
 pub const HAS_CLOCK: bool = false;
 
 pub type Side = BookSide;
 pub const SIDES: [Side; 2] = [BookSide::Bid, BookSide::Ask];
 
-/// The order in which the exchange lists levels.
+/// Order in which a message lists levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// As it does.
+    /// The order that the exchange uses.
     WorstFirst,
-    /// As its spec says.
+    /// The order that the spec documents.
     BestFirst,
     Shuffled,
 }
@@ -30,18 +30,18 @@ pub enum Style {
 pub const STYLES: [Style; 3] = [Style::WorstFirst, Style::BestFirst, Style::Shuffled];
 pub const STREAM_STYLE: Style = Style::WorstFirst;
 
-/// Fields of a change.
+/// Field names of a change.
 pub const PRICE_FIELD: &str = "price";
 pub const COUNT_FIELD: &str = "delta";
 
-/// The field of a snapshot with the levels of the first side.
+/// Name of the snapshot field with the levels of the first side.
 pub const LEVELS_FIELD: &str = "bid";
 
-/// A price that is too high, and another one that no book has.
+/// A price that is too high, and one that is out of range for any book.
 pub const TOO_HIGH: Option<Dollars> = None;
 pub const OUT_OF_RANGE: Dollars = Dollars::from_micros(-1_000_000);
 
-/// A price of a side, from 1, the worst: around a dollar. Those of both sides that add up to 100 or more cross.
+/// Returns the price at `tick`, where 1 is the worst: around a dollar. Prices of the two sides whose ticks add up to 100 or more cross.
 pub fn price(side: Side, tick: i64) -> Dollars {
     let cents = match side {
         BookSide::Ask => 150 - tick,
@@ -50,7 +50,7 @@ pub fn price(side: Side, tick: i64) -> Dollars {
     Dollars::from_micros(cents * 10_000)
 }
 
-/// The levels of a side, best first.
+/// Returns the levels of a side, best first.
 pub fn levels(book: &OrderBook, side: Side) -> Vec<PriceLevel> {
     book.levels(side).collect()
 }
@@ -59,7 +59,7 @@ pub fn register(books: &mut Books, _: Style, tickers: &[String]) {
     books.register(1, tickers);
 }
 
-/// Fields of a change apart from the market.
+/// Returns the JSON fields of a change apart from the market.
 pub fn change_fields(_: Style, side: Side, price: Dollars, count: Contracts) -> String {
     format!(
         r#""price":"{price}","delta":"{count}","side":"{}","ts_ms":1781231146425"#,
@@ -67,13 +67,13 @@ pub fn change_fields(_: Style, side: Side, price: Dollars, count: Contracts) -> 
     )
 }
 
-/// Fields of a snapshot apart from the market. The levels are best first.
+/// Returns the JSON fields of a snapshot apart from the market. The levels are best first.
 pub fn level_fields(style: Style, levels: [Vec<(Dollars, Contracts)>; 2]) -> String {
     let [bids, asks] = levels.map(|mut levels| {
         match style {
             Style::BestFirst => {}
             Style::WorstFirst => levels.reverse(),
-            // Any order will do, as long as it is the same each time.
+            // The order is arbitrary but must be deterministic.
             Style::Shuffled => levels.sort_by_key(|(price, _)| price.micros() / 10_000 * 37 % 101),
         }
         let levels = levels.iter();
@@ -83,18 +83,18 @@ pub fn level_fields(style: Style, levels: [Vec<(Dollars, Contracts)>; 2]) -> Str
     format!(r#""bid":[{bids}],"ask":[{asks}]"#)
 }
 
-/// Checks the parameters of a subscription of a `BookStream`.
+/// Checks the parameters with which a `BookStream` subscribes.
 pub fn check_subscription(params: &Value) {
     assert_eq!(params.get("use_yes_price"), None, "{params}");
 }
 
-/// A change of a book.
+/// Returns a change of a book.
 pub fn delta(sid: u64, seq: u64, price: &str, count: &str) -> Value {
     json!({"type": "orderbook_delta", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
         "price": price, "delta": count, "side": "bid", "ts_ms": 1_781_231_146_425_u64}})
 }
 
-/// A whole book.
+/// Returns a snapshot with one level.
 pub fn snapshot(sid: u64, seq: u64) -> Value {
     json!({"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
         "bid": [["0.4000", "10.00"]]}})

@@ -1,4 +1,4 @@
-//! What a message of the connection says about fills and orders.
+//! Records the fills and orders that messages of the connection report.
 
 use super::{Backfill, Observation, memory::OrderState};
 use crate::ws::{
@@ -33,13 +33,14 @@ impl Backfill {
         }
     }
 
-    /// The exchange ended a subscription. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered until then.
+    /// Handles the end of a subscription by the exchange. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered
+    /// until then.
     fn observe_end(&mut self, received: &Received) {
         match received.subscription {
             Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
                 self.lose(|id| id == ended);
             }
-            // It ended all of them.
+            // All subscriptions ended.
             None if received.frame.sid.is_none() => self.lose(|_| true),
             _ => {}
         }
@@ -47,10 +48,10 @@ impl Backfill {
 
     fn observe_fill(&mut self, fill: &messages::Fill, received: &Received) -> bool {
         let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
-        // A time that is too early must not make it forgotten while its row may still be read.
+        // A fill with too early a time must not be forgotten while its row may still be read.
         let remembered = fill.ts_ms.max(received.received_ts_ms.unwrap_or(i64::MIN));
         let is_new = self.fills.report(trade_id, order_id, remembered);
-        // While there is a hole, later fills do not prove that earlier ones came.
+        // While there is a hole, later fills do not prove that earlier ones were delivered.
         if self.hole.is_none() {
             self.fills.window.advance(not_future(fill.ts_ms, received));
             self.fills.drop_old();
@@ -78,7 +79,7 @@ impl Backfill {
     }
 }
 
-/// The time of a message, but not later than its arrival: one wrong time must not hide what happens before it.
+/// Returns the time of a message, but at most its time of arrival: a single wrong time must not hide what happened before it.
 fn not_future(time: i64, received: &Received) -> i64 {
     received
         .received_ts_ms

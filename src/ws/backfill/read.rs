@@ -27,7 +27,7 @@ use crate::{
 /// Rows requested for each page.
 const PAGE: i64 = 1_000;
 
-/// Maximum number of concurrent look-ups of single orders.
+/// Maximum number of concurrent lookups of single orders.
 const LOOKUPS: usize = 16;
 
 /// Maximum number of markets in the filter of a list of fills.

@@ -14,18 +14,18 @@ use crate::{
     outcome::{Evidence, Outcome},
 };
 
-/// A change that is ready to be sent, and what the order is like after it.
+/// A change that is ready to be sent, with the expected state of the order after it.
 pub struct PreparedChange<T> {
     request: Request,
     wanted: Wanted,
     about: ResponseCheck<T>,
 }
 
-/// What an amendment asks for.
+/// Terms of an amendment.
 pub struct AmendTerms {
     pub price: Dollars,
     pub count: Contracts,
-    /// Unix time in seconds, 0 for none, or `None` to leave it as it is.
+    /// Unix time in seconds; 0 removes the expiry, `None` leaves it unchanged.
     pub expiry: Option<i64>,
     pub client_order_id: Option<ClientOrderId>,
     pub updated_client_order_id: Option<ClientOrderId>,
@@ -47,7 +47,7 @@ pub enum ChangeVerdict<T> {
 }
 
 impl<T: DeserializeOwned + 'static> PreparedChange<T> {
-    /// A cancel. `read` returns from a response the order and the contracts taken off it.
+    /// Prepares a cancel. `read` returns the order id of a response and the contracts removed from the order.
     pub fn cancel(
         order_id: &OrderId,
         request: Request,
@@ -64,7 +64,7 @@ impl<T: DeserializeOwned + 'static> PreparedChange<T> {
         }
     }
 
-    /// An amendment to these terms.
+    /// Prepares an amendment to these terms.
     pub fn amend(order_id: &OrderId, request: Request, terms: AmendTerms) -> Self
     where
         for<'a> Amended<'a>: From<&'a T>,
@@ -86,7 +86,7 @@ impl<T: DeserializeOwned + 'static> PreparedChange<T> {
         }
     }
 
-    /// A decrease, to `reduce_to` contracts if that is set. `read` returns from a response the order and the contracts that rest.
+    /// Prepares a decrease, to `reduce_to` contracts if set. `read` returns the order id of a response and the contracts still resting.
     pub fn decrease(
         order_id: &OrderId,
         request: Request,
@@ -105,7 +105,7 @@ impl<T: DeserializeOwned + 'static> PreparedChange<T> {
         }
     }
 
-    /// Sends the change. The error is that of a change that was certainly not processed.
+    /// Sends the change. Returns an error only if the change was certainly not processed.
     pub async fn send(
         self,
         core: &Core,

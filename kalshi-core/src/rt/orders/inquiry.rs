@@ -31,9 +31,9 @@ const PAGE_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum timeout, in effect unlimited. A longer one could overflow when added to an `Instant`.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// A client whose reads are to prove something.
+/// A client whose reads serve as evidence.
 pub trait Reader: ApiClient {
-    /// Returns `true` if reads are up to date with everything written before `since`, by every reading of the clocks.
+    /// Returns `true` if reads reflect everything written before `since`, whatever the uncertainty of the clocks.
     fn reads_are_fresh(&self, since: Moment) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
@@ -46,9 +46,9 @@ pub enum Sight<T> {
 }
 
 impl<T> Sight<T> {
-    /// What a look found, which is proof in any case if `is_proof`.
-    pub fn new(found: T, is_proof: bool) -> Self {
-        if is_proof {
+    /// Returns `Conclusive` if `is_conclusive`, or else `Tentative`.
+    pub fn new(found: T, is_conclusive: bool) -> Self {
+        if is_conclusive {
             Self::Conclusive(found)
         } else {
             Self::Tentative(found)
@@ -56,7 +56,7 @@ impl<T> Sight<T> {
     }
 }
 
-/// How an inquiry ended.
+/// Result of an inquiry.
 pub enum Finding<T> {
     /// The last attempt was conclusive.
     Conclusive(T),

@@ -94,7 +94,7 @@ pub enum PlaceVerdict<T> {
     Placed(T),
     /// The exchange rejected the order.
     Rejected(ApiError),
-    /// The client order id is taken, and a look-up must find out by which order. `may_be_ours` means that an earlier attempt
+    /// The client order id is taken, and a lookup must find out by which order. `may_be_ours` means that an earlier attempt
     /// may have placed it.
     Conflict { error: Error, may_be_ours: bool },
     /// The order may have been placed.

@@ -1,4 +1,4 @@
-//! The two sides of an order book, and the changes of their levels.
+//! The two sides of an order book, and changes of their levels.
 
 use chrono::{DateTime, Utc};
 
@@ -10,12 +10,12 @@ use crate::{
 
 /// The ladders of an order book, one for each of its two sides, and the time of the latest change.
 ///
-/// The order books of API crates are made of it. Ladders with the same levels are equal, regardless of the time.
+/// The order books of the API crates wrap it. Ladders with the same levels are equal, regardless of the time.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Ladders<S> {
     sides: [(S, Ladder); 2],
-    /// Unix milliseconds.
+    /// Time of the latest change in Unix milliseconds. `None` if unknown.
     updated_ms: Option<i64>,
 }
 
@@ -27,7 +27,7 @@ pub struct LevelChange<S> {
     pub price: Dollars,
     /// Contracts added, or removed if negative.
     pub change: Contracts,
-    /// Unix milliseconds.
+    /// Time of the change in Unix milliseconds. `None` if unknown.
     pub at_ms: Option<i64>,
 }
 
@@ -39,14 +39,14 @@ pub struct LevelDifference<S> {
     pub side: S,
     /// The price of the level.
     pub price: Dollars,
-    /// Contracts that this book has there.
+    /// Contracts at the level in this book. Zero if it has no such level.
     pub here: Contracts,
-    /// Contracts that the other book has there.
+    /// Contracts at the level in the other book. Zero if it has no such level.
     pub there: Contracts,
 }
 
 impl<S> LevelChange<S> {
-    /// Sets the time at which the exchange sent the change, in case it did not say when it was made.
+    /// Uses the time at which the exchange sent the change if the change has no time of its own.
     #[must_use]
     pub fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
         self.at_ms = self.at_ms.or(sent_ms);
@@ -55,7 +55,7 @@ impl<S> LevelChange<S> {
 }
 
 impl<S: Copy + PartialEq> Ladders<S> {
-    /// Ladders of these sides.
+    /// Creates the ladders of two sides. The time of the latest change is unknown.
     #[must_use]
     pub const fn new(sides: [(S, Ladder); 2]) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl<S: Copy + PartialEq> Ladders<S> {
         }
     }
 
-    /// Replaces all levels: see [`Ladder::with_levels`].
+    /// Replaces all levels as [`Ladder::with_levels`] does.
     #[must_use]
     pub fn with_levels(self, one: &[PriceLevel], other: &[PriceLevel]) -> Self {
         let [(side, ladder), (other_side, other_ladder)] = self.sides;
@@ -74,7 +74,7 @@ impl<S: Copy + PartialEq> Ladders<S> {
         ])
     }
 
-    /// Replaces all levels by those of a snapshot, whose prices are checked: see [`Ladder::with_snapshot`].
+    /// Replaces all levels with those of a snapshot as [`Ladder::with_snapshot`] does, and checks their prices.
     pub fn with_snapshot(
         self,
         one: impl Iterator<Item = PriceLevel> + Clone,
@@ -98,13 +98,13 @@ impl<S: Copy + PartialEq> Ladders<S> {
         self
     }
 
-    /// The ladder of a side, or `None` if the side is unknown.
+    /// Returns the ladder of a side, or `None` if the side is unknown.
     pub fn side(&self, side: S) -> Option<&Ladder> {
         let mut sides = self.sides.iter();
         sides.find_map(|(known, ladder)| (*known == side).then_some(ladder))
     }
 
-    /// Adds contracts to a level: see [`Ladder::add`].
+    /// Adds contracts to a level as [`Ladder::add`] does.
     pub fn add(&mut self, side: S, price: Dollars, change: Contracts) -> Result<(), BookError> {
         let mut sides = self.sides.iter_mut();
         let (_, ladder) = sides
@@ -113,26 +113,26 @@ impl<S: Copy + PartialEq> Ladders<S> {
         ladder.add(price, change).map_err(BookError::from)
     }
 
-    /// Applies a change, whose time becomes that of the latest one.
+    /// Applies a change and records its time.
     pub fn apply(&mut self, change: &LevelChange<S>) -> Result<(), BookError> {
         self.add(change.side, change.price, change.change)?;
         self.updated_ms = change.at_ms;
         Ok(())
     }
 
-    /// The levels of a side, best first. Empty for an unknown side.
+    /// Returns the levels of a side, best first. Empty for an unknown side.
     pub fn levels(&self, side: S) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.side(side).into_iter().flat_map(Ladder::levels)
     }
 
-    /// Contracts at a price, zero if there is no such level.
+    /// Returns the contracts at a price, or zero if there is no such level.
     #[must_use]
     pub fn count_at(&self, side: S, price: Dollars) -> Contracts {
         let side = self.side(side);
         side.map_or(Contracts::ZERO, |side| side.count_at(price))
     }
 
-    /// Number of levels of a side.
+    /// Returns the number of levels of a side.
     #[must_use]
     pub fn depth(&self, side: S) -> usize {
         self.side(side).map_or(0, Ladder::depth)
@@ -144,7 +144,7 @@ impl<S: Copy + PartialEq> Ladders<S> {
         self.sides.iter().all(|(_, ladder)| ladder.is_empty())
     }
 
-    /// The levels that differ, side by side, each from the highest price.
+    /// Returns the levels that differ: those of the first side, then those of the second, each from the highest price down.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference<S>> {
         let pairs = self.sides.iter().zip(&other.sides);
@@ -160,7 +160,7 @@ impl<S: Copy + PartialEq> Ladders<S> {
         differences.collect()
     }
 
-    /// Time of the latest change, or `None` if that is unknown.
+    /// Returns the time of the latest change, or `None` if unknown.
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.updated_ms?)

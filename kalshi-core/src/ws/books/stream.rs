@@ -394,7 +394,7 @@ impl<A: BookApi> BookStream<A> {
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
         let skew = self.client.core().clock_skew().unwrap_or_default();
-        // chrono reads the clock only with a feature that this crate does not need.
+        // chrono can read the clock only with a feature that this crate does not need.
         let now = DateTime::<Utc>::from(SystemTime::now());
         now.checked_add_signed(skew).map(|now| now - updated)
     }

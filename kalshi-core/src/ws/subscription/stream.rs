@@ -16,7 +16,7 @@ use crate::ws::{
 
 /// The messages of one subscription, interleaved with connection events. Dropping it ends the subscription.
 ///
-/// A message that names no subscription is delivered to every stream, because it could concern any.
+/// A message without a subscription is delivered to every stream, because it may concern any of them.
 #[must_use = "dropping the stream ends the subscription"]
 pub struct SubscriptionStream<A: WebSocketApi> {
     pub(super) subscription: Subscription<A>,
@@ -41,14 +41,14 @@ impl<A: WebSocketApi> SubscriptionStream<A> {
         item.map(|item| item.map(Event::decode))
     }
 
-    /// The subscription, to change it. To do so while the stream is read, take its [`id`](Subscription::id) and
+    /// Returns the subscription. To change it while the stream is being read, use its [`id`](Subscription::id) and
     /// [`handle`](Subscription::handle).
     #[must_use]
     pub fn subscription(&self) -> &Subscription<A> {
         &self.subscription
     }
 
-    /// Ends the subscription.
+    /// Ends the subscription at the exchange.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl<A: WebSocketApi> SubscriptionStream<A> {
     }
 }
 
-// Nothing in it is pinned.
+// No field is structurally pinned.
 impl<A: WebSocketApi> Unpin for SubscriptionStream<A> {}
 
 impl<A: WebSocketApi> futures_core::Stream for SubscriptionStream<A> {

@@ -1,4 +1,4 @@
-//! Files of keys and certificates: written with the permissions of a secret, and removed unless the user named them.
+//! Key and certificate files: readable only by their owner, and removed on exit unless the user chose the path.
 
 use std::{
     env,
@@ -10,14 +10,14 @@ use std::{
 
 use kalshi_sdk::PrivateKey;
 
-/// A file with a key or a certificate. A temporary one is removed on drop.
+/// A file with a key or a certificate. Temporary files are removed on drop.
 pub(crate) struct KeyFile {
     path: PathBuf,
     temporary: bool,
 }
 
 impl KeyFile {
-    /// A file of the user.
+    /// Refers to a file that the user chose.
     pub(crate) fn kept(path: PathBuf) -> Self {
         Self {
             path,
@@ -25,7 +25,7 @@ impl KeyFile {
         }
     }
 
-    /// Writes the key to a file of the user. Replaces an existing one only with `force`.
+    /// Writes the key to a file that the user chose. Replaces an existing file only with `force`.
     pub(crate) fn write(path: PathBuf, key: &PrivateKey, force: bool) -> Result<Self, String> {
         let written = match force {
             true => replace(&path, &key.to_pkcs8_pem()),
@@ -34,20 +34,20 @@ impl KeyFile {
         match written {
             Ok(()) => Ok(Self::kept(path)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(format!(
-                "{} exists: --private-key uses it, --force replaces it",
+                "{} exists: use it with --private-key or replace it with --force",
                 path.display()
             )),
-            Err(error) => Err(unwritten("private key", &path, &error)),
+            Err(error) => Err(write_error("private key", &path, &error)),
         }
     }
 
-    /// Writes the key to a file of this process. It replaces one that an earlier process of the same id left behind.
+    /// Writes the key to a temporary file. Replaces a file that an earlier process with the same id left behind.
     pub(crate) fn temporary(port: u16, key: &PrivateKey) -> Result<Self, String> {
         let name = format!("kalshi-mock-{port}-{}.pem", process::id());
         Self::in_temp_dir(&name, "private key", &key.to_pkcs8_pem())
     }
 
-    /// Writes the certificate of the authority to a file of this process.
+    /// Writes the certificate of the authority to a temporary file.
     pub(crate) fn authority(port: u16, pem: &str) -> Result<Self, String> {
         let name = format!("kalshi-mock-{port}-{}-ca.pem", process::id());
         Self::in_temp_dir(&name, "certificate", pem)
@@ -55,7 +55,7 @@ impl KeyFile {
 
     fn in_temp_dir(name: &str, what: &str, pem: &str) -> Result<Self, String> {
         let path = env::temp_dir().join(name);
-        replace(&path, pem).map_err(|error| unwritten(what, &path, &error))?;
+        replace(&path, pem).map_err(|error| write_error(what, &path, &error))?;
         Ok(Self {
             path,
             temporary: true,
@@ -70,13 +70,13 @@ impl KeyFile {
 impl Drop for KeyFile {
     fn drop(&mut self) {
         if self.temporary {
-            // Someone else may have removed it.
+            // The file may already have been removed.
             _ = fs::remove_file(&self.path);
         }
     }
 }
 
-fn unwritten(what: &str, path: &Path, error: &io::Error) -> String {
+fn write_error(what: &str, path: &Path, error: &io::Error) -> String {
     format!("cannot write the {what} to {}: {error}", path.display())
 }
 
@@ -96,7 +96,7 @@ fn create(path: &Path, pem: &str) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(path)?.write_all(pem.as_bytes());
     if written.is_err() {
-        // Half a key is of no use.
+        // A partially written file is useless.
         _ = fs::remove_file(path);
     }
     written

@@ -26,7 +26,7 @@ async fn pages_of_other_origins_are_rejected() {
         }
     }
     let url = format!("{}/users", exchange.control_url());
-    // What a form of another page can send.
+    // A request that a form of another page can send.
     let request = reqwest::Client::new()
         .post(&url)
         .header("origin", "http://evil.example");
@@ -38,9 +38,9 @@ async fn pages_of_other_origins_are_rejected() {
         .write_all(b"GET /mock/state HTTP/1.0\r\n\r\n")
         .await
         .unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer[8..], b" 403", "no Host");
+    let mut response = [0; 12];
+    stream.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response[8..], b" 403", "no Host");
     let url = format!("{}/state", exchange.control_url());
     let origin = format!("http://{}", exchange.address());
     let request = reqwest::Client::new().get(&url).header("origin", origin);
@@ -48,7 +48,7 @@ async fn pages_of_other_origins_are_rejected() {
 }
 
 #[tokio::test]
-async fn token_is_required_where_there_is_one() {
+async fn token_is_required_if_it_is_set() {
     let builder = MockExchange::builder().control_token("secret");
     let exchange = builder.start().await.unwrap();
     let http = reqwest::Client::new();
@@ -87,7 +87,7 @@ async fn token_is_required_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn nothing_is_served_unless_it_is_asked_for() {
+async fn control_interface_is_off_by_default() {
     let exchange = MockExchange::start().await.unwrap();
     for path in ["", "/", "/state", "/openapi.yaml"] {
         let url = format!("{}{path}", exchange.control_url());

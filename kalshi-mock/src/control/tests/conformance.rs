@@ -1,4 +1,4 @@
-//! The OpenAPI file against the routes, and against real requests and responses.
+//! Comparison of the OpenAPI file with the routes, and with real requests and responses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +33,7 @@ static FILE: LazyLock<Value> = LazyLock::new(|| {
     inlined(samples.spec(), samples.spec())
 });
 
-/// Replaces references by what they refer to.
+/// Replaces references with their targets.
 fn inlined(file: &Value, node: &Value) -> Value {
     match node {
         Value::Object(fields) => match fields.get("$ref").and_then(Value::as_str) {
@@ -69,7 +69,7 @@ fn operation(method: &str, path: &str) -> &'static Value {
     operations()[&(method.to_owned(), path.to_owned())]
 }
 
-/// Checks a value strictly: no field is undescribed, and amounts are decimal strings.
+/// Checks a value strictly: all fields are described, and amounts are decimal strings.
 fn check(schema: &Value, value: &Value, path: &str) {
     if let Err(rejection) = validate::check(schema, value, path) {
         panic!("{} in {value}", rejection.details);
@@ -116,7 +116,7 @@ fn response_schema(operation: &Value) -> &Value {
 }
 
 #[test]
-fn routes_and_file_are_the_same() {
+fn routes_match_the_file() {
     let mut described: BTreeSet<_> = operations().into_keys().collect();
     let (_, others) = parts();
     described.extend(
@@ -153,7 +153,7 @@ async fn page_and_file_are_served_as_described() {
             assert_eq!(response.text().await.unwrap(), SPEC);
         } else if kind == "text/html" {
             let page = response.text().await.unwrap();
-            assert!(!page.contains("://"), "something is loaded from elsewhere");
+            assert!(!page.contains("://"), "the page refers to another website");
         }
     }
 }
@@ -165,7 +165,7 @@ fn clients_can_be_generated() {
 }
 
 #[test]
-fn each_example_fits_its_schema() {
+fn each_example_matches_its_schema() {
     for ((method, path), operation) in operations() {
         let mut contents = vec![&operation["requestBody"]["content"]["application/json"]];
         for response in operation["responses"].as_object().unwrap().values() {
@@ -192,7 +192,7 @@ fn each_example_fits_its_schema() {
 }
 
 #[tokio::test]
-async fn each_operation_accepts_its_example_and_answers_as_described() {
+async fn each_operation_accepts_its_example_and_responds_as_described() {
     let exchange = started(MockExchange::builder().without_limits()).await;
     let http = reqwest::Client::new();
     let (user, mut added) = (exchange.user().id(), String::new());
@@ -215,7 +215,7 @@ async fn each_operation_accepts_its_example_and_answers_as_described() {
             added = new["key_id"].as_str().unwrap().to_owned();
         }
         if path.contains("{ticker}") {
-            // Another operation has settled or closed it.
+            // Another operation has settled or closed the market.
             exchange.reset();
             exchange.market("KXTEST-26-A");
             #[cfg(feature = "perps")]
@@ -280,7 +280,7 @@ async fn full_state_and_requests_are_as_described() {
 }
 
 #[tokio::test]
-async fn fields_of_requests_are_those_of_the_file() {
+async fn request_fields_match_the_file() {
     let exchange = started(MockExchange::builder()).await;
     let user = exchange.user().id();
     exchange.market("KXTEST-26-A");
@@ -332,12 +332,13 @@ async fn each_websocket_fault_of_the_file_is_accepted() {
             if name == "end_subscriptions" {
                 body["code"] = 25.into();
             }
-            let (status, answer) = call(&exchange, "POST", "/websocket/faults", body.clone()).await;
+            let (status, response) =
+                call(&exchange, "POST", "/websocket/faults", body.clone()).await;
             if status == 200 {
                 body = Value::Null;
                 break;
             }
-            let message = answer["error"]["message"].as_str().unwrap();
+            let message = response["error"]["message"].as_str().unwrap();
             let missing = message.split('`').nth(1).unwrap();
             body[missing] = fields[missing].clone();
         }

@@ -11,7 +11,7 @@ use tokio::{
 use super::{MARKET, call, conformance, done, empty, status};
 use crate::MockExchange;
 
-/// Sends a body as it is.
+/// Sends a body unchanged.
 async fn send(exchange: &MockExchange, method: &str, path: &str, body: Vec<u8>) -> u16 {
     let url = format!("{}{path}", exchange.control_url());
     let request = reqwest::Client::new().request(method.parse().unwrap(), url);
@@ -322,7 +322,7 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
         ("GET", "/requests?limit=many".to_owned(), Value::Null),
         ("GET", "/requests?limits=1".to_owned(), Value::Null),
     ] {
-        let (code, answer) = call(&exchange, method, &path, body.clone()).await;
+        let (code, response) = call(&exchange, method, &path, body.clone()).await;
         let expected = if path == "/markets/" {
             400..=405
         } else {
@@ -330,7 +330,7 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
         };
         assert!(
             expected.contains(&code),
-            "{method} {path} {body}: {code} {answer}"
+            "{method} {path} {body}: {code} {response}"
         );
     }
     let mut after = exchange.snapshot();
@@ -366,7 +366,7 @@ async fn invalid_margin_settings_are_rejected() {
 }
 
 #[tokio::test]
-async fn unknown_things_are_404_and_wrong_methods_405() {
+async fn unknown_paths_and_objects_are_404_and_wrong_methods_405() {
     let exchange = empty().await;
     let other = uuid::Uuid::nil();
     let quote = json!({ "side": "bid", "price": "0.4", "count": "1" });
@@ -435,11 +435,11 @@ async fn large_and_slow_bodies_are_rejected() {
     let mut stream = TcpStream::connect(exchange.address()).await.unwrap();
     let head = "POST /mock/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"fa";
     stream.write_all(head.as_bytes()).await.unwrap();
-    let (started, mut answer) = (Instant::now(), [0; 12]);
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 408");
+    let (started, mut response) = (Instant::now(), [0; 12]);
+    stream.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 408");
     assert!(started.elapsed() < Duration::from_secs(8));
-    // A body that breaks off is no request.
+    // A request with an incomplete body is not executed.
     let mut stream = TcpStream::connect(exchange.address()).await.unwrap();
     let head = "POST /mock/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{}";
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -66,7 +66,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
     .await;
     assert_eq!(user["positions"][0]["position"], "2.00");
     assert_eq!(user["orders"][0]["remaining"], "1.00");
-    // Money is at stake now.
+    // These settings are fixed once a user has had an order.
     for settings in [
         json!({ "maker_fees": true }),
         json!({ "exchange_index": 1 }),

@@ -83,7 +83,7 @@ async fn ids_stay_unique_after_a_reset() {
     let exchange = empty().await;
     let key = first_key(&exchange);
     done(&exchange, "PUT", MARKET, Value::Null).await;
-    // Makes ids between those of the users, which come again after the reset.
+    // Generates ids between those of the users, which are generated again after the reset.
     for _ in 0..3 {
         signed(
             &exchange,

@@ -42,7 +42,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
     .await;
     assert_eq!(user["balances"][1]["total"], "7.0000");
 
-    // An own public key, which the exchange cannot sign with.
+    // A public key of the client, with which the exchange cannot sign.
     let own = PrivateKey::generate_ed25519().unwrap();
     let new = json!({ "key_id": "own key?", "public_key": own.public_key().to_pem() });
     assert_eq!(status(&exchange, "POST", &keys, new).await, 400);
@@ -119,13 +119,13 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
 }
 
 #[tokio::test]
-async fn mock_signs_with_its_own_keys_only() {
+async fn exchange_signs_only_with_keys_that_it_generated() {
     let external = PrivateKey::generate_ed25519().unwrap();
     let exchange = started(MockExchange::builder().private_key(external)).await;
     let to_sign = |key: &str| json!({ "method": "get", "path": "/trade-api/v2/portfolio/balance?x=1", "key_id": key });
     let (code, body) = call(&exchange, "POST", "/sign", to_sign(&first_key(&exchange))).await;
     assert_eq!(code, 404, "{body}");
-    // Its client signs itself.
+    // The client signs with the key itself.
     exchange
         .client()
         .unwrap()

@@ -11,7 +11,7 @@ use crate::{
     state::{Account, SHARD, State},
 };
 
-/// Rejects a user who may not trade on margin, as account operations word it.
+/// Rejects a user who may not trade on margin, with the error of account operations.
 pub(crate) fn require_margin(state: &State, call: &Call<'_>) -> Result<(), Rejection> {
     match state.is_enabled(call.caller.user) {
         true => Ok(()),
@@ -48,7 +48,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
             })
         })
         .collect();
-    // The order of the rows changes from call to call on the exchange too.
+    // On the exchange, too, the order of the rows changes from request to request.
     let turn = usize::try_from(state.actions()).unwrap_or_default() % rows.len().max(1);
     rows.rotate_left(turn);
     Ok(json!({ "subaccount_balances": rows, "settled_funds": amount(settled) }))
@@ -107,7 +107,7 @@ pub(super) fn fee_tiers(state: &State) -> Value {
     json!({ "maker_fee_rates": rates(true), "taker_fee_rates": rates(false) })
 }
 
-/// Returns the rates of the first market for tier 0 of every schedule: the mock has no higher tiers.
+/// Returns the rates of the first market as tier 0 of every schedule. The mock has no higher tiers.
 pub(super) fn fee_tier_rates(state: &State) -> Value {
     let perp = state
         .markets

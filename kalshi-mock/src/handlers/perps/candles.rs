@@ -55,7 +55,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     }
     let mut candles: BTreeMap<i64, Candle> = BTreeMap::new();
     for trade in state.trades.values().filter(|trade| trade.market == index) {
-        // A candlestick is named by the end of its period.
+        // A candlestick is identified by the end of its period.
         let ends = (seconds(trade.at).div_euclid(period) + 1).saturating_mul(period);
         candles
             .entry(ends)
@@ -79,7 +79,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "ticker": market.ticker, "candlesticks": shown }))
 }
 
-/// Renders a candlestick. Quotes and open interest are the current ones: there is no record of earlier ones.
+/// Renders a candlestick. Quotes and open interest are the current ones, because the mock keeps no earlier ones.
 fn show(
     state: &State,
     market: &Market,

@@ -1,4 +1,4 @@
-//! Funding rates and payments.
+//! Funding rates, funding payments and the premium index.
 
 use chrono::NaiveDate;
 use kalshi_sdk::Contracts;
@@ -15,14 +15,14 @@ use crate::{
     time::{SECOND, rfc3339, seconds, stamp},
 };
 
-/// Limit of points of the premium index in a response.
+/// Maximum number of seconds in a request for the premium index.
 const MAX_POINTS: i64 = 86_400;
 
 pub(super) fn history(state: &State, call: &Call<'_>) -> HandlerResult {
     let date = |name: &str| {
         let text = call.text(name).unwrap_or_default();
         NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map_err(|_| Rejection::invalid(format!("{name}: must be a date, as 2026-01-31")))
+            .map_err(|_| Rejection::invalid(format!("{name}: must be a date such as 2026-01-31")))
     };
     let (start, end) = (date("start_date")?, date("end_date")?);
     let only = call.only_subaccount(state)?;
@@ -91,7 +91,7 @@ pub(super) fn estimate(state: &State, call: &Call<'_>) -> HandlerResult {
     }))
 }
 
-/// Returns the current premium for every second that has passed: there is no record of earlier ones.
+/// Returns the current premium for every past second, because the mock keeps no earlier ones.
 pub(super) fn premium_index(state: &State, call: &Call<'_>) -> HandlerResult {
     let (_, market, _) = named(state, call.text("ticker").unwrap_or_default())?;
     let second = |name: &str| call.integer(name).unwrap_or_default();

@@ -15,10 +15,11 @@ use crate::{
     time::{Micros, rfc3339},
 };
 
-/// Notional values of the leverage estimates. The leverage is the same at each, because margin is in proportion to the notional value.
+/// Notional values of the leverage estimates. The leverage is the same at each of them, because margin is proportional to the
+/// notional value.
 const NOTIONALS: [&str; 4] = ["1000", "10000", "100000", "1000000"];
 
-/// Returns the market that a request names.
+/// Returns the market with a ticker and its index, or rejects the request if there is none.
 pub(super) fn named<'a>(
     state: &'a State,
     ticker: &str,
@@ -125,7 +126,7 @@ pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "orderbooks": books.collect::<Result<Vec<_>, Rejection>>()? }))
 }
 
-/// Renders a book as the exchange does: the worst level first, on both sides.
+/// Renders a book. As on the exchange, the worst level of each side is first.
 fn book(state: &State, market: &Market, depth: usize, tick: i64) -> Value {
     let side = |side| {
         let mut levels: Vec<(Dollars, i64)> = Vec::new();

@@ -83,7 +83,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(without_nulls(shown))
 }
 
-/// Renders the result of a request: what it filled, and what is left.
+/// Renders the contracts that a request filled, and those that remain.
 fn show_placed(placed: &Placed) -> Value {
     let filled = i128::from(placed.filled.hundredths());
     let average = |sum: i64| {
@@ -127,7 +127,7 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
     };
     let placed = state.amend(id, &amendment)?;
     let mut shown = without_nulls(show_placed(&placed));
-    // A new price alone is answered with the id alone.
+    // The response contains only the id if only the price changed.
     if placed.filled.is_zero() && placed.order.remaining == before {
         shown = json!({ "order_id": id });
     }
@@ -150,7 +150,7 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
         (None, Some(to)) if !to.is_negative() && to <= remaining => to,
         _ => {
             return Err(Rejection::invalid(
-                "reduce_by, reduce_to: exactly one, within what remains",
+                "reduce_by, reduce_to: exactly one, at most the remaining count",
             ));
         }
     };
@@ -179,13 +179,13 @@ pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(Value::Null)
 }
 
-/// Parses the order id of a path. A finished and an unknown order are the same 404.
+/// Parses the order id of a path. An invalid id gets the same 404 as an unknown or finished order.
 fn order_id(call: &Call<'_>) -> Result<Uuid, Rejection> {
     call.uuid("order_id")
         .ok_or_else(|| Rejection::not_found(""))
 }
 
-/// Returns an order as a read sees it, or `None` if the read is too old to see it.
+/// Returns an order as a read sees it, or `None` if it is another user's or too new for a read that lags.
 fn seen(call: &Call<'_>, order: &Order) -> Option<Order> {
     match call.knows_until {
         _ if !call.is_own(order.account) => None,
@@ -210,7 +210,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
         .filter_map(|order| Some((order.number, seen(call, order)?)))
         .filter(|(_, order)| {
             only.is_none_or(|only| order.account.subaccount == only)
-                // An unknown status is no error: it matches no order.
+                // An unknown status is not an error. It matches no order.
                 && call.text("status").is_none_or(|status| json!(order.status) == status)
                 && call.text("ticker").is_none_or(|wanted| ticker(state, order.market) == wanted)
                 && call.within("min_ts", "max_ts", order.created)

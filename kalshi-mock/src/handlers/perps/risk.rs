@@ -1,4 +1,4 @@
-//! Positions, and the risk figures of an account.
+//! Positions, and the risk of an account.
 
 use kalshi_sdk::Contracts;
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ pub(super) fn parameters(state: &State) -> Value {
 
 pub(super) fn notional_limit(state: &State, call: &Call<'_>) -> Value {
     let user = call.caller.user;
-    // An account that may not trade has a limit of zero.
+    // Users who may not trade have a limit of zero.
     let limit = match (&state.margin, state.is_enabled(user)) {
         (Some(margin), true) => margin.notional_limit,
         _ => 0,

@@ -1,4 +1,4 @@
-//! Exit triggers, which are kept and never fire.
+//! Operations on exit triggers, which are stored but never fire.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ struct Set {
     trail_bps: Option<i64>,
 }
 
-/// Returns the account, the market and true for an isolated position.
+/// Returns the account and the market of a request, and true if it is about an isolated position.
 fn place(state: &State, call: &Call<'_>) -> Result<(Account, usize, bool), Rejection> {
     let account = call.account(state, call.integer("subaccount"))?;
     let (index, ..) = named(state, call.text("ticker").unwrap_or_default())?;

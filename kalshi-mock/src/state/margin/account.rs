@@ -1,4 +1,4 @@
-//! Balances of margin accounts: equity, margin requirements and what is available.
+//! Balances of margin accounts: equity, margin requirements and available funds.
 
 use kalshi_sdk::Contracts;
 
@@ -22,7 +22,7 @@ impl Balance {
         self.cash.saturating_add(self.unrealized)
     }
 
-    /// Returns the equity that neither positions nor resting orders need.
+    /// Returns the equity that neither positions nor resting orders require.
     pub(crate) fn available(&self) -> i64 {
         self.equity()
             .saturating_sub(self.initial)
@@ -40,7 +40,7 @@ impl State {
         self.balance_with(account, None)
     }
 
-    /// Returns the balance as if the holding in one market were another.
+    /// Returns the balance with the holding in one market replaced.
     pub(super) fn balance_with(
         &self,
         account: Account,
@@ -75,7 +75,8 @@ impl State {
         balance
     }
 
-    /// Returns what may leave an account: no more than its cash, which unrealised profit does not add to.
+    /// Returns the amount that can leave an account: the available equity, but at most the cash, because unrealised profit cannot
+    /// be withdrawn.
     pub(crate) fn withdrawable(&self, account: Account) -> i64 {
         let balance = self.balance(account);
         balance.available().min(balance.cash)
@@ -83,10 +84,10 @@ impl State {
 
     /// Returns the notional value of the positions and resting orders of a user, in one market or in all.
     pub(crate) fn notional_usage(&self, user: u32, market: Option<MarketIndex>) -> i64 {
-        let is_meant = |index: MarketIndex| market.is_none_or(|market| market == index);
+        let is_counted = |index: MarketIndex| market.is_none_or(|market| market == index);
         self.ledger
             .holdings_of_user(user)
-            .filter(|(_, index, _)| is_meant(*index))
+            .filter(|(_, index, _)| is_counted(*index))
             .filter_map(|(_, index, holding)| {
                 let market: &Market = self.markets.get(index)?;
                 let held = match holding.position {

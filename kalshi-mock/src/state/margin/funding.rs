@@ -1,4 +1,4 @@
-//! Funding: payments between long and short positions, three times a day.
+//! Funding payments between long and short positions, three times a day.
 
 use kalshi_sdk::Dollars;
 
@@ -8,15 +8,15 @@ use crate::{
     time::{Micros, SECOND},
 };
 
-/// Length of a period.
+/// Length of a funding period.
 const PERIOD: Micros = 8 * 3600 * SECOND;
-/// Time of day of the first funding.
+/// Time of day of the first funding, UTC.
 const FIRST: Micros = 4 * 3600 * SECOND;
-/// Periods that are made up for after a jump of the clock. Earlier ones are skipped.
+/// Maximum time that is caught up after a jump of the clock. Earlier periods are skipped.
 const MAX_BEHIND: Micros = 90 * PERIOD;
-/// A rate of 1, in the unit of rates.
+/// A rate of 1, in trillionths.
 const ONE: i64 = 1_000_000_000_000;
-/// Largest rate of a period, positive or negative.
+/// Maximum absolute rate of a period.
 pub(crate) const FUNDING_CAP: i64 = ONE / 50;
 /// Rates below this become zero.
 pub(crate) const FUNDING_DEADBAND: i64 = ONE / 10_000;
@@ -25,7 +25,7 @@ pub(crate) const FUNDING_DEADBAND: i64 = ONE / 10_000;
 #[derive(Clone, Debug)]
 pub(crate) struct FundingRate {
     pub(crate) market: MarketIndex,
-    /// In trillionths of the notional value, which long positions pay.
+    /// Rate in trillionths of the notional value. Long positions pay it if it is positive, and receive it if it is negative.
     pub(crate) rate: i64,
     pub(crate) mark: Dollars,
     pub(crate) at: Micros,
@@ -36,9 +36,9 @@ pub(crate) struct FundingRate {
 pub(crate) struct FundingPayment {
     pub(crate) account: Account,
     pub(crate) rate: FundingRate,
-    /// Hundredths of contracts; short if negative.
+    /// Position in hundredths of contracts, negative if short.
     pub(crate) position: i64,
-    /// Received, or paid if negative.
+    /// Amount received in millionths of a dollar, negative if paid.
     pub(crate) amount: i64,
 }
 
@@ -62,7 +62,7 @@ impl State {
         i64::try_from(above * i128::from(ONE) / reference).unwrap_or(0)
     }
 
-    /// Returns the rate of the current period: one that a test has set, or the premium.
+    /// Returns the rate of the current period: the one set by a test, or else the premium.
     pub(crate) fn funding_rate(&self, market: &Market) -> i64 {
         let set = market.perp.as_ref().and_then(|perp| perp.rate);
         let rate = set.unwrap_or_else(|| self.premium(market));
@@ -110,7 +110,7 @@ impl State {
             let position = self.position(account, rate.market);
             let value =
                 -i128::from(position) * i128::from(rate.mark.micros()) * i128::from(rate.rate);
-            // Rounded down to a hundredth of a cent: the exchange keeps the rest, so nobody receives what nobody paid.
+            // Rounded down to a hundredth of a cent. The exchange keeps the remainder, so that no money is created.
             let unit = 100 * i128::from(ONE) * i128::from(TICK);
             let amount = i64::try_from(value.div_euclid(unit))
                 .unwrap_or(0)

@@ -10,19 +10,19 @@ use crate::{
         Account, Holding, Market, MarketIndex, NewOrder, Order, Side, State, TimeInForce,
         book::Rank,
         cost,
-        ledger::{Rest, Thought},
+        ledger::{Hypothetical, Rest},
         matching::{Incoming, Plan},
         order::MAX_COUNT,
     },
 };
 
-/// Width of the price band in ticks, if that is wider than the share of the best price.
+/// Minimum width of the price band, in ticks.
 const BAND_TICKS: i64 = 1_000;
-/// Width of the price band as a share of the best price, in percent.
+/// Width of the price band, in percent of the best price.
 const BAND_PERCENT: i64 = 20;
 
 impl State {
-    /// Validates a new order by the rules of margin markets, except for what holds on both exchanges.
+    /// Validates a new order by the rules that only margin markets have.
     pub(in crate::state) fn admit_margin(
         &self,
         new: &NewOrder,
@@ -31,8 +31,8 @@ impl State {
     ) -> Result<(), Rejection> {
         if !new.account.is_market_maker() {
             self.require_user(new.account.user)?;
-            // First, so that an order that is sent again is never rejected for another reason.
-            self.refuse_repeated_id(new.account, new.client_order_id.as_ref())?;
+            // Checked first, so that a repeated order is never rejected for another reason.
+            self.reject_repeated_id(new.account, new.client_order_id.as_ref())?;
         }
         if new.market_version.is_some_and(|version| {
             market
@@ -86,7 +86,7 @@ impl State {
             .ok_or_else(|| Rejection::not_found(""))
     }
 
-    /// Rejects a user who may not trade on margin, with the code that the exchange sends: it contains the user's id.
+    /// Rejects a user who may not trade on margin. As on the exchange, the code contains the user's id.
     pub(crate) fn require_user(&self, user: u32) -> Result<(), Rejection> {
         let known = self.user(user);
         if known.enabled {
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    /// Rejects an order that takes the user above the notional limit. `replaced` is the order that it takes the place of.
+    /// Rejects an order that would exceed the user's notional limit. `replaced` is the order that is being amended, if any.
     fn check_notional(
         &self,
         (account, index): (Account, MarketIndex),
@@ -139,7 +139,7 @@ impl State {
         }
     }
 
-    /// Rejects an order that takes more margin than is available. Orders that only reduce a position are always accepted.
+    /// Rejects an order that requires more margin than is available. Orders that only reduce a position are always accepted.
     pub(in crate::state) fn afford_margin(
         &self,
         incoming: &Incoming,
@@ -180,12 +180,12 @@ impl State {
         };
         let rank = Rank::new(incoming.side, incoming.limit, u64::MAX);
         let gone = self.ranks_of(plan, incoming.account);
-        let thought = Thought {
+        let hypothetical = Hypothetical {
             position: after.position - before.position,
             added: rests.then_some((incoming.side, rank, rest)),
             gone: &gone,
         };
-        let reserved = before.needs(thought) - before.reserved();
+        let reserved = before.needs(hypothetical) - before.reserved();
         let balance = self.balance_with(incoming.account, Some((incoming.market, &after)));
         match balance.available() - reserved - paid < 0 {
             true => Err(Rejection {

@@ -1,4 +1,4 @@
-//! Positions at an average entry price, and the profit that trades realise.
+//! Positions at an average entry price, and the realised profit of trades.
 
 use kalshi_sdk::{Contracts, Dollars};
 
@@ -8,17 +8,17 @@ use crate::{
     time::Micros,
 };
 
-/// What a trade did to a position.
+/// Effect of a trade on a position.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Booked {
-    /// Entry price of the part that the trade closed, or of the position it opened.
+    /// Entry price of the closed part, or of the position if the trade closed nothing.
     pub(crate) entry: Dollars,
     /// Realised profit, without fees.
     pub(crate) realized: i64,
 }
 
 impl Holding {
-    /// Books a margin trade. `cost` is what the position was entered at, long or short.
+    /// Books a margin trade. `cost` holds the entry value of the position, whether long or short.
     pub(crate) fn book_margin(
         &mut self,
         (side, price, count): (Side, Dollars, Contracts),
@@ -26,7 +26,7 @@ impl Holding {
         now: Micros,
     ) -> Booked {
         if self.position == 0 {
-            // Figures of the position that begins, not of earlier ones.
+            // Fees and profit are those of the new position, without earlier ones.
             (self.fees, self.realized) = (0, 0);
         }
         let held = self.position.abs();
@@ -38,7 +38,7 @@ impl Holding {
             let share = i128::from(self.cost) * i128::from(closes) / i128::from(held);
             let mut gone = i64::try_from(share).unwrap_or(self.cost);
             if closes < held {
-                // Whole ticks; the remainder leaves with the last contracts.
+                // Rounded to whole ticks. The remainder is removed with the last contracts.
                 gone = gone / TICK * TICK;
             }
             let proceeds = cost(price, Contracts::from_hundredths(closes));
@@ -53,7 +53,7 @@ impl Holding {
         self.realized += realized;
         self.fees += fee;
         if closes > 0 && opens > 0 {
-            // The rest of the fee belongs to the position that ended.
+            // The rest of the fee belongs to the position that was closed.
             (self.fees, self.realized) = (share_of(fee, opens, count), 0);
         }
         self.traded = self.traded.saturating_add(cost(price, count));
@@ -69,7 +69,7 @@ impl Holding {
         }
     }
 
-    /// Takes a margin trade back. Returns true if the position began with it: fees and realised profit are not restored then.
+    /// Undoes a margin trade. Returns true if the trade opened the position; fees and realised profit are then not restored.
     fn undo_margin(&mut self, fill: &Fill) -> bool {
         let (price, count) = (fill.price, fill.count);
         self.position -= fill.side.signed(count);
@@ -102,7 +102,7 @@ impl Holding {
         cost(mark, Contracts::from_hundredths(self.position.abs()))
     }
 
-    /// Returns the profit at a mark price that is not realised.
+    /// Returns the unrealised profit at a mark price.
     pub(crate) fn unrealized(&self, mark: Dollars) -> i64 {
         let value = self.notional(mark);
         match self.position >= 0 {
@@ -133,8 +133,8 @@ impl Ledger {
 }
 
 impl State {
-    /// Returns the position of an account as it was at a time: the current one without the fills since then. The fills before are not
-    /// enough, because the oldest are forgotten.
+    /// Returns the position of an account at a time, by undoing later fills. Adding up earlier fills would not work, because the
+    /// oldest are dropped.
     pub(crate) fn holding_at(
         &self,
         account: Account,
@@ -153,7 +153,7 @@ impl State {
             is_another |= holding.undo_margin(fill);
         }
         if is_another {
-            // Fees and profit of the position at that time were lost with it.
+            // Fees and profit of the earlier position were reset when the current one was opened.
             (holding.fees, holding.realized) = figures(holding.clone(), fills);
         }
         holding

@@ -1,4 +1,4 @@
-//! Random commands on both exchanges, with the money of all accounts recounted after each one.
+//! Property tests: random commands on both exchanges. The money of all accounts is recounted after each one.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,17 +11,17 @@ use super::SHARD;
 use crate::{
     state::{
         Account, Amendment, Fill, Holding, Instance, NewOrder, SelfTrade, Side, State, Status,
-        TimeInForce, cost, ledger::Thought,
+        TimeInForce, cost, ledger::Hypothetical,
     },
     time::SECOND,
 };
 
 const USERS: [u32; 3] = [1, 2, 3];
 const TICKERS: [&str; 2] = ["KXAPERP", "KXBPERP"];
-/// Cents that each user has on each exchange.
+/// Initial balance of each user on each exchange, in cents.
 const BALANCE: i64 = 60_000;
 
-/// Both exchanges, and the random numbers that drive them.
+/// The two exchanges, and the random number generator that drives them.
 struct Bench {
     event: State,
     margin: State,
@@ -29,7 +29,7 @@ struct Bench {
     /// Money of both exchanges at the beginning.
     total: i64,
     groups: Vec<Uuid>,
-    /// Seed and step, for messages.
+    /// Seed and step, for failure messages.
     at: (u64, usize),
 }
 
@@ -77,7 +77,7 @@ impl Bench {
         }
     }
 
-    /// Near the middle, so that most orders trade; above a dollar, with four decimals.
+    /// Returns a price near the middle, so that most orders trade. It is above a dollar and has four decimals.
     fn price(&mut self) -> Dollars {
         Dollars::from_micros(self.random.i64(62_000..63_200) * 100)
     }
@@ -322,8 +322,8 @@ impl Bench {
         holding
     }
 
-    /// Earlier positions are right although the fills before are forgotten.
-    fn forget(&mut self) {
+    /// Checks that earlier positions stay correct when the fills before them are dropped.
+    fn check_without_old_fills(&mut self) {
         let until = self.middle();
         let mut expected = Vec::new();
         for (user, market) in USERS.into_iter().flat_map(|user| [(user, 0), (user, 1)]) {
@@ -356,7 +356,7 @@ impl Bench {
             let replayed = self.replay(account, index, before);
             assert_eq!(figures(&seen), figures(&replayed), "earlier, at {at:?}");
             assert!(holding.cost >= 0 && (holding.position != 0 || holding.cost == 0));
-            reserved += holding.needs(Thought::default());
+            reserved += holding.needs(Hypothetical::default());
         }
         let resting = margin.resting_of(account.user);
         let notional: i64 = resting
@@ -372,7 +372,7 @@ impl Bench {
     }
 }
 
-/// Returns position, cost, fees and realised profit. The last two are those of an open position.
+/// Returns position, cost, fees and realised profit. The last two are 0 without an open position.
 fn figures(holding: &Holding) -> (i64, i64, i64, i64) {
     match holding.position {
         0 => (0, holding.cost, 0, 0),
@@ -391,7 +391,7 @@ fn money_is_conserved_under_random_commands() {
             bench.check();
         }
         fills += bench.margin.fills.len();
-        bench.forget();
+        bench.check_without_old_fills();
         let margin = bench.margin.margin.as_ref().unwrap();
         assert!(!margin.rates.is_empty(), "seed {seed} has funding");
     }

@@ -1,4 +1,4 @@
-//! Exit triggers as records. They never fire.
+//! Exit triggers, which are stored but never fire.
 
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::{
     time::Micros,
 };
 
-/// Brackets that a position can have.
+/// Maximum number of brackets per position.
 const MAX_BRACKETS: usize = 20;
 const TRAILING: &str = "trailing";
 
@@ -38,7 +38,7 @@ pub(crate) struct NewTrigger {
     pub(crate) client_trigger_id: Option<String>,
 }
 
-/// An exit trigger.
+/// A stored exit trigger.
 #[derive(Clone, Debug)]
 pub(crate) struct Trigger {
     pub(crate) id: Uuid,
@@ -48,8 +48,9 @@ pub(crate) struct Trigger {
 }
 
 impl State {
-    /// Sets a trigger. It replaces one of the same kind on an isolated position. On another position it replaces a trailing stop, one of
-    /// the same client trigger id, or one of the same kind that has no id either.
+    /// Sets a trigger. On an isolated position it replaces the trigger of the same kind. On other positions, a trailing stop
+    /// replaces the trailing stop. A bracket replaces the trigger with its client trigger id, or the bracket without an id if it
+    /// has none.
     pub(crate) fn set_trigger(&mut self, new: NewTrigger) -> Result<Trigger, Rejection> {
         self.check_anchor(&new)?;
         let (id, number, now) = (self.id(), self.next(), self.now);
@@ -71,7 +72,7 @@ impl State {
         };
         let others = margin.triggers.values().filter(|trigger| stays(trigger));
         if new.kind != TRAILING && others.count() >= MAX_BRACKETS {
-            return Err(Rejection::invalid("the position has 20 brackets already"));
+            return Err(Rejection::invalid("the position already has 20 brackets"));
         }
         let is_gone = |other: &NewTrigger| same_place(other) && is_replaced(other);
         margin.triggers.retain(|_, other| !is_gone(&other.new));
@@ -85,7 +86,7 @@ impl State {
         Ok(trigger)
     }
 
-    /// Rejects a trigger that is tied to anything but a resting order of its account in its market.
+    /// Rejects a trigger that is anchored to anything but a resting order of its account in its market.
     fn check_anchor(&self, new: &NewTrigger) -> Result<(), Rejection> {
         let Some(anchor) = &new.anchor else {
             return Ok(());

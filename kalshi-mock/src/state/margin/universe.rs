@@ -1,4 +1,4 @@
-//! The margin markets to begin with: one without quotes, and others with quotes, trades, funding rates and candles behind them.
+//! The initial margin markets: one without quotes, and others with quotes and a history of trades and funding rates.
 
 use std::collections::BTreeMap;
 
@@ -16,22 +16,22 @@ use crate::{
 
 const HOUR: i64 = 3600 * SECOND;
 
-/// A market of the universe.
+/// Terms of a market of the universe.
 struct Pattern {
     ticker: &'static str,
     title: &'static str,
-    /// Millionths of the underlying.
+    /// Contract size in millionths of the underlying.
     contract_size: i64,
     asset_class: &'static str,
-    /// Price for a contract, in ticks.
+    /// Price of a contract, in ticks.
     price: i64,
-    /// Ten-thousandths.
+    /// Leverage in ten-thousandths.
     leverage: i64,
     /// False for a market that has neither orders nor trades.
     quoted: bool,
 }
 
-/// The first one has no quotes, so that tests of clients can leave an order at any price in the first market.
+/// Markets of the universe. The first has no quotes, so that client tests can rest an order at any price in the first market.
 const UNIVERSE: [Pattern; 5] = [
     Pattern {
         ticker: "KXBCHPERP",
@@ -110,7 +110,7 @@ impl State {
         }
     }
 
-    /// Returns the margin market of that ticker. Creates it if necessary: ten dollars for a contract, leverage 7.6.
+    /// Returns the margin market with a ticker. Creates it if necessary, with a price of ten dollars and a leverage of 7.6.
     pub(crate) fn add_margin_market(&mut self, ticker: &str) -> MarketIndex {
         if let Some((index, _)) = self.market(ticker) {
             return index;
@@ -163,7 +163,7 @@ impl State {
     fn quote_margin_market(&mut self, index: MarketIndex, price: i64) {
         let now = self.now;
         let dollars = |ticks: i64| Dollars::from_micros(ticks * TICK);
-        // A walk that ends at the price.
+        // A random walk that ends at the price.
         let mut walk = price;
         let mut past: Vec<i64> = (0..192)
             .map(|_| {
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// Records the funding rates of 30 days, with a mark price in ticks.
+    /// Records the funding rates of the past 30 days, at a mark price in ticks.
     fn record_past_rates(
         &mut self,
         market: MarketIndex,

@@ -1,9 +1,9 @@
-//! Invariants, recomputed from scratch each time.
+//! Checks of invariants, recomputed from scratch after each command.
 
 use super::*;
 
 impl Bench {
-    /// Returns the orders that an incoming one may match, in the required order. Omits orders in groups and of its own user.
+    /// Returns the orders that an incoming one may match, in the required order. Omits orders in groups and those of the same user.
     pub(super) fn eligible(&self, command: &Command) -> Vec<(Uuid, Contracts)> {
         let (user, market, side, cents) = match command {
             Command::Create {
@@ -30,7 +30,7 @@ impl Bench {
             .filter(|order| order.side == side.opposite() && side.crosses(limit, order.price))
             .filter(|order| order.account.user != user && order.group.is_none())
             .collect();
-        // Does not use `Rank`, which this checks.
+        // `Rank` is under test here, so it is not used.
         orders.sort_by(|one, other| {
             let price = match side {
                 Side::Bid => one.price.cmp(&other.price),
@@ -77,20 +77,24 @@ impl Bench {
         assert_eq!(
             state.ledger.total(),
             state.ledger.paid_in,
-            "money was made or lost"
+            "money was created or lost"
         );
         for (account, cash) in state.ledger.all_cash() {
             assert!(
                 cash.amount >= cash.reserved && cash.reserved >= 0,
                 "{account:?} {cash:?}"
             );
-            assert_eq!(cash.amount % 100, 0, "balances have four digits: {cash:?}");
+            assert_eq!(
+                cash.amount % 100,
+                0,
+                "balances have four decimals: {cash:?}"
+            );
         }
         for (index, market) in state.markets.iter().enumerate() {
             assert_eq!(
                 state.ledger.positions(index),
                 0,
-                "as much is held of YES as of NO"
+                "YES and NO positions must be equal"
             );
             let held: i64 = state
                 .ledger
@@ -168,15 +172,15 @@ impl Bench {
             }
         }
         for (id, group) in &self.state.groups {
-            let members: BTreeSet<Uuid> = self
+            let orders: BTreeSet<Uuid> = self
                 .state
                 .orders
                 .values()
                 .filter(|order| order.group == Some(*id) && order.status == Status::Resting)
                 .map(|order| order.id)
                 .collect();
-            assert_eq!(members, group.orders);
-            assert!(group.armed || members.is_empty());
+            assert_eq!(orders, group.orders);
+            assert!(group.armed || orders.is_empty());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Replays events: a listener that sees all of them knows books, orders and positions.
+//! Replays events, to check that a listener can reconstruct books, orders and positions from them.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ impl Replay {
             if order.account.is_market_maker() {
                 continue;
             }
-            // Orders that quotes become are emitted when they are filled.
+            // Orders created from quotes are emitted when they are filled.
             let replayed = &self.orders[&order.id];
             assert_eq!(
                 (

@@ -159,7 +159,7 @@ pub(super) fn ticker_fields(state: &State, market: &Market, perp: &Perp) -> Valu
     let mark = state.mark(market);
     json!({
         "market_ticker": market.ticker,
-        // Of the statistics. Prices and funding rate have times of their own.
+        // Time of the statistics. Prices and the funding rate have their own timestamps.
         "ts_ms": milliseconds(perp.changed),
         "price": market.last_price.unwrap_or(price),
         "bid": bid.map_or(price, |(price, _)| price),
@@ -183,7 +183,7 @@ pub(super) fn ticker_fields(state: &State, market: &Market, perp: &Perp) -> Valu
     })
 }
 
-/// Completes a ticker message with the current time, which its prices and its funding rate have.
+/// Completes a ticker message with the current time, in its prices and its funding rate.
 pub(super) fn ticker(state: &State, mut fields: Value) -> Value {
     let now = json!(milliseconds(state.now));
     for stamped in [

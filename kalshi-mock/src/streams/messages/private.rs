@@ -95,7 +95,7 @@ pub(super) fn render(
     }
 }
 
-/// Returns the channel of a message about something without state: a combo, or an RFQ batch.
+/// Returns the channel of a sample message about an object that the exchange does not store: a combo or an RFQ batch.
 fn channel_of_sample(kind: &str) -> Channel {
     match kind {
         "multivariate_market_lifecycle" => Channel::MultivariateMarketLifecycle,

@@ -23,8 +23,8 @@ use crate::common::now_ms;
 
 pub(crate) const PATH: &str = "/trade-api/ws/v2";
 
-/// Timeout of reads, far longer than any test needs.
-const LONG: Duration = Duration::from_secs(20);
+/// Timeout of reads, much longer than any test needs.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Listener {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -32,12 +32,12 @@ pub(crate) struct Listener {
     is_margin: bool,
 }
 
-/// Builds a handshake signed by a user.
+/// Builds a handshake request signed by a user.
 pub(crate) fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()> {
     signed_to(&exchange.ws_url(), PATH, user, method)
 }
 
-/// Builds a handshake to a URL, signed by a user for a path.
+/// Builds a handshake request to a URL, signed by a user for a path.
 pub(crate) fn signed_to(url: &str, path: &str, user: &User, method: &str) -> Request<()> {
     let mut request = url.into_client_request().unwrap();
     let now = now_ms();
@@ -56,17 +56,17 @@ pub(crate) fn signed_to(url: &str, path: &str, user: &User, method: &str) -> Req
     request
 }
 
-/// Sends a handshake that must be rejected. Returns status and body.
+/// Sends a handshake that must be rejected and returns status and body.
 pub(crate) async fn refused(request: Request<()>) -> (u16, Value) {
     match connect_async(request).await {
-        Err(Error::Http(answer)) => {
-            let body = answer.body().as_deref().unwrap_or_default();
+        Err(Error::Http(response)) => {
+            let body = response.body().as_deref().unwrap_or_default();
             (
-                answer.status().as_u16(),
+                response.status().as_u16(),
                 serde_json::from_slice(body).unwrap_or_default(),
             )
         }
-        other => panic!("not refused: {other:?}"),
+        other => panic!("the handshake was not rejected: {other:?}"),
     }
 }
 
@@ -98,9 +98,9 @@ impl Listener {
 
     /// Returns the next WebSocket message.
     pub(crate) async fn message(&mut self) -> Option<Result<Message, Error>> {
-        timeout(LONG, self.socket.next())
+        timeout(READ_TIMEOUT, self.socket.next())
             .await
-            .unwrap_or_else(|_| panic!("nothing comes"))
+            .unwrap_or_else(|_| panic!("timed out waiting for a message"))
     }
 
     /// Returns the next text frame.
@@ -109,7 +109,7 @@ impl Listener {
             match self.message().await {
                 Some(Ok(Message::Text(text))) => return text.to_string(),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("no frame: {other:?}"),
+                other => panic!("not a text frame: {other:?}"),
             }
         }
     }
@@ -145,22 +145,22 @@ impl Listener {
     pub(crate) async fn subscribe(&mut self, channel: &str, mut params: Value) -> u64 {
         params["channels"] = json!([channel]);
         let id = self.command("subscribe", params).await;
-        let answer = self.next().await;
+        let reply = self.next().await;
         assert_eq!(
-            (&answer["type"], &answer["id"]),
+            (&reply["type"], &reply["id"]),
             (&json!("subscribed"), &json!(id)),
-            "{answer}"
+            "{reply}"
         );
-        assert_eq!(answer["msg"]["channel"], channel);
-        answer["msg"]["sid"].as_u64().unwrap()
+        assert_eq!(reply["msg"]["channel"], channel);
+        reply["msg"]["sid"].as_u64().unwrap()
     }
 
     /// Returns the code of the error that a command is rejected with.
     pub(crate) async fn error(&mut self, command: &str, params: Value) -> u64 {
         let id = self.command(command, params).await;
-        let answer = self.next().await;
-        assert_eq!(answer["id"], id, "{answer}");
-        code(&answer)
+        let reply = self.next().await;
+        assert_eq!(reply["id"], id, "{reply}");
+        code(&reply)
     }
 
     /// Returns the frames that arrive before the reply to a command sent now.
@@ -258,11 +258,11 @@ impl Book {
 /// Required fields of an envelope and of its `msg`.
 type RequiredFields = (Vec<String>, Vec<String>);
 
-/// Required fields by message type. Types with two shapes have the fields of both.
+/// Required fields by message type. Types with two schemas have the fields of both.
 static REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> =
     LazyLock::new(|| required("asyncapi.yaml"));
 
-/// Those of the margin exchange.
+/// Required fields by message type of the margin exchange.
 static MARGIN_REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> =
     LazyLock::new(|| required("kalshi-perps/perps_asyncapi.yaml"));
 
@@ -276,11 +276,11 @@ fn required(spec: &str) -> BTreeMap<String, RequiredFields> {
     for line in schemas.lines().chain(["    end:"]) {
         let depth = line.len() - line.trim_start().len();
         let line = line.trim();
-        if let Some(member) = line.strip_prefix("- ") {
+        if let Some(field) = line.strip_prefix("- ") {
             let names: Vec<&str> = path.iter().map(|(_, name)| name.as_str()).collect();
             match names.as_slice() {
-                ["required"] => lists.0.push(member.to_owned()),
-                ["properties", "msg", "required"] => lists.1.push(member.to_owned()),
+                ["required"] => lists.0.push(field.to_owned()),
+                ["properties", "msg", "required"] => lists.1.push(field.to_owned()),
                 _ => {}
             }
             continue;
@@ -347,11 +347,14 @@ fn check(frame: &Value, is_margin: bool) {
     };
     let (envelope, message) = &known[&format!("{schema}Payload")];
     assert!(!envelope.is_empty(), "{schema}");
-    for member in envelope {
-        assert!(!frame[member].is_null(), "no {member}: {frame}");
+    for field in envelope {
+        assert!(!frame[field].is_null(), "{field} is missing: {frame}");
     }
-    for member in message {
-        assert!(!frame["msg"][member].is_null(), "no {member}: {frame}");
+    for field in message {
+        assert!(
+            !frame["msg"][field].is_null(),
+            "{field} is missing: {frame}"
+        );
     }
     assert!(frame["sending_ts_ms"].is_i64(), "{frame}");
 }

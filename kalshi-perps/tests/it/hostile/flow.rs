@@ -1,4 +1,4 @@
-//! A client that places an order, changes it and finds out what is unknown, and checks each result.
+//! A flow: a client that places an order, changes it, reconciles unknown outcomes, and checks every result.
 
 mod changes;
 
@@ -75,7 +75,7 @@ impl Flow {
         serde_json::from_value(order).unwrap()
     }
 
-    /// Adds orders of before the run, one in four times with the client order id of the order to be sent. Returns that one.
+    /// Adds orders from before the run. In one of four flows one of them has the client order id of `order`; returns its order id.
     fn add_old(&mut self, order: &CreateMarginOrderRequest) -> Option<String> {
         let model = &self.checks.run.front.model;
         let (ticker_of_order, side) = (order.ticker.as_deref().unwrap(), order.side.as_str());
@@ -135,12 +135,12 @@ impl Flow {
                 self.checks.run.count("end: not processed");
                 self.checks.check(
                     error.was_not_processed(),
-                    "an error may have been processed",
+                    "returned an error, but may have been processed",
                     &error,
                 );
                 let placed = self.placed();
                 self.checks
-                    .check(placed.is_empty(), "not processed, and exists", placed);
+                    .check(placed.is_empty(), "not processed, but exists", placed);
                 return None;
             }
         };
@@ -180,7 +180,7 @@ impl Flow {
         self.checks
             .check(placed.len() <= 1, "placed twice", &placed);
         if let Some(id) = &id {
-            // Each resend may be retried after a failure to connect or the exchange's own 429 only.
+            // A resend may be retried only after a failure to connect or a 429 of the exchange itself.
             let duplicates = self.checks.run.front.model.duplicates(id);
             self.checks.check(
                 duplicates <= resends + usize::from(old.is_some()),
@@ -191,7 +191,7 @@ impl Flow {
         id
     }
 
-    /// The orders that the flow has placed.
+    /// Returns the orders that the flow has placed.
     fn placed(&self) -> Vec<Order> {
         let model = &self.checks.run.front.model;
         let markets = ['A', 'B'].map(|letter| ticker(self.checks.number, letter));
@@ -211,7 +211,7 @@ impl Flow {
             OrderOutcome::Placed(found) => {
                 let is_ours = placed.iter().any(|order| order.id == found.order_id);
                 self.checks
-                    .check(is_ours, "placed, and absent or another order", found);
+                    .check(is_ours, "placed, but absent or another order", found);
             }
             OrderOutcome::AlreadyExists(existing) => {
                 let is_same = model.order(&existing.order_id).is_some_and(|order| {
@@ -222,19 +222,19 @@ impl Flow {
                 });
                 self.checks.check(
                     is_same,
-                    "already exists, and absent or another order",
+                    "already exists, but absent or another order",
                     existing,
                 );
             }
             OrderOutcome::Unlisted(unknown) => {
                 let existing = model.with_client_id(unknown.client_order_id());
                 self.checks
-                    .check(existing.is_some(), "unlisted, and absent", unknown);
+                    .check(existing.is_some(), "unlisted, but absent", unknown);
             }
             OrderOutcome::Rejected(rejection) => {
                 self.checks.check(
                     placed.is_empty(),
-                    "rejected, and exists",
+                    "rejected, but exists",
                     (rejection, &placed),
                 );
             }
@@ -251,12 +251,12 @@ impl Flow {
             Reconciliation::Placed(order) => {
                 let is_ours = match placed.first() {
                     Some(ours) => ours.id == order.order_id,
-                    // The clocks may not tell an order of before from this one.
+                    // The clocks may differ too much to distinguish an order from before the run from this one.
                     None => old == Some(order.order_id.as_str()),
                 };
                 self.checks.check(
                     is_ours,
-                    "reconciled as placed, and absent or another order",
+                    "reconciled as placed, but absent or another order",
                     &found,
                 );
                 "Placed"
@@ -264,7 +264,7 @@ impl Flow {
             Reconciliation::AlreadyExists(order) => {
                 let is_right = placed.is_empty() && old == Some(order.order_id.as_str());
                 self.checks
-                    .check(is_right, "reconciled as older, and was not", &found);
+                    .check(is_right, "reconciled as older, but was not", &found);
                 "AlreadyExists"
             }
             Reconciliation::Unknown(_) => "Unknown",
@@ -274,7 +274,7 @@ impl Flow {
         result
     }
 
-    /// Looks up what the flow has placed, after a restart, and an order that never was.
+    /// Simulates a restart: looks up the order of the flow, or one that never existed, with a new client.
     async fn find(&mut self, request: &CreateMarginOrderRequest) {
         let client = self.checks.run.client(Duration::from_secs(1));
         let never = format!("never-{}", self.checks.number);
@@ -294,7 +294,7 @@ impl Flow {
                 let known = self.checks.run.front.model.with_client_id(id);
                 let is_right = known.is_some_and(|known| known.id == order.order_id);
                 self.checks
-                    .check(is_right, "found, and another order", &order);
+                    .check(is_right, "found, but another order", &order);
                 "Found"
             }
             OrderLookup::Unknown(_) => "Unknown",

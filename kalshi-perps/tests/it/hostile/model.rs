@@ -1,4 +1,4 @@
-//! Margin orders of an exchange whose reads lag behind its writes, some of them by more than a minute.
+//! A model of the margin exchange whose reads lag behind its writes, some of them by more than a minute.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,21 +13,21 @@ use serde_json::{Value, json};
 
 use crate::common::exchange::{Received, Reply};
 
-/// Field of an order that holds its price.
+/// Name of the price field of an order.
 pub const PRICE: &str = "price";
 
-/// Lag of the reads that are out of date for long.
-const STALE: TimeDelta = TimeDelta::seconds(90);
+/// Lag of the slowest reads.
+const LONG_LAG: TimeDelta = TimeDelta::seconds(90);
 
-/// Orders in a list of all markets. More would take most of the time of a long run.
+/// Maximum number of orders in a list of all markets, which limits the time that lists take in a long run.
 const MAX_LISTED: usize = 2_000;
 
-/// Market of a flow, which has three.
+/// Returns the ticker of a market of a flow. A flow has three markets.
 pub fn ticker(flow: u64, letter: char) -> String {
     format!("KX{letter}{flow}PERP")
 }
 
-/// The flow whose orders or market a text names.
+/// Returns the number of the flow from a ticker or an order id.
 pub fn flow_of(text: &str) -> Option<u64> {
     let market = text.strip_prefix("KX").and_then(|rest| rest.get(1..));
     let digits = match market {
@@ -37,7 +37,7 @@ pub fn flow_of(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// What an order is like.
+/// The mutable state of an order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     pub price: String,
@@ -47,7 +47,7 @@ pub struct State {
     updated: DateTime<Utc>,
 }
 
-/// A state of an order, and from when lists and single reads show it.
+/// A state of an order, and the times from which lists and single reads show it.
 #[derive(Clone, Debug)]
 struct Version {
     state: State,
@@ -61,10 +61,10 @@ pub struct Order {
     pub ticker: String,
     pub side: String,
     pub subaccount: i64,
-    /// Contracts that it is for, after amendments and decreases.
+    /// Number of contracts that the order is for, after amendments and decreases.
     pub count: Contracts,
     created: DateTime<Utc>,
-    /// Placed in the run.
+    /// `true` if placed during the run.
     pub is_of_run: bool,
     versions: Vec<Version>,
 }
@@ -74,7 +74,7 @@ impl Order {
         &self.versions.last().unwrap().state
     }
 
-    /// The states that it had, the latest last.
+    /// Returns all states of the order, oldest first.
     pub fn states(&self) -> impl Iterator<Item = &State> {
         self.versions.iter().map(|version| &version.state)
     }
@@ -87,7 +87,7 @@ impl Order {
         !self.rests() && self.state().filled < self.count
     }
 
-    /// Number of writes to it.
+    /// Returns the number of versions, which grows with every write.
     pub fn writes(&self) -> usize {
         self.versions.len()
     }
@@ -105,7 +105,7 @@ impl Order {
     }
 }
 
-/// An order of before the run.
+/// An order from before the run.
 pub struct OldOrder<'a> {
     pub client_order_id: &'a str,
     pub ticker: &'a str,
@@ -121,10 +121,10 @@ struct Orders {
     by_id: HashMap<String, usize>,
     by_market: BTreeMap<String, Vec<usize>>,
     by_client_id: HashMap<String, usize>,
-    /// Rejections as a duplicate, by client order id.
+    /// Number of duplicate rejections by client order id.
     duplicates: HashMap<String, usize>,
     random: Rng,
-    /// Nothing is random: no order is filled, each read has the longest lag, and pages are whole.
+    /// `true` to disable randomness: orders are not filled, every read has the maximum lag, and pages are full.
     is_calm: bool,
 }
 
@@ -145,7 +145,7 @@ impl Model {
         }
     }
 
-    /// An exchange without chance, whose reads lag by `lag`.
+    /// Returns a model without randomness, whose reads lag by `lag`.
     pub fn calm(lag: Duration) -> Self {
         let model = Self::new(0, TimeDelta::from_std(lag).unwrap());
         model.lock().is_calm = true;
@@ -156,26 +156,26 @@ impl Model {
         self.orders.lock().unwrap()
     }
 
-    /// The order of that id, as it is.
+    /// Returns the current order with this id.
     pub fn order(&self, id: &str) -> Option<Order> {
         let orders = self.lock();
         orders.by_id.get(id).map(|index| orders.all[*index].clone())
     }
 
-    /// The order with that client order id.
+    /// Returns the order with this client order id.
     pub fn with_client_id(&self, client_order_id: &str) -> Option<Order> {
         let orders = self.lock();
         let index = orders.by_client_id.get(client_order_id)?;
         Some(orders.all[*index].clone())
     }
 
-    /// Number of rejections of that client order id as a duplicate.
+    /// Returns the number of duplicate rejections of this client order id.
     pub fn duplicates(&self, client_order_id: &str) -> usize {
         let orders = self.lock();
         orders.duplicates.get(client_order_id).copied().unwrap_or(0)
     }
 
-    /// Orders placed in the run in a market.
+    /// Returns the orders placed during the run in a market.
     pub fn of_market(&self, market: &str) -> Vec<Order> {
         let orders = self.lock();
         let indices = orders.by_market.get(market).into_iter().flatten();
@@ -183,18 +183,18 @@ impl Model {
         found.filter(|order| order.is_of_run).collect()
     }
 
-    /// Orders placed in the run.
+    /// Returns the number of orders placed during the run.
     pub fn count(&self) -> usize {
         let orders = self.lock();
         orders.all.iter().filter(|order| order.is_of_run).count()
     }
 
-    /// Fills what rests of an order.
+    /// Fills the remaining count of an order.
     pub fn execute(&self, id: &str) {
         self.fill(id, i32::MAX.into());
     }
 
-    /// Fills at most so many contracts of what rests of an order.
+    /// Fills at most `count` of the remaining contracts of an order.
     pub fn fill(&self, id: &str, count: Contracts) {
         let mut orders = self.lock();
         let index = orders.by_id[id];
@@ -231,7 +231,7 @@ impl Model {
         })
     }
 
-    /// Does what a request asks.
+    /// Executes a request.
     pub fn handle(&self, request: &Received) -> Reply {
         let path = request.path.strip_prefix("/trade-api/v2/margin/").unwrap();
         let parts: Vec<_> = path.split('/').collect();
@@ -267,22 +267,22 @@ impl Orders {
         let known = self
             .by_client_id
             .insert(order.client_order_id.clone(), index);
-        assert_eq!(known, None, "a client order id names one order");
+        assert_eq!(known, None, "the client order id is not unique");
         self.all.push(order);
         id
     }
 
-    /// When lists and single reads show a write of now.
+    /// Returns the times from which lists and single reads show a write made now.
     fn lag(&mut self, max_lag: TimeDelta) -> [DateTime<Utc>; 2] {
         let now = Utc::now();
         if self.is_calm {
             return [now + max_lag; 2];
         }
-        // Most of the time reads are close behind.
+        // Most of the time the lag is short.
         let is_slow = now.timestamp_millis() % 6_000 < 1_500;
         let max_lag = if is_slow { max_lag } else { max_lag / 8 };
         [(); 2].map(|()| match self.random.u32(0..100) {
-            0..5 => now + STALE,
+            0..5 => now + LONG_LAG,
             _ => now + TimeDelta::milliseconds(self.random.i64(0..=max_lag.num_milliseconds())),
         })
     }
@@ -406,7 +406,7 @@ impl Orders {
         let mut reply = json!({ "order_id": id });
         match rest {
             [] => reply["reduced_by"] = json!(before.remaining),
-            // A new price is answered with the id alone.
+            // If the price changes, the response contains only the id.
             ["amend"] if state.price != before.price => {}
             ["amend"] => {
                 reply["fill_count"] = json!(filled);
@@ -419,7 +419,7 @@ impl Orders {
         Reply::json(200, &reply)
     }
 
-    /// A page of the list, the newest order first. Pages are short, and some are empty.
+    /// Returns a page of the list, newest order first. Pages are short, and some are empty.
     fn list(&mut self, request: &Received) -> Reply {
         let query = |name: &str| request.query.get(name).map(String::as_str);
         let number = |name: &str| query(name).map(|text| text.parse::<i64>().unwrap());

@@ -1,19 +1,19 @@
-//! Requests of the tests.
+//! Sample requests.
 
 use kalshi_perps::{orders::NewOrder, types::CreateMarginOrderRequest};
 
 use super::model::ticker;
 
-/// A request for an order.
+/// The request for an order.
 pub type Request = CreateMarginOrderRequest;
 
-/// An order to buy ten contracts.
+/// Returns an order to buy ten contracts.
 pub fn new_order(client_order_id: &str) -> NewOrder {
     let price = "6.2590".parse().unwrap();
     NewOrder::buy(ticker(0, 'A'), price, 10).client_order_id(client_order_id)
 }
 
-/// The same as a request.
+/// Returns the request for the same order.
 pub fn order(client_order_id: &str) -> Request {
     new_order(client_order_id).into()
 }

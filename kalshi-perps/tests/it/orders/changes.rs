@@ -1,4 +1,4 @@
-//! Changes, and what proves that they were done.
+//! Cancelling, amending and decreasing orders: outcomes and their reconciliation.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn unknown<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> UnknownChange {
     }
 }
 
-/// Replies to changes alike, after the exchange has processed them or without that.
+/// Sends `reply` to every change, with or without processing the change.
 fn to_changes(
     is_processed: bool,
     reply: Reply,
@@ -46,17 +46,17 @@ fn to_changes(
 }
 
 #[tokio::test]
-async fn amend_is_done_with_the_id_alone_or_with_counts() {
+async fn amend_is_done_with_or_without_counts() {
     let case = Case::new(|_, _| None).await;
     let placed = case.placed(order("a")).await;
     let orders = case.client.orders();
-    let fewer = orders.amend(&placed, Amendment::buy(placed.price, 9));
-    let ChangeOutcome::Done(response) = fewer.await.unwrap() else {
+    let reduced = orders.amend(&placed, Amendment::buy(placed.price, 9));
+    let ChangeOutcome::Done(response) = reduced.await.unwrap() else {
         panic!()
     };
     assert_eq!(response.remaining_count, Some(9.into()));
-    let dearer = orders.amend(&placed, Amendment::buy("7.0000".parse().unwrap(), 9));
-    let ChangeOutcome::Done(response) = dearer.await.unwrap() else {
+    let repriced = orders.amend(&placed, Amendment::buy("7.0000".parse().unwrap(), 9));
+    let ChangeOutcome::Done(response) = repriced.await.unwrap() else {
         panic!()
     };
     assert_eq!(
@@ -68,8 +68,8 @@ async fn amend_is_done_with_the_id_alone_or_with_counts() {
 }
 
 #[tokio::test]
-async fn response_about_another_order_or_count_is_unknown() {
-    let has = |fields: Value| async move {
+async fn mismatched_response_leaves_change_unknown() {
+    let are_unknown = |fields: Value| async move {
         let mut body =
             json!({ "order_id": "order-0-0", "reduced_by": "1.00", "remaining_count": "1.00" });
         body.as_object_mut()
@@ -101,29 +101,29 @@ async fn response_about_another_order_or_count_is_unknown() {
             ),
         ]
     };
-    assert_eq!(has(json!({})).await, [false; 4]);
-    assert_eq!(has(json!({ "order_id": "other" })).await, [true; 4]);
+    assert_eq!(are_unknown(json!({})).await, [false; 4]);
+    assert_eq!(are_unknown(json!({ "order_id": "other" })).await, [true; 4]);
     assert_eq!(
-        has(json!({ "reduced_by": "-1.00" })).await,
+        are_unknown(json!({ "reduced_by": "-1.00" })).await,
         [true, false, false, false]
     );
     assert_eq!(
-        has(json!({ "remaining_count": "-1.00" })).await,
+        are_unknown(json!({ "remaining_count": "-1.00" })).await,
         [false, true, true, true]
     );
     assert_eq!(
-        has(json!({ "remaining_count": "11.00" })).await,
+        are_unknown(json!({ "remaining_count": "11.00" })).await,
         [false, true, false, true]
     );
     for (id, is_unknown) in [("new", false), ("a", false), ("other", true)] {
-        let outcomes = has(json!({ "client_order_id": id })).await;
+        let outcomes = are_unknown(json!({ "client_order_id": id })).await;
         assert_eq!(outcomes, [false, is_unknown, false, false], "{id}");
     }
 }
 
-/// A proxy repeats it on the same connection.
+/// Simulates a proxy that repeats an earlier response on the same connection.
 #[tokio::test]
-async fn response_to_the_create_of_the_order_proves_no_change() {
+async fn create_response_does_not_prove_a_change() {
     let body = json!({
         "order_id": "order-0-0", "client_order_id": "a", "fill_count": "0.00", "remaining_count": "1.00", "reduced_by": "1.00",
     });
@@ -139,7 +139,7 @@ async fn response_to_the_create_of_the_order_proves_no_change() {
 }
 
 #[tokio::test]
-async fn order_that_has_ended_is_already_gone() {
+async fn ended_order_is_already_gone() {
     let case = Case::new(|_, _| None).await;
     let orders = case.client.orders();
     let executed = case.placed(order("a")).await;
@@ -166,9 +166,9 @@ async fn order_that_has_ended_is_already_gone() {
     }
 }
 
-/// Not visible, resting by a read that is out of date, or in another subaccount.
+/// Covers an order that an outdated read shows as resting, one in another subaccount, and one that does not exist.
 #[tokio::test]
-async fn not_found_without_an_ended_order_is_unknown() {
+async fn not_found_without_ended_order_is_unknown() {
     let case = Case::with_lag(Duration::from_millis(1_000), |_, _| None).await;
     let orders = case.client.orders();
     let placed = case.placed(order("a")).await;
@@ -192,9 +192,9 @@ async fn not_found_without_an_ended_order_is_unknown() {
         matches!(&found, ChangeReconciliation::Unclear(order) if order.order_id == placed.order_id),
         "{found:?}"
     );
-    let never = orders.cancel(OrderRef::new("order-0-9", 0)).confirm(SHORT);
-    let never = unknown(never.await.unwrap());
-    let found = never.reconcile(SHORT).await;
+    let absent = orders.cancel(OrderRef::new("order-0-9", 0)).confirm(SHORT);
+    let absent = unknown(absent.await.unwrap());
+    let found = absent.reconcile(SHORT).await;
     assert!(
         matches!(&found, ChangeReconciliation::Unknown(Some(error)) if error.is_not_found()),
         "{found:?}"
@@ -202,7 +202,7 @@ async fn not_found_without_an_ended_order_is_unknown() {
 }
 
 #[tokio::test]
-async fn end_of_an_order_is_seen_after_a_cancel() {
+async fn unknown_cancel_is_reconciled_by_end_of_order() {
     for is_processed in [true, false] {
         let case = Case::new(to_changes(is_processed, Reply::Drop)).await;
         let placed = case.placed(order("a")).await;
@@ -215,7 +215,7 @@ async fn end_of_an_order_is_seen_after_a_cancel() {
                 (true, ChangeReconciliation::Ended(order)) => {
                     assert_eq!(order.state(10), OrderState::Cancelled);
                 }
-                // A resting order may have ended since.
+                // The order may have ended since the read.
                 (false, ChangeReconciliation::Unclear(order)) => {
                     assert_eq!(order.state(10), OrderState::Resting);
                 }
@@ -226,7 +226,7 @@ async fn end_of_an_order_is_seen_after_a_cancel() {
 }
 
 #[tokio::test]
-async fn amendment_and_decrease_are_seen_as_wanted() {
+async fn unknown_amendment_and_decrease_are_reconciled() {
     let price = "7.0000".parse().unwrap();
     for is_processed in [true, false] {
         let case = Case::new(to_changes(is_processed, Reply::status(500))).await;
@@ -245,7 +245,7 @@ async fn amendment_and_decrease_are_seen_as_wanted() {
         let decrease = unknown(decrease.await.unwrap());
         let found = format!("{:?}", decrease.reconcile(SHORT).await);
         assert!(found.starts_with(expected), "{found}");
-        // How many there were before is not known.
+        // The count before the decrease is unknown.
         let decrease = orders.decrease(&placed, Decrease::By(1.into()));
         let decrease = unknown(decrease.await.unwrap());
         let found = format!("{:?}", decrease.reconcile(SHORT).await);
@@ -253,9 +253,9 @@ async fn amendment_and_decrease_are_seen_as_wanted() {
     }
 }
 
-/// Fills alone show the same as a decrease that was done.
+/// Fills alone lead to the same counts as the decrease.
 #[tokio::test]
-async fn decrease_is_seen_as_wanted_after_enough_fills() {
+async fn decrease_is_as_wanted_after_enough_fills() {
     let case = Case::new(to_changes(false, Reply::Drop)).await;
     let placed = case.placed(order("a")).await;
     let decrease = case
@@ -271,9 +271,9 @@ async fn decrease_is_seen_as_wanted_after_enough_fills() {
     );
 }
 
-/// Nothing says what an order is for at its end, and what the caller placed is out of date after a change.
+/// The exchange does not report the final count of an order, and the count that was placed is out of date after a change.
 #[tokio::test]
-async fn cancel_is_not_judged_by_the_count_that_was_placed() {
+async fn reconciliation_does_not_rely_on_placed_count() {
     let case = Case::new(|request, _| (request.method == "DELETE").then_some(Reply::Drop)).await;
     let orders = case.client.orders();
     let placed = case.placed(order("a")).await;
@@ -287,7 +287,7 @@ async fn cancel_is_not_judged_by_the_count_that_was_placed() {
         "{found:?}"
     );
 
-    // The first write is lost after it was done, and the order is decreased before it is found.
+    // The response to the create request is lost, and the order is decreased before it is found.
     let case = Case::new(|request, model| {
         (request.method == "POST" && request.path.ends_with("/orders")).then(|| {
             model.handle(request);
@@ -307,7 +307,7 @@ async fn cancel_is_not_judged_by_the_count_that_was_placed() {
 }
 
 #[test]
-fn reference_to_an_order_has_its_market() {
+fn order_ref_has_market_of_order() {
     let order = |filled: &str, remaining: &str| {
         let order = json!({
             "order_id": "o", "client_order_id": "a", "ticker": ticker(0, 'A'), "user_id": "u", "side": "bid", "price": "6.2590",

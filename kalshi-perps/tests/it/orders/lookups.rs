@@ -1,4 +1,4 @@
-//! Look-ups by client order id.
+//! Lookups by client order id.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
 const SHORT: Duration = Duration::from_millis(400);
 
 #[tokio::test]
-async fn find_walks_through_the_list_until_it_has_the_order() {
+async fn find_repeats_until_order_is_listed() {
     let case = Case::with_lag(Duration::from_millis(500), |_, _| None).await;
     let placed = case.placed(order("a")).await;
     let lookup = case.client.orders().find("a", Subaccounts::All);
@@ -34,7 +34,7 @@ async fn find_walks_through_the_list_until_it_has_the_order() {
 }
 
 #[tokio::test]
-async fn find_proves_no_absence() {
+async fn find_of_absent_order_is_unknown() {
     let case = Case::new(|_, _| None).await;
     let market = ticker(0, 'B');
     case.placed(order("a")).await;
@@ -51,7 +51,7 @@ async fn find_proves_no_absence() {
 }
 
 #[tokio::test]
-async fn row_that_does_not_decode_is_the_reason() {
+async fn find_reports_error_of_undecodable_row() {
     let case = Case::new(|request, model| {
         let Reply::Answer(status, _, body) = model.handle(request) else {
             panic!()
@@ -71,9 +71,9 @@ async fn row_that_does_not_decode_is_the_reason() {
     );
 }
 
-/// The exchange lists all markets although the request names one.
+/// The exchange ignores the market of the request and lists all markets.
 #[tokio::test]
-async fn list_of_another_request_is_not_believed() {
+async fn list_with_rows_of_other_markets_is_rejected() {
     let case = Case::new(|request, model| {
         let mut request = request.clone();
         request.query.remove("ticker");
@@ -96,7 +96,7 @@ async fn list_of_another_request_is_not_believed() {
 }
 
 #[tokio::test]
-async fn order_is_found_behind_a_thousand_newer_ones() {
+async fn order_behind_a_thousand_newer_ones_is_found() {
     let case = Case::new(after_writes(Reply::Drop)).await;
     let unknown = case.unknown(order("a")).await;
     let market = ticker(0, 'A');

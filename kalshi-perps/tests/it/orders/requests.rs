@@ -1,4 +1,4 @@
-//! Requests that are sent, and those that are not.
+//! The requests of orders and changes, and their validation before they are sent.
 
 use std::{
     sync::{Arc, Mutex},
@@ -28,7 +28,7 @@ fn in_an_hour() -> i64 {
 }
 
 #[test]
-fn setters_set_the_fields_of_the_request() {
+fn setters_set_request_fields() {
     let order = NewOrder::sell("KXBTCPERP", "6.2590".parse().unwrap(), 2)
         .fill_or_kill()
         .post_only()
@@ -82,7 +82,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
             new_order("a").expires_at(1_900_000_000_000),
             "not milliseconds",
         ),
-        (without_market, "no market is named"),
+        (without_market, "no market is set"),
     ] {
         let error = orders.place(order).await.unwrap_err();
         assert!(
@@ -93,7 +93,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
     let key = OrderRef::new("order-0-0", 0);
     let amendment = || Amendment::buy(price("6.2590"), 10);
     for (key, amendment, part) in [
-        (key.clone(), amendment(), "no market is named"),
+        (key.clone(), amendment(), "no market is set"),
         (
             key.clone().with_ticker("T"),
             Amendment::sell(price("6.2590"), 0),
@@ -116,7 +116,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
         orders.decrease(&key, decrease).await.unwrap_err();
     }
     assert_eq!(case.server.count(), 0);
-    // An immediate order may be one that only reduces.
+    // `reduce_only` is valid for an immediate-or-cancel order.
     let order = new_order("a").reduce_only().immediate_or_cancel();
     case.placed(order.into()).await;
     case.placed(new_order("b").expires_at(in_an_hour()).into())
@@ -124,7 +124,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
 }
 
 #[tokio::test]
-async fn made_client_order_id_is_the_same_in_all_attempts() {
+async fn generated_client_order_id_is_the_same_in_all_attempts() {
     let ids = Arc::new(Mutex::new(Vec::new()));
     let seen = ids.clone();
     let case = Case::new(move |request, _| {
@@ -143,7 +143,7 @@ async fn made_client_order_id_is_the_same_in_all_attempts() {
 }
 
 #[tokio::test]
-async fn changes_name_the_subaccount_of_the_order() {
+async fn changes_name_subaccount_of_order() {
     let case = Case::new(|_, _| None).await;
     let orders = case.client.orders();
     for (id, subaccount) in [("a", 0), ("b", 3)] {
@@ -194,7 +194,7 @@ async fn lists_name_one_subaccount_or_none() {
 }
 
 #[tokio::test]
-async fn cancel_of_all_orders_is_done_by_a_response_without_content() {
+async fn cancel_all_is_done_only_with_status_204() {
     let case = Case::new(|_, _| None).await;
     let placed = case.placed(order("a")).await;
     let other = case.placed(new_order("b").subaccount(3).into()).await;
@@ -206,7 +206,7 @@ async fn cancel_of_all_orders_is_done_by_a_response_without_content() {
     for (reply, expected) in [
         (Reply::Drop, "Unknown"),
         (Reply::status(500), "Unknown"),
-        // Of another request.
+        // Responses to other requests.
         (Reply::json(200, &json!({ "order_id": "o" })), "Unknown"),
         (Reply::json(200, &json!({})), "Unknown"),
         (error(403, "permission_denied"), "Rejected"),
@@ -220,7 +220,7 @@ async fn cancel_of_all_orders_is_done_by_a_response_without_content() {
 }
 
 #[test]
-fn cancels_go_ahead_of_other_writes() {
+fn cancels_take_priority() {
     let first = [
         operation::CANCEL_MARGIN_ORDER,
         operation::CANCEL_ALL_MARGIN_ORDERS,
@@ -229,7 +229,7 @@ fn cancels_go_ahead_of_other_writes() {
     assert!(!operation::DECREASE_MARGIN_ORDER.takes_priority);
 }
 
-/// The bucket is empty while an order and two decreases wait for it.
+/// An order and two decreases wait for tokens at the same time.
 #[tokio::test]
 async fn decrease_to_zero_goes_ahead_of_other_writes() {
     let case = Case::new(to_writes(error(400, "invalid_order"))).await;
@@ -240,7 +240,7 @@ async fn decrease_to_zero_goes_ahead_of_other_writes() {
         .unwrap();
     let orders = client.orders();
     let key = OrderRef::new("order-0-0", 0);
-    // Takes all tokens; the others wait in the order in which they are polled.
+    // Takes all tokens. The others wait in the order in which they are polled.
     _ = orders.place(order("first")).await.unwrap();
     let decrease = |count: i32| {
         let request = orders.decrease(&key, Decrease::To(count.into()));

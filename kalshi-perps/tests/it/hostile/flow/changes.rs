@@ -1,4 +1,4 @@
-//! Changes of the order of a flow.
+//! Changes to the order of a flow, and checks of their outcomes.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::hostile::{
     run::{RECONCILE, TIMEOUT},
 };
 
-/// What a change wants of an order.
+/// A change as requested.
 #[derive(Clone, Debug)]
 enum Change {
     Cancel,
@@ -35,7 +35,7 @@ impl Change {
         }
     }
 
-    /// Returns `true` for a state that the change wants, however the order came to it.
+    /// Returns `true` if a state is as requested, regardless of its cause.
     fn is_wanted(&self, state: &State) -> bool {
         match self {
             Self::Amend(price, count) => {
@@ -48,7 +48,7 @@ impl Change {
 }
 
 impl Flow {
-    /// A reference to an order, now and then to another subaccount.
+    /// Returns a reference to an order, one time in ten with the wrong subaccount.
     fn key(&mut self, order: &Order) -> OrderRef {
         let subaccount = match self.random.u32(0..10) {
             0 => order.subaccount + 1,
@@ -132,14 +132,14 @@ impl Flow {
             Err(error) => {
                 check(
                     error.was_not_processed() && writes == 0,
-                    "not processed, and may have been",
+                    "returned an error, but may have been processed",
                     &(&error, &after),
                 );
                 "not processed"
             }
             Ok(ChangeOutcome::Done(response)) => {
                 let is_done = writes == 1 && wanted.is_done(before, &after);
-                check(is_done, "done, and was not", &(wanted, &response, &after));
+                check(is_done, "done, but was not", &(wanted, &response, &after));
                 "Done"
             }
             Ok(ChangeOutcome::AlreadyGone(order)) => {
@@ -149,7 +149,7 @@ impl Flow {
                 let is_cancelled = order.state(before.count) == OrderState::Cancelled;
                 check(
                     is_gone && is_cancelled == before.is_cancelled(),
-                    "of a gone order that was not",
+                    "already gone, but was not",
                     &(&order, &after),
                 );
                 "AlreadyGone"
@@ -157,7 +157,7 @@ impl Flow {
             Ok(ChangeOutcome::Rejected(rejection)) => {
                 check(
                     rejection.status() != 404 && writes == 0,
-                    "rejected, and done",
+                    "rejected, but changed",
                     &(&rejection, &after),
                 );
                 "Rejected"
@@ -166,7 +166,7 @@ impl Flow {
                 self.checks.run.count(format!("{name}: Unknown"));
                 let call = unknown.reconcile(RECONCILE);
                 let found = self.checks.timed("reconcile change", RECONCILE, call).await;
-                // It may have been processed late, after the client gave it up.
+                // The change may have been processed after the client had timed out.
                 let after = order();
                 let detail = (wanted, &after, &found);
                 let result = match &found {
@@ -174,7 +174,7 @@ impl Flow {
                         let is_cancelled = found.state(after.count) == OrderState::Cancelled;
                         check(
                             !after.rests() && is_cancelled == after.is_cancelled(),
-                            "reconciled as ended otherwise than it did",
+                            "reconciled as ended, but with another state",
                             &detail,
                         );
                         "Ended"
@@ -184,7 +184,7 @@ impl Flow {
                         let was_like_that = before.states().any(|state| wanted.is_wanted(state));
                         check(
                             is_done || was_like_that,
-                            "reconciled as wanted, and never was",
+                            "reconciled as wanted, but never was",
                             &detail,
                         );
                         "AsWanted"
@@ -200,7 +200,7 @@ impl Flow {
         self.checks.run.count(format!("{name}: {result}"));
     }
 
-    /// Cancels an order that never was, and checks that nothing says so.
+    /// Cancels an order that never existed, and checks that the outcome does not claim to know that.
     pub(super) async fn change_absent(&mut self, id: &str) {
         let confirm = self.confirm();
         let call = self.client.orders().cancel(OrderRef::new(id, 0));
@@ -210,7 +210,7 @@ impl Flow {
             Err(error) => {
                 self.checks.check(
                     error.was_not_processed(),
-                    "an error may have been processed",
+                    "returned an error, but may have been processed",
                     &error,
                 );
                 "not processed"
@@ -221,17 +221,17 @@ impl Flow {
                 let found = call.await;
                 let is_unknown = matches!(found, ChangeReconciliation::Unknown(_));
                 self.checks
-                    .check(is_unknown, "an order that never was", found);
+                    .check(is_unknown, "an order that never existed", found);
                 "Unknown"
             }
             Ok(other) => {
                 self.checks
-                    .check(false, "a change of an order that never was", other);
+                    .check(false, "a change to an order that never existed", other);
                 "wrong"
             }
         };
         self.checks
             .run
-            .count(format!("cancel of no order: {result}"));
+            .count(format!("cancel of absent order: {result}"));
     }
 }

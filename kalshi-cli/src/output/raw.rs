@@ -1,0 +1,111 @@
+//! JSON of a server, indented without a change of its values.
+
+use std::fmt::Write;
+
+use super::clean::is_hostile;
+
+/// Indents valid JSON. Numbers are copied; in strings, characters that control a terminal are escaped, which does not change their
+/// value.
+pub(super) fn indented(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let mut chars = json.trim().chars().peekable();
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                out.push(c);
+                string(&mut chars, &mut out);
+            }
+            '{' | '[' => {
+                out.push(c);
+                while chars.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = chars.next_if(|c| matches!(c, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            c if c.is_ascii_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// Copies a string up to its closing quote.
+fn string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            // All of these characters are in the first plane.
+            c if is_hostile(c) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+        if c == '"' {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indented;
+
+    #[test]
+    fn numbers_and_strings_keep_their_text() {
+        let json = r#"{"a":[0.10000000000000000000000001,1e400,-0],"b": {},"c":[ ],
+            "d\"}":"x\\","e":{"f":null}}"#;
+        let expected = r#"{
+  "a": [
+    0.10000000000000000000000001,
+    1e400,
+    -0
+  ],
+  "b": {},
+  "c": [],
+  "d\"}": "x\\",
+  "e": {
+    "f": null
+  }
+}
+"#;
+        assert_eq!(indented(json), expected);
+        assert_eq!(indented(" \n"), "");
+        assert_eq!(indented("7"), "7\n");
+    }
+
+    #[test]
+    fn characters_that_control_a_terminal_are_escaped() {
+        let json = "[\"a\u{9b}2J\u{202e}b\"]";
+        let shown = indented(json);
+        assert_eq!(shown, "[\n  \"a\\u009b2J\\u202eb\"\n]\n");
+        let (before, after): (Vec<String>, Vec<String>) = (
+            serde_json::from_str(json).unwrap_or_default(),
+            serde_json::from_str(&shown).unwrap_or_default(),
+        );
+        assert_eq!(before, after);
+    }
+}
