@@ -35,6 +35,8 @@ pub(crate) use access::Access;
 
 /// Size limit of a request body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+/// Size limit of the message of an error, in characters.
+const MAX_MESSAGE: usize = 1000;
 /// Time limit for a client to send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// Content security policy: the page may load only itself and the events.
@@ -223,7 +225,9 @@ impl ControlError {
     }
 
     fn response(self) -> Response {
-        let body = json!({ "error": { "code": self.code, "message": self.message } });
+        // It may quote what the client sent.
+        let message: String = self.message.chars().take(MAX_MESSAGE).collect();
+        let body = json!({ "error": { "code": self.code, "message": message } });
         let mut response = response(self.status, "application/json", body.to_string());
         let headers = response.headers_mut();
         if let Some(allowed) = self.allowed.and_then(|methods| methods.parse().ok()) {

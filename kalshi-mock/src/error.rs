@@ -15,6 +15,12 @@ pub enum StartError {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// The control interface is for programs on this machine, but they cannot reach it on the address, which is not a loopback address:
+    /// use [`control_token`](crate::MockExchangeBuilder::control_token).
+    Control {
+        /// The address.
+        address: SocketAddr,
+    },
     /// The request file cannot be written.
     Record {
         /// Path of the file.
@@ -48,6 +54,10 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Address { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::Control { address } => write!(
+                f,
+                "the control interface needs a token on {address}: use a control token, or listen on a loopback address"
+            ),
             Self::Record { path, .. } => {
                 write!(f, "cannot write the requests to {}", path.display())
             }
@@ -68,7 +78,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Schedule { .. } => None,
+            Self::Control { .. } | Self::Schedule { .. } => None,
             Self::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse => None,
             Self::Address { source, .. } | Self::Record { source, .. } => Some(source),
             Self::Key(source) => Some(source),

@@ -263,9 +263,10 @@ impl MockExchange {
         self.shared.faults().push(rule);
     }
 
-    /// Removes all injected faults of requests.
+    /// Removes all injected faults of requests and handshakes. Those of open WebSocket connections stay.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
+        self.shared.hub.accept_handshakes();
     }
 
     /// Returns a handle on the open WebSocket connections.
@@ -294,8 +295,9 @@ impl MockExchange {
         lock(&self.shared.log).clear();
     }
 
-    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
-    /// is optional: dropping the exchange does the same in the background.
+    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waits up to
+    /// 5 seconds for clients that do not read their responses. Waiting for this is optional: dropping the exchange does the same in
+    /// the background.
     pub async fn shut_down(self) {
         self.shared.stop.send_replace(true);
         if let Some(running) = &self.running {
@@ -380,7 +382,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the maximum number of received requests to keep. Defaults to 10,000.
+    /// Sets the maximum number of received requests to keep. Defaults to 10,000. Fewer are kept if their bodies exceed 256 MiB in total.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self

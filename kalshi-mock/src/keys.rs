@@ -55,6 +55,8 @@ pub(crate) struct Key {
 /// All keys, by id.
 pub(crate) struct Keys {
     keys: RwLock<BTreeMap<String, Key>>,
+    /// Keys that a client deleted and that a reset restores.
+    deleted: RwLock<BTreeMap<String, Key>>,
     window: Window,
 }
 
@@ -163,6 +165,7 @@ impl Keys {
     pub(crate) fn new(window: Window) -> Self {
         Self {
             keys: RwLock::default(),
+            deleted: RwLock::default(),
             window,
         }
     }
@@ -176,9 +179,10 @@ impl Keys {
     /// Returns an id that no key has. After a reset, the state generates ids again that kept keys may have.
     pub(crate) fn unused_id(&self, state: &mut State) -> String {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
         loop {
             let id = state.id().to_string();
-            if !keys.contains_key(&id) {
+            if !keys.contains_key(&id) && !deleted.contains_key(&id) {
                 return id;
             }
         }
@@ -191,9 +195,23 @@ impl Keys {
             .insert(id.to_owned(), key);
     }
 
-    pub(crate) fn remove(&self, id: &str, user: u32) -> bool {
+    /// Removes a key of a user and returns it.
+    pub(crate) fn remove(&self, id: &str, user: u32) -> Option<Key> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.get(id).is_some_and(|key| key.user == user) && keys.remove(id).is_some()
+        keys.get(id).filter(|key| key.user == user)?;
+        keys.remove(id)
+    }
+
+    /// Removes a key of a user until the next reset, for a client. Returns false if the user has no key with that id.
+    pub(crate) fn delete(&self, id: &str, user: u32) -> bool {
+        let Some(key) = self.remove(id, user) else {
+            return false;
+        };
+        if key.is_permanent {
+            let mut deleted = self.deleted.write().unwrap_or_else(PoisonError::into_inner);
+            deleted.insert(id.to_owned(), key);
+        }
+        true
     }
 
     /// Returns the keys of a user by id.
@@ -213,10 +231,14 @@ impl Keys {
         }
     }
 
-    /// Removes the keys that clients created over the API.
+    /// Removes the keys that clients created over the API, and restores those that they deleted.
     pub(crate) fn reset(&self) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, key| key.is_permanent);
+        let mut deleted = self.deleted.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, key) in std::mem::take(&mut *deleted) {
+            keys.entry(id).or_insert(key);
+        }
     }
 
     /// Returns the signature of a request in base64, or `None` if the exchange did not generate the key.

@@ -10,9 +10,15 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, StatusCode};
-use kalshi_sdk::{Operation, auth::ACCESS_SIGNATURE};
+use http::{HeaderMap, Method, StatusCode, header::AUTHORIZATION};
+use kalshi_sdk::{
+    Operation,
+    auth::{ACCESS_KEY, ACCESS_SIGNATURE},
+};
 use serde_json::{Value, json};
+
+/// Limit of the bodies of the requests that are kept, in bytes.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// A request that the exchange received.
 #[derive(Clone)]
@@ -43,14 +49,16 @@ impl ReceivedRequest {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Renders the request as JSON, without its headers.
+    /// Renders the request as JSON, of its headers only the id of the key.
     pub(crate) fn describe(&self) -> Value {
+        let key_id = self.headers.get(&ACCESS_KEY);
         json!({
             "at": self.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
             "operation": self.operation.map(|operation| operation.id),
             "method": self.method.as_str(),
             "path": self.path,
             "query": self.query,
+            "key_id": key_id.map(|id| String::from_utf8_lossy(id.as_bytes())),
             "body": self.json(),
             "status": self.status.map(|status| status.as_u16()),
         })
@@ -63,11 +71,12 @@ impl ReceivedRequest {
     }
 }
 
-/// Omits the signature from the headers.
+/// Omits signatures and tokens from the headers.
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut headers = self.headers.clone();
         headers.remove(ACCESS_SIGNATURE);
+        headers.remove(AUTHORIZATION);
         f.debug_struct("ReceivedRequest")
             .field("at", &self.at)
             .field("operation", &self.operation.map(|operation| operation.id))
@@ -85,6 +94,8 @@ impl fmt::Debug for ReceivedRequest {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     kept: VecDeque<ReceivedRequest>,
+    /// Total size of the bodies that are kept.
+    bytes: usize,
     most: usize,
     file: Option<File>,
 }
@@ -93,6 +104,7 @@ impl Log {
     pub(crate) fn new(most: usize, path: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
             kept: VecDeque::new(),
+            bytes: 0,
             most,
             file: path.map(create).transpose()?,
         })
@@ -106,10 +118,12 @@ impl Log {
         if self.most == 0 {
             return;
         }
-        if self.kept.len() >= self.most {
-            self.kept.pop_front();
-        }
+        self.bytes += request.body.len();
         self.kept.push_back(request);
+        while self.kept.len() > self.most || self.bytes > MAX_BYTES {
+            let oldest = self.kept.pop_front();
+            self.bytes -= oldest.map_or(self.bytes, |oldest| oldest.body.len());
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<ReceivedRequest> {
@@ -130,6 +144,7 @@ impl Log {
 
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+        self.bytes = 0;
     }
 }
 
@@ -154,4 +169,48 @@ fn line(request: &ReceivedRequest, answer: &Value) -> Value {
     let mut line = request.describe();
     line["answer"] = answer;
     line
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn request(body: Bytes) -> ReceivedRequest {
+        ReceivedRequest {
+            at: DateTime::UNIX_EPOCH,
+            operation: None,
+            method: Method::POST,
+            path: String::new(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body,
+            status: None,
+        }
+    }
+
+    #[test]
+    fn large_bodies_push_out_older_requests() {
+        let body = Bytes::from(vec![0; MAX_BYTES / 4]);
+        let mut log = Log::new(10, None).unwrap();
+        for (count, kept) in [(3, 3), (3, 4), (20, 4)] {
+            for _ in 0..count {
+                log.push(request(body.clone()), &Value::Null);
+            }
+            assert_eq!(log.all().len(), kept);
+        }
+        log.clear();
+        assert_eq!((log.all().len(), log.bytes), (0, 0));
+    }
+
+    #[test]
+    fn debug_omits_signatures_and_tokens() {
+        let mut request = request(Bytes::new());
+        let headers = &mut request.headers;
+        headers.insert(ACCESS_SIGNATURE, "secret".parse().unwrap());
+        headers.insert(AUTHORIZATION, "Bearer secret".parse().unwrap());
+        headers.insert(ACCESS_KEY, "key".parse().unwrap());
+        let text = format!("{request:?}");
+        assert!(text.contains("key") && !text.contains("secret"), "{text}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The HTTP server: a route for each operation, and one for WebSocket connections.
 
-use std::{collections::HashSet, io, sync::Arc};
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -30,6 +30,9 @@ pub(crate) const MARGIN_STREAMS: &str = "/trade-api/ws/v2/margin";
 #[cfg(feature = "klear")]
 pub(crate) const KLEAR_PREFIX: &str = "/klear-api/v1";
 
+/// Time limit after the shutdown for clients to read their responses.
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
+
 /// Serves until shutdown, then finishes the requests in flight.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -47,9 +50,17 @@ pub(crate) async fn serve(
         Some(tls) => severable.with_handshakes(tls.handshakes()),
         None => severable,
     };
-    axum::serve(severable, service)
-        .with_graceful_shutdown(async move { shared.stopped().await })
-        .await
+    let stopping = Arc::clone(&shared);
+    let served = axum::serve(severable, service)
+        .with_graceful_shutdown(async move { stopping.stopped().await });
+    tokio::select! {
+        served = async { served.await } => served,
+        // A client that does not read its response, such as a suspended page, would hold up the shutdown.
+        () = async {
+            shared.stopped().await;
+            tokio::time::sleep(GRACE).await;
+        } => Ok(()),
+    }
 }
 
 fn router(shared: Arc<Shared>) -> Router {

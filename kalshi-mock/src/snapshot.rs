@@ -1,7 +1,7 @@
 //! [`Snapshot`]: the state of the exchange at one moment.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use kalshi_sdk::{Contracts, Dollars};
+use kalshi_sdk::{Contracts, Decimal, Dollars};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -52,9 +52,9 @@ pub struct MarketSnapshot {
     /// Type of the strike, such as `greater`, or `None` without strike.
     pub strike_type: Option<&'static str>,
     /// Lowest value of the underlying for which YES wins, or `None` without such a bound.
-    pub floor_strike: Option<f64>,
+    pub floor_strike: Option<Decimal>,
     /// Highest value of the underlying for which YES wins, or `None` without such a bound.
-    pub cap_strike: Option<f64>,
+    pub cap_strike: Option<Decimal>,
     /// Name of the price grid; empty for a margin market.
     pub price_level_structure: String,
     /// Ranges of the price grid, in order; empty for a margin market.

@@ -200,6 +200,9 @@ impl State {
 
     /// Advances to `now` and runs the actions that are due, each at its own time. If time moves backwards, no action runs.
     pub(crate) fn advance_to(&mut self, now: Micros) {
+        if now < self.now {
+            self.bring_activity_forward(now);
+        }
         while let Some(entry) = self.due.first_entry()
             && entry.key().0 <= now
         {

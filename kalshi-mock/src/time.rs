@@ -20,7 +20,7 @@ pub(crate) const SECOND: Micros = 1_000_000;
 ///
 /// The exchange uses it for everything: timestamps, expirations, pauses, the windows of order groups, token buckets and the `Date`
 /// header. It follows the system clock until it is stopped or moved. While a test has paused tokio's clock, it follows that one:
-/// see [Paused time](crate#paused-time). A client can use it to sign requests, as those of
+/// see [Paused time](crate::guide::setup#paused-time). A client can use it to sign requests, as those of
 /// [`MockExchange::client`](crate::MockExchange::client) do. Timestamps of the system clock are accepted too, so a bot does not
 /// have to use it.
 #[derive(Clone, Default)]

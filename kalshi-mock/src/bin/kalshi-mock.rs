@@ -10,8 +10,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use clap::{Parser, ValueEnum};
 use kalshi_mock::{Activity, FaultRule, MockExchange, MockExchangeBuilder, ScheduledEvent};
 use kalshi_sdk::{Dollars, PrivateKey, auth::KeyAlgorithm, limits::Tier};
@@ -79,6 +81,18 @@ struct Options {
     /// market stops all trading.
     #[arg(long, value_name = "EVENT")]
     schedule: Vec<ScheduledEvent>,
+    /// Start without markets.
+    #[arg(long)]
+    without_markets: bool,
+    /// Start with the clock stopped at a time, such as `2026-11-28T10:00:00Z`. The same time and --seed give the same tickers.
+    #[arg(long, value_name = "TIME")]
+    time: Option<DateTime<Utc>>,
+    /// Seconds that the timestamps of signatures may be behind and ahead of the clock.
+    #[arg(long, default_values_t = [15, 15], num_args = 2, value_names = ["BEHIND", "AHEAD"])]
+    timestamp_window: Vec<u32>,
+    /// Use YES prices for subscriptions that do not say, as the exchange has announced.
+    #[arg(long)]
+    use_yes_price: bool,
     /// Fault to inject, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
     ///
     /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
@@ -91,7 +105,7 @@ struct Options {
     #[arg(long)]
     control: bool,
     /// Serve the control interface to clients that send `Authorization: Bearer TOKEN`, including those on other machines.
-    #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
     control_token: Option<String>,
     /// Send fields that the exchange kept after they were removed from the spec: `liquidity_dollars`, `fractional_trading_enabled`,
     /// `response_price_units`, `available_on_brokers`, `resting_orders_count`. Older clients require some of them.
@@ -193,6 +207,14 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Parses a control token. Clients disagree on the bytes of other characters in a header.
+fn token(text: &str) -> Result<String, &'static str> {
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("a token has visible ASCII characters"),
+    }
+}
+
 /// Parses a balance, which must be in whole cents and not negative.
 fn balance(text: &str) -> Result<Dollars, String> {
     let balance: Dollars = text.parse().map_err(|error| format!("{error}"))?;
@@ -251,6 +273,22 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
             builder.private_key(key)
         }
         None => builder,
+    };
+    let builder = match options.without_markets {
+        true => builder.without_universe(),
+        false => builder,
+    };
+    let builder = match options.time {
+        Some(time) => builder.time(time),
+        None => builder,
+    };
+    let builder = builder.default_use_yes_price(options.use_yes_price);
+    let builder = match options.timestamp_window[..] {
+        [behind, ahead] => {
+            let window = [behind, ahead].map(|seconds| Duration::from_secs(seconds.into()));
+            builder.timestamp_window(window[0], window[1])
+        }
+        _ => builder,
     };
     let builder = match options.tls {
         true => builder.tls(),
@@ -311,19 +349,9 @@ fn announce(
     if let Some(authority) = authority {
         writeln!(out, "  authority    {}", authority.display())?;
     }
-    writeln!(
-        out,
-        "  markets      {}, such as {}",
-        tickers.len(),
-        tickers.first().map_or("", String::as_str)
-    )?;
+    writeln!(out, "  markets      {}", counted(&tickers, tickers.first()))?;
     let tickers = exchange.margin_tickers();
-    writeln!(
-        out,
-        "  margin       {}, such as {}",
-        tickers.len(),
-        tickers.last().map_or("", String::as_str)
-    )?;
+    writeln!(out, "  margin       {}", counted(&tickers, tickers.last()))?;
     writeln!(out, "  clearing     {}", exchange.klear_url())?;
     writeln!(
         out,
@@ -336,6 +364,15 @@ fn announce(
     }
     writeln!(out, "Stop it with ctrl-C.")?;
     out.flush()
+}
+
+/// Returns the number of markets, with an example.
+fn counted(tickers: &[String], example: Option<&String>) -> String {
+    let number = tickers.len();
+    example.map_or_else(
+        || number.to_string(),
+        |ticker| format!("{number}, such as {ticker}"),
+    )
 }
 
 /// Signals that stop the program. They are handled from creation on, so that ctrl-C never kills the program once it has printed

@@ -15,8 +15,8 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const MAX_UNCHANGED: u32 = 4;
 /// Number of requests to send.
 const REQUESTS: usize = 50;
-/// Maximum size of a request body to send, in bytes.
-const MAX_BODY: usize = 4096;
+/// Maximum size of the body and of each text of a request to send, in bytes.
+const MAX_TEXT: usize = 4096;
 
 struct Feed {
     exchange: MockExchange,
@@ -83,12 +83,19 @@ impl Feed {
 }
 
 fn shortened(request: &ReceivedRequest) -> Value {
-    if request.body.len() <= MAX_BODY {
-        return request.describe();
-    }
     let mut request = request.clone();
-    request.body = Bytes::new();
-    request.describe()
+    if request.body.len() > MAX_TEXT {
+        request.body = Bytes::new();
+    }
+    let mut shown = request.describe();
+    for name in ["path", "query", "key_id"] {
+        if let Value::String(text) = &mut shown[name]
+            && text.len() > MAX_TEXT
+        {
+            *text = text.chars().take(MAX_TEXT).collect();
+        }
+    }
+    shown
 }
 
 fn event(name: &str, data: &Value) -> String {

@@ -1,7 +1,7 @@
 //! Markets of both exchanges: creation, the market maker's orders, and lifecycle.
 
 use chrono::{DateTime, Utc};
-use kalshi_sdk::{Contracts, Dollars};
+use kalshi_sdk::{Contracts, Decimal, Dollars};
 use serde::Deserialize;
 
 use super::{ControlError, Input, routes::Reply, shown};
@@ -14,6 +14,8 @@ use crate::{
 
 /// Maximum number of ranges of a price grid.
 const MAX_RANGES: usize = 20;
+/// Bound of the digits of a strike. A JSON number with more digits is not exact for clients that read it as a double.
+const MAX_STRIKE: u128 = 10_u128.pow(15);
 /// Smallest step of prices, in millionths of a dollar.
 const TICK: i64 = 100;
 
@@ -46,8 +48,8 @@ struct Settings {
     closes_at: Option<DateTime<Utc>>,
     mutually_exclusive: Option<bool>,
     strike_type: Option<StrikeType>,
-    floor_strike: Option<f64>,
-    cap_strike: Option<f64>,
+    floor_strike: Option<Decimal>,
+    cap_strike: Option<Decimal>,
     price_level_structure: Option<String>,
     price_ranges: Option<Vec<Range>>,
     exchange_index: Option<u16>,
@@ -77,9 +79,10 @@ type Grid = Vec<(Dollars, Dollars, Dollars)>;
 
 impl Settings {
     fn strike(&self) -> Result<Option<Strike>, ControlError> {
-        let is_finite = |strike: Option<f64>| strike.is_none_or(f64::is_finite);
-        if !is_finite(self.floor_strike) || !is_finite(self.cap_strike) {
-            return Err(ControlError::bad("a strike must be finite"));
+        let strikes = [self.floor_strike, self.cap_strike];
+        let is_exact = |strike: &Decimal| strike.mantissa().unsigned_abs() < MAX_STRIKE;
+        if !strikes.iter().flatten().all(is_exact) {
+            return Err(ControlError::bad("a strike has up to 15 digits"));
         }
         match (self.strike_type, self.floor_strike, self.cap_strike) {
             (None, None, None) => Ok(None),
@@ -265,10 +268,12 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
 fn new_ticker(input: &Input) -> Result<&str, ControlError> {
     let ticker = input.parameter(0);
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    match (1..=100).contains(&ticker.len()) && ticker.bytes().all(is_valid) {
+    // Clients resolve a path of dots.
+    let starts = ticker.starts_with(|first: char| first.is_ascii_alphanumeric());
+    match starts && ticker.len() <= 100 && ticker.bytes().all(is_valid) {
         true => Ok(ticker),
         false => Err(ControlError::bad(
-            "a ticker consists of up to 100 letters, digits, dots, dashes and underscores",
+            "a ticker consists of up to 100 letters, digits, dots, dashes and underscores, and starts with a letter or a digit",
         )),
     }
 }

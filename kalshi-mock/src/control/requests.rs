@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ControlError, Input, routes::Reply};
-use crate::{MockExchange, sync::lock};
+use crate::{MockExchange, spec::Spec, sync::lock};
 
 /// Number of requests that are listed by default.
 const LIMIT: usize = 100;
@@ -18,6 +18,9 @@ pub(super) fn list(exchange: &MockExchange, input: &Input) -> Reply {
                 let parsed = value.parse();
                 limit = parsed.map_err(|_| ControlError::bad("limit must be a whole number"))?;
             }
+            "operation" if !is_operation(value) => {
+                return Err(ControlError::bad(format!("no operation {value}")));
+            }
             "operation" => operation = Some(value),
             _ => return Err(ControlError::bad(format!("unknown query parameter {name}"))),
         }
@@ -29,6 +32,12 @@ pub(super) fn list(exchange: &MockExchange, input: &Input) -> Reply {
     drop(log);
     let last: Vec<Value> = last.iter().map(|request| request.describe()).collect();
     Ok(json!({ "requests": last }))
+}
+
+/// Returns true if an operation has this id. A list of requests to one that does not exist would always be empty.
+fn is_operation(id: &str) -> bool {
+    let mut endpoints = Spec::get().endpoints();
+    endpoints.any(|endpoint| endpoint.operation.id == id)
 }
 
 #[derive(Deserialize)]
@@ -47,8 +56,8 @@ pub(super) fn sign(exchange: &MockExchange, input: &Input) -> Reply {
     } = input.body()?;
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
         .map_err(|_| ControlError::bad("method must be an HTTP method"))?;
-    if !path.starts_with('/') {
-        let message = "path must be the full path of the request, such as /trade-api/v2/markets";
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = "path must be the full path of the request as it is sent, such as /trade-api/v2/markets";
         return Err(ControlError::bad(message));
     }
     let id = key_id.unwrap_or_else(|| exchange.credentials().key_id().to_owned());

@@ -137,11 +137,16 @@ pub(super) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Returns the route of a request and the parameters of its path.
+/// Returns the route of a request and the parameters of its path. That of HEAD is that of GET: the server leaves out the body.
 pub(super) fn find(
     method: &Method,
     path: &str,
 ) -> Result<(&'static Route, Vec<String>), ControlError> {
+    let wanted = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
     let matching: Vec<(&Route, Vec<String>)> = ROUTES
         .iter()
         .filter_map(|route| Some((route, matched(route.path, path)?)))
@@ -159,7 +164,7 @@ pub(super) fn find(
     error.allowed = Some(methods.join(", "));
     let same = matching
         .into_iter()
-        .find(|(route, _)| route.method == method.as_str());
+        .find(|(route, _)| route.method == wanted.as_str());
     same.ok_or(error)
 }
 

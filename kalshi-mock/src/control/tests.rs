@@ -160,19 +160,26 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
         .map(|row| &row["status"])
         .collect();
     assert_eq!(statuses, [200, 200]);
+    assert_eq!(listed["requests"][0]["key_id"], Value::Null, "not signed");
+    let key = first_key(&exchange);
+    signed(&exchange, &key, "GET", "/portfolio/balance", Value::Null).await;
+    let listed = done(&exchange, "GET", "/requests?limit=1", Value::Null).await;
+    assert_eq!(listed["requests"][0]["key_id"], key);
     done(&exchange, "DELETE", "/requests", Value::Null).await;
     assert_eq!(
         done(&exchange, "GET", "/requests", Value::Null).await,
         json!({ "requests": [] })
     );
 
-    let fault = json!({ "fault": "refuse_handshakes", "status": 418, "times": 1 });
+    let fault = json!({ "fault": "refuse_handshakes", "status": 418, "times": 2 });
     assert_eq!(
         done(&exchange, "POST", "/websocket/faults", fault).await,
         json!({ "connections": 0 })
     );
     let url = exchange.ws_url().replace("ws://", "http://");
-    assert_eq!(reqwest::get(url).await.unwrap().status(), 418);
+    assert_eq!(reqwest::get(&url).await.unwrap().status(), 418);
+    done(&exchange, "DELETE", "/faults", Value::Null).await;
+    assert_ne!(reqwest::get(&url).await.unwrap().status(), 418);
 }
 
 #[tokio::test]
@@ -233,13 +240,16 @@ async fn events_follow_the_state_until_shutdown() {
         next("state").await["state"]["markets"][0]["ticker"],
         "KXTEST-26-A"
     );
-    reqwest::get(format!("{}/markets", exchange.rest_url()))
-        .await
-        .unwrap();
-    assert_eq!(
-        next("state").await["requests"][0]["operation"],
-        "GetMarkets"
-    );
+    let long = "x".repeat(10_000);
+    reqwest::get(format!(
+        "{}/markets?event_ticker={long}",
+        exchange.rest_url()
+    ))
+    .await
+    .unwrap();
+    let request = &next("state").await["requests"][0];
+    assert_eq!(request["operation"], "GetMarkets");
+    assert_eq!(request["query"].as_str().map(str::len), Some(4096));
     assert!(next("time").await["now"].is_string());
     // An open page does not delay the shutdown.
     let shutdown = exchange.shut_down();

@@ -118,9 +118,11 @@ pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
     let public = PublicKey::from_pem(&pem)
         .map_err(|error| ControlError::bad(format!("public_key: {error}")))?;
     let key_id = new.key_id.unwrap_or_default();
-    if !(1..=100).contains(&key_id.len()) || !key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let is_visible = key_id.bytes().all(|byte| byte.is_ascii_graphic());
+    // Clients resolve a path of dots.
+    if !(1..=100).contains(&key_id.len()) || !is_visible || key_id.starts_with('.') {
         return Err(ControlError::bad(
-            "key_id must be 1 to 100 visible ASCII characters",
+            "key_id must be 1 to 100 visible ASCII characters, the first no dot",
         ));
     }
     if exchange.shared.keys.has(&key_id) {

@@ -80,6 +80,7 @@ impl MockExchange {
 
 impl MockExchangeBuilder {
     /// Serves the control interface under `/mock/` to programs on this machine. Requests from pages of other websites are rejected.
+    /// The address must be a loopback address or all addresses.
     pub fn control(mut self) -> Self {
         self.control = Some(Access::Loopback);
         self

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::klear::KlearAccess;
 use crate::{
     MockExchange, MockExchangeBuilder, ScheduledEvent, StartError, Time, User,
-    control::Control,
+    control::{Access, Control},
     keys::Keys,
     requests::Log,
     server,
@@ -36,9 +36,16 @@ impl MockExchangeBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if the address is in use, the file cannot be written, a scheduled event is about a market that does not
-    /// exist, or no key can be generated.
+    /// Returns an error if the address is in use or does not suit the control interface, the file cannot be written, a scheduled
+    /// event is about a market that does not exist, or no key can be generated.
     pub async fn start(self) -> Result<MockExchange, StartError> {
+        let ip = self.address.ip().to_canonical();
+        let is_local = ip.is_loopback() || ip.is_unspecified();
+        if matches!(self.control, Some(Access::Loopback)) && !is_local {
+            return Err(StartError::Control {
+                address: self.address,
+            });
+        }
         let log = Log::new(self.requests, self.record.as_deref()).map_err(|source| {
             StartError::Record {
                 path: self.record.clone().unwrap_or_default(),

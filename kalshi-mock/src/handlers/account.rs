@@ -117,7 +117,7 @@ pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> HandlerResult {
     if call.caller.locked_to.is_some() {
         return Err(Rejection::forbidden("the key is for one subaccount only"));
     }
-    match keys.remove(call.text("api_key").unwrap_or_default(), call.caller.user) {
+    match keys.delete(call.text("api_key").unwrap_or_default(), call.caller.user) {
         true => Ok(Value::Null),
         false => Err(Rejection::not_found("no such key of yours")),
     }

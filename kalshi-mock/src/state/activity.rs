@@ -112,6 +112,21 @@ impl State {
         self.at(next + steps * interval, Due::Act);
     }
 
+    /// Lets the activity go on at once after the clock was moved back to `now`, not when it is again where it was.
+    pub(super) fn bring_activity_forward(&mut self, now: Micros) {
+        let Some(participants) = &self.activity else {
+            return;
+        };
+        let next = now + participants.activity.pace().0;
+        let mut steps = self.due.iter().filter(|(_, due)| matches!(due, Due::Act));
+        if let Some((&key, _)) = steps.next()
+            && key.0 > next
+        {
+            self.due.remove(&key);
+            self.at(next, Due::Act);
+        }
+    }
+
     fn schedule_results(&mut self, place: usize) {
         let Some(walk) = self.walks.get(place).filter(|walk| walk.kind != Kind::Free) else {
             return;

@@ -1,6 +1,8 @@
 //! Strikes of markets, with which the value of the underlying is compared.
 
-/// Strike of a market: the value of the underlying for which YES wins. It is not money, so it is a float as in the API.
+use kalshi_sdk::Decimal;
+
+/// Strike of a market: the value of the underlying for which YES wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Strike {
@@ -8,15 +10,15 @@ pub enum Strike {
     #[default]
     None,
     /// YES wins below the cap.
-    Less(f64),
+    Less(Decimal),
     /// YES wins at the cap or below it.
-    LessOrEqual(f64),
+    LessOrEqual(Decimal),
     /// YES wins above the floor.
-    Greater(f64),
+    Greater(Decimal),
     /// YES wins at the floor or above it.
-    GreaterOrEqual(f64),
+    GreaterOrEqual(Decimal),
     /// YES wins from the floor to the cap, both included.
-    Between(f64, f64),
+    Between(Decimal, Decimal),
     /// Strike type, name and value of a strike that is not a number, such as a team.
     Named(&'static str, &'static str, &'static str),
 }
@@ -36,7 +38,7 @@ impl Strike {
     }
 
     /// Returns `floor_strike` and `cap_strike`.
-    pub(crate) fn bounds(self) -> (Option<f64>, Option<f64>) {
+    pub(crate) fn bounds(self) -> (Option<Decimal>, Option<Decimal>) {
         match self {
             Self::Less(cap) | Self::LessOrEqual(cap) => (None, Some(cap)),
             Self::Greater(floor) | Self::GreaterOrEqual(floor) => (Some(floor), None),

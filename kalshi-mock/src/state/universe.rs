@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
+use kalshi_sdk::{Contracts, Decimal, Dollars, fees::Multiplier};
 
 use super::{
     Account, Event, Fees, Market, MarketIndex, MarketStatus, NewOrder, PriceRange, SelfTrade,
@@ -46,79 +46,83 @@ struct Pattern {
     /// Time of the day at which markets close, in minutes of Eastern Standard Time.
     closes: i64,
     /// Ends of market tickers, with strikes.
-    markets: &'static [(&'static str, Strike)],
+    markets: Vec<(&'static str, Strike)>,
 }
 
-const UNIVERSE: [Pattern; 4] = [
-    Pattern {
-        ticker: "KXHIGHNY",
-        title: "Highest temperature in New York City",
-        category: "Climate and Weather",
-        frequency: "daily",
-        grid: LINEAR_CENT,
-        shard: 0,
-        maker_fees: false,
-        kind: Kind::Exclusive,
-        suffix: "",
-        closes: 23 * 60 + 59,
-        markets: &[
-            ("T39", Strike::Less(39.0)),
-            ("B39.5", Strike::Between(39.0, 40.0)),
-            ("B41.5", Strike::Between(41.0, 42.0)),
-            ("T42", Strike::Greater(42.0)),
-        ],
-    },
-    Pattern {
-        ticker: "KXFEDDECISION",
-        title: "Federal Reserve decision",
-        category: "Economics",
-        frequency: "custom",
-        grid: DECI_CENT,
-        shard: 0,
-        maker_fees: false,
-        kind: Kind::Exclusive,
-        suffix: "",
-        closes: 13 * 60 + 55,
-        markets: &[
-            ("C25", Strike::Named("custom", "Decision", "Cut")),
-            ("H0", Strike::Named("custom", "Decision", "No change")),
-            ("H25", Strike::Named("custom", "Decision", "Hike")),
-        ],
-    },
-    Pattern {
-        ticker: "KXNBAGAME",
-        title: "Professional basketball game",
-        category: "Sports",
-        frequency: "custom",
-        grid: LINEAR_CENT,
-        shard: 0,
-        maker_fees: true,
-        kind: Kind::Exclusive,
-        suffix: "NYKBOS",
-        closes: 23 * 60,
-        markets: &[
-            ("NYK", Strike::Named("structured", "basketball_team", "NYK")),
-            ("BOS", Strike::Named("structured", "basketball_team", "BOS")),
-        ],
-    },
-    Pattern {
-        ticker: "KXBTCD",
-        title: "Bitcoin price",
-        category: "Crypto",
-        frequency: "hourly",
-        grid: TAPERED,
-        shard: 1,
-        maker_fees: false,
-        kind: Kind::Nested,
-        suffix: "17",
-        closes: 17 * 60,
-        markets: &[
-            ("T91999.99", Strike::Greater(91_999.99)),
-            ("T92499.99", Strike::Greater(92_499.99)),
-            ("T92999.99", Strike::Greater(92_999.99)),
-        ],
-    },
-];
+/// Returns the series of the universe.
+fn universe() -> [Pattern; 4] {
+    let hundredths = |number: i128| Decimal::new(number, 2).unwrap_or_default();
+    [
+        Pattern {
+            ticker: "KXHIGHNY",
+            title: "Highest temperature in New York City",
+            category: "Climate and Weather",
+            frequency: "daily",
+            grid: LINEAR_CENT,
+            shard: 0,
+            maker_fees: false,
+            kind: Kind::Exclusive,
+            suffix: "",
+            closes: 23 * 60 + 59,
+            markets: vec![
+                ("T39", Strike::Less(39.into())),
+                ("B39.5", Strike::Between(39.into(), 40.into())),
+                ("B41.5", Strike::Between(41.into(), 42.into())),
+                ("T42", Strike::Greater(42.into())),
+            ],
+        },
+        Pattern {
+            ticker: "KXFEDDECISION",
+            title: "Federal Reserve decision",
+            category: "Economics",
+            frequency: "custom",
+            grid: DECI_CENT,
+            shard: 0,
+            maker_fees: false,
+            kind: Kind::Exclusive,
+            suffix: "",
+            closes: 13 * 60 + 55,
+            markets: vec![
+                ("C25", Strike::Named("custom", "Decision", "Cut")),
+                ("H0", Strike::Named("custom", "Decision", "No change")),
+                ("H25", Strike::Named("custom", "Decision", "Hike")),
+            ],
+        },
+        Pattern {
+            ticker: "KXNBAGAME",
+            title: "Professional basketball game",
+            category: "Sports",
+            frequency: "custom",
+            grid: LINEAR_CENT,
+            shard: 0,
+            maker_fees: true,
+            kind: Kind::Exclusive,
+            suffix: "NYKBOS",
+            closes: 23 * 60,
+            markets: vec![
+                ("NYK", Strike::Named("structured", "basketball_team", "NYK")),
+                ("BOS", Strike::Named("structured", "basketball_team", "BOS")),
+            ],
+        },
+        Pattern {
+            ticker: "KXBTCD",
+            title: "Bitcoin price",
+            category: "Crypto",
+            frequency: "hourly",
+            grid: TAPERED,
+            shard: 1,
+            maker_fees: false,
+            kind: Kind::Nested,
+            suffix: "17",
+            closes: 17 * 60,
+            markets: vec![
+                ("T91999.99", Strike::Greater(hundredths(9_199_999))),
+                ("T92499.99", Strike::Greater(hundredths(9_249_999))),
+                ("T92999.99", Strike::Greater(hundredths(9_299_999))),
+            ],
+        },
+    ]
+}
 
 /// Eastern Standard Time, west of UTC.
 const EASTERN: i64 = 5 * 3600 * SECOND;
@@ -134,7 +138,8 @@ impl State {
         let now = self.now;
         let today = (now - EASTERN).div_euclid(DAY);
         let mut trades: Vec<(Micros, MarketIndex, i64)> = Vec::new();
-        for pattern in &UNIVERSE {
+        let universe = universe();
+        for pattern in &universe {
             self.now = now - LISTED;
             let (walk, _) = self.add_pattern(pattern, today + 1);
             let recent = [50, 20, 5].map(|minutes| now - minutes * 60 * SECOND);
@@ -148,7 +153,7 @@ impl State {
             }
             self.walks.push(walk);
         }
-        for pattern in &UNIVERSE {
+        for pattern in &universe {
             for days in [2, 66] {
                 self.now = now - (days + 4) * DAY;
                 let (walk, closes) = self.add_pattern(pattern, today - days);
@@ -183,7 +188,7 @@ impl State {
         self.add_event(&event, pattern.ticker, pattern.kind == Kind::Exclusive);
         let closes = day * DAY + EASTERN + pattern.closes * 60 * SECOND;
         let mut indices = Vec::new();
-        for (end, strike) in pattern.markets {
+        for (end, strike) in &pattern.markets {
             let index = self.add_market_of(&format!("{event}-{end}"), &event);
             self.set_grid(index, pattern.grid);
             self.set_close(index, closes);

@@ -229,6 +229,11 @@ impl Hub {
         }
     }
 
+    /// Rejects no more handshakes.
+    pub(crate) fn accept_handshakes(&self) {
+        self.inner().rejections = None;
+    }
+
     /// Returns the rejection of the next handshake, if a test has requested one.
     pub(super) fn next_rejection(&self) -> Option<HandshakeRejection> {
         let mut inner = self.inner();

@@ -126,6 +126,6 @@ impl User {
 
     /// Removes a key of this user. Returns false if the user has no key with that id.
     pub fn remove_key(&self, key_id: &str) -> bool {
-        self.shared.keys.remove(key_id, self.index)
+        self.shared.keys.remove(key_id, self.index).is_some()
     }
 }

@@ -394,3 +394,14 @@ async fn trades_candles_and_archive_exist_from_the_start() {
     let trades = get(&exchange, "/historical/trades?limit=1000").await;
     assert!(trades["trades"].as_array().unwrap().len() > 12 * 40);
 }
+
+#[tokio::test]
+async fn activity_goes_on_after_the_clock_was_moved_back() {
+    let exchange = exchange(7, Some(Activity::Calm)).await;
+    exchange.time().advance(Duration::from_secs(3600));
+    let _ = exchange.snapshot();
+    exchange.time().stop_at(start_time());
+    let before = exchange.event_hash();
+    exchange.time().advance(Duration::from_secs(10));
+    assert_ne!(exchange.event_hash(), before);
+}

@@ -20,7 +20,7 @@ fn program(arguments: &[&str]) -> Command {
 }
 
 /// Starts the program with `--json`. Returns it with its first line and the rest of its output.
-fn start(arguments: &[&str]) -> (Child, Value, BufReader<std::process::ChildStdout>) {
+pub(crate) fn start(arguments: &[&str]) -> (Child, Value, BufReader<std::process::ChildStdout>) {
     let mut child = program(&[&["--json"], arguments].concat()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -30,7 +30,7 @@ fn start(arguments: &[&str]) -> (Child, Value, BufReader<std::process::ChildStdo
 
 /// Interrupts the program as ctrl-C does, and returns the rest of its output.
 #[cfg(unix)]
-fn interrupt(
+pub(crate) fn interrupt(
     (mut child, _, mut out): (Child, Value, BufReader<std::process::ChildStdout>),
 ) -> String {
     assert!(
@@ -286,6 +286,11 @@ fn startup_error_is_one_line() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("a balance must"), "{said}");
     }
+    for token in ["", "two words", "schl\u{fc}ssel"] {
+        let output = program(&["--control-token", token]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("visible ASCII"), "{said}");
+    }
     let output = program(&["--fault", "earthquake"]).output().unwrap();
     assert!(
         String::from_utf8(output.stderr)
@@ -400,45 +405,4 @@ fn bind_warns_off_loopback() {
         "the warning is missing"
     );
     assert_eq!(interrupt(start(&["--bind", "127.0.0.1"])), "");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn control_interface_is_announced_and_served() {
-    let get = async |said: &Value, path: &str, token: &str| {
-        let url = format!("{}{path}", said["control_url"].as_str().unwrap());
-        let request = reqwest::Client::new().get(url).bearer_auth(token);
-        request.send().await.unwrap()
-    };
-    let running = start(&["--control", "--schedule", "pause,in=0,for=600"]);
-    let state: Value = get(&running.1, "/state", "").await.json().await.unwrap();
-    assert_eq!(state["trading_active"], false);
-    let url = format!("{}/reset", running.1["control_url"].as_str().unwrap());
-    reqwest::Client::new().post(url).send().await.unwrap();
-    let state: Value = get(&running.1, "/state", "").await.json().await.unwrap();
-    assert_eq!(state["trading_active"], false, "the schedule starts over");
-    let requests: Value = get(&running.1, "/requests", "").await.json().await.unwrap();
-    assert_eq!(requests["requests"], serde_json::json!([]));
-    assert_eq!(interrupt(running), "");
-
-    let running = start(&["--control-token", "secret"]);
-    for (token, status) in [("secret", 200), ("other", 401)] {
-        assert_eq!(get(&running.1, "/state", token).await.status(), status);
-    }
-    assert_eq!(interrupt(running), "");
-
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key.pem");
-    let key = PrivateKey::generate_ed25519().unwrap();
-    std::fs::write(&path, key.to_pkcs8_pem().as_str()).unwrap();
-    let running = start(&["--control", "--private-key", path.to_str().unwrap()]);
-    let url = format!("{}/sign", running.1["control_url"].as_str().unwrap());
-    let body = serde_json::json!({ "method": "GET", "path": "/", "key_id": running.1["key_id"] });
-    let response = reqwest::Client::new().post(url).json(&body).send().await;
-    assert_eq!(
-        response.unwrap().status(),
-        404,
-        "a key from a file may be a production key"
-    );
-    assert_eq!(interrupt(running), "");
 }

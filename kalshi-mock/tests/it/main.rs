@@ -7,6 +7,8 @@ mod common;
 
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "cli", unix))]
+mod cli_control;
 mod communications;
 mod conformance;
 mod every_operation;

@@ -94,3 +94,25 @@ async fn control_interface_is_off_by_default() {
         assert_eq!(reqwest::get(url).await.unwrap().status(), 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn other_addresses_need_a_token() {
+    for (address, suits) in [
+        ("192.0.2.1:0", false),
+        ("0.0.0.0:0", true),
+        ("127.0.0.2:0", true),
+    ] {
+        let address = address.parse().unwrap();
+        let started = MockExchange::builder()
+            .address(address)
+            .control()
+            .start()
+            .await;
+        assert_eq!(started.is_ok(), suits, "{address}");
+        let error = started
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert_eq!(error.contains("use a control token"), !suits);
+    }
+}

@@ -17,8 +17,10 @@ async fn send(exchange: &MockExchange, method: &str, path: &str, body: Vec<u8>) 
     let request = reqwest::Client::new().request(method.parse().unwrap(), url);
     let response = request.body(body).send().await.unwrap();
     let status = response.status().as_u16();
-    let body: Value = response.json().await.unwrap();
+    let text = response.text().await.unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap();
     if status != 200 {
+        assert!(text.len() < 2000, "quotes the whole request");
         conformance::check_error(&body);
     }
     status
@@ -299,8 +301,24 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
             format!("{user}/keys"),
             json!({ "public_key": exchange.user().private_key().public_key().to_pem() }),
         ),
+        (
+            "POST",
+            format!("{user}/keys"),
+            json!({ "public_key": exchange.user().private_key().public_key().to_pem(), "key_id": ".." }),
+        ),
         ("POST", format!("{user}/keys"), json!({ "subaccount": 64 })),
         ("POST", "/users".to_owned(), json!({ "name": "x" })),
+        (
+            "POST",
+            "/sign".to_owned(),
+            json!({ "method": "GET", "path": "/trade-api/v2/markets/\u{e9}" }),
+        ),
+        ("PUT", "/markets/-A".to_owned(), json!({})),
+        (
+            "GET",
+            "/requests?operation=CreateOrder".to_owned(),
+            Value::Null,
+        ),
         ("GET", "/requests?limit=many".to_owned(), Value::Null),
         ("GET", "/requests?limits=1".to_owned(), Value::Null),
     ] {
@@ -384,7 +402,14 @@ async fn unknown_paths_and_objects_are_404_and_wrong_methods_405() {
         );
     }
     assert_eq!(exchange.tickers(), Vec::<String>::new());
+    for path in ["/", "/state", "/events"] {
+        let url = format!("{}{path}", exchange.control_url());
+        let response = reqwest::Client::new().head(url).send().await.unwrap();
+        assert_eq!(response.status(), 200, "tools wait for a server with HEAD");
+        assert_eq!(response.bytes().await.unwrap().len(), 0);
+    }
     for (method, path, allowed) in [
+        ("HEAD", "/reset", "POST"),
         ("PUT", "/reset", "POST"),
         ("TRACE", "/requests", "GET, DELETE"),
         ("ODD", "/time", "GET"),
@@ -421,4 +446,23 @@ async fn large_and_slow_bodies_are_rejected() {
     drop(stream);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(exchange.users().len(), 1);
+}
+
+#[tokio::test]
+async fn client_that_does_not_read_does_not_hold_up_the_shutdown() {
+    let exchange = empty().await;
+    for number in 0..2000 {
+        exchange.market(&format!("KXTEST-{number}-A"));
+    }
+    let mut streams = Vec::new();
+    for path in ["/mock/events", "/mock/state"] {
+        let mut stream = TcpStream::connect(exchange.address()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(20);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        streams.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let done = tokio::time::timeout(Duration::from_secs(5), exchange.shut_down()).await;
+    assert!(done.is_ok());
 }

@@ -238,3 +238,33 @@ async fn margin_market_is_quoted_and_changed() {
     done(&exchange, "PUT", &path, json!({ "margin_enabled": false })).await;
     assert!(!client.get_margin_enabled().send().await.unwrap().enabled);
 }
+
+#[tokio::test]
+async fn strikes_are_exact() {
+    let exchange = empty().await;
+    let url = format!("{}{MARKET}", exchange.control_url());
+    let put = async |strike: &str| {
+        let body = format!(r#"{{"strike_type":"greater","floor_strike":{strike}}}"#);
+        let request = reqwest::Client::new().put(&url).body(body);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    for (sent, shown) in [
+        ("92999.99", "92999.99"),
+        ("0.3", "0.3"),
+        ("-12.50", "-12.5"),
+        ("1e3", "1000"),
+        ("42", "42"),
+        ("123456789.012345", "123456789.012345"),
+    ] {
+        let (status, market) = put(sent).await;
+        assert_eq!(status, 200, "{sent}: {market}");
+        let shown = format!("\"floor_strike\":{shown},");
+        assert!(market.contains(&shown), "{sent}: {market}");
+        let exact = exchange.market_snapshot("KXTEST-26-A").unwrap();
+        assert_eq!(exact.floor_strike, Some(sent.parse().unwrap()));
+    }
+    for sent in ["1e400", "0.30000000000000004", "1e-40", "NaN", "\"\""] {
+        assert_eq!(put(sent).await.0, 400, "{sent}");
+    }
+}

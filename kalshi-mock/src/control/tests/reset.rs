@@ -146,3 +146,22 @@ async fn reset_restarts_activity_and_schedule() {
     assert_eq!(exchange.time().now(), start);
     assert_eq!(run().await, first);
 }
+
+#[tokio::test]
+async fn reset_restores_keys_that_clients_deleted() {
+    let exchange = empty().await;
+    let key = first_key(&exchange);
+    let path = format!("/api_keys/{key}");
+    let to_sign = json!({ "method": "DELETE", "path": format!("/trade-api/v2{path}") });
+    let headers = done(&exchange, "POST", "/sign", to_sign.clone()).await;
+    let url = format!("{}{path}", exchange.rest_url());
+    let mut request = reqwest::Client::new().delete(url);
+    for (name, value) in headers["headers"].as_object().unwrap() {
+        request = request.header(name, value.as_str().unwrap());
+    }
+    assert_eq!(request.send().await.unwrap().status(), 204);
+    assert_eq!(status(&exchange, "POST", "/sign", to_sign).await, 404);
+    done(&exchange, "POST", "/reset", Value::Null).await;
+    let (code, _) = signed(&exchange, &key, "GET", "/portfolio/balance", Value::Null).await;
+    assert_eq!(code, 200);
+}
