@@ -20,7 +20,7 @@ async fn response_is_printed_as_received() -> TestResult {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
         run.stdout
-            .starts_with("{\n  \"market\": {\n    \"ticker\": \"KXTEST-26-A\",\n"),
+            .starts_with("{\n  \"market\": {\n    \"can_close_early\": true,\n"),
         "{}",
         run.stdout
     );
