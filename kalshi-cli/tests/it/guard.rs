@@ -378,7 +378,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     for (arguments, said) in [
         (
             "--yes guard --subaccount 0",
-            "needs to be told the exchange",
+            "requires the exchange to be named",
         ),
         ("--profile test --yes guard", "--subaccount"),
         (

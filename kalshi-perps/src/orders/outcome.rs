@@ -26,8 +26,8 @@ pub enum OrderOutcome {
     Unlisted(Box<UnknownOutcome>),
     /// The exchange rejected the order.
     Rejected(Rejection),
-    /// The order may have been placed. [`UnknownOutcome::reconcile`] searches for it, and [`UnknownOutcome::resend`] lets the matching
-    /// engine decide.
+    /// The order may have been placed. [`UnknownOutcome::reconcile`] searches for it, and [`UnknownOutcome::resend`] sends it
+    /// again with the same client order id.
     Unknown(Box<UnknownOutcome>),
 }
 

@@ -144,7 +144,7 @@ impl Canceller<'_> {
                 return Ok(Left {
                     orders: orders
                         .iter()
-                        // The order may not say it.
+                        // The order may lack its subaccount.
                         .map(|order| OrderRef::from(order).with_subaccount(*subaccount))
                         .collect(),
                     is_open: false,
