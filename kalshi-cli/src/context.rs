@@ -86,7 +86,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// Returns an error if no key is configured. It says where keys are read from.
+    /// Returns an error if no key is configured. Its message lists the places where keys are read from.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         if let Some(mock) = &self.mock {
             return Ok(mock.client()?);

@@ -27,7 +27,7 @@ use crate::{
 /// Long help, printed below the options.
 const DETAILS: &str = "\
 The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops all \
-its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and reads until \
+its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and polls until \
 up-to-date reads show that no order rests. The exit code is then 0, however the bot ended. It is 20 if this is not proven \
 within --timeout.
 
@@ -51,7 +51,7 @@ KALSHI_DEMO_API_KEY_ID and KALSHI_DEMO_PRIVATE_KEY (the key of the local exchang
 #[command(group(ArgGroup::new("guarded").required(true).args(["group", "subaccount"])))]
 #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
 pub(crate) struct Guard {
-    /// Trigger this order group. Orders of the bot that are not in the group stay.
+    /// Trigger this order group. Orders of the bot that are not in the group are not cancelled.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Cancel all orders of this subaccount, including those that the bot did not place. 0 is the primary account.

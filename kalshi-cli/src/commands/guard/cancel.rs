@@ -21,7 +21,7 @@ const BATCH: usize = 20;
 pub(super) struct Canceller<'a> {
     pub(super) client: &'a Client,
     pub(super) target: &'a Target,
-    /// Time between the two reads that prove it.
+    /// Time between the two reads that must both find no resting order.
     pub(super) settle: Duration,
     pub(super) deadline: Instant,
 }
