@@ -86,7 +86,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// Returns an error if no key is configured. It says where keys are read from.
+    /// Returns an error if no key is configured. Its message lists the places where keys are read from.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         if let Some(mock) = &self.mock {
             return Ok(mock.client()?);
@@ -304,8 +304,12 @@ impl Context {
         }
     }
 
-    /// Asks on the terminal before something is written. Returns `true` with `--yes`, which still shows the question as it names the
-    /// exchange, and is an error where nobody can answer.
+    /// Asks for confirmation of a write on the terminal. With `--yes`, prints the question, because it names the exchange, and returns
+    /// `true` without waiting for an answer.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error without `--yes` if standard input is not a terminal.
     pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
         if self.yes {
             self.output.note(&format!("{question} Yes, by --yes."));
@@ -313,7 +317,7 @@ impl Context {
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(
-                "nothing was written, as there is no terminal to ask at: pass --yes to write without a question",
+                "nothing was written, because there is no terminal to ask on: pass --yes to write without confirmation",
             ));
         }
         let mut stderr = io::stderr().lock();

@@ -10,7 +10,7 @@ use crate::{
     failure::{Exit, Failure},
 };
 
-/// Shows markets, trades, and guards bots on the Kalshi exchange.
+/// Shows markets, places orders and guards bots on the Kalshi exchange.
 ///
 /// The default is the demo exchange, which trades play money. Real money needs --production or a profile of the production exchange.
 #[derive(Parser)]

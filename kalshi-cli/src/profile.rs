@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{failure::Failure, options::Global};
 
-/// Size that a config file does not reach.
+/// Size in bytes from which a config file is rejected.
 const MAX_CONFIG: u64 = 1024 * 1024;
 
 /// Contents of the config file.
@@ -151,7 +151,7 @@ impl Config {
             }
         };
         toml::from_str(&text).map_err(|error| {
-            // The error itself shows the line, which may have a private key by mistake.
+            // The error itself shows the line, which may contain a private key by mistake.
             let start = error.span().map_or(0, |span| span.start);
             let before = text.get(..start).unwrap_or_default();
             Failure::usage(format!(
@@ -164,7 +164,11 @@ impl Config {
     }
 }
 
-/// Reads a file that is not larger than a config file can be.
+/// Reads a config file.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read or is too large.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
@@ -176,7 +180,7 @@ fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Returns the host of a URL, in small letters and without port or final dot.
+/// Returns the host of a URL, in lower case and without port or final dot.
 fn host(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();

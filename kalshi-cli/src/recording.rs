@@ -68,7 +68,7 @@ pub(crate) enum Incident {
     Lagged {
         count: u64,
     },
-    /// An event that this version does not know.
+    /// An event of a type that this version does not support.
     Other {
         text: String,
     },

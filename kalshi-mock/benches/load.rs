@@ -130,7 +130,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-/// Sends requests over several connections. Each connection latencies for a response before it sends the next request.
+/// Sends requests over several connections. Each connection waits for the response before it sends the next request.
 async fn load(address: SocketAddr, caller: &Arc<Caller>, count: usize, cancel: bool) -> Measured {
     let began = Instant::now();
     let mut tasks = JoinSet::new();

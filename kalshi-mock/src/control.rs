@@ -128,7 +128,7 @@ impl Control {
                 .collect(),
             body: self.read(body).await?,
         };
-        // Jumps of the clock and RSA keys take long.
+        // Clock jumps and the generation of RSA keys can take long.
         let task = tokio::task::spawn_blocking(move || {
             let _turn = lock(&self.turn);
             handler(&self.exchange, &input)

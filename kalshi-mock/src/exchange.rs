@@ -212,7 +212,7 @@ impl MockExchange {
         self.each(|state| state.set_trading(true));
     }
 
-    /// Schedules a pause of trading. It is a maintenance window in the exchange schedule.
+    /// Schedules a pause of trading, which the exchange schedule lists as a maintenance window.
     pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) {
         let from = from.timestamp_micros();
         let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
@@ -263,7 +263,7 @@ impl MockExchange {
         self.shared.faults().push(rule);
     }
 
-    /// Removes all injected faults of requests and handshakes. Those of open WebSocket connections stay.
+    /// Removes all injected faults of requests and handshakes. Those of open WebSocket connections remain.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
         self.shared.hub.accept_handshakes();
@@ -425,7 +425,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Adds fields to responses that the exchange was seen to send long after they were removed from the spec: `liquidity_dollars`,
+    /// Adds fields to responses that the exchange kept sending long after they were removed from the spec: `liquidity_dollars`,
     /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and
     /// `resting_orders_count` of positions, with recorded values that do not change. Older clients require some of them.
     pub fn legacy_fields(mut self) -> Self {

@@ -23,7 +23,7 @@ use crate::{
     time::{Micros, Time, system},
 };
 
-/// Default tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
+/// Default tolerance of timestamps. The exchange has been observed to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
 
 /// The scopes that a key can have.

@@ -64,14 +64,14 @@ impl MarginMarket {
         self.act(State::clear_market_maker)
     }
 
-    /// Buys for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. The remainder is
-    /// cancelled.
+    /// Buys for the market maker from users' asks up to a price, and cancels the market maker's own asks up to that price. The
+    /// remainder is cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
     }
 
-    /// Sells for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. The remainder is
-    /// cancelled.
+    /// Sells for the market maker to users' bids down to a price, and cancels the market maker's own bids down to that price. The
+    /// remainder is cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }
@@ -114,7 +114,7 @@ impl MarginMarket {
         })
     }
 
-    /// Sets whether orders may have fractions of contracts. Defaults to false.
+    /// Sets whether orders may be for fractions of a contract. Defaults to false.
     pub fn fractional(&self, allowed: bool) -> Self {
         self.change(|perp| perp.fractional = allowed)
     }

@@ -196,14 +196,14 @@ impl Market {
         self.act(|state, index| state.set_close(index, state.now))
     }
 
-    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. The remainder
-    /// is cancelled.
+    /// Buys YES for the market maker from users' asks up to a price, and cancels the market maker's own asks up to that price.
+    /// The remainder is cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
     }
 
-    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. The
-    /// remainder is cancelled.
+    /// Sells YES for the market maker to users' bids down to a price, and cancels the market maker's own bids down to that
+    /// price. The remainder is cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
     }

@@ -17,7 +17,7 @@ use kalshi_sdk::{
 };
 use serde_json::{Value, json};
 
-/// Limit of the bodies of the requests that are kept, in bytes.
+/// Maximum total size of the request bodies that are kept, in bytes.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// A request that the exchange received.
@@ -49,7 +49,7 @@ impl ReceivedRequest {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Renders the request as JSON, of its headers only the id of the key.
+    /// Renders the request as JSON. Of the headers, it includes only the id of the key.
     pub(crate) fn describe(&self) -> Value {
         let key_id = self.headers.get(&ACCESS_KEY);
         json!({

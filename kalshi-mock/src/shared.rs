@@ -206,7 +206,7 @@ impl Shared {
             .collect()
     }
 
-    /// Resets state, clock, faults and requests to the start. Users keep their ids and get their first balances again. Ends all
+    /// Resets state, clock, faults and requests to the start. Users keep their ids and get their initial balances back. Ends all
     /// WebSocket connections.
     pub(crate) fn reset(&self) {
         let mut guard = self.state();

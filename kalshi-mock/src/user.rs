@@ -61,7 +61,7 @@ impl Known {
         if let Some(user) = state.user_mut(index) {
             user.id = self.id;
         }
-        // The next id was that of its key.
+        // Skips the id that was generated for the user's key.
         state.id();
         #[cfg(feature = "perps")]
         {

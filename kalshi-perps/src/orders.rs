@@ -2,7 +2,7 @@
 //!
 //! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
 //! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown). [`UnknownOutcome::reconcile`] searches for the order by its client order
-//! id, and [`UnknownOutcome::resend`] lets the matching engine decide.
+//! id, and [`UnknownOutcome::resend`] sends it again with the same id, which the exchange rejects if the order was placed.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_perps::Client) -> Result<(), Box<dyn std::error::Error>> {

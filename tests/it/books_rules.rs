@@ -1,4 +1,4 @@
-//! The rules that decide if a book is live, in the order of the tables of `kalshi_core::ws::sequence`.
+//! The rules that decide whether a book is live, in the order of the tables of `kalshi_core::ws::sequence`.
 
 use std::time::Duration;
 

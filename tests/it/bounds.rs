@@ -1,4 +1,4 @@
-//! Bounds on the memory and time that a hostile or broken server can cost the client.
+//! Bounds on the memory and time that a hostile or broken server can make the client use.
 
 use std::{
     sync::Arc,

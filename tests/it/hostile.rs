@@ -1,4 +1,4 @@
-//! Outcomes of orders and changes on a server that fails, lags and mixes up responses, compared with the orders it really has.
+//! Outcomes of orders and changes on a server that fails, lags and mixes up responses, compared with its actual orders.
 
 mod case;
 mod changes;

@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 amended, 10 not amended, 11 unknown if it was, 1 or 2 not sent."
+    after_help = "Exit codes: 0 amended, 10 not amended, 11 unknown whether it was amended, 1 or 2 not sent."
 )]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct Amend {
@@ -171,7 +171,7 @@ impl Amend {
     }
 }
 
-/// Returns the size of an order: what is filled and what rests. `initial_count_fp` does not follow earlier changes, so that sending it
+/// Returns the size of an order: what is filled and what rests. `initial_count_fp` does not include earlier changes, so sending it
 /// would undo them.
 fn size(order: &Order) -> Contracts {
     let (filled, rests) = (order.fill_count_fp, order.remaining_count_fp);

@@ -25,7 +25,7 @@ use crate::{
 
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown if it was, 1 or 2 not sent."
+    after_help = "Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown whether it was cancelled, 1 or 2 not sent."
 )]
 pub(crate) struct Cancel {
     /// The exchange's ids of the orders.

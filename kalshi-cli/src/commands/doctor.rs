@@ -134,7 +134,7 @@ fn is_uuid(text: &str) -> bool {
     parts == [8, 4, 4, 4, 12] && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
-/// Reports if the account may trade perpetual futures.
+/// Reports whether the account may trade perpetual futures.
 async fn check_margin(checks: &mut Checks, context: &Context) {
     let Ok(client) = context.perps_client() else {
         return;

@@ -27,16 +27,16 @@ use crate::{
 /// Long help, printed below the options.
 const DETAILS: &str = "\
 The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops all \
-its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and reads until the \
-exchange shows, up to date, that no order rests. The exit code is then 0, however the bot ended. It is 20 if this is not proven \
+its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and polls until \
+up-to-date reads show that no order rests. The exit code is then 0, however the bot ended. It is 20 if this is not proven \
 within --timeout.
 
 Triggering a group also blocks new orders until the group is reset. Cancelling all orders of a subaccount may also cancel orders \
 that are placed within the next minute: the report says until when.
 
 NOT COVERED: guard cannot act if it is itself killed by SIGKILL (kill -9), if its machine stops, or if the network is lost for \
-longer than --timeout. Orders on the margin exchange (perps), RFQs and quotes stay. Give the bot's orders an expiration_time and \
-renew them: that works without guard.
+longer than --timeout. Orders on the margin exchange (perps), RFQs and quotes are not cancelled. Give the bot's orders an \
+expiration_time and renew them: orders then expire even if guard does not run.
 
 SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end it, and a \
 second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux, guard \
@@ -51,7 +51,7 @@ KALSHI_DEMO_API_KEY_ID and KALSHI_DEMO_PRIVATE_KEY (the key of the local exchang
 #[command(group(ArgGroup::new("guarded").required(true).args(["group", "subaccount"])))]
 #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
 pub(crate) struct Guard {
-    /// Trigger this order group. Orders of the bot that are not in the group stay.
+    /// Trigger this order group. Orders of the bot that are not in the group are not cancelled.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Cancel all orders of this subaccount, including those that the bot did not place. 0 is the primary account.

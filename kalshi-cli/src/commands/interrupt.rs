@@ -2,10 +2,10 @@
 
 use crate::signals::Signals;
 
-/// Runs `future` unless ctrl-C is pressed or another signal asks for an end. Returns `None` in that case: the request may have been sent,
-/// and its outcome is unknown.
+/// Runs `future` until it completes or a termination signal, such as that of ctrl-C, arrives. Returns `None` after a signal: the request
+/// may have been sent, and its outcome is unknown.
 pub(super) async fn unless_interrupted<F: Future>(future: F) -> Option<F::Output> {
-    // Signals end the process if they cannot be received.
+    // Without handlers, signals end the process.
     let Ok(mut signals) = Signals::new() else {
         return Some(future.await);
     };

@@ -33,13 +33,13 @@ impl Length {
     pub(super) fn page(&self) -> i64 {
         let wanted = match self.all {
             true => MAX_PAGE,
-            // One more than is listed shows if the list was cut.
+            // One row more than is listed, to detect that the list was truncated.
             false => self.limit.saturating_add(1).min(MAX_PAGE),
         };
         i64::try_from(wanted).unwrap_or(i64::MAX)
     }
 
-    /// Reads rows with progress, and prints a remark if the list was cut.
+    /// Reads rows with progress, and prints a note if the list was truncated.
     pub(super) async fn read<T>(
         &self,
         context: &Context,

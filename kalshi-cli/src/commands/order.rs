@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 placed, 10 not placed, 11 unknown if it was placed, 12 nothing was filled and nothing rests, 1 or 2 not sent."
+    after_help = "Exit codes: 0 placed, 10 not placed, 11 unknown whether it was placed, 12 nothing was filled and nothing rests, 1 or 2 not sent."
 )]
 pub(crate) struct Order {
     /// Buy or sell.

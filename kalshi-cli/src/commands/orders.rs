@@ -100,7 +100,7 @@ impl Orders {
     }
 }
 
-/// Remarks that the output could not be written: the exit code says what was found all the same.
+/// Prints a note if the output could not be written. The exit code still reports the result of the lookup.
 fn note_failure(context: &Context, printed: Result<(), Failure>) {
     if let Err(failure) = printed {
         context.output.note(&failure.to_string());

@@ -42,7 +42,7 @@ pub(super) fn count(text: &str) -> Result<Contracts, String> {
     if count <= Contracts::ZERO {
         return Err(format!("the count {text:?} is not above zero"));
     }
-    // So that no estimate is absent.
+    // A larger count would overflow the estimates.
     if Dollars::ONE.checked_mul(count).is_none() {
         return Err(format!("the count {text:?} is too large"));
     }

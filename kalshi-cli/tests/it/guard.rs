@@ -378,7 +378,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     for (arguments, said) in [
         (
             "--yes guard --subaccount 0",
-            "needs to be told the exchange",
+            "requires the exchange to be named",
         ),
         ("--profile test --yes guard", "--subaccount"),
         (
@@ -409,7 +409,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     let run = finish(guard("--profile test --dry-run guard --subaccount 0").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    // A key that works nowhere.
+    // A key that no exchange accepts.
     fs::write(
         setup.key_path(),
         kalshi_sdk::PrivateKey::generate_ed25519()?

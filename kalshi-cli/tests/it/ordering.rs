@@ -343,7 +343,7 @@ async fn options_are_sent_and_a_repeated_id_places_nothing() -> TestResult {
     let expires = sent["expiration_time"].as_i64().ok_or("a time")?;
     let ahead = expires - chrono::Utc::now().timestamp();
     assert!((3_500..=3_600).contains(&ahead), "{ahead}");
-    // The expiry is part of what makes it the same order.
+    // With another expiry it would be a different order.
     let time = chrono::DateTime::from_timestamp(expires, 0)
         .ok_or("a time")?
         .to_rfc3339();

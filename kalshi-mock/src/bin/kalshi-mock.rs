@@ -47,7 +47,7 @@ struct Options {
     /// Algorithm of the generated key.
     #[arg(long, value_enum, default_value_t = KeyType::Ed25519)]
     key_type: KeyType,
-    /// Use the private key in this PEM file instead of generating one. The file is only read.
+    /// Use the private key in this PEM file instead of generating one. The file is not modified.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key_type", "write_private_key"])]
     private_key: Option<PathBuf>,
     /// Write the generated key to this file, as PKCS#8 PEM, and keep the file at exit. Fails if the file exists
@@ -90,7 +90,7 @@ struct Options {
     /// Seconds that the timestamps of signatures may be behind and ahead of the clock.
     #[arg(long, default_values_t = [15, 15], num_args = 2, value_names = ["BEHIND", "AHEAD"])]
     timestamp_window: Vec<u32>,
-    /// Use YES prices for subscriptions that do not say, as the exchange has announced.
+    /// Use YES prices for subscriptions without `use_yes_price`. The exchange has announced this as its future default.
     #[arg(long)]
     use_yes_price: bool,
     /// Fault to inject, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
@@ -207,11 +207,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Parses a control token. Clients disagree on the bytes of other characters in a header.
+/// Parses a control token. Only ASCII is accepted, because clients encode other characters in headers differently.
 fn token(text: &str) -> Result<String, &'static str> {
     match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         true => Ok(text.to_owned()),
-        false => Err("a token has visible ASCII characters"),
+        false => Err("a token must consist of visible ASCII characters"),
     }
 }
 

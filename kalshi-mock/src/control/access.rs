@@ -99,7 +99,7 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Returns a header, or an empty string if it is not ASCII.
+/// Returns a header, or `None` if it is absent. A header that is not ASCII is returned as an empty string.
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers
         .get(name)

@@ -14,7 +14,7 @@ use crate::{
 
 /// Maximum number of ranges of a price grid.
 const MAX_RANGES: usize = 20;
-/// Bound of the digits of a strike. A JSON number with more digits is not exact for clients that read it as a double.
+/// Upper bound of the digits of a strike, as an integer. A JSON number with more digits is not exact for clients that read it as a double.
 const MAX_STRIKE: u128 = 10_u128.pow(15);
 /// Smallest step of prices, in millionths of a dollar.
 const TICK: i64 = 100;
@@ -268,7 +268,7 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
 fn new_ticker(input: &Input) -> Result<&str, ControlError> {
     let ticker = input.parameter(0);
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    // Clients resolve a path of dots.
+    // Clients normalise `.` and `..` in a path, so such a ticker could not be requested.
     let starts = ticker.starts_with(|first: char| first.is_ascii_alphanumeric());
     match starts && ticker.len() <= 100 && ticker.bytes().all(is_valid) {
         true => Ok(ticker),

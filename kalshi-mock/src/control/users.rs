@@ -119,10 +119,10 @@ pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
         .map_err(|error| ControlError::bad(format!("public_key: {error}")))?;
     let key_id = new.key_id.unwrap_or_default();
     let is_visible = key_id.bytes().all(|byte| byte.is_ascii_graphic());
-    // Clients resolve a path of dots.
+    // Clients normalise `.` and `..` in a path, so such a key could not be removed.
     if !(1..=100).contains(&key_id.len()) || !is_visible || key_id.starts_with('.') {
         return Err(ControlError::bad(
-            "key_id must be 1 to 100 visible ASCII characters, the first no dot",
+            "key_id must be 1 to 100 visible ASCII characters, and must not begin with a dot",
         ));
     }
     if exchange.shared.keys.has(&key_id) {

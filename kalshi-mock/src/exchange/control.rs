@@ -56,7 +56,7 @@ impl MockExchange {
     }
 
     /// Resets the exchange to its start: restores the markets, the clock, the schedule and the simulated trading, and removes
-    /// orders, trades, faults and recorded requests. Users keep their ids and get their first balances again. Keys that were
+    /// orders, trades, faults and recorded requests. Users keep their ids and get their initial balances back. Keys that were
     /// created over the API are removed, and so are subaccounts. WebSocket connections are reset.
     ///
     /// Handles stay valid. A handle to a market that no longer exists creates it at its next change.

@@ -112,7 +112,8 @@ impl State {
         self.at(next + steps * interval, Due::Act);
     }
 
-    /// Lets the activity go on at once after the clock was moved back to `now`, not when it is again where it was.
+    /// Reschedules the next step after the clock was moved back to `now`. Otherwise the activity would pause until the clock reached its
+    /// previous time.
     pub(super) fn bring_activity_forward(&mut self, now: Micros) {
         let Some(participants) = &self.activity else {
             return;

@@ -201,7 +201,7 @@ impl Hub {
         self.count.send_replace(inner.sockets.len());
     }
 
-    /// Resets all connections and forgets them.
+    /// Resets all connections and removes them from the hub.
     pub(crate) fn reset(&self) {
         let mut inner = self.inner();
         for socket in std::mem::take(&mut inner.sockets).into_values() {
@@ -229,7 +229,7 @@ impl Hub {
         }
     }
 
-    /// Rejects no more handshakes.
+    /// Stops rejecting handshakes.
     pub(crate) fn accept_handshakes(&self) {
         self.inner().rejections = None;
     }

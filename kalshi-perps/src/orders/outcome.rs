@@ -13,7 +13,7 @@ use crate::{
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum OrderOutcome {
-    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force says. [`PlacedOrder::state`] shows
+    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force requires. [`PlacedOrder::state`] shows
     /// which.
     Placed(PlacedOrder),
     /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed it,
@@ -26,8 +26,8 @@ pub enum OrderOutcome {
     Unlisted(Box<UnknownOutcome>),
     /// The exchange rejected the order.
     Rejected(Rejection),
-    /// The order may have been placed. [`UnknownOutcome::reconcile`] searches for it, and [`UnknownOutcome::resend`] lets the matching
-    /// engine decide.
+    /// The order may have been placed. [`UnknownOutcome::reconcile`] searches for it, and [`UnknownOutcome::resend`] sends it
+    /// again with the same client order id.
     Unknown(Box<UnknownOutcome>),
 }
 

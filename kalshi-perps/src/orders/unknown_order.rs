@@ -16,7 +16,7 @@ use crate::{
     types::{CreateMarginOrderRequest, MarginOrder},
 };
 
-/// Maximum time by which the order of a request may appear older than the request, by clocks that nearly agree.
+/// Maximum time by which the order of a request may appear older than the request, because the two clocks may differ.
 const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// An order as it was sent.
@@ -39,10 +39,10 @@ pub struct UnknownOutcome {
 #[non_exhaustive]
 pub enum Reconciliation {
     /// The exchange has the order. If you set the client order id, it may also be a matching order that was placed under the id less than
-    /// five seconds before this one was sent, by clocks that nearly agree.
+    /// five seconds before this one was sent, a tolerance for differences between the clocks.
     Placed(PlacedOrder),
     /// The exchange has a matching order under the client order id that you set. If it was created before this one was sent, this one was
-    /// not placed, because an id is never free again. If it has no creation time, it may be this one.
+    /// not placed, because ids cannot be reused. If it has no creation time, it may be this one.
     AlreadyExists(PlacedOrder),
     /// Neither is proven: an order that the lists do not contain may have been placed. Has the last error or the matching orders, if any.
     Unknown(Unresolved),

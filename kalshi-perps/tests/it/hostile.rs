@@ -1,4 +1,4 @@
-//! Outcomes of margin orders and their changes on a server that fails, lags and mixes up responses, compared with the orders it really has.
+//! Outcomes of margin orders and their changes on a server that fails, lags and mixes up responses, compared with its actual orders.
 
 #[path = "../../../tests/it/hostile/case.rs"]
 pub mod case;

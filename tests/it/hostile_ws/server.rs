@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Ends temporary faults whose time is over.
+    /// Ends temporary faults that have expired.
     fn end_of_faults(&mut self, now: Instant) {
         let is_over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
         if is_over(self.mute_until) {

@@ -173,7 +173,7 @@ fn skew(exchange_ahead: TimeDelta) -> String {
     let seconds = format!("{}.{} s", ms.abs() / 1000, ms.abs() % 1000 / 100);
     match ms {
         ..0 => format!("{seconds} ahead of the exchange"),
-        0 => "no difference to the exchange was measured".to_owned(),
+        0 => "no difference from the exchange's clock was measured".to_owned(),
         1.. => format!("{seconds} behind the exchange"),
     }
 }

@@ -97,7 +97,7 @@ impl Checks {
     pub(crate) fn print(&self, context: &Context) -> Result<Exit, Failure> {
         let has_failed = self.0.iter().any(|check| check.verdict == Verdict::Failure);
         let printed = self.write(context, !has_failed);
-        // A bot must not start because nobody reads the report.
+        // A failed check determines the exit code even if the report cannot be written, so that the bot does not start.
         match has_failed {
             true => Ok(Exit::Failure),
             false => printed.map(|()| Exit::Success),

@@ -21,7 +21,7 @@ const BATCH: usize = 20;
 pub(super) struct Canceller<'a> {
     pub(super) client: &'a Client,
     pub(super) target: &'a Target,
-    /// Time between the two reads that prove it.
+    /// Time between the two reads that must both find no resting order.
     pub(super) settle: Duration,
     pub(super) deadline: Instant,
 }
@@ -144,7 +144,7 @@ impl Canceller<'_> {
                 return Ok(Left {
                     orders: orders
                         .iter()
-                        // The order may not say it.
+                        // The order may lack its subaccount.
                         .map(|order| OrderRef::from(order).with_subaccount(*subaccount))
                         .collect(),
                     is_open: false,

@@ -1,4 +1,4 @@
-//! Messages of guard, which never keep it from cancelling.
+//! Messages of guard. Writing them never delays a cancel.
 
 use std::{
     io,
@@ -9,10 +9,10 @@ use std::{
 
 use crate::output;
 
-/// Messages that may wait for a reader. More are dropped.
+/// Maximum number of messages in the queue. Further messages are dropped.
 const WAITING: usize = 1_000;
 
-/// Longest wait for a reader at the end.
+/// Maximum time to wait at the end for the queue to be written.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Writes messages to standard error in a thread of its own: a write to a terminal that ctrl-S holds, or to a full pipe, may never end.
@@ -36,11 +36,11 @@ impl Notes {
     }
 
     pub(super) fn note(&self, text: &str) {
-        // Nothing is left to do if too many wait.
+        // A message is dropped if the queue is full.
         let _ = self.sender.try_send(format!("guard: {text}"));
     }
 
-    /// Waits for the messages to be written, but not forever.
+    /// Waits for the messages to be written, for at most [`LAST_WAIT`].
     pub(super) fn finish(self) {
         drop(self.sender);
         let _ = self.written.recv_timeout(LAST_WAIT);

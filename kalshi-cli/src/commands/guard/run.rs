@@ -38,7 +38,7 @@ enum Reason {
 pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure> {
     if !context.is_explicit() {
         return Err(Failure::usage(
-            "guard needs to be told the exchange, so that it does not guard another one than the bot trades on: \
+            "guard requires the exchange to be named, so that it cannot guard a different exchange than the bot trades on: \
              pass --production, --demo, --profile NAME or --mock",
         ));
     }

@@ -1,4 +1,4 @@
-//! Messages of `kalshi guard` that nobody reads.
+//! `kalshi guard` when nobody reads its messages.
 
 use std::{
     io::{Read, Write, pipe},

@@ -16,7 +16,7 @@ use crate::{
     validate,
 };
 
-/// Returns the file without the operations that do not respond with JSON, and their paths. kalshi-gen knows no other media types.
+/// Returns the file without the operations that do not respond with JSON, and their paths. kalshi-gen supports no other media types.
 fn parts() -> (String, Vec<&'static str>) {
     let (before, rest) = SPEC.split_once("\n  /mock:\n").unwrap();
     let (page, after) = rest.split_once("\ncomponents:\n").unwrap();
@@ -304,7 +304,7 @@ async fn request_fields_match_the_file() {
         if message.contains("missing field `fault`") {
             continue;
         }
-        // serde lists the fields that it knows.
+        // The error message of serde lists the known fields.
         let quoted = message.split('`').skip(1).step_by(2);
         let known: BTreeSet<&str> = quoted.filter(|name| *name != "nope").collect();
         let described: BTreeSet<&str> = schema["properties"]

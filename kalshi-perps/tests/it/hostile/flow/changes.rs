@@ -200,7 +200,7 @@ impl Flow {
         self.checks.run.count(format!("{name}: {result}"));
     }
 
-    /// Cancels an order that never existed, and checks that the outcome does not claim to know that.
+    /// Cancels an order that never existed, and checks that no outcome reports a change.
     pub(super) async fn change_absent(&mut self, id: &str) {
         let confirm = self.confirm();
         let call = self.client.orders().cancel(OrderRef::new(id, 0));
