@@ -18,7 +18,7 @@ use crate::{
     excerpt::{EXCERPT, WITHHELD, holds_private_key, short},
 };
 
-/// An error response: the exchange rejected the request.
+/// An error response, from the exchange or from a proxy in between.
 ///
 /// The exchange sends errors in several formats: an object with a code, such an object below `error`, or a string below `error` or
 /// `msg`. Proxies send HTML pages, other objects or empty bodies; use [`is_from_exchange`](Self::is_from_exchange) to distinguish

@@ -380,7 +380,7 @@ fn is_struct<T: DeserializeOwned>() -> bool {
     found.get()
 }
 
-/// A deserializer without a value. It detects types that deserialize as a struct, also inside a newtype or option.
+/// A deserializer without a value. It detects types that deserialize as a struct, including inside a newtype or option.
 struct Probe<'a> {
     found: &'a Cell<bool>,
     /// Number of newtypes and options around it.

@@ -250,7 +250,7 @@ macro_rules! order_messages {
     };
 }
 
-/// Evaluates to `true` unless the order has another order group, self-trade prevention or `cancel_order_on_pause` than the request.
+/// Evaluates to `true` unless the order differs from the request in its order group, self-trade prevention or `cancel_order_on_pause`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings_agree {

@@ -66,7 +66,7 @@ pub enum BackfillError {
     Incomplete {
         /// The timeout of the read: see [`Backfill::timeout`](super::Backfill::timeout).
         timeout: Duration,
-        /// The last error, or `None` if the timeout was merely too short.
+        /// The last error, or `None` if no read failed before the timeout.
         source: Option<Arc<Error>>,
     },
     /// More rows than a read may keep. Reading again does not help.
