@@ -187,7 +187,7 @@ impl CustomRequest {
     /// # Errors
     ///
     /// Returns an error if the request is invalid, could not be sent or was rejected, or if the response does not decode. The error
-    /// contains the method and path, and reports if the exchange may have acted.
+    /// contains the method and path, and reports whether the exchange may have acted.
     pub async fn send<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
         self.fetch(|received| {
             if is_struct::<T>() {

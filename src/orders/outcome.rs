@@ -13,7 +13,7 @@ use crate::{
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum OrderOutcome {
-    /// The exchange has the order: resting, filled, or cancelled immediately because of its time in force.
+    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force requires.
     Placed(PlacedOrder),
     /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed
     /// it, so do not place another one under a new id.

@@ -214,7 +214,7 @@ impl Backfill {
     }
 
     /// Sets the maximum number of fills, and of orders, that a read may return; a read that finds more fails with
-    /// [`BackfillError::TooManyRows`]. Defaults to 200,000, which may take some 300 MB.
+    /// [`BackfillError::TooManyRows`]. Defaults to 200,000, which may take about 300 MB.
     #[must_use]
     pub fn max_rows(mut self, max_rows: usize) -> Self {
         self.max_rows = max_rows;

@@ -14,7 +14,7 @@ macro_rules! new_order_setters {
                 self
             }
 
-            /// Fills the whole order immediately, or nothing of it. Defaults to `good_till_canceled`.
+            /// Fills the whole order immediately, or none of it. Defaults to `good_till_canceled`.
             pub fn fill_or_kill(mut self) -> Self {
                 self.request.time_in_force = $time_in_force::FillOrKill;
                 self

@@ -36,7 +36,7 @@ pub struct Missed {
     pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
     pub skipped_count: usize,
-    /// Number of fills and orders that were read and not returned, because the memory of their time was dropped: see
+    /// Number of fills and orders that were read and not returned, because reports from their time were forgotten: see
     /// [`Backfill::max_remembered`](super::Backfill::max_remembered). They may or may not have been reported. If it is not 0, compare
     /// positions and orders with those of the exchange.
     pub uncertain: usize,
