@@ -32,7 +32,7 @@ struct RawDelta {
     ts_ms: Option<i64>,
 }
 
-/// The same with every field in its type, as in this crate, but without the other messages.
+/// The same message with every field decoded to its final type, as in this crate, but without the other messages.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "read, not used")]
 struct RawWhole {

@@ -30,7 +30,7 @@ use tokio_tungstenite::{
 
 const TICKER: &str = "KXBENCH-26-A";
 
-/// Changes one level of the book, another one each round, without a trade.
+/// Changes one level of the book, a different one in each round, without a trade.
 fn change(market: &Market, round: u64) {
     let cents = i64::try_from(round % 40).unwrap() + 1;
     market.bid(Dollars::from_micros(cents * 10_000), 1);

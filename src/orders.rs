@@ -1,8 +1,8 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
 //! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
-//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] determines by the client order id whether
-//! it was placed.
+//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] looks it up by its client order id to find out
+//! whether it was placed.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,8 +38,8 @@
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
 //! | `AlreadyExists` | 409 `order_already_exists`, and the exchange has a matching order under the client order id that you set |
 //! | `AlreadyGone` | 404, and the order is cancelled or executed |
-//! | `NotApplied` | 404, and the order rests in another place than the request named, or, by reads that are up to date, in the same place |
-//! | `NotFound` | Reads that are up to date with the request do not contain the order, and every row of them decoded |
+//! | `NotApplied` | 404, and the order still rests: under a different market, subaccount or shard from the request's, or under the same ones according to up-to-date reads |
+//! | `NotFound` | Reads that reflect everything up to the request do not contain the order, and all their rows decoded |
 //! | `Unknown` | Anything else |
 //!
 //! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request, even allowing

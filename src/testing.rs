@@ -1,7 +1,7 @@
 //! Values for tests: markets, orders, fills, placed orders and errors.
 //!
-//! Types that the exchange sends may get new fields, so programs cannot construct them. The functions of this module construct them, for
-//! programs that mock the client behind a trait of their own. It needs the feature `testing`. Any field can be changed:
+//! Response types are `non_exhaustive`, so programs cannot construct them. The functions of this module can, for programs that replace the
+//! client by a mock behind a trait of their own. Requires the feature `testing`. Fields can be changed afterwards:
 //!
 //! ```
 //! use kalshi_sdk::{BookSide, Dollars, Error, operation, orders::OrderOutcome, testing};

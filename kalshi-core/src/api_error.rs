@@ -18,7 +18,7 @@ use crate::{
     excerpt::{EXCERPT, WITHHELD, holds_private_key, short},
 };
 
-/// An error response: the exchange rejected the request.
+/// An error response, from the exchange or from a proxy in between.
 ///
 /// The exchange sends errors in several formats: an object with a code, such an object below `error`, or a string below `error` or
 /// `msg`. Proxies send HTML pages, other objects or empty bodies; use [`is_from_exchange`](Self::is_from_exchange) to distinguish
@@ -202,7 +202,7 @@ impl ApiError {
         self.bare_code() == "invalid_order" && self.details() == Some("post only cross")
     }
 
-    /// Returns `true` if a fill-or-kill order could not be filled completely, so that nothing of it was:
+    /// Returns `true` if a fill-or-kill order could not be filled completely, so that none of it was filled:
     /// `fill_or_kill_insufficient_resting_volume`.
     #[must_use]
     pub fn is_fill_or_kill_unfilled(&self) -> bool {
@@ -256,7 +256,7 @@ impl ApiError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthFailure {
-    /// The environment has no such key id: it is wrong, deleted, or of the other environment.
+    /// The environment has no such key id: it is wrong, was deleted, or belongs to the other environment.
     UnknownKeyId,
     /// The environment has the key id, and the signature was made with another private key.
     WrongPrivateKey,

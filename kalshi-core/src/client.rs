@@ -252,9 +252,8 @@ impl Core {
 
     /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
     ///
-    /// The skew is measured from the `Date` headers of the last 16 signed responses, as far as they arrived in the
-    /// last 30 minutes. Returns `None` unless at least three of them, and more than half, agree. A step of the local
-    /// clock discards earlier measurements.
+    /// The skew is measured from the `Date` headers of the last 16 signed responses that arrived within the last 30 minutes. Returns `None`
+    /// unless at least three of them, and more than half, agree. A step of the local clock discards earlier measurements.
     #[must_use]
     pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
         self.shared

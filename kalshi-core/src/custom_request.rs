@@ -187,7 +187,7 @@ impl CustomRequest {
     /// # Errors
     ///
     /// Returns an error if the request is invalid, could not be sent or was rejected, or if the response does not decode. The error
-    /// contains the method and path, and reports if the exchange may have acted.
+    /// contains the method and path, and reports whether the exchange may have acted.
     pub async fn send<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
         self.fetch(|received| {
             if is_struct::<T>() {
@@ -380,7 +380,7 @@ fn is_struct<T: DeserializeOwned>() -> bool {
     found.get()
 }
 
-/// A deserializer without a value. It detects types that deserialize as a struct, also inside a newtype or option.
+/// A deserializer without a value. It detects types that deserialize as a struct, including inside a newtype or option.
 struct Probe<'a> {
     found: &'a Cell<bool>,
     /// Number of newtypes and options around it.

@@ -434,7 +434,7 @@ impl Error {
         }
     }
 
-    /// Returns the exchange's error response, or `None` if it did not reject the request.
+    /// Returns the error response, or `None` if there was none. It may come from a proxy, and a write may still have taken effect.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match &self.0.kind {
@@ -461,7 +461,7 @@ impl Error {
         self.api()?.details()
     }
 
-    /// Returns the service of the exchange that rejected the request.
+    /// Returns the service of the exchange that sent the error response.
     #[must_use]
     pub fn service(&self) -> Option<&str> {
         self.api()?.service()

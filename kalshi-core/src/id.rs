@@ -191,7 +191,7 @@ id! {
 }
 
 impl ClientOrderId {
-    /// Returns a random UUID. Save it before the order is sent, to find the order afterwards whatever happens.
+    /// Returns a random UUID. Save it before the order is sent, so that the order can be found after a crash or a lost response.
     #[must_use]
     pub fn random() -> Self {
         Self::from(uuid::Uuid::new_v4().to_string())

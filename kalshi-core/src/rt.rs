@@ -288,8 +288,8 @@ pub fn is_set(response: &ErrorResponse) -> bool {
     response.is_set()
 }
 
-/// Sends a write and records the evidence of its outcome. `earlier` is `true` if a previous write of the same thing
-/// may have been processed.
+/// Sends a write and records the evidence of its outcome. `earlier` is `true` if a previous write of the same order may have been
+/// processed.
 pub fn write<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,

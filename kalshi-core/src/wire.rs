@@ -141,7 +141,7 @@ impl Middleware for Wire {
             let mut result = sending.await;
             match &mut result {
                 Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
-                    // If the client follows redirects, the request that was not sent may be the redirected one.
+                    // If the client follows redirects, the original request may have been sent, and the error may be about the redirected one.
                     if !self.is_custom_client {
                         attempts.0.arrived.fetch_sub(1, Relaxed);
                         attempts.0.processed.fetch_sub(1, Relaxed);

@@ -1,7 +1,7 @@
 //! Corrections where the exchange deviates from its spec: one named function per deviation, documented with its reason.
 //!
-//! Only this module and its children know schemas by name. A function returns `true` if it found what it corrects. For the vendored
-//! spec, a fixup that finds nothing is an error, so that no fixup outlives its reason.
+//! Only this module and its children know schemas by name. A function returns `true` if it found what it corrects. For the vendored spec, a
+//! fixup that finds nothing is an error, so that obsolete fixups are noticed.
 
 mod clearing;
 mod parameters;

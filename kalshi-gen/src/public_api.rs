@@ -1,4 +1,4 @@
-//! Lists the public items of hand-written source as plain text, one per line, so that reviews see changes of the API as a diff.
+//! Lists the public items of hand-written source as plain text, one per line, so that changes to the API show up as a diff in review.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};

@@ -1,5 +1,5 @@
-//! Lists the public API generated from a spec as plain text: operations, types, fields and values, one per line, so that reviews
-//! see a change of the spec or the generator as a diff.
+//! Lists the public API generated from a spec as plain text: operations, types, fields and values, one per line, so that changes to the
+//! spec or the generator show up as a diff in review.
 
 use quote::ToTokens;
 use syn::{Fields, Item};

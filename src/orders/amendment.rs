@@ -12,7 +12,8 @@ use crate::{
 
 /// A new price and size of a resting order, in terms of the outcome that it buys or sells.
 ///
-/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell) with the outcome with which the order was placed.
+/// The side of an order cannot be changed: use [`buy`](Self::buy) if the order buys and [`sell`](Self::sell) if it sells, with the outcome
+/// that it was placed for.
 /// A generated [`AmendOrderV2Request`], whose price is that of YES, converts to an amendment.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an amendment does nothing until it is sent"]
@@ -28,12 +29,12 @@ pub struct Amendment {
 const NO_EXPIRY: i64 = 0;
 
 impl Amendment {
-    /// Returns an amendment of an order that buys an outcome, to `price` and to `count` contracts including those that are filled.
+    /// Returns an amendment of an order that buys an outcome. `count` is the new total, including contracts that are already filled.
     pub fn buy(outcome: OutcomeSide, price: Dollars, count: impl Into<Contracts>) -> Self {
         Self::new(OutcomePrice::buy(outcome, price), count.into())
     }
 
-    /// Returns an amendment of an order that sells an outcome, to `price` and to `count` contracts including those that are filled.
+    /// Returns an amendment of an order that sells an outcome. `count` is the new total, including contracts that are already filled.
     pub fn sell(outcome: OutcomeSide, price: Dollars, count: impl Into<Contracts>) -> Self {
         Self::new(OutcomePrice::sell(outcome, price), count.into())
     }

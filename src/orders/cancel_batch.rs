@@ -20,7 +20,7 @@ use crate::{
 /// The outcome of one cancel of a batch.
 type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 
-/// A batch of cancels, made by [`Orders::cancel_batch`]. Awaiting it returns the outcome of each cancel, in the same order.
+/// A batch of cancels, returned by [`Orders::cancel_batch`]. Awaiting it returns the outcome of each cancel, in the same order.
 pub type CancelBatch = kalshi_core::orders::ChangeRequest<Vec<CancelOutcome>>;
 
 impl Orders {

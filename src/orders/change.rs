@@ -34,8 +34,8 @@ pub enum ChangeOutcome<T> {
     Done(T),
     /// The order had already ended: filled, cancelled or expired. The order shows its fills.
     AlreadyGone(Box<Order>),
-    /// The exchange did not find the order where the request named it, but the order rests: in another market, in another subaccount or on
-    /// another shard, or in that same place. The order says where.
+    /// The exchange did not find the order under the market, subaccount and shard of the request, but the order still rests, under these or
+    /// under others. Its fields show which.
     NotApplied(Box<Order>),
     /// The exchange rejected the change, and the order is unchanged. With status 404, reads that are up to date show that no such order
     /// exists.
@@ -45,7 +45,7 @@ pub enum ChangeOutcome<T> {
     Unknown(Box<UnknownChange>),
 }
 
-/// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
+/// A change of an order, returned by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
 /// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;

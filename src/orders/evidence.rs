@@ -7,7 +7,7 @@ use kalshi_core::rt::{
 
 use crate::{Client, Error, operation, types::Order};
 
-/// Margin of the time that reads are up to date with, which the exchange calls approximate.
+/// Margin for `as_of_time`, the time up to which reads are complete. The exchange calls it approximate.
 const FRESHNESS_MARGIN_MS: u64 = 1_000;
 
 impl Reader for Client {

@@ -15,7 +15,7 @@ use crate::{Dollars, OutcomeSide, types::Market};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceGrid {
-    /// Start, end and step of each range, in millionths of a dollar, rising.
+    /// Start, end and step of each range, in millionths of a dollar, in ascending order.
     ranges: Vec<(i64, i64, i64)>,
 }
 
@@ -23,7 +23,7 @@ pub struct PriceGrid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OffGrid {
-    /// The outcome whose prices these are: YES from a [`PriceGrid`], and that of the order from a [`NewOrder`](super::NewOrder).
+    /// The outcome that the prices are for: YES for a [`PriceGrid`], the outcome of the order for a [`NewOrder`](super::NewOrder).
     pub outcome: OutcomeSide,
     /// The rejected price, in dollars.
     pub price: Dollars,
@@ -56,7 +56,7 @@ impl fmt::Display for OffGrid {
 impl std::error::Error for OffGrid {}
 
 impl OffGrid {
-    /// Returns the same in prices of the other outcome.
+    /// Converts the prices to those of the other outcome.
     #[must_use]
     pub fn complement(self) -> Self {
         let complement = Dollars::checked_complement;

@@ -77,7 +77,7 @@ impl OutcomePrice {
         Ok((side, price.ok_or(InvalidOrder::Price(self.price))?))
     }
 
-    /// Returns the error of a YES price in prices of this outcome.
+    /// Converts an error about a YES price to prices of this outcome.
     pub(super) fn in_terms(self, error: OffGrid) -> OffGrid {
         match self.outcome {
             OutcomeSide::No => error.complement(),

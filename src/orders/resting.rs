@@ -1,4 +1,4 @@
-//! Listing the orders that rest, as proof of which do.
+//! Lists resting orders, and proves that no others rest.
 
 use std::{collections::HashSet, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
@@ -12,14 +12,14 @@ use super::{Orders, Unresolved, sighting::has_ended};
 use crate::{Client, SubaccountNumber, types::Order};
 
 impl Orders {
-    /// Lists the orders that rest, by reads that are up to date with everything written before this call.
+    /// Lists the resting orders, from reads that reflect everything written before this call.
     ///
-    /// The list has every order that rested when the call began and has not ended since. An empty list proves that none did: this is
-    /// for a program that has cancelled orders and must know that they are gone. Since the exchange's reads lag behind its writes,
-    /// the call takes at least a second.
+    /// The list contains every order that rested when the call began and has not ended since, so an empty list proves that none rested. A
+    /// program that has cancelled its orders can use it to make sure that they are gone. The call takes at least a second, because the
+    /// exchange's reads lag behind its writes.
     ///
-    /// An order that is still on its way, such as one whose outcome is unknown, may rest after the call: reconcile it as well. A list of
-    /// more than 1,000 orders is read in several pages, and an order that changes meanwhile may be missing from it.
+    /// An order that is still in flight, such as one whose outcome is unknown, may rest after the call: reconcile it as well. A list of
+    /// more than 1,000 orders is read in several pages, and an order that changes in the meantime may be missing from it.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
@@ -34,8 +34,8 @@ impl Orders {
     ///
     /// # Errors
     ///
-    /// Awaiting it returns an error if the timeout expires, if the exchange rejects a read, or if an order in the list does not
-    /// decode, has ended, or is of another subaccount.
+    /// Awaiting it returns an error if the timeout expires, if the exchange rejects a read, or if an order in the list does not decode, has
+    /// ended, or belongs to another subaccount.
     pub fn resting(&self) -> RestingOrders {
         RestingOrders {
             client: self.client.clone(),
@@ -45,7 +45,7 @@ impl Orders {
     }
 }
 
-/// A list of resting orders, made by [`Orders::resting`]. Awaiting it gives the orders.
+/// A list of resting orders, returned by [`Orders::resting`]. Awaiting it returns the orders.
 #[derive(Clone, Debug)]
 #[must_use = "a list is not read until it is awaited"]
 pub struct RestingOrders {
@@ -87,7 +87,8 @@ impl RestingOrders {
                 };
                 !has_ended(order) && is_requested
             };
-            // Only signed responses show the exchange's clock. If this machine's is behind, reads that lag would pass for fresh without one.
+            // Only signed responses show the exchange's clock. Without one, stale reads would count as up to date if this machine's clock
+            // is behind.
             walk_up_to(1, items(), &last_error, |_| true, |_| true).await?;
             until_fresh(&reader, since, &last_error).await;
             walk_up_to(usize::MAX, items(), &last_error, is_ours, |_| true).await
@@ -103,7 +104,7 @@ impl RestingOrders {
     }
 }
 
-/// Returns each order once, as it was read last: rows move between pages.
+/// Returns each order once, in the state that was read last. Rows move between pages, so an order may have been read twice.
 fn latest(rows: Vec<Order>) -> Vec<Order> {
     let mut read = HashSet::new();
     let mut orders: Vec<_> = rows

@@ -11,9 +11,9 @@ use kalshi_core::{orders::InvalidExpiry, rt::Moment};
 
 /// Rules for an order in addition to those that every order must pass: the price grid of its market, and its order group.
 ///
-/// Every order must have a price above 0 and below 1 dollar and a count of at least 0.01 contracts; `reduce_only` only with
-/// immediate-or-cancel; and no `expiration_time` with immediate-or-cancel, in milliseconds, or in the past even allowing for the
-/// uncertainty of the clocks.
+/// Every order must have a price above 0 and below 1 dollar and a count of at least 0.01 contracts. `reduce_only` requires
+/// immediate-or-cancel, and `expiration_time` cannot be combined with it. An `expiration_time` must be in seconds, and later than
+/// the earliest current time that the clocks allow.
 ///
 /// ```no_run
 /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::CreateOrderV2Request) -> Result<(), kalshi_sdk::Error> {
@@ -85,13 +85,13 @@ pub enum InvalidOrder {
     ExpiringImmediately,
     /// The `expiration_time` is in the past or not in seconds.
     Expiry(InvalidExpiry),
-    /// The order names another order group than the rules. Has the group of the order.
+    /// The order names a different order group from the rules. Contains the group of the order.
     OtherGroup(Option<OrderGroupId>),
-    /// The order is on another shard than its group. Has the shard of the order, `None` if it names none, and that of the group.
+    /// The order and its group are on different shards. Contains the shard of the order, `None` if it names none, and that of the group.
     GroupShard(Option<i64>, i64),
-    /// The order is for another subaccount than its group. Has the subaccount of the order and that of the group.
+    /// The order and its group are of different subaccounts. Contains the subaccount of the order and that of the group.
     GroupSubaccount(SubaccountNumber, SubaccountNumber),
-    /// The outcome that the order buys or sells is [`OutcomeSide::Unknown`]. Has the outcome.
+    /// The outcome that the order buys or sells is [`OutcomeSide::Unknown`]. Contains the outcome.
     Outcome(OutcomeSide),
     /// Neither the amendment nor the reference to its order has a market.
     NoMarket,

@@ -16,7 +16,7 @@ use crate::{
 /// Subtracted from the start time of a search, because the exchange's filter may be inexact.
 const MARGIN_MS: u64 = 3_600_000;
 
-/// Maximum time by which the order of a request may appear older than the request, by clocks that nearly agree.
+/// Maximum time by which an order may appear older than its request while the clocks nearly agree.
 const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// Criteria of a search.
@@ -176,7 +176,7 @@ pub(super) fn compare(
     }
 }
 
-/// A lookup by client order id, made by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
+/// A lookup by client order id, returned by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
 #[derive(Clone, Debug)]
 #[must_use = "a lookup does nothing until it is awaited"]
 pub struct FindOrder {
@@ -248,11 +248,11 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum OrderLookup {
-    /// The only order with the id that the lists have, in any state.
+    /// The only listed order with the id, in any state.
     Found(Box<Order>),
     /// No order with the id had been placed when the lookup began: reads were up to date, and every row decoded.
     NotFound,
-    /// Neither is proven. Has the last error or the matching orders, if any.
+    /// Neither is proven. Contains the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 

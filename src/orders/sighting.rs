@@ -16,7 +16,7 @@ use crate::{
 pub(super) enum Sighting {
     /// The order is cancelled or executed, which is final.
     Ended(Order),
-    /// The order rests in another market, in another subaccount or on another shard than the change named.
+    /// The order rests in a different market, in a different subaccount or on a different shard from the one that the change named.
     Elsewhere(Order),
     /// The order rests where the change named it, or its status is unknown.
     Here(Order),

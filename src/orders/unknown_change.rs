@@ -23,7 +23,7 @@ pub struct UnknownChange {
     key: OrderRef,
     wanted: Wanted,
     error: Arc<Error>,
-    /// Time at which the change got a response or was given up.
+    /// Time at which the response to the change arrived or the client stopped waiting for it.
     ended: Moment,
 }
 
@@ -32,7 +32,7 @@ pub struct UnknownChange {
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
-    /// The order is as requested: because of this change or another one or, if it was to be decreased to a count, because of fills.
+    /// The order is in the requested state. The cause may be this change, another change or, for a decrease to a count, fills.
     Done(Box<Order>),
     /// The order is not as requested, and reads were up to date or the order has ended.
     NotDone(Box<Order>),
@@ -41,7 +41,7 @@ pub enum ChangeReconciliation {
     /// The order does not show whether the change was made: it was to be decreased by a number of contracts, or it has ended and may have
     /// been changed before that, or its status is unknown.
     Unclear(Box<Order>),
-    /// Nothing is proven. Has the last error, or `None` if the timeout was merely too short.
+    /// Nothing is proven. Contains the last error, or `None` if no read failed before the timeout.
     Unknown(Option<Arc<Error>>),
 }
 

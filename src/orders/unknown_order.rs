@@ -26,7 +26,7 @@ pub struct UnknownOutcome {
     order: SentOrder,
     error: Arc<Error>,
     candidates: Vec<Order>,
-    /// Time at which the request got a response or was given up.
+    /// Time at which the response to the request arrived or the client stopped waiting for it.
     ended: Moment,
 }
 
@@ -39,13 +39,13 @@ pub enum Reconciliation {
     Placed(PlacedOrder),
     /// The order was not placed: it was absent once reads were up to date.
     NotFound,
-    /// Neither is proven. Has the last error or the matching orders, if any.
+    /// Neither is proven. Contains the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
 impl UnknownOutcome {
-    /// Returns the outcome of an order that failed with `error`, for tests. [`reconcile`](Self::reconcile) and [`resend`](Self::resend)
-    /// use `client`, such as one of `kalshi-mock`.
+    /// Returns the outcome of an order that failed with `error`, for tests. [`reconcile`](Self::reconcile) and [`resend`](Self::resend) use
+    /// `client`, for example a client of `kalshi-mock`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn for_tests(client: &Client, order: CreateOrderV2Request, error: Error) -> Self {

@@ -136,7 +136,7 @@ pub struct Backfill {
     made: Moment,
     /// Earliest time at which the backfill may have been made, in Unix milliseconds of the exchange's clock.
     start: i64,
-    /// Counts the moments that reads must be up to date with.
+    /// Number of the latest moment that reads must reflect.
     epoch: u64,
     /// Number of the last read.
     reads: u64,
@@ -182,9 +182,9 @@ impl Backfill {
     /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is due once
     /// all of them are back, or have ended.
     ///
-    /// A subscription that is not named, such as one made later, may be one to a private channel: a fetch is due after each of its
-    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], and no fetch waits for it. The same
-    /// holds for all subscriptions if none are named.
+    /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is due after each of its
+    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], but no fetch waits for it. If no
+    /// subscriptions are named, this applies to all.
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
         self.track(subscriptions);
@@ -213,17 +213,17 @@ impl Backfill {
         self
     }
 
-    /// Sets the maximum number of fills, and of orders, that a read may return; more are [`BackfillError::TooManyRows`]. Defaults to
-    /// 200,000, which may take some 300 MB.
+    /// Sets the maximum number of fills, and of orders, that a read may return; a read that finds more fails with
+    /// [`BackfillError::TooManyRows`]. Defaults to 200,000, which may take about 300 MB.
     #[must_use]
     pub fn max_rows(mut self, max_rows: usize) -> Self {
         self.max_rows = max_rows;
         self
     }
 
-    /// Sets the maximum number of remembered fills, and of remembered orders that ended. Defaults to 500,000. Beyond it, usually because
-    /// missed messages are never fetched, the older half is forgotten. A later merge cannot distinguish rows of that time from reported
-    /// ones: it does not return them, and counts them in [`Missed::uncertain`].
+    /// Sets the maximum number of remembered fills, and of remembered orders that ended. Defaults to 500,000. Above it, usually because
+    /// missed messages are never fetched, the older half is forgotten. A later merge cannot tell whether rows from that time were reported:
+    /// it does not return them, and counts them in [`Missed::uncertain`].
     #[must_use]
     pub fn max_remembered(mut self, max_remembered: usize) -> Self {
         self.fills.set_max(max_remembered);
@@ -321,8 +321,8 @@ impl Backfill {
 
     /// Observes an event. Call it for every event of the connection, in order, before the event is used.
     ///
-    /// After [`Event::Unsubscribed`] and [`Event::Detached`], messages of a private channel no longer arrive. A fetch is then due, and
-    /// after it [`fetch`](Self::fetch) has to be called periodically.
+    /// After [`Event::Unsubscribed`] and [`Event::Detached`], messages of a private channel no longer arrive. A fetch is then due, and from
+    /// then on [`fetch`](Self::fetch) must be called periodically.
     pub fn observe(&mut self, event: &Event) -> Observation {
         match event {
             Event::Message(received) => self.observe_message(received),

@@ -194,7 +194,6 @@ fn every_error_format_is_parsed() {
     );
 }
 
-/// Generates bodies from the parts of real error responses, and arbitrary bytes.
 #[test]
 fn auth_failure_is_the_cause_of_a_401() {
     let failure = |status, code: &str, details: &str| {
@@ -237,7 +236,7 @@ fn auth_failure_is_the_cause_of_a_401() {
     assert_eq!(unsigned.with_unsigned_api().auth_failure(), None);
 }
 
-/// Bodies made of what rejections are made of, and of anything else.
+/// Generates bodies from the parts of real error responses, and arbitrary bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let text = "(\\PC{0,30}|[<>a-z/]{0,20}|[a-z]{300})";
     let leaf = prop_oneof![

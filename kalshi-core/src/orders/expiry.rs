@@ -6,7 +6,7 @@ use std::time::SystemTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidExpiry {
-    /// The time is in the past, whatever the uncertainty of the clocks. Contains the time in Unix seconds.
+    /// The time is in the past, even allowing for the uncertainty of the clocks. Contains the time in Unix seconds.
     #[error("the `expiration_time` {0} is in the past; it is in Unix seconds")]
     Past(i64),
     /// The time is thousands of years away, so it is probably in milliseconds. Contains the number.

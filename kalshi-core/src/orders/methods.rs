@@ -14,7 +14,7 @@ macro_rules! new_order_setters {
                 self
             }
 
-            /// Fills the whole order immediately, or nothing of it. Defaults to `good_till_canceled`.
+            /// Fills the whole order immediately, or none of it. Defaults to `good_till_canceled`.
             pub fn fill_or_kill(mut self) -> Self {
                 self.request.time_in_force = $time_in_force::FillOrKill;
                 self
@@ -250,7 +250,7 @@ macro_rules! order_messages {
     };
 }
 
-/// Evaluates to `true` unless the order has another order group, self-trade prevention or `cancel_order_on_pause` than the request.
+/// Evaluates to `true` unless the order differs from the request in its order group, self-trade prevention or `cancel_order_on_pause`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings_agree {

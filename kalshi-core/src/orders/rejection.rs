@@ -1,4 +1,4 @@
-//! Rejected orders, and inquiries without a result.
+//! Rejected orders, and lookups that proved nothing.
 
 use std::{fmt, sync::Arc};
 
@@ -65,7 +65,7 @@ impl<O: OrderRow> fmt::Display for Rejection<O> {
 
 impl<O: OrderRow + fmt::Debug> std::error::Error for Rejection<O> {}
 
-/// The reason why an inquiry had no result. `O` is the API's type of a listed order.
+/// The reason why a lookup proved nothing. `O` is the API's type of a listed order.
 #[derive(Clone, Debug)]
 pub struct Unresolved<O> {
     candidates: Vec<O>,
@@ -91,14 +91,14 @@ impl<O> Unresolved<O> {
         }
     }
 
-    /// Returns the orders of which one may be the order in question, because there are several, or because the only one differs from what
-    /// was sent. Empty if none was found.
+    /// Returns the orders that may be the one in question: several orders, or a single one that differs from what was sent. Empty if none
+    /// was found.
     #[must_use]
     pub fn candidates(&self) -> &[O] {
         &self.candidates
     }
 
-    /// Returns the last error, or `None` if the inquiry merely ran out of time or found candidates.
+    /// Returns the last error, or `None` if no read failed before the timeout, or if the lookup found candidates.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_deref()

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{api::ApiClient, client::Core};
 
-/// Default of the idle timeout. The exchange pings every 10 s.
+/// Default idle timeout. The exchange pings every 10 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Default timeout of a handshake and of the reply to a command.

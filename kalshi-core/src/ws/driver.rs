@@ -40,7 +40,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum number of frames read before anything else is polled.
 const MAX_FRAMES_PER_TURN: usize = 64;
 
-/// Delay of the idle timer that shows that the task was not running. The silence may then not be the exchange's.
+/// Delay of the idle timer above which the task is assumed not to have been running, so that the exchange may have sent frames in the
+/// meantime.
 const MAX_LATE: Duration = Duration::from_secs(1);
 
 /// Options of a connection.

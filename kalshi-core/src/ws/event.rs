@@ -83,8 +83,8 @@ pub struct Received<M> {
     pub subscription: Option<SubscriptionId>,
     /// The message and its envelope.
     pub frame: Frame<M>,
-    /// Time of arrival in Unix milliseconds, by this machine's clock corrected to the exchange's as far as the difference has been
-    /// measured. `None` if this machine has no clock.
+    /// Time of arrival in Unix milliseconds, by this machine's clock, corrected to the exchange's clock once the difference is known.
+    /// `None` if this machine has no clock.
     pub received_ts_ms: Option<i64>,
     /// JSON of the frame, if the connection [keeps it](super::ConnectionBuilder::keep_raw).
     pub raw: Option<RawFrame>,

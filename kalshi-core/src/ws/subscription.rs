@@ -24,7 +24,7 @@ pub use self::stream::SubscriptionStream;
 /// Sends commands to a connection. Clones send to the same connection.
 ///
 /// A command is a future that completes with its own reply, independently of earlier commands. While the connection is lost, commands on a
-/// subscription wait for the next one, and [`command`](Self::command) fails. A command whose future is dropped may still be executed.
+/// subscription wait until it is re-established, and [`command`](Self::command) fails. A command whose future is dropped may still be executed.
 pub struct ConnectionHandle<A: WebSocketApi> {
     commands: mpsc::UnboundedSender<Command>,
     timeout: Duration,

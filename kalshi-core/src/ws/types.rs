@@ -45,7 +45,7 @@ macro_rules! websocket_types {
             /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
             ///
             /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which must then use HTTP/1.1.
-            /// Middleware does not see the handshake, and it takes no tokens.
+            /// The handshake bypasses middleware and takes no rate limit tokens.
             pub fn websocket(&self) -> ConnectionBuilder {
                 ConnectionBuilder::new(self)
             }

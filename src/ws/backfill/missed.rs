@@ -36,7 +36,7 @@ pub struct Missed {
     pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
     pub skipped_count: usize,
-    /// Number of fills and orders that were read and not returned, because the memory of their time was dropped: see
+    /// Number of fills and orders that were read and not returned, because reports from their time were forgotten: see
     /// [`Backfill::max_remembered`](super::Backfill::max_remembered). They may or may not have been reported. If it is not 0, compare
     /// positions and orders with those of the exchange.
     pub uncertain: usize,
@@ -66,7 +66,7 @@ pub enum BackfillError {
     Incomplete {
         /// The timeout of the read: see [`Backfill::timeout`](super::Backfill::timeout).
         timeout: Duration,
-        /// The last error, or `None` if the timeout was merely too short.
+        /// The last error, or `None` if no read failed before the timeout.
         source: Option<Arc<Error>>,
     },
     /// More rows than a read may keep. Reading again does not help.

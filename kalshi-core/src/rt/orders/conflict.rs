@@ -7,7 +7,7 @@ pub enum Likeness {
     AsSent,
     /// The order may be the one requested but changed since, or an earlier one, or some fields are missing.
     Unclear,
-    /// The order is in another market, on the other side, of another subaccount, or older than the request.
+    /// The order is in another market, on the other side or in another subaccount, or it is older than the request.
     Other,
 }
 

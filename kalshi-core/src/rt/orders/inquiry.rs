@@ -33,7 +33,7 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// A client whose reads serve as evidence.
 pub trait Reader: ApiClient {
-    /// Returns `true` if reads reflect everything written before `since`, whatever the uncertainty of the clocks.
+    /// Returns `true` if reads reflect everything written before `since`, even allowing for the uncertainty of the clocks.
     fn reads_are_fresh(&self, since: Moment) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
@@ -111,8 +111,8 @@ where
             sleep(pause).await;
             let is_early = begun.elapsed() < Duration::from_secs(5);
             pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
-            // Only signed responses, such as those to a look, show the exchange's clock. With a local clock that is behind, reads that lag
-            // would pass for fresh without one.
+            // Only signed responses, such as those of `look`, show the exchange's clock. Without one, stale reads would count as up to date
+            // if the local clock is behind.
             if has_looked && !is_fresh {
                 match reader.reads_are_fresh(since).await {
                     Ok(fresh) => is_fresh = fresh,

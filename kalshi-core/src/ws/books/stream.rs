@@ -84,7 +84,7 @@ pub enum BookUpdate<M> {
     /// A change of the state of a book.
     Book(BookEvent),
     /// Any other event of the connection, including messages of other channels. If the connection
-    /// [keeps the text of frames](ConnectionBuilder::keep_raw), also each message of the books, before the changes that it causes.
+    /// [keeps the text of frames](ConnectionBuilder::keep_raw), this includes each message of the books, reported before the changes that it causes.
     Connection(Event<Received<M>>),
 }
 
