@@ -29,5 +29,6 @@ mod estimate;
 mod interrupt;
 mod listing;
 mod moment;
+mod preview;
 mod price;
 mod sending;

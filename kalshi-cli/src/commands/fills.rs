@@ -1,12 +1,13 @@
 //! `kalshi fills`: lists executed trades of the account.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use futures_util::TryStreamExt;
 use kalshi_sdk::{Client, Contracts, Dollars, types::Fill};
 
 use super::{
     listing::{Length, sum},
-    moment::Moment,
+    moment::since,
     sending::bought_cells,
 };
 use crate::{
@@ -30,8 +31,8 @@ pub(crate) struct Fills {
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
     /// Only fills since this time, or in this duration before now, such as 2h.
-    #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
     #[command(flatten)]
     length: Length,
 }
@@ -55,7 +56,7 @@ impl Fills {
         if let Some(subaccount) = self.subaccount {
             request = request.subaccount(subaccount);
         }
-        if let Some(since) = self.since.and_then(Moment::ago) {
+        if let Some(since) = self.since {
             request = request.min_ts(since);
         }
         let rows = self.length.read(context, "fills", request.by_item());

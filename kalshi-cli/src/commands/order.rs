@@ -13,13 +13,14 @@ use super::{
     estimate::{Situation, yes_price},
     interrupt::unless_interrupted,
     moment::{Moment, duration},
+    preview::Preview,
     price::count_at_price,
     sending::{request, requests},
 };
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    output::{Format, Part, Record},
+    output::{Part, Record},
 };
 
 #[derive(Args)]
@@ -119,21 +120,11 @@ impl Order {
             context.output.print([Part::from(preview), table.into()])?;
             return Ok(Exit::Success);
         }
-        let preview = Part::from(preview);
-        // Only JSON has the preview beside the outcome.
-        let of_preview = match context.output.format {
-            Format::Json => preview.fields(),
-            _ => Vec::new(),
-        };
-        let fields = of_preview.into_iter().chain(OUTCOME_FIELDS);
-        context.output.check_fields(fields)?;
-        let preview = [preview];
-        context.output.show(&preview);
         let question = format!("Place this order on {}?", context.exchange());
-        if !context.confirm(&question)? {
-            context.output.note("nothing was sent");
+        let Some(preview) = Preview::confirmed(context, preview, &OUTCOME_FIELDS, &question)?
+        else {
             return Ok(Exit::Failure);
-        }
+        };
         let sent = Sent {
             outcome: self.outcome.into(),
             client_order_id: client_order_id.clone(),
@@ -145,15 +136,7 @@ impl Order {
             Some(outcome) => sent.outcome(outcome),
             None => sent.unknown("interrupted before the outcome was known".to_owned()),
         };
-        let [preview] = preview;
-        let mut parts = vec![Part::from(record)];
-        if context.output.format == Format::Json {
-            parts.push(preview);
-        }
-        // The exit code reports the outcome even if the output cannot be written.
-        if let Err(failure) = context.output.print(parts) {
-            context.output.note(&failure.to_string());
-        }
+        preview.print_outcome(context, record);
         Ok(exit)
     }
 

@@ -1,11 +1,12 @@
 //! `kalshi orders`: lists orders, by default those that rest.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use kalshi_sdk::{Contracts, orders::OrderLookup, types::Order};
 
 use super::{
     listing::{Length, sum},
-    moment::Moment,
+    moment::since,
     sending::orders_table,
 };
 use crate::{
@@ -29,8 +30,8 @@ pub(crate) struct Orders {
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
     /// Only orders placed since this time, or in this duration before now, such as 2h.
-    #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
     /// Find the order with this client order id, in any status. Waits until reads are up to date before it reports that there is none.
     #[arg(long, value_name = "ID", conflicts_with_all = ["event", "status", "since", "limit", "all"])]
     client_order_id: Option<String>,
@@ -54,7 +55,7 @@ impl Orders {
         if let Some(subaccount) = self.subaccount {
             request = request.subaccount(subaccount);
         }
-        if let Some(since) = self.since.and_then(Moment::ago) {
+        if let Some(since) = self.since {
             request = request.min_ts(since);
         }
         if self.status != "any" {

@@ -15,12 +15,12 @@ pub(super) fn requests() -> Table {
 
 /// Returns the row of a request. `order_id` is inserted into the path.
 pub(super) fn request(
-    operation: &Operation,
+    operation: &'static Operation,
     order_id: &str,
     query: &[(&str, String)],
     body: Option<&impl Serialize>,
 ) -> Result<[Cell; 4], Failure> {
-    let mut path = operation.path.replace("{order_id}", order_id);
+    let mut path = operation.path_with(&[("order_id", order_id)])?;
     for (index, (name, value)) in query.iter().enumerate() {
         path.push(if index == 0 { '?' } else { '&' });
         path.push_str(&format!("{name}={value}"));

@@ -1,11 +1,12 @@
 //! `kalshi settlements`: lists the payouts of settled markets.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use kalshi_sdk::{Dollars, types::Settlement};
 
 use super::{
     listing::{Length, sum},
-    moment::Moment,
+    moment::since,
 };
 use crate::{
     context::Context,
@@ -25,8 +26,8 @@ pub(crate) struct Settlements {
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
     /// Only settlements since this time, or in this duration before now, such as 7d.
-    #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
     #[command(flatten)]
     length: Length,
 }
@@ -44,7 +45,7 @@ impl Settlements {
         if let Some(subaccount) = self.subaccount {
             request = request.subaccount(subaccount);
         }
-        if let Some(since) = self.since.and_then(Moment::ago) {
+        if let Some(since) = self.since {
             request = request.min_ts(since);
         }
         let rows = self.length.read(context, "settlements", request.by_item());

@@ -140,3 +140,13 @@ async fn first_part_is_printed_as_comma_separated_values() -> TestResult {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn since_out_of_range_is_a_usage_error() -> TestResult {
+    let setup = Setup::new().await?;
+    for command in ["orders", "fills", "settlements"] {
+        let run = setup.run(&format!("{command} --since 9999999999d")).await?;
+        assert_eq!(run.code, Some(2), "{command}: {}", run.stdout);
+    }
+    Ok(())
+}
