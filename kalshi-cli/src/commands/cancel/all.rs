@@ -1,9 +1,8 @@
 //! `kalshi cancel --all`: cancels all orders with one request, and reads until none rests.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
-use kalshi_sdk::{Client, Error, operation, types::Order};
+use kalshi_sdk::{Client, operation, types::Order};
 
 use super::{Cancel, resting};
 use crate::{
@@ -95,7 +94,7 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
     let lost = match request.send().await {
         Ok(_) => None,
         Err(error) if error.was_not_processed() => return Err(error.into()),
-        Err(error) if is_rejection(&error) => {
+        Err(error) if !error.may_have_taken_effect() => {
             return Ok(("rejected", Exit::Rejected, None, Some(error.to_string())));
         }
         Err(error) => {
@@ -106,16 +105,21 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
             Some(error)
         }
     };
-    let sent = Instant::now();
     let mut left = None;
     let reading = async {
         loop {
-            // Reads lag behind writes, so an empty list proves nothing until they have caught up.
-            let is_fresh = is_fresh(client, sent).await.unwrap_or(false);
-            match resting(context, client, None, options.subaccount).await {
-                Ok(orders) if orders.is_empty() && is_fresh => return,
+            let mut list = client.orders().resting().timeout(options.timeout);
+            if let Some(subaccount) = options.subaccount {
+                list = list.subaccount(subaccount);
+            }
+            match list.await {
+                Ok(orders) if orders.is_empty() => return,
                 Ok(orders) => left = Some(orders),
-                Err(failure) => context.output.note(&failure.to_string()),
+                Err(unresolved) => {
+                    if let Some(error) = unresolved.error() {
+                        context.output.note(&error.to_string());
+                    }
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -131,26 +135,4 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
         }
     };
     Ok(("unknown", Exit::Unknown, left, Some(error)))
-}
-
-/// Returns `true` if it is certain that the exchange cancelled nothing.
-fn is_rejection(error: &Error) -> bool {
-    error
-        .api()
-        .is_some_and(|api| api.is_from_exchange() && api.status().is_client_error())
-}
-
-/// Allowance for the uncertainty of the clocks: responses state their time in whole seconds.
-const MARGIN: TimeDelta = TimeDelta::seconds(1);
-
-/// Returns `true` if reads include everything before `since`. The first calls return `false`, because measuring the exchange's clock
-/// takes a few responses.
-async fn is_fresh(client: &Client, since: Instant) -> Result<bool, Error> {
-    let timestamp = client.get_user_data_timestamp().send().await?;
-    let since = || {
-        let elapsed = TimeDelta::from_std(since.elapsed()).ok()?;
-        let now = Utc::now().checked_add_signed(client.clock_skew()?)?;
-        now.checked_sub_signed(elapsed)?.checked_add_signed(MARGIN)
-    };
-    Ok(since().is_some_and(|since| timestamp.as_of_time > since))
 }
