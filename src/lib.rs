@@ -78,15 +78,6 @@ pub use outcome_side::OutcomeSide;
 /// Version of the exchange's REST spec that this crate is generated from.
 pub const SPEC_VERSION: &str = "3.34.0";
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn spec_version_is_that_of_the_spec() {
-        let version = format!("\n  version: '{}'\n", super::SPEC_VERSION);
-        assert!(include_str!("../openapi.yaml").contains(&version));
-    }
-}
-
 /// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -62,6 +62,7 @@ mod change;
 mod conflict;
 pub(crate) mod evidence;
 mod grid;
+mod location;
 mod new_order;
 mod order_ref;
 mod outcome;
@@ -69,12 +70,11 @@ mod place;
 mod resting;
 mod rules;
 mod search;
-mod sighting;
 mod unknown_change;
 mod unknown_order;
 
 #[cfg(feature = "ws")]
-pub(crate) use self::sighting::has_ended;
+pub(crate) use self::location::has_ended;
 pub use self::{
     amendment::Amendment,
     cancel_batch::CancelBatch,

@@ -50,7 +50,7 @@ impl ApiError {
         body: &Body,
         now: SystemTime,
     ) -> Self {
-        let is_whole = body.is_whole && body.bytes.len() <= MAX_ERROR_BODY_BYTES;
+        let is_complete = body.is_complete && body.bytes.len() <= MAX_ERROR_BODY_BYTES;
         let body = &*body.bytes;
         let mut error = Self {
             status,
@@ -60,7 +60,7 @@ impl ApiError {
             service: None,
             is_from_exchange: false,
             // The part that was not read may report a success.
-            has_other_fields: !is_whole,
+            has_other_fields: !is_complete,
             api_signs: true,
             retry_after: retry_after(headers, now),
         };
@@ -68,7 +68,7 @@ impl ApiError {
             error.message = Some(WITHHELD.to_owned());
             return error;
         }
-        if !is_whole {
+        if !is_complete {
             let start = body.get(..EXCERPT * 4).unwrap_or(body);
             error.set_text(&String::from_utf8_lossy(start));
             return error;

@@ -17,7 +17,7 @@ const MAX_RESERVED: u64 = 1024 * 1024;
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
     /// `false` if the body was longer than `bytes`.
-    pub(crate) is_whole: bool,
+    pub(crate) is_complete: bool,
 }
 
 /// Reads at most `max` bytes of a body. If the body is longer, dropping the response closes the connection.
@@ -25,14 +25,14 @@ pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, re
     let Some(first) = response.chunk().await? else {
         return Ok(Body {
             bytes: Bytes::new(),
-            is_whole: true,
+            is_complete: true,
         });
     };
     // Most bodies arrive in one chunk, which is returned without a copy.
     if first.len() > max {
         return Ok(Body {
             bytes: first.slice(..max),
-            is_whole: false,
+            is_complete: false,
         });
     }
     let rest = response.content_length().unwrap_or_default();
@@ -48,7 +48,7 @@ pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, re
             bytes.extend(chunk.iter().take(left));
             return Ok(Body {
                 bytes: bytes.into(),
-                is_whole: false,
+                is_complete: false,
             });
         }
         bytes.extend_from_slice(&chunk);
@@ -59,6 +59,6 @@ pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, re
         } else {
             bytes.into()
         },
-        is_whole: true,
+        is_complete: true,
     })
 }

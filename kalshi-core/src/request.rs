@@ -42,7 +42,7 @@ pub(crate) struct Received {
     headers: HeaderMap,
     body: Bytes,
     /// `false` if only the beginning of an error response was read.
-    is_whole: bool,
+    is_complete: bool,
 }
 
 impl Core {
@@ -328,10 +328,10 @@ impl Core {
             true => self.shared.max_body_bytes,
             false => body::MAX_ERROR_BODY_BYTES,
         };
-        let body::Body { bytes, is_whole } = body::read(&mut response, max)
+        let body::Body { bytes, is_complete } = body::read(&mut response, max)
             .await
             .map_err(|error| Error::transport(operation, error))?;
-        if status.is_success() && !is_whole {
+        if status.is_success() && !is_complete {
             return Err(Error::body_too_large(operation, status, max));
         }
         Ok(Received {
@@ -342,7 +342,7 @@ impl Core {
             status,
             headers,
             body: bytes,
-            is_whole,
+            is_complete,
         })
     }
 }
@@ -365,7 +365,7 @@ impl Received {
         }
         let body = body::Body {
             bytes: self.body,
-            is_whole: self.is_whole,
+            is_complete: self.is_complete,
         };
         let mut error = ApiError::read(self.status, &self.headers, &body, shared.exchange_time());
         if !shared.signs {

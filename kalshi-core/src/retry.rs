@@ -146,12 +146,12 @@ impl RetryPolicy {
             return None;
         }
         let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
-        let longest = self
+        let backoff = self
             .initial_backoff
             .saturating_mul(doubled)
             .min(self.max_backoff);
         // Full jitter, so that clients do not retry in lockstep.
-        let pause = longest
+        let pause = backoff
             .mul_f64(fastrand::f64())
             .max(retry_after.unwrap_or_default());
         (elapsed.saturating_add(pause) <= self.max_elapsed).then_some(pause)
@@ -195,16 +195,16 @@ mod tests {
             .with_max_attempts(10)
             .with_initial_backoff(Duration::from_millis(100))
             .with_max_backoff(Duration::from_millis(800));
-        for (attempts, longest) in [(1, 100), (2, 200), (3, 400), (4, 800), (9, 800)] {
+        for (attempts, max) in [(1, 100), (2, 200), (3, 400), (4, 800), (9, 800)] {
             let pauses: Vec<_> = (0..200)
                 .map(|_| policy.pause(attempts, Duration::ZERO, None).unwrap())
                 .collect();
-            let longest = Duration::from_millis(longest);
-            assert!(pauses.iter().all(|pause| *pause <= longest));
+            let max = Duration::from_millis(max);
+            assert!(pauses.iter().all(|pause| *pause <= max));
             // Full jitter: from zero to the maximum.
             assert!(
-                pauses.iter().any(|pause| *pause < longest / 4)
-                    && pauses.iter().any(|pause| *pause > longest * 3 / 4)
+                pauses.iter().any(|pause| *pause < max / 4)
+                    && pauses.iter().any(|pause| *pause > max * 3 / 4)
             );
         }
     }

@@ -353,10 +353,10 @@ pub fn parse_rejection(
     status: StatusCode,
     headers: &HeaderMap,
     body: Vec<u8>,
-    is_whole: bool,
+    is_complete: bool,
 ) -> ApiError {
     let bytes = body.into();
-    let body = Body { bytes, is_whole };
+    let body = Body { bytes, is_complete };
     ApiError::read(status, headers, &body, SystemTime::UNIX_EPOCH)
 }
 

@@ -67,7 +67,7 @@ impl Client {
         let unknown = |key: &OrderRef, error: Arc<Error>| {
             ChangeOutcome::Unknown(client.unknown_change(key, Wanted::Cancelled, error, &evidence))
         };
-        let judgements: Vec<Judgement> = match write.judge(about) {
+        let results: Vec<ItemResult> = match write.judge(about) {
             Outcome::NotProcessed(error) => return Err(error),
             Outcome::Done(response) => {
                 let status = response.status();
@@ -84,24 +84,24 @@ impl Client {
             }
             Outcome::Rejected(rejection, _) if rejection.status() == StatusCode::NOT_FOUND => keys
                 .iter()
-                .map(|_| Judgement::NotFound(rejection.clone()))
+                .map(|_| ItemResult::NotFound(rejection.clone()))
                 .collect(),
             Outcome::Rejected(rejection, _) => {
-                let rejected = |_| Judgement::Outcome(ChangeOutcome::Rejected(rejection.clone()));
+                let rejected = |_| ItemResult::Outcome(ChangeOutcome::Rejected(rejection.clone()));
                 keys.iter().map(rejected).collect()
             }
             Outcome::Unknown(error) => {
                 let error = Arc::new(error);
                 keys.iter()
-                    .map(|_| Judgement::Unknown(error.clone()))
+                    .map(|_| ItemResult::Unknown(error.clone()))
                     .collect()
             }
         };
         let not_found: Vec<_> = keys
             .iter()
-            .zip(&judgements)
-            .filter_map(|(key, judgement)| match judgement {
-                Judgement::NotFound(rejection) => Some((key, rejection.clone())),
+            .zip(&results)
+            .filter_map(|(key, result)| match result {
+                ItemResult::NotFound(rejection) => Some((key, rejection.clone())),
                 _ => None,
             })
             .collect();
@@ -110,20 +110,20 @@ impl Client {
             changes => client.prove(changes, &evidence, confirm).await,
         }
         .into_iter();
-        let outcome = |(key, judgement): (&OrderRef, Judgement)| match judgement {
-            Judgement::Outcome(outcome) => outcome,
-            Judgement::Unknown(error) => unknown(key, error),
-            Judgement::NotFound(rejection) => proved
+        let outcome = |(key, result): (&OrderRef, ItemResult)| match result {
+            ItemResult::Outcome(outcome) => outcome,
+            ItemResult::Unknown(error) => unknown(key, error),
+            ItemResult::NotFound(rejection) => proved
                 .next()
                 .flatten()
                 .unwrap_or_else(|| unknown(key, Arc::new(rt::rejection(operation, rejection)))),
         };
-        Ok(keys.iter().zip(judgements).map(outcome).collect())
+        Ok(keys.iter().zip(results).map(outcome).collect())
     }
 }
 
 /// The verdict on one cancel of a batch.
-enum Judgement {
+enum ItemResult {
     Outcome(CancelOutcome),
     /// The exchange did not find the order. That alone proves no outcome.
     NotFound(ApiError),
@@ -136,9 +136,9 @@ fn judge_item(
     status: StatusCode,
     is_suspect: bool,
     evidence: &Evidence,
-) -> Judgement {
+) -> ItemResult {
     let unexpected =
-        |message: String| Judgement::Unknown(Arc::new(evidence.unexpected(status, message)));
+        |message: String| ItemResult::Unknown(Arc::new(evidence.unexpected(status, message)));
     let Some(error) = item.error.clone().filter(rt::is_set) else {
         // Zero if the cancel failed.
         let reduced = match item.reduced_by {
@@ -147,7 +147,7 @@ fn judge_item(
         };
         let checked = check_order_id(&key.order_id, &item.order_id).and(reduced);
         return match checked {
-            Ok(()) => Judgement::Outcome(ChangeOutcome::Done(item)),
+            Ok(()) => ItemResult::Outcome(ChangeOutcome::Done(item)),
             Err(message) => unexpected(message),
         };
     };
@@ -161,9 +161,9 @@ fn judge_item(
     }
     match evidence.judge_item(status, error) {
         Some(rejection) if rt::bare_code(&rejection).ends_with("not_found") => {
-            Judgement::NotFound(rejection)
+            ItemResult::NotFound(rejection)
         }
-        Some(rejection) => Judgement::Outcome(ChangeOutcome::Rejected(rejection)),
+        Some(rejection) => ItemResult::Outcome(ChangeOutcome::Rejected(rejection)),
         None => unexpected(
             "the error of the item does not show whether the order was cancelled".to_owned(),
         ),

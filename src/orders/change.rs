@@ -8,14 +8,14 @@ use std::{
 use kalshi_core::rt::{
     self, Evidence,
     orders::{
-        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, inquire,
+        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, Wanted, inquire,
     },
 };
 use serde::de::DeserializeOwned;
 
 use super::{
     Amendment, Decrease, InvalidOrder, OrderRef, OrderRules, Orders, UnknownChange,
-    sighting::Sighting,
+    location::OrderLocation,
 };
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
@@ -255,9 +255,9 @@ impl Client {
     ) -> Vec<Option<ChangeOutcome<T>>> {
         let last_error = LastError::default();
         let last = &last_error;
-        let sightings = std::sync::Mutex::new(vec![None::<Sighting>; changes.len()]);
+        let locations = std::sync::Mutex::new(vec![None::<OrderLocation>; changes.len()]);
         let known = || {
-            sightings
+            locations
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
         };
@@ -267,35 +267,39 @@ impl Client {
                 .filter(|index| known()[*index].is_none())
                 .collect();
             let keys: Vec<_> = open.iter().map(|index| changes[*index].0).collect();
-            let report = |index: usize, sighting: Sighting| {
-                let is_proof = matches!(sighting, Sighting::Ended(_) | Sighting::Elsewhere(_));
+            let report = |index: usize, location: OrderLocation| {
+                let is_proof = matches!(
+                    location,
+                    OrderLocation::Ended(_) | OrderLocation::Elsewhere(_)
+                );
                 if is_proof || is_fresh {
-                    known()[open[index]] = Some(sighting);
+                    known()[open[index]] = Some(location);
                 }
             };
-            client.sight_all(&keys, is_fresh, last, report).await?;
+            client.locate_all(&keys, is_fresh, last, report).await?;
             let is_complete = known().iter().all(Option::is_some);
             Ok(if is_complete {
-                Sight::Conclusive(())
+                Reading::Conclusive(())
             } else {
-                Sight::Tentative(())
+                Reading::Tentative(())
             })
         };
         let inquiry = inquire(self, evidence.ended(), timeout, last, look);
-        let (Finding::Conclusive(()) | Finding::Fresh(()) | Finding::Open(_)) = inquiry.await;
+        let (Finding::Conclusive(()) | Finding::Fresh(()) | Finding::TimedOut(_)) = inquiry.await;
         let seen = std::mem::take(&mut *known());
-        let outcome = |((_, rejection), sighting): (&(&OrderRef, ApiError), Option<Sighting>)| {
-            Some(match sighting? {
-                Sighting::Ended(order) => ChangeOutcome::AlreadyGone(Box::new(order)),
-                Sighting::Elsewhere(order) => ChangeOutcome::NotApplied(Box::new(order)),
-                Sighting::Here(order) if order.status == OrderStatus::Resting => {
-                    ChangeOutcome::NotApplied(Box::new(order))
-                }
-                // An unknown status proves nothing.
-                Sighting::Here(_) => return None,
-                Sighting::Nowhere => ChangeOutcome::Rejected(rejection.clone()),
-            })
-        };
+        let outcome =
+            |((_, rejection), location): (&(&OrderRef, ApiError), Option<OrderLocation>)| {
+                Some(match location? {
+                    OrderLocation::Ended(order) => ChangeOutcome::AlreadyGone(Box::new(order)),
+                    OrderLocation::Elsewhere(order) => ChangeOutcome::NotApplied(Box::new(order)),
+                    OrderLocation::Here(order) if order.status == OrderStatus::Resting => {
+                        ChangeOutcome::NotApplied(Box::new(order))
+                    }
+                    // An unknown status proves nothing.
+                    OrderLocation::Here(_) => return None,
+                    OrderLocation::NotFound => ChangeOutcome::Rejected(rejection.clone()),
+                })
+            };
         changes.iter().zip(seen).map(outcome).collect()
     }
 }

@@ -152,14 +152,14 @@ impl ConflictingOrder {
         let conflict = Conflict {
             is_taken: taken.is_some(),
             may_be_ours: self.may_be_ours,
-            has_made_id: self.order.has_made_id,
+            is_id_generated: self.order.is_id_generated,
         };
-        let likeness = |order: &Order| compare(request, order, None);
-        match (conflict.explain(&found, likeness, is_complete), taken) {
-            (Explanation::Open, _) => None,
+        let order_match = |order: &Order| compare(request, order, None);
+        match (conflict.explain(&found, order_match, is_complete), taken) {
+            (Explanation::NotListed, _) => None,
             (Explanation::Ours(order), _) => {
                 let placed = PlacedOrder::found(request, order.clone());
-                Some(if self.order.has_made_id {
+                Some(if self.order.is_id_generated {
                     OrderOutcome::Placed(placed)
                 } else {
                     OrderOutcome::AlreadyExists(placed)

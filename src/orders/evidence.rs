@@ -2,7 +2,7 @@
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{OrderRow, Reader, Shown},
+    orders::{OrderFields, OrderRow, Reader},
 };
 
 use crate::{Client, Error, operation, types::Order};
@@ -31,8 +31,8 @@ impl Reader for Client {
 }
 
 impl OrderRow for Order {
-    fn shown(&self) -> Shown<'_> {
-        Shown {
+    fn fields(&self) -> OrderFields<'_> {
+        OrderFields {
             order_id: &self.order_id,
             client_order_id: &self.client_order_id,
             ticker: &self.ticker,

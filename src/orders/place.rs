@@ -190,9 +190,9 @@ impl Client {
             )),
         };
         let unknown = |error: Arc<Error>, order| {
-            Judgement::Outcome(self.unknown_order(order, error, evidence.ended()))
+            ItemResult::Outcome(self.unknown_order(order, error, evidence.ended()))
         };
-        let judgements: Vec<Judgement> = match write.judge(about) {
+        let results: Vec<ItemResult> = match write.judge(about) {
             Outcome::NotProcessed(error) => return Err(error),
             Outcome::Done(response) => judge_items(
                 orders,
@@ -204,7 +204,7 @@ impl Client {
             Outcome::Rejected(_, error) | Outcome::Unknown(error) if is_conflict(&error) => {
                 let error = Arc::new(error);
                 let conflict = |order| {
-                    Judgement::Conflict(ConflictingOrder {
+                    ItemResult::Conflict(ConflictingOrder {
                         may_be_ours: true,
                         error: error.clone(),
                         order,
@@ -215,7 +215,7 @@ impl Client {
             Outcome::Rejected(error, _) => {
                 let rejected = |_| {
                     let rejection = Rejection::new(error.clone(), None);
-                    Judgement::Outcome(OrderOutcome::Rejected(rejection))
+                    ItemResult::Outcome(OrderOutcome::Rejected(rejection))
                 };
                 orders.into_iter().map(rejected).collect()
             }
@@ -227,20 +227,20 @@ impl Client {
                     .collect()
             }
         };
-        self.finish_batch(judgements, evidence.ended()).await
+        self.finish_batch(results, evidence.ended()).await
     }
 
     /// Resolves the conflicts of a batch together.
     async fn finish_batch(
         &self,
-        judgements: Vec<Judgement>,
+        results: Vec<ItemResult>,
         ended: Moment,
     ) -> Result<Vec<OrderOutcome>, Error> {
         let (mut outcomes, mut conflicts, mut at) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, judgement) in judgements.into_iter().enumerate() {
-            match judgement {
-                Judgement::Outcome(outcome) => outcomes.push((index, outcome)),
-                Judgement::Conflict(conflict) => {
+        for (index, result) in results.into_iter().enumerate() {
+            match result {
+                ItemResult::Outcome(outcome) => outcomes.push((index, outcome)),
+                ItemResult::Conflict(conflict) => {
                     at.push(index);
                     conflicts.push(conflict);
                 }
@@ -256,7 +256,7 @@ impl Client {
 }
 
 /// The verdict on one order of a batch.
-enum Judgement {
+enum ItemResult {
     Outcome(OrderOutcome),
     /// The client order id is taken. A lookup has to determine by which order.
     Conflict(ConflictingOrder),
@@ -269,8 +269,8 @@ fn judge_items(
     status: StatusCode,
     response: BatchCreateOrdersV2Response,
     evidence: &Evidence,
-    unknown: impl Fn(Arc<Error>, SentOrder) -> Judgement,
-) -> Vec<Judgement> {
+    unknown: impl Fn(Arc<Error>, SentOrder) -> ItemResult,
+) -> Vec<ItemResult> {
     let items = response.orders;
     let names = |order: &SentOrder, item: &BatchCreateOrdersV2ResponseOrders| {
         let id = item.client_order_id.as_deref().filter(|id| !id.is_empty());
@@ -302,12 +302,12 @@ fn judge_items(
                     rt::item_error(operation::BATCH_CREATE_ORDERS_V2, status, error.clone());
                 match evidence.judge_item(status, error) {
                     Some(error) if !is_duplicate(&error) => {
-                        return Judgement::Outcome(OrderOutcome::Rejected(Rejection::new(
+                        return ItemResult::Outcome(OrderOutcome::Rejected(Rejection::new(
                             error, None,
                         )));
                     }
                     _ if conflict.api().is_some_and(is_duplicate) => {
-                        return Judgement::Conflict(ConflictingOrder {
+                        return ItemResult::Conflict(ConflictingOrder {
                             may_be_ours: evidence.has_earlier(),
                             error: Arc::new(conflict),
                             order,
@@ -326,7 +326,7 @@ fn judge_items(
                 };
                 match identity.check(status, order.client_order_id.as_str(), order.request.count) {
                     Ok(()) => {
-                        return Judgement::Outcome(OrderOutcome::Placed(PlacedOrder {
+                        return ItemResult::Outcome(OrderOutcome::Placed(PlacedOrder {
                             fill_count,
                             remaining_count,
                             average_fill_price: item.average_fill_price,

@@ -8,7 +8,7 @@ use kalshi_core::rt::{
 };
 use tokio::time::timeout;
 
-use super::{Orders, Unresolved, sighting::has_ended};
+use super::{Orders, Unresolved, location::has_ended};
 use crate::{Client, SubaccountNumber, types::Order};
 
 impl Orders {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, inquire, walk},
+    orders::{Finding, LastError, OrderMatch, Reading, inquire, walk},
 };
 
 use super::Orders;
@@ -136,7 +136,7 @@ pub(super) fn compare(
     request: &CreateOrderV2Request,
     order: &Order,
     since_ms: Option<u64>,
-) -> Likeness {
+) -> OrderMatch {
     let side = order
         .book_side
         .or(order.outcome_side.and_then(OutcomeSide::book_side));
@@ -157,7 +157,7 @@ pub(super) fn compare(
         (Some(created), Some(since_ms)) if created < since_ms.saturating_sub(MARGIN_MS)
     );
     if order.ticker != request.ticker || has_other_side || has_other_subaccount || is_older {
-        return Likeness::Other;
+        return OrderMatch::Other;
     }
     let expiry = order.expiration_time.map(|time| time.timestamp());
     let is_same = side == Some(request.side)
@@ -170,9 +170,9 @@ pub(super) fn compare(
             created >= since_ms.saturating_sub(CREATION_MARGIN_MS)
         });
     if is_same {
-        Likeness::AsSent
+        OrderMatch::AsSent
     } else {
-        Likeness::Unclear
+        OrderMatch::Unclear
     }
 }
 
@@ -217,12 +217,12 @@ impl FindOrder {
             |client, _| async move {
                 let rows = client.search(search, last).await?;
                 let is_found = !rows.orders.is_empty();
-                Ok(Sight::new(rows, is_found))
+                Ok(Reading::new(rows, is_found))
             },
         );
         let rows = match finding.await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
-            Finding::Open(error) => return OrderLookup::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => return OrderLookup::Unknown(Unresolved::after(error)),
         };
         let subaccount = |order: &Order| {
             let found = order.subaccount_number;

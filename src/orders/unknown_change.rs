@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     Evidence, Moment,
-    orders::{Finding, LastError, Sight, Wanted, inquire},
+    orders::{Finding, LastError, Reading, Wanted, inquire},
 };
 
 use super::{
     OrderRef,
-    sighting::{Sighting, has_ended},
+    location::{OrderLocation, has_ended},
 };
 use crate::{
     Client, Error,
@@ -52,11 +52,13 @@ impl UnknownChange {
         let last_error = LastError::default();
         let last = &last_error;
         let look = |client: Client, is_fresh| async move {
-            Ok(match client.sight(&self.key, is_fresh, last).await? {
-                Sighting::Ended(order) => Sight::Conclusive(Some(order)),
+            Ok(match client.locate(&self.key, is_fresh, last).await? {
+                OrderLocation::Ended(order) => Reading::Conclusive(Some(order)),
                 // It may look as requested because the read is older than another change.
-                Sighting::Here(order) | Sighting::Elsewhere(order) => Sight::Tentative(Some(order)),
-                Sighting::Nowhere => Sight::Tentative(None),
+                OrderLocation::Here(order) | OrderLocation::Elsewhere(order) => {
+                    Reading::Tentative(Some(order))
+                }
+                OrderLocation::NotFound => Reading::Tentative(None),
             })
         };
         let order = match inquire(&self.client, self.ended, timeout, last, look).await {
@@ -64,7 +66,7 @@ impl UnknownChange {
             Finding::Conclusive(None) | Finding::Fresh(None) => {
                 return ChangeReconciliation::NotFound;
             }
-            Finding::Open(error) => return ChangeReconciliation::Unknown(error),
+            Finding::TimedOut(error) => return ChangeReconciliation::Unknown(error),
         };
         let (rests, ended) = (order.status == OrderStatus::Resting, has_ended(&order));
         match &self.wanted {
@@ -82,7 +84,7 @@ impl UnknownChange {
     fn is_done(&self, order: &Order) -> bool {
         match &self.wanted {
             Wanted::Cancelled => order.status == OrderStatus::Canceled,
-            wanted => order.status == OrderStatus::Resting && wanted.is_shown_by(order),
+            wanted => order.status == OrderStatus::Resting && wanted.is_met_by(order),
         }
     }
 }

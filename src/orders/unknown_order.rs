@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, inquire},
+    orders::{Finding, LastError, OrderMatch, Reading, inquire},
 };
 
 use super::{
@@ -84,13 +84,13 @@ impl UnknownOutcome {
             };
             let mut rows = client.search(search, last).await?;
             rows.orders
-                .retain(|order| compare(&self.order.request, order, since_ms) != Likeness::Other);
+                .retain(|order| compare(&self.order.request, order, since_ms) != OrderMatch::Other);
             let is_found = !rows.orders.is_empty();
-            Ok(Sight::new(rows, is_found))
+            Ok(Reading::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
-            Finding::Open(error) => return Reconciliation::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => return Reconciliation::Unknown(Unresolved::after(error)),
         };
         let since_ms = self.order.began.earliest_ms(&self.client.core);
         match (rows.orders.as_slice(), rows.skipped) {
@@ -98,7 +98,7 @@ impl UnknownOutcome {
             // The row that does not decode may be the order.
             ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
             ([order], _)
-                if compare(&self.order.request, order, Some(since_ms)) == Likeness::AsSent =>
+                if compare(&self.order.request, order, Some(since_ms)) == OrderMatch::AsSent =>
             {
                 Reconciliation::Placed(PlacedOrder::found(&self.order.request, order.clone()))
             }

@@ -4,7 +4,7 @@ use kalshi_core::{
     rt,
     ws::{
         ConnectionError, Targets, WebSocketApi,
-        books::{ApiBook, BookApi},
+        books::{ApiBook, OrderBookApi},
     },
 };
 use serde_json::{Map, Value};
@@ -76,7 +76,7 @@ impl WebSocketApi for TradeApi {
     }
 }
 
-impl BookApi for TradeApi {
+impl OrderBookApi for TradeApi {
     type Book = OrderBook;
 
     const BOOK_CHANNEL: SubscribeParamsChannels = SubscribeParamsChannels::OrderbookDelta;

@@ -42,7 +42,7 @@ const MAX_REMEMBERED: usize = 500_000;
 ///
 /// The exchange does not repeat private messages: what happens between a lost connection and the new subscriptions is not delivered.
 /// A backfill observes every event of the connection. Once the subscriptions are back,
-/// [`observe`](Self::observe) returns [`Observation::FetchDue`], and [`fetch`](Self::fetch) reads what was missed over REST.
+/// [`observe`](Self::observe) returns [`Observation::FetchNeeded`], and [`fetch`](Self::fetch) reads what was missed over REST.
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, ws::{Backfill, Channel, Event, Message, Observation}};
@@ -61,7 +61,7 @@ const MAX_REMEMBERED: usize = 500_000;
 ///                 println!("filled {} of {}", fill.count_fp, fill.order_id);
 ///             }
 ///         }
-///         Observation::FetchDue => {
+///         Observation::FetchNeeded => {
 ///             let missed = loop {
 ///                 match backfill.fetch().await {
 ///                     Ok(missed) => break missed,
@@ -142,14 +142,14 @@ pub struct Backfill {
     reads: u64,
     /// Number of the last read whose rows were merged.
     merged: u64,
-    hole: Option<Hole>,
+    gap: Option<Gap>,
     fills: Fills,
     orders: Orders,
 }
 
 /// A period whose messages may be missing.
 #[derive(Clone, Copy, Debug)]
-struct Hole {
+struct Gap {
     /// The moment from which messages are delivered again, with its epoch. `None` until then.
     end: Option<(Moment, u64)>,
 }
@@ -173,16 +173,16 @@ impl Backfill {
             epoch: 0,
             reads: 0,
             merged: 0,
-            hole: None,
+            gap: None,
             fills: Fills::new(overlap, MAX_REMEMBERED),
             orders: Orders::new(overlap, MAX_REMEMBERED),
         }
     }
 
-    /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is due once
+    /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is needed once
     /// all of them are back, or have ended.
     ///
-    /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is due after each of its
+    /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is needed after each of its
     /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], but no fetch waits for it. If no
     /// subscriptions are named, this applies to all.
     #[must_use]
@@ -223,7 +223,7 @@ impl Backfill {
 
     /// Sets the maximum number of remembered fills, and of remembered orders that ended. Defaults to 500,000. Above it, usually because
     /// missed messages are never fetched, the older half is forgotten. A later merge cannot tell whether rows from that time were reported:
-    /// it does not return them, and counts them in [`Missed::uncertain`].
+    /// it does not return them, and counts them in [`Missed::omitted`].
     #[must_use]
     pub fn max_remembered(mut self, max_remembered: usize) -> Self {
         self.fills.set_max(max_remembered);
@@ -260,19 +260,19 @@ impl Backfill {
         self.lose(|_| true);
     }
 
-    /// Opens a hole that ends once the subscriptions that match are back.
+    /// Opens a gap that ends once the subscriptions that match are back.
     fn lose(&mut self, is_lost: impl Fn(SubscriptionId) -> bool) {
         for (id, live) in &mut self.subscriptions {
             *live &= !is_lost(*id);
         }
-        self.hole = Some(Hole { end: None });
+        self.gap = Some(Gap { end: None });
     }
 
     /// Records the end of a subscription whose events are not observed, because its messages are read elsewhere. Without this call, no
     /// fetch becomes due after the next loss of the connection, because the subscription does not come back. A subscription that the
     /// connection reads needs no call: [`Event::Unsubscribed`] and [`Event::Detached`] report its end.
     ///
-    /// Returns [`Observation::FetchDue`] if the subscription was named, is one to a private channel, and all others deliver.
+    /// Returns [`Observation::FetchNeeded`] if the subscription was named, is one to a private channel, and all others deliver.
     pub fn unsubscribed(&mut self, subscription: SubscriptionId) -> Observation {
         if !self.concerns(Some(subscription)) {
             return Observation::Other;
@@ -283,19 +283,19 @@ impl Backfill {
         self.resume()
     }
 
-    /// Continues with another connection, after the first one ended for good. A fetch is due then.
+    /// Continues with another connection, after the first one ended for good. A fetch is needed then.
     pub fn replace_connection(&mut self, subscriptions: &[Subscription]) {
         self.subscriptions.clear();
         self.ignored.clear();
         self.track(subscriptions);
-        self.end_hole();
+        self.end_gap();
     }
 
     /// Returns `true` if messages may have been lost and later ones are delivered. Remains so until the connection is lost again or a fetch
     /// succeeds.
     #[must_use]
-    pub fn is_due(&self) -> bool {
-        self.hole.is_some_and(|hole| hole.end.is_some())
+    pub fn is_fetch_needed(&self) -> bool {
+        self.gap.is_some_and(|gap| gap.end.is_some())
     }
 
     /// Returns `true` while messages may be missing: from the first sign, such as a lost connection, until a fetch has returned what was
@@ -303,8 +303,8 @@ impl Backfill {
     ///
     /// A subscription that ended for good does not count, once what it missed until its end was fetched.
     #[must_use]
-    pub fn is_blind(&self) -> bool {
-        self.hole.is_some()
+    pub fn may_be_missing_messages(&self) -> bool {
+        self.gap.is_some()
     }
 
     /// Returns the number of remembered fills.
@@ -356,26 +356,26 @@ impl Backfill {
 
     /// Handles the loss of messages on a subscription that still delivers later ones.
     fn lost_some(&mut self) -> Observation {
-        match self.hole {
-            // They belong to the hole that is still open.
-            Some(Hole { end: None }) => Observation::Other,
+        match self.gap {
+            // They belong to the gap that is still open.
+            Some(Gap { end: None }) => Observation::Other,
             _ => self.resume(),
         }
     }
 
-    /// Ends the hole if all private channels deliver.
+    /// Ends the gap if all private channels deliver.
     fn resume(&mut self) -> Observation {
         if !self.subscriptions.values().all(|live| *live) {
             return Observation::Other;
         }
-        self.end_hole();
-        Observation::FetchDue
+        self.end_gap();
+        Observation::FetchNeeded
     }
 
-    fn end_hole(&mut self) {
+    fn end_gap(&mut self) {
         self.epoch += 1;
         let end = (Moment::now(&self.client.core), self.epoch);
-        self.hole = Some(Hole { end: Some(end) });
+        self.gap = Some(Gap { end: Some(end) });
     }
 
     /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events are
@@ -391,7 +391,7 @@ impl Backfill {
     }
 
     /// Returns a future that waits until reads are up to date with the new subscriptions, and reads the fills and orders since the last
-    /// messages before the hole. If no fetch is due, it reads up to the time of this call.
+    /// messages before the gap. If no fetch is needed, it reads up to the time of this call.
     ///
     /// It costs one request or more for `GET /exchange/user_data_timestamp`, one for `GET /historical/cutoff`, one for each page of
     /// fills and of resting, recent and archived orders, and one for each other order that was open before or has a new fill.
@@ -402,7 +402,7 @@ impl Backfill {
     pub fn read(
         &mut self,
     ) -> impl Future<Output = Result<BackfillRows, BackfillError>> + Send + use<> {
-        let end = self.hole.and_then(|hole| hole.end);
+        let end = self.gap.and_then(|gap| gap.end);
         let (since, epoch) = end.unwrap_or_else(|| {
             self.epoch += 1;
             (Moment::now(&self.client.core), self.epoch)
@@ -437,7 +437,7 @@ impl fmt::Debug for Backfill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Backfill")
             .field("subscriptions", &self.subscriptions)
-            .field("is_due", &self.is_due())
+            .field("is_fetch_needed", &self.is_fetch_needed())
             .field("remembered_fills", &self.remembered_fills())
             .field("remembered_orders", &self.remembered_orders())
             .finish_non_exhaustive()

@@ -106,35 +106,3 @@ impl OrderBook {
         others
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn dollars(text: &str) -> Dollars {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn own_orders_are_removed_from_their_levels_only() {
-        let mut book = OrderBook::new();
-        book.add(OutcomeSide::Yes, dollars("0.41"), 10.into())
-            .unwrap();
-        book.add(OutcomeSide::No, dollars("0.55"), 30.into())
-            .unwrap();
-        let own = [
-            OwnOrder::on_yes_book(Some(BookSide::Bid), dollars("0.41"), 10.into()),
-            OwnOrder::on_yes_book(Some(BookSide::Ask), dollars("0.45"), 12.into()),
-            // Not in the book yet.
-            OwnOrder::on_yes_book(Some(BookSide::Bid), dollars("0.39"), 5.into()),
-            OwnOrder::on_yes_book(None, dollars("0.45"), 5.into()),
-        ];
-        let others = book.without(own);
-        assert_eq!(others.best_bid(OutcomeSide::Yes), None);
-        assert_eq!(others.best_bid(OutcomeSide::No).unwrap().count, 18.into());
-        // More than the level has, as after a fill that the list of orders does not show yet.
-        let more = OwnOrder::new(OutcomeSide::No, dollars("0.55"), 99.into());
-        assert!(others.without([more]).is_empty());
-    }
-}

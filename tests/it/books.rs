@@ -1,6 +1,6 @@
 //! Order books fed with lost, duplicated, reordered and corrupt frames. Every book reported as live must equal the exchange's.
 //!
-//! By default there are 50 markets and 20,000 changes. `KALSHI_STORM` sets the number of changes (above 100,000 there are
+//! By default there are 50 markets and 20,000 changes. `KALSHI_STRESS_CHANGES` sets the number of changes (above 100,000 there are
 //! 1,000 markets), `KALSHI_TEST_SEED` the seed, which is printed.
 
 use std::{
@@ -166,7 +166,7 @@ struct Statistics {
 
 #[test]
 fn live_books_match_the_exchange_under_random_faults() {
-    let changes: usize = env::var("KALSHI_STORM")
+    let changes: usize = env::var("KALSHI_STRESS_CHANGES")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(20_000);

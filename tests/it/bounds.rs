@@ -59,7 +59,8 @@ async fn endless_body_is_an_error_that_names_the_limit() {
 async fn body_is_read_up_to_the_limit() {
     for length in [BALANCE.len(), 3 * MIB + 17] {
         let exchange =
-            Exchange::start(move |_| Reply::Answer(200, Vec::new(), padded(BALANCE, length))).await;
+            Exchange::start(move |_| Reply::Response(200, Vec::new(), padded(BALANCE, length)))
+                .await;
         for (max, fits) in [
             (length, true),
             (length - 1, false),
@@ -101,8 +102,8 @@ async fn error_body_is_read_up_to_its_limit() {
     let rejection = r#"{"error":{"code":"insufficient_balance","message":"no"}}"#;
     let exchange = Exchange::start(move |request| match request.number {
         0 => Reply::Endless(400, rejection.as_bytes().to_vec()),
-        1 => Reply::Answer(400, Vec::new(), padded(rejection, 64 * 1024 + 1)),
-        _ => Reply::Answer(400, Vec::new(), padded(rejection, 64 * 1024)),
+        1 => Reply::Response(400, Vec::new(), padded(rejection, 64 * 1024 + 1)),
+        _ => Reply::Response(400, Vec::new(), padded(rejection, 64 * 1024)),
     })
     .await;
     // The limit of error responses is independent of `max_body_bytes`.
@@ -197,7 +198,7 @@ async fn body_limit_applies_after_decompression() {
     let bomb = gzip_bomb(2_000_000);
     let exchange = Exchange::start(move |request| {
         let status = if request.number == 0 { 200 } else { 400 };
-        Reply::Answer(
+        Reply::Response(
             status,
             vec![("content-encoding", "gzip".to_owned())],
             bomb.clone(),
@@ -223,7 +224,7 @@ async fn body_limit_applies_after_decompression() {
 async fn deep_nesting_is_an_error_in_linear_time() {
     let exchange = Exchange::start(|_| {
         let body = format!("{{\"unknown\":{}", "[".repeat(4_000_000));
-        Reply::Answer(200, Vec::new(), body.into_bytes())
+        Reply::Response(200, Vec::new(), body.into_bytes())
     })
     .await;
     let started = Instant::now();
@@ -247,7 +248,7 @@ async fn undecodable_body_is_kept_but_not_printed() {
     let long = json!({ "balance": "x", "secret": "s".repeat(5_000) }).to_string();
     let sent = long.clone();
     let exchange = Exchange::start(move |request: &Received| match request.method.as_str() {
-        "GET" => Reply::Answer(200, Vec::new(), sent.clone().into_bytes()),
+        "GET" => Reply::Response(200, Vec::new(), sent.clone().into_bytes()),
         _ => Reply::json(
             201,
             &json!({ "api_key_id": 7, "private_key": "abc", "x": "hidden" }),

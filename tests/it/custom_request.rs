@@ -38,7 +38,7 @@ fn perk() -> Reply {
 }
 
 fn text(status: u16, body: &str) -> Reply {
-    Reply::Answer(status, Vec::new(), body.into())
+    Reply::Response(status, Vec::new(), body.into())
 }
 
 /// Starts an exchange that replies to the first `times` requests with `first` and to later ones with a perk.

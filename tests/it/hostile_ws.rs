@@ -45,7 +45,7 @@ use tokio::{net::TcpListener, sync::mpsc, time::sleep};
 use self::{
     kind::Kind,
     model::Model,
-    oracle::Seen,
+    oracle::Stats,
     server::{Server, Shared},
 };
 use crate::ws_target::{HAS_CLOCK, TOO_HIGH};
@@ -94,7 +94,7 @@ async fn tick(shared: Rc<Shared>) {
     }
 }
 
-async fn run(seed: u64) -> Result<(Seen, Tally), String> {
+async fn run(seed: u64) -> Result<(Stats, Tally), String> {
     // Pauses between connections use the global generator.
     fastrand::seed(seed);
     let mut random = fastrand::Rng::with_seed(seed);
@@ -116,7 +116,7 @@ async fn run(seed: u64) -> Result<(Seen, Tally), String> {
         () = tick(shared.clone()) => Err("the clock ended".to_owned()),
     };
     let tally = shared.model.borrow().fired.clone();
-    result.map(|seen| (seen, tally))
+    result.map(|stats| (stats, tally))
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn live_books_match_hostile_exchange() {
     let seeds = seeds::chosen();
     let results = seeds::run_all(&seeds, run);
     let mut tally: Tally = kinds().into_iter().map(|kind| (kind, 0)).collect();
-    let (mut total, mut failures) = (Seen::default(), Vec::new());
+    let (mut total, mut failures) = (Stats::default(), Vec::new());
     for result in results {
-        let (seen, counts) = match result {
+        let (stats, counts) = match result {
             Ok(run) => run,
             Err(failure) => {
                 failures.push(failure);
@@ -136,9 +136,9 @@ fn live_books_match_hostile_exchange() {
         for (kind, count) in counts {
             *tally.entry(kind).or_default() += count;
         }
-        total.compared += seen.compared;
-        total.at_marks += seen.at_marks;
-        total.recovery = total.recovery.max(seen.recovery);
+        total.compared += stats.compared;
+        total.at_marks += stats.at_marks;
+        total.recovery = total.recovery.max(stats.recovery);
     }
     for (kind, count) in &tally {
         println!("{count:7} {kind:?}: {}", kind.description());

@@ -28,14 +28,18 @@ mod order_groups;
 mod orders;
 mod pages;
 mod parameters;
+mod positions;
 mod price_grid;
 mod properties;
+mod quotes;
 mod recorded;
 mod request_lifecycle;
 mod resting_orders;
 mod snapshots;
 mod spans;
 mod target;
+#[cfg(feature = "testing")]
+mod testing;
 
 #[cfg(feature = "ws")]
 mod backfill;
@@ -62,6 +66,8 @@ mod hostile_ws;
 mod hostile_ws_mock;
 #[cfg(feature = "ws")]
 mod order_book;
+#[cfg(all(feature = "testing", feature = "ws"))]
+mod own_order;
 #[cfg(feature = "ws")]
 mod reconnect;
 #[cfg(feature = "ws")]

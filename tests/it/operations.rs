@@ -42,7 +42,7 @@ async fn missing_amount_is_an_error_with_its_path() {
         .as_object_mut()
         .unwrap()
         .remove("yes_bid_dollars");
-    server.answer(200, Some(full));
+    server.respond(200, Some(full));
     let error = server.client.get_markets().send().await.unwrap_err();
     assert!(error.is_decode());
     assert_eq!(error.decode_path(), Some("$.markets[0].yes_bid_dollars"));
@@ -61,7 +61,7 @@ async fn malformed_amount_is_an_error_with_its_path() {
     ] {
         let mut full = samples.answers("GetMarkets").remove(0).body;
         full["markets"][0]["yes_bid_dollars"] = bad.clone();
-        server.answer(200, Some(full));
+        server.respond(200, Some(full));
         let error = server.client.get_markets().send().await.unwrap_err();
         assert!(error.is_decode(), "{bad}");
         assert_eq!(
@@ -108,7 +108,7 @@ async fn free_form_object_is_parsed_on_demand() {
     let mut full = samples.answers("GetMarkets").remove(0).body;
     let mut strike_of = |strike: Value| {
         full["markets"][0]["custom_strike"] = strike;
-        server.answer(200, Some(full.clone()));
+        server.respond(200, Some(full.clone()));
         server.client.get_markets().send()
     };
     let page = strike_of(json!({ "team": "x", "points": [7] }))
@@ -130,4 +130,10 @@ async fn free_form_object_is_parsed_on_demand() {
         assert_eq!(error.decode_path(), Some("$.markets[0].custom_strike"));
         assert!(error.to_string().contains(", expected a map"), "{error}");
     }
+}
+
+#[test]
+fn spec_version_is_that_of_the_spec() {
+    let version = format!("\n  version: '{}'\n", kalshi_sdk::SPEC_VERSION);
+    assert!(include_str!("../../openapi.yaml").contains(&version));
 }

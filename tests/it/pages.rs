@@ -519,7 +519,7 @@ async fn long_walk_takes_memory_of_a_few_pages() {
         } else {
             String::new()
         };
-        Reply::Answer(200, Vec::new(), page.replace("CURSOR", &next).into_bytes())
+        Reply::Response(200, Vec::new(), page.replace("CURSOR", &next).into_bytes())
     })
     .await;
     let client = client(&exchange);

@@ -68,41 +68,41 @@ impl Exchange {
 
     /// Accepts the next WebSocket connection.
     pub(crate) async fn accept(&self) -> Peer {
-        self.accept_or_refuse(None).await.unwrap()
+        self.accept_or_reject(None).await.unwrap()
     }
 
     /// Rejects the next handshake with `status` and returns its request headers.
-    pub(crate) async fn refuse(&self, status: u16, date: Option<&str>) -> HeaderMap {
-        let refused = self.accept_or_refuse(Some((status, date))).await;
-        refused.err().unwrap()
+    pub(crate) async fn reject(&self, status: u16, date: Option<&str>) -> HeaderMap {
+        let rejected = self.accept_or_reject(Some((status, date))).await;
+        rejected.err().unwrap()
     }
 
     #[allow(clippy::result_large_err, reason = "the type is tungstenite's own")]
-    async fn accept_or_refuse(
+    async fn accept_or_reject(
         &self,
-        refusal: Option<(u16, Option<&str>)>,
+        rejection: Option<(u16, Option<&str>)>,
     ) -> Result<Peer, HeaderMap> {
         let tcp = self.accept_tcp().await;
         let mut headers = HeaderMap::new();
-        let answer = |request: &Request, response: Response| {
+        let callback = |request: &Request, response: Response| {
             assert_eq!(request.uri().path(), WEBSOCKET_PATH);
             headers = request.headers().clone();
-            match refusal {
+            match rejection {
                 None => Ok(response),
                 Some((status, date)) => {
                     let body = r#"{"error":{"code":"authentication_error","message":"authentication_error","details":"NOT_FOUND"}}"#;
-                    let mut refused = ErrorResponse::new(Some(body.to_owned()));
-                    *refused.status_mut() = status.try_into().unwrap();
+                    let mut rejected = ErrorResponse::new(Some(body.to_owned()));
+                    *rejected.status_mut() = status.try_into().unwrap();
                     let length = body.len().into();
-                    refused.headers_mut().insert("content-length", length);
+                    rejected.headers_mut().insert("content-length", length);
                     if let Some(date) = date {
-                        refused.headers_mut().insert("date", date.parse().unwrap());
+                        rejected.headers_mut().insert("date", date.parse().unwrap());
                     }
-                    Err(refused)
+                    Err(rejected)
                 }
             }
         };
-        let socket = tokio_tungstenite::accept_hdr_async(tcp, answer).await;
+        let socket = tokio_tungstenite::accept_hdr_async(tcp, callback).await;
         match socket {
             Ok(socket) => Ok(Peer {
                 socket,

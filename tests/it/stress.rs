@@ -1,7 +1,7 @@
 //! Order books on an exchange that loses, duplicates, reorders and corrupts frames and ends subscriptions and connections. Every
 //! book reported as live must equal the exchange's.
 //!
-//! By default there are 20,000 changes. `KALSHI_STORM` sets their number, `KALSHI_TEST_SEED` the seed.
+//! By default there are 20,000 changes. `KALSHI_STRESS_CHANGES` sets their number, `KALSHI_TEST_SEED` the seed.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -51,7 +51,7 @@ pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
 
 /// Statistics of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Stats {
     pub(crate) compared: u64,
     stale: u64,
     live: u64,
@@ -62,14 +62,19 @@ pub(crate) struct Seen {
     books: HashMap<String, (i64, OrderBook)>,
 }
 
-pub(crate) fn take(update: &BookUpdate, books: &BookStream, history: &History, seen: &mut Seen) {
+pub(crate) fn record(
+    update: &BookUpdate,
+    books: &BookStream,
+    history: &History,
+    stats: &mut Stats,
+) {
     let event = match update {
         BookUpdate::Book(event) => event,
         BookUpdate::Connection(event) => {
             match event {
-                Event::Gap { .. } => seen.gaps += 1,
-                Event::Disconnected { .. } => seen.disconnected += 1,
-                Event::Resubscribed { .. } => seen.resubscribed += 1,
+                Event::Gap { .. } => stats.gaps += 1,
+                Event::Disconnected { .. } => stats.disconnected += 1,
+                Event::Resubscribed { .. } => stats.resubscribed += 1,
                 _ => {}
             }
             return;
@@ -78,17 +83,17 @@ pub(crate) fn take(update: &BookUpdate, books: &BookStream, history: &History, s
     };
     let ticker = event.market_ticker();
     match event {
-        BookEvent::Stale { .. } => seen.stale += 1,
-        BookEvent::Live { .. } => seen.live += 1,
+        BookEvent::Stale { .. } => stats.stale += 1,
+        BookEvent::Live { .. } => stats.live += 1,
         _ => {}
     }
     // A frame may cause several updates of a book, of which the last one counts.
     let Some(book) = books.live(ticker) else {
-        seen.books.remove(ticker);
+        stats.books.remove(ticker);
         return;
     };
     let clock = books.books().clock(ticker).unwrap();
-    let before = seen.books.insert(ticker.to_owned(), (clock, book.clone()));
+    let before = stats.books.insert(ticker.to_owned(), (clock, book.clone()));
     // Several changes may share a clock. They are complete once the clock changes.
     let Some((before, book)) = before.filter(|(before, _)| *before != clock) else {
         return;
@@ -96,16 +101,17 @@ pub(crate) fn take(update: &BookUpdate, books: &BookStream, history: &History, s
     let known = history.0[ticker].iter().rev().find(|(at, _)| *at == before);
     if let Some((_, expected)) = known {
         assert_eq!(book, *expected, "{ticker} at {before}");
-        seen.compared += 1;
+        stats.compared += 1;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn live_books_match_the_exchange_under_random_faults() {
-    let changes: u64 = std::env::var("KALSHI_STORM").map_or(20_000, |text| text.parse().unwrap());
+    let changes: u64 =
+        std::env::var("KALSHI_STRESS_CHANGES").map_or(20_000, |text| text.parse().unwrap());
     let seed = std::env::var("KALSHI_TEST_SEED")
         .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
-    println!("KALSHI_TEST_SEED={seed} KALSHI_STORM={changes}");
+    println!("KALSHI_TEST_SEED={seed} KALSHI_STRESS_CHANGES={changes}");
     let mut random = fastrand::Rng::with_seed(seed);
     let exchange = MockExchange::builder()
         .without_universe()
@@ -121,7 +127,7 @@ async fn live_books_match_the_exchange_under_random_faults() {
     let client = exchange.client().unwrap();
     let tickers = markets.iter().map(|market| market.ticker().to_owned());
     let mut books = client.websocket().markets(tickers).books().await.unwrap();
-    let mut seen = Seen::default();
+    let mut stats = Stats::default();
     let mut made = 0;
     while made < changes {
         for _ in 0..random.usize(1..60) {
@@ -155,7 +161,7 @@ async fn live_books_match_the_exchange_under_random_faults() {
         for _ in 0..random.usize(1..200) {
             let update = tokio::time::timeout(Duration::from_millis(50), books.next()).await;
             let Ok(update) = update else { break };
-            take(&update.unwrap().unwrap(), &books, &history, &mut seen);
+            record(&update.unwrap().unwrap(), &books, &history, &mut stats);
         }
     }
     // Without further faults, all books become live and correct.
@@ -168,14 +174,14 @@ async fn live_books_match_the_exchange_under_random_faults() {
     while !markets.iter().all(|market| is_true(&books, market)) {
         let update = tokio::time::timeout(Duration::from_secs(600), books.next()).await;
         let update = update
-            .unwrap_or_else(|_| panic!("no more updates, but not every book is live: {seen:?}"));
-        take(&update.unwrap().unwrap(), &books, &history, &mut seen);
+            .unwrap_or_else(|_| panic!("no more updates, but not every book is live: {stats:?}"));
+        record(&update.unwrap().unwrap(), &books, &history, &mut stats);
     }
-    seen.books.clear();
-    println!("{seen:?}");
+    stats.books.clear();
+    println!("{stats:?}");
     assert!(
-        seen.compared > changes / 20 && seen.gaps > 0 && seen.disconnected > 0,
-        "{seen:?}"
+        stats.compared > changes / 20 && stats.gaps > 0 && stats.disconnected > 0,
+        "{stats:?}"
     );
     let sum: usize = markets
         .iter()

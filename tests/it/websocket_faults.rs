@@ -430,7 +430,7 @@ async fn books_survive_a_day_with_a_closure() {
                     return day;
                 }
             } else {
-                exchange.refuse(503, None).await;
+                exchange.reject(503, None).await;
                 rejections.fetch_add(1, Ordering::Relaxed);
             }
         }

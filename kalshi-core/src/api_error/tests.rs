@@ -8,10 +8,10 @@ fn read(status: u16, body: &str) -> ApiError {
     read_part(status, body, true)
 }
 
-fn read_part(status: u16, body: &str, is_whole: bool) -> ApiError {
+fn read_part(status: u16, body: &str, is_complete: bool) -> ApiError {
     let status = StatusCode::from_u16(status).unwrap_or_default();
     let bytes = body.to_owned().into();
-    let body = Body { bytes, is_whole };
+    let body = Body { bytes, is_complete };
     ApiError::read(status, &HeaderMap::new(), &body, SystemTime::now())
 }
 
@@ -269,17 +269,17 @@ proptest! {
     /// The same property as the fuzz target `error_bodies`.
     #[test]
     fn any_body_parses_without_panic_and_prints_short(
-        body in body(), status in 100_u16..600, is_whole in any::<bool>(), after in "\\PC{0,30}"
+        body in body(), status in 100_u16..600, is_complete in any::<bool>(), after in "\\PC{0,30}"
     ) {
         let status = StatusCode::from_u16(status).unwrap_or_default();
         let headers = after.parse().map(|after| HeaderMap::from_iter([(RETRY_AFTER, after)]));
-        let body = Body { bytes: body.into(), is_whole };
+        let body = Body { bytes: body.into(), is_complete };
         let error = ApiError::read(status, &headers.unwrap_or_default(), &body, SystemTime::now());
         prop_assert_eq!(error.status(), status);
         for text in [error.code(), error.message(), error.details(), error.service()] {
             prop_assert!(text.is_none_or(|text| text.chars().count() <= EXCERPT));
         }
         prop_assert!(error.to_string().chars().count() < 1_200);
-        prop_assert!(is_whole || error.code().is_none());
+        prop_assert!(is_complete || error.code().is_none());
     }
 }

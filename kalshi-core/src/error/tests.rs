@@ -34,7 +34,7 @@ fn no_message_repeats_its_source() {
     let (max, second) = (1, Duration::from_secs(1));
     let body = Body {
         bytes: r#"{"code":"insufficient_balance","message":"m"}"#.into(),
-        is_whole: true,
+        is_complete: true,
     };
     let status = StatusCode::BAD_REQUEST;
     let api = ApiError::read(status, &HeaderMap::new(), &body, SystemTime::UNIX_EPOCH);

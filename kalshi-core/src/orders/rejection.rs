@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     api_error::ApiError,
     error::Error,
-    rt::orders::{OrderRow, Shown},
+    rt::orders::{OrderFields, OrderRow},
 };
 
 /// A rejected order. `O` is the API's type of a listed order.
@@ -50,9 +50,9 @@ impl<O: OrderRow> fmt::Display for Rejection<O> {
         self.error.fmt(f)?;
         match &self.existing {
             Some(order) => {
-                let Shown {
+                let OrderFields {
                     order_id, ticker, ..
-                } = order.shown();
+                } = order.fields();
                 write!(
                     f,
                     "; the order {order_id} in {ticker} has this client order id; use another one"

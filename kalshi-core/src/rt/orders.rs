@@ -10,9 +10,9 @@ use reqwest::StatusCode;
 
 pub use self::{
     change::{AmendTerms, ChangeVerdict, PreparedChange},
-    conflict::{Conflict, Explanation, Likeness},
+    conflict::{Conflict, Explanation, OrderMatch},
     inquiry::{
-        Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Sight, Walk, inquire, persist,
+        Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk, inquire, persist,
         until_fresh, walk, walk_up_to,
     },
     place::{Identity, PlaceVerdict, SentOrder, send_order},
@@ -27,12 +27,12 @@ use crate::{
 /// An order as an API lists it.
 pub trait OrderRow {
     /// Returns the fields that the orders of every API have.
-    fn shown(&self) -> Shown<'_>;
+    fn fields(&self) -> OrderFields<'_>;
 }
 
 /// The fields of an order that are used to identify it and to verify a change.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown<'a> {
+pub struct OrderFields<'a> {
     pub order_id: &'a OrderId,
     pub client_order_id: &'a ClientOrderId,
     pub ticker: &'a str,
@@ -63,8 +63,8 @@ pub enum Wanted {
 
 impl Wanted {
     /// Returns `true` if a resting order is in the state that an amendment or a decrease to a count requested.
-    pub fn is_shown_by(&self, order: &impl OrderRow) -> bool {
-        let order = order.shown();
+    pub fn is_met_by(&self, order: &impl OrderRow) -> bool {
+        let order = order.fields();
         match self {
             Self::Cancelled | Self::Fewer => false,
             Self::Amended {
@@ -87,22 +87,26 @@ impl Wanted {
 }
 
 /// Checks the counts of a response against the requested count.
-fn check_counts(filled: Contracts, remaining: Contracts, asked: Contracts) -> Result<(), String> {
+fn check_counts(
+    filled: Contracts,
+    remaining: Contracts,
+    requested: Contracts,
+) -> Result<(), String> {
     let total = filled.checked_add(remaining);
     if filled < Contracts::ZERO
         || remaining < Contracts::ZERO
-        || total.is_none_or(|total| total > asked)
+        || total.is_none_or(|total| total > requested)
     {
         return Err(format!(
-            "{filled} filled and {remaining} remaining contracts do not fit an order for {asked}"
+            "{filled} filled and {remaining} remaining contracts do not fit an order for {requested}"
         ));
     }
     Ok(())
 }
 
 /// Checks that a response is about the requested order.
-pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
-    if asked == found {
+pub fn check_order_id(requested: &str, found: &str) -> Result<(), String> {
+    if requested == found {
         Ok(())
     } else {
         Err("the response is about another order".to_owned())
@@ -142,19 +146,19 @@ impl Amended<'_> {
 }
 
 /// Checks the response to a cancel request.
-fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
-    check_order_id(asked, found)?;
+fn check_cancelled(requested: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
+    check_order_id(requested, found)?;
     check_not_negative(reduced_by)
 }
 
 /// Checks the response to a decrease request.
 fn check_decreased(
-    asked: &str,
+    requested: &str,
     found: &str,
     reduce_to: Option<Contracts>,
     remaining: Contracts,
 ) -> Result<(), String> {
-    check_order_id(asked, found)?;
+    check_order_id(requested, found)?;
     match reduce_to {
         Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
         None => check_not_negative(remaining),

@@ -19,11 +19,11 @@ pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Returns the pause before attempt `attempt`, counted from 0: `first`, doubled with each attempt up to `max`. `jitter` is the random part
 /// of the pause, from 0 to 1.
 pub(super) fn pause(first: Duration, max: Duration, jitter: f64, attempt: u32) -> Duration {
-    let longest = first
+    let backoff = first
         .saturating_mul(2_u32.saturating_pow(attempt))
         .min(max)
         .as_secs_f64();
-    let pause = longest * (1.0 - jitter * fastrand::f64());
+    let pause = backoff * (1.0 - jitter * fastrand::f64());
     Duration::try_from_secs_f64(pause).unwrap_or(max)
 }
 
@@ -63,15 +63,15 @@ mod tests {
     #[test]
     fn pauses_are_jittered_and_double_to_the_cap() {
         let (first, max) = (Duration::from_millis(500), Duration::from_secs(60));
-        for (attempt, longest) in [(0, 500), (1, 1_000), (6, 32_000), (7, 60_000), (99, 60_000)] {
+        for (attempt, backoff) in [(0, 500), (1, 1_000), (6, 32_000), (7, 60_000), (99, 60_000)] {
             let pauses: Vec<_> = (0..500)
                 .map(|_| pause(first, max, 1.0, attempt).as_millis())
                 .collect();
-            assert!(pauses.iter().all(|pause| *pause <= longest), "{attempt}");
-            assert!(pauses.iter().any(|pause| *pause > longest / 2), "{attempt}");
-            assert!(pauses.iter().any(|pause| *pause < longest / 2), "{attempt}");
+            assert!(pauses.iter().all(|pause| *pause <= backoff), "{attempt}");
+            assert!(pauses.iter().any(|pause| *pause > backoff / 2), "{attempt}");
+            assert!(pauses.iter().any(|pause| *pause < backoff / 2), "{attempt}");
             let exact = pause(first, max, 0.0, attempt);
-            assert_eq!(exact.as_millis(), longest, "{attempt}");
+            assert_eq!(exact.as_millis(), backoff, "{attempt}");
         }
         assert_eq!(pause(Duration::MAX, Duration::MAX, 0.0, 3), Duration::MAX);
     }

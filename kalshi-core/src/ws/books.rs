@@ -24,7 +24,7 @@ use std::{
 use tokio::time::Instant;
 
 pub use self::{
-    api::{ApiBook, BookApi, BookBody, BookMessage},
+    api::{ApiBook, BookBody, BookMessage, OrderBookApi},
     error::BookError,
     event::{BookEvent, StaleReason},
     events::{BookEvents, IntoIter},
@@ -39,7 +39,7 @@ use self::{
 };
 use super::{
     Event, Frame, Received, SnapshotRequest,
-    sequence::{Clock, Fingerprint, Place, Sequence},
+    sequence::{Clock, Fingerprint, FramePosition, Sequence},
 };
 
 /// The `sid` of a book without a subscription. The exchange numbers subscriptions from 1.
@@ -228,7 +228,7 @@ impl<B: ApiBook> Books<B> {
         if let Some(tracked) = self.books.get_mut(market_ticker)
             && let Some(subscription) = self.subscriptions.get(&tracked.sid)
         {
-            let since = subscription.sequence.place().next();
+            let since = subscription.sequence.position().next();
             let reason = StaleReason::CorporateAction;
             tracked.lose(since, reason, &mut self.schedule, events);
         }
@@ -242,8 +242,8 @@ impl<B: ApiBook> Books<B> {
         };
         subscription.tickers.insert(Arc::clone(&ticker));
         let (since, has_loss) = (
-            subscription.sequence.place(),
-            !subscription.sequence.is_whole(),
+            subscription.sequence.position(),
+            !subscription.sequence.is_complete(),
         );
         let tracked = match self.books.get_mut(&ticker) {
             Some(tracked) if tracked.sid == sid => return,
@@ -340,17 +340,17 @@ impl<B: ApiBook> Books<B> {
     fn tracked(
         &mut self,
         sid: u64,
-        place: Place,
+        position: FramePosition,
         ticker: &str,
     ) -> Option<(&mut TrackedBook<B>, &mut Schedule)> {
         let ticker = self.interned(ticker);
         let subscription = self.subscriptions.get_mut(&sid)?;
         subscription.tickers.insert(Arc::clone(&ticker));
-        let has_loss = !subscription.sequence.is_whole();
-        let new = || TrackedBook::new(Arc::clone(&ticker), sid, place, has_loss);
+        let has_loss = !subscription.sequence.is_complete();
+        let new = || TrackedBook::new(Arc::clone(&ticker), sid, position, has_loss);
         let tracked = self.books.entry(Arc::clone(&ticker)).or_insert_with(new);
         if tracked.sid != sid {
-            tracked.move_to(sid, place, has_loss);
+            tracked.move_to(sid, position, has_loss);
         }
         Some((tracked, &mut self.schedule))
     }
@@ -364,16 +364,22 @@ impl<B: ApiBook> Books<B> {
     }
 
     fn lose_everything(&mut self, reason: StaleReason, events: &mut BookEvents) {
-        let place = |(sid, subscription): (&u64, &Subscription)| {
-            (*sid, subscription.sequence.place().next())
+        let position = |(sid, subscription): (&u64, &Subscription)| {
+            (*sid, subscription.sequence.position().next())
         };
-        for (sid, since) in self.subscriptions.iter().map(place).collect::<Vec<_>>() {
+        for (sid, since) in self.subscriptions.iter().map(position).collect::<Vec<_>>() {
             self.lose_all(sid, since, reason, events);
         }
     }
 
     /// Makes all books of a subscription stale: frames before `since` were lost, and may have concerned any of its markets.
-    fn lose_all(&mut self, sid: u64, since: Place, reason: StaleReason, events: &mut BookEvents) {
+    fn lose_all(
+        &mut self,
+        sid: u64,
+        since: FramePosition,
+        reason: StaleReason,
+        events: &mut BookEvents,
+    ) {
         let Some(subscription) = self.subscriptions.get(&sid) else {
             return;
         };

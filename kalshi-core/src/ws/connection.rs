@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     api::WebSocketApi,
     backoff::ConnectLimit,
-    books::{BookApi, BookStream},
+    books::{BookStream, OrderBookApi},
     command::Command,
     driver::{Driver, Options, Outage},
     error::ConnectionError,
@@ -271,7 +271,7 @@ async fn first_connection(
     }
 }
 
-impl<A: BookApi> ConnectionBuilder<A> {
+impl<A: OrderBookApi> ConnectionBuilder<A> {
     /// Connects and maintains the order books of the chosen markets. The order book channel is added automatically.
     ///
     /// # Errors
@@ -329,8 +329,8 @@ impl<A: WebSocketApi> Connection<A> {
     /// Returns the total size of all messages read so far. Wraps around.
     #[doc(hidden)]
     #[must_use]
-    pub fn bytes_taken(&self) -> usize {
-        self.receiver.bytes_taken()
+    pub fn bytes_dequeued(&self) -> usize {
+        self.receiver.bytes_dequeued()
     }
 
     /// Returns the subscriptions made by [`ConnectionBuilder::channel`], in the same order. To change one while the connection is being

@@ -128,7 +128,7 @@ impl Outage {
         let start = start.max(limit.next_at(now));
         let end = policy
             .max_elapsed()
-            .and_then(|longest| self.since.checked_add(longest));
+            .and_then(|max| self.since.checked_add(max));
         let Some(end) = end else {
             sleep_until(start).await;
             return Some(handshake::connect(core, options, limit).await);

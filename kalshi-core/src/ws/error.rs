@@ -330,7 +330,7 @@ mod tests {
     fn no_message_repeats_its_source() {
         let body = body::Body {
             bytes: r#"{"error":{"code":"authentication_error"}}"#.into(),
-            is_whole: true,
+            is_complete: true,
         };
         let now = SystemTime::UNIX_EPOCH;
         let status = StatusCode::UNAUTHORIZED;
@@ -381,7 +381,7 @@ mod tests {
         let rejected = |status: StatusCode, body: &'static str| {
             let body = body::Body {
                 bytes: body.into(),
-                is_whole: true,
+                is_complete: true,
             };
             let now = SystemTime::UNIX_EPOCH;
             ConnectionError::Rejected {

@@ -50,7 +50,7 @@ impl Default for Backpressure {
 pub(super) struct Receiver {
     items: mpsc::Receiver<RawItem>,
     ready: Arc<Ready>,
-    bytes_taken: usize,
+    bytes_dequeued: usize,
 }
 
 /// Total size of the messages in the channel, and the task that waits for it to fall.
@@ -82,7 +82,7 @@ impl Receiver {
         let item = self.items.poll_recv(context);
         if let Poll::Ready(Some(item)) = &item {
             let bytes = bytes_of(item);
-            self.bytes_taken = self.bytes_taken.wrapping_add(bytes);
+            self.bytes_dequeued = self.bytes_dequeued.wrapping_add(bytes);
             if bytes > 0 {
                 self.ready.bytes.fetch_sub(bytes, SeqCst);
                 self.ready.waker.wake();
@@ -92,8 +92,8 @@ impl Receiver {
     }
 
     /// Returns the total size of all messages read so far. Wraps around.
-    pub(super) fn bytes_taken(&self) -> usize {
-        self.bytes_taken
+    pub(super) fn bytes_dequeued(&self) -> usize {
+        self.bytes_dequeued
     }
 
     pub(super) fn close(&mut self) {
@@ -155,7 +155,7 @@ impl EventQueue {
         let receiver = Receiver {
             items: receiver,
             ready,
-            bytes_taken: 0,
+            bytes_dequeued: 0,
         };
         (queue, receiver)
     }

@@ -3,14 +3,14 @@
 //! The same rules apply to [`Event::Gap`](super::Event::Gap) and to order books. [`Sequence`] implements those of sequence numbers,
 //! [`Replica`] those of a single book.
 //!
-//! A connection uses TCP, so frames arrive in order. A *place* is the position of a frame: the number of times the count was restarted,
+//! A connection uses TCP, so frames arrive in order. The *position* of a frame is the number of times that the count was restarted,
 //! and the sequence number.
 //!
 //! | Frame | Effect |
 //! |---|---|
 //! | numbered last + 1 | next frame |
 //! | identical to the previous frame, byte for byte | ignored |
-//! | reply to `get_snapshot`, numbered at or below the last | the count is unchanged, and the snapshot has that place |
+//! | reply to `get_snapshot`, numbered at or below the last | the count is unchanged, and the snapshot has that position |
 //! | numbered in any other way | gap: every book of the subscription is stale, and the count restarts at this number |
 //!
 //! | Change to a live book | Effect |
@@ -20,7 +20,7 @@
 //! | does not fit, such as more contracts removed than there are | conflict: the book is stale |
 //! | crosses the book | applied, and the book is withheld until it is no longer crossed |
 //! | another clock while the book is crossed, or 50 ms after it crossed | the book is stale |
-//! | no clock | checked by its place alone |
+//! | no clock | checked by its position alone |
 //!
 //! | Frame for a stale book | Effect |
 //! |---|---|
@@ -42,17 +42,19 @@ mod replica;
 use std::cmp::Ordering;
 
 pub use fingerprint::Fingerprint;
-pub use replica::{CROSSED_TIMEOUT, MAX_BUFFERED, Outcome, Replica, ReplicatedBook, StaleCause};
+pub use replica::{
+    CROSSED_TIMEOUT, Effect, MAX_BUFFERED, Replica, ReplicaStaleReason, ReplicatedBook,
+};
 
 /// Position of a frame among all frames of a subscription.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct FramePosition {
     /// Number of times that the count has started or restarted.
     restarts: u64,
     seq: u64,
 }
 
-impl Place {
+impl FramePosition {
     /// Returns the sequence number of the frame.
     #[must_use]
     pub const fn seq(self) -> u64 {
@@ -85,27 +87,27 @@ pub struct Sequence<I> {
 #[non_exhaustive]
 pub enum Arrival {
     /// The frame follows the previous one.
-    Next(Place),
+    Next(FramePosition),
     /// Frames are missing before this one. The count restarts at its number.
     Gap {
         /// Position of the frame in the new count.
-        place: Place,
+        position: FramePosition,
         /// The sequence number that was expected.
         expected: u64,
     },
     /// A repeat of the previous frame.
     Repeat,
     /// A requested snapshot with an earlier position.
-    EarlierSnapshot(Place),
+    EarlierSnapshot(FramePosition),
 }
 
 impl Arrival {
     /// Returns the position of the frame, or `None` for a repeat.
     #[must_use]
-    pub const fn place(self) -> Option<Place> {
+    pub const fn position(self) -> Option<FramePosition> {
         match self {
-            Self::Next(place) | Self::Gap { place, .. } | Self::EarlierSnapshot(place) => {
-                Some(place)
+            Self::Next(position) | Self::Gap { position, .. } | Self::EarlierSnapshot(position) => {
+                Some(position)
             }
             Self::Repeat => None,
         }
@@ -136,8 +138,8 @@ impl<I: PartialEq> Sequence<I> {
 
     /// Returns the position of the last frame.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn position(&self) -> FramePosition {
+        FramePosition {
             restarts: self.restarts,
             seq: self.last.unwrap_or(0),
         }
@@ -145,7 +147,7 @@ impl<I: PartialEq> Sequence<I> {
 
     /// Returns `true` if all frames from the first one on have arrived.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.last.is_some() && self.first <= 1 && self.restarts == 1
     }
 
@@ -157,11 +159,11 @@ impl<I: PartialEq> Sequence<I> {
         self.previous = Some(frame);
         let Some(last) = self.last else {
             (self.last, self.first) = (Some(seq), seq);
-            return Arrival::Next(self.place());
+            return Arrival::Next(self.position());
         };
         if last.checked_add(1) == Some(seq) {
             self.last = Some(seq);
-            return Arrival::Next(self.place());
+            return Arrival::Next(self.position());
         }
         if is_snapshot_reply && seq <= last {
             // A number from before the restart is older than all frames since.
@@ -169,12 +171,12 @@ impl<I: PartialEq> Sequence<I> {
                 true => self.restarts.saturating_sub(1),
                 false => self.restarts,
             };
-            return Arrival::EarlierSnapshot(Place { restarts, seq });
+            return Arrival::EarlierSnapshot(FramePosition { restarts, seq });
         }
         (self.last, self.first) = (Some(seq), seq);
         self.restarts = self.restarts.saturating_add(1);
         Arrival::Gap {
-            place: self.place(),
+            position: self.position(),
             expected: last.saturating_add(1),
         }
     }
@@ -254,34 +256,49 @@ impl PartialOrd for Clock {
 mod tests {
     use super::*;
 
-    fn place(restarts: u64, seq: u64) -> Place {
-        Place { restarts, seq }
+    fn position(restarts: u64, seq: u64) -> FramePosition {
+        FramePosition { restarts, seq }
     }
 
     #[test]
     fn lower_number_restarts_the_count() {
         let mut sequence = Sequence::from_start();
-        assert_eq!(sequence.advance(1, "a", false), Arrival::Next(place(1, 1)));
-        assert_eq!(sequence.advance(2, "b", false), Arrival::Next(place(1, 2)));
+        assert_eq!(
+            sequence.advance(1, "a", false),
+            Arrival::Next(position(1, 1))
+        );
+        assert_eq!(
+            sequence.advance(2, "b", false),
+            Arrival::Next(position(1, 2))
+        );
         let gap = Arrival::Gap {
-            place: place(2, 1),
+            position: position(2, 1),
             expected: 3,
         };
         assert_eq!(sequence.advance(1, "c", false), gap);
-        assert_eq!(sequence.advance(2, "d", false), Arrival::Next(place(2, 2)));
+        assert_eq!(
+            sequence.advance(2, "d", false),
+            Arrival::Next(position(2, 2))
+        );
     }
 
     #[test]
     fn only_an_identical_frame_is_a_repeat() {
         let mut sequence = Sequence::default();
-        assert_eq!(sequence.advance(7, "a", false), Arrival::Next(place(1, 7)));
+        assert_eq!(
+            sequence.advance(7, "a", false),
+            Arrival::Next(position(1, 7))
+        );
         assert_eq!(sequence.advance(7, "a", false), Arrival::Repeat);
         let gap = Arrival::Gap {
-            place: place(2, 7),
+            position: position(2, 7),
             expected: 8,
         };
         assert_eq!(sequence.advance(7, "b", false), gap);
-        assert_eq!(sequence.advance(8, "c", false), Arrival::Next(place(2, 8)));
+        assert_eq!(
+            sequence.advance(8, "c", false),
+            Arrival::Next(position(2, 8))
+        );
         // Only a repeat of the previous frame is recognized, not of an earlier one.
         assert!(matches!(
             sequence.advance(7, "b", false),
@@ -294,12 +311,19 @@ mod tests {
         let mut sequence = Sequence::default();
         sequence.advance(5, "a", false);
         sequence.advance(6, "b", false);
-        for (seq, expected) in [(6, place(1, 6)), (5, place(1, 5)), (4, place(0, 4))] {
+        for (seq, expected) in [
+            (6, position(1, 6)),
+            (5, position(1, 5)),
+            (4, position(0, 4)),
+        ] {
             let arrival = sequence.advance(seq, "reply", true);
             assert_eq!(arrival, Arrival::EarlierSnapshot(expected));
             sequence.previous = None;
         }
-        assert_eq!(sequence.advance(7, "c", true), Arrival::Next(place(1, 7)));
+        assert_eq!(
+            sequence.advance(7, "c", true),
+            Arrival::Next(position(1, 7))
+        );
         assert!(matches!(
             sequence.advance(9, "d", true),
             Arrival::Gap { expected: 8, .. }

@@ -95,7 +95,7 @@ impl Server {
     }
 
     /// Sets the next response.
-    pub fn answer(&self, status: u16, body: Option<Value>) {
+    pub fn respond(&self, status: u16, body: Option<Value>) {
         let template = ResponseTemplate::new(status);
         *self.next.lock().unwrap() = match body {
             Some(body) => template.set_body_json(body),
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// Sets the next response as raw bytes.
-    pub fn answer_raw(&self, status: u16, body: &[u8], media_type: &str) {
+    pub fn respond_raw(&self, status: u16, body: &[u8], media_type: &str) {
         *self.next.lock().unwrap() = ResponseTemplate::new(status).set_body_raw(body, media_type);
     }
 

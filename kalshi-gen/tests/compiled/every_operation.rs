@@ -20,7 +20,7 @@ async fn every_request_matches_the_spec() {
     let base = Url::parse(Environment::rest_url(server.client.environment())).unwrap();
     for operation in &operation::ALL {
         let full = samples.answers(operation.id).into_iter().next();
-        server.answer(
+        server.respond(
             samples.status(operation.id).unwrap(),
             full.map(|sample| sample.body),
         );
@@ -199,7 +199,7 @@ async fn every_response_variant_decodes() {
         let answers = samples.answers(operation.id);
         with_answer += usize::from(!answers.is_empty());
         for answer in answers {
-            server.answer(
+            server.respond(
                 samples.status(operation.id).unwrap(),
                 Some(answer.body.clone()),
             );

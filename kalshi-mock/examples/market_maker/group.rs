@@ -73,8 +73,8 @@ impl Group {
     }
 
     /// Returns the next request, or `None` if there is nothing to do.
-    pub(crate) fn next_request(&self, is_blind: bool) -> Option<GroupRequest> {
-        match (is_blind, self.is_armed) {
+    pub(crate) fn next_request(&self, may_be_missing_messages: bool) -> Option<GroupRequest> {
+        match (may_be_missing_messages, self.is_armed) {
             _ if self.is_busy => None,
             (true, true) => Some(GroupRequest::Trigger),
             (true, false) => None,

@@ -80,9 +80,9 @@ impl Maker {
         for update in &changes.updates {
             // Every event of the connection goes to the backfill, in order.
             if let BookUpdate::Connection(event) = update {
-                let was_blind = self.backfill.is_blind();
+                let was_blind = self.backfill.may_be_missing_messages();
                 let observation = self.backfill.observe(event);
-                if self.backfill.is_blind() && !was_blind {
+                if self.backfill.may_be_missing_messages() && !was_blind {
                     self.stop_quoting(event);
                 }
                 self.observe_event(event, observation)?;
@@ -123,7 +123,7 @@ impl Maker {
                 }
                 _ => {}
             },
-            (Observation::FetchDue, _) => {
+            (Observation::FetchNeeded, _) => {
                 self.note("messages were lost: reading fills and orders".to_owned());
             }
             _ => {}
@@ -194,10 +194,10 @@ impl Maker {
                 "the inventory may be wrong, because a row does not decode: {error}"
             ));
         }
-        if missed.uncertain > 0 {
+        if missed.omitted > 0 {
             self.note(format!(
                 "the inventory may be wrong, because {} rows are too old to know if they were counted",
-                missed.uncertain
+                missed.omitted
             ));
         }
         Ok(())
@@ -207,12 +207,12 @@ impl Maker {
     pub(crate) fn decide(&mut self, books: &BookStream) -> Result<(), Error> {
         self.group.tick();
         self.send_group_request();
-        if self.backfill.is_due() && !self.is_reading {
+        if self.backfill.is_fetch_needed() && !self.is_reading {
             self.is_reading = true;
             let read = self.backfill.read();
             self.requests.spawn(async { Done::Read(read.await) });
         }
-        let may_quote = self.group.is_armed() && !self.backfill.is_blind();
+        let may_quote = self.group.is_armed() && !self.backfill.may_be_missing_messages();
         let (mut cancels, mut placements) = (Vec::new(), Vec::new());
         let mut profit = 0;
         for (ticker, quotes) in &mut self.markets {
@@ -255,7 +255,10 @@ impl Maker {
     }
 
     fn send_group_request(&mut self) {
-        if let Some(request) = self.group.next_request(self.backfill.is_blind()) {
+        if let Some(request) = self
+            .group
+            .next_request(self.backfill.may_be_missing_messages())
+        {
             let sent = self.group.send(&self.client, request);
             self.requests
                 .spawn(async move { Done::Group(request, sent.await) });
@@ -280,7 +283,10 @@ impl Maker {
                 position: quotes.account.position,
             }
         };
-        let state = match (self.backfill.is_blind(), self.group.is_armed()) {
+        let state = match (
+            self.backfill.may_be_missing_messages(),
+            self.group.is_armed(),
+        ) {
             (true, _) => "fills may be missing: not quoting",
             (false, false) => "order group triggered: not quoting",
             (false, true) => "quoting",

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use kalshi_core::rt::{
     self, Moment, Outcome,
     orders::{
-        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, inquire,
+        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, Wanted, inquire,
     },
 };
 use reqwest::StatusCode;
@@ -237,7 +237,7 @@ impl Client {
                     let look = |client: Client, _| async move {
                         let order = client.read_order(order_id).await?;
                         let has_ended = order.remaining_count.is_zero();
-                        Ok(Sight::new(order, has_ended))
+                        Ok(Reading::new(order, has_ended))
                     };
                     let inquiry = inquire(&client, ended, confirm, &last_error, look);
                     if let Finding::Conclusive(order) = inquiry.await {

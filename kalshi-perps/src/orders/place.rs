@@ -11,7 +11,7 @@ use std::{
 use kalshi_core::rt::{
     self,
     orders::{
-        Conflict, Explanation, Finding, LastError, Likeness, PlaceVerdict, Sight, inquire,
+        Conflict, Explanation, Finding, LastError, OrderMatch, PlaceVerdict, Reading, inquire,
         is_duplicate, send_order,
     },
 };
@@ -103,10 +103,10 @@ impl Client {
         let conflict = Conflict {
             is_taken: taken.is_some(),
             may_be_ours,
-            has_made_id: order.has_made_id,
+            is_id_generated: order.is_id_generated,
         };
         // An id that was just generated can be taken only if an earlier attempt placed the order.
-        let is_credible = conflict.is_taken && (may_be_ours || !order.has_made_id);
+        let is_credible = conflict.is_taken && (may_be_ours || !order.is_id_generated);
         let (last_error, looks) = (LastError::default(), AtomicU32::new(0));
         let candidates = Mutex::new(Vec::new());
         let (last, looks, seen) = (&last_error, &looks, &candidates);
@@ -118,12 +118,12 @@ impl Client {
                 false => Search::for_request(&order.request),
             };
             let mut found = client.search(search, last).await?;
-            let likeness = |found: &MarginOrder| compare(&order.request, found);
+            let order_match = |found: &MarginOrder| compare(&order.request, found);
             // An order does not show its subaccount, and it may have been listed since the last search of its own subaccount.
             if is_everywhere
                 && found
                     .iter()
-                    .any(|found| likeness(found) == Likeness::AsSent)
+                    .any(|found| order_match(found) == OrderMatch::AsSent)
             {
                 *seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
                 found = client
@@ -131,11 +131,11 @@ impl Client {
                     .await?;
             }
             let found: Vec<&MarginOrder> = found.iter().collect();
-            let resolved = match (conflict.explain(&found, likeness, true), taken) {
-                (Explanation::Open, _) => None,
+            let resolved = match (conflict.explain(&found, order_match, true), taken) {
+                (Explanation::NotListed, _) => None,
                 (Explanation::Ours(found), _) => {
                     let placed = PlacedOrder::found(&order.request, found);
-                    Some(if order.has_made_id {
+                    Some(if order.is_id_generated {
                         OrderOutcome::Placed(placed)
                     } else {
                         OrderOutcome::AlreadyExists(placed)
@@ -154,8 +154,8 @@ impl Client {
                     })
                 }
             };
-            Ok(resolved.map_or(Sight::Tentative(None), |outcome| {
-                Sight::Conclusive(Some(outcome))
+            Ok(resolved.map_or(Reading::Tentative(None), |outcome| {
+                Reading::Conclusive(Some(outcome))
             }))
         };
         let timeout = rt::lookup_timeout(&self.core);

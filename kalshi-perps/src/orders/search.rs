@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, inquire, walk},
+    orders::{Finding, LastError, OrderMatch, Reading, inquire, walk},
 };
 
 use super::{Orders, Subaccounts};
@@ -85,13 +85,13 @@ impl Client {
 }
 
 /// Compares an order that has the request's client order id with the request, regardless of the order's age.
-pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -> Likeness {
+pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -> OrderMatch {
     let has_other_side = matches!(
         (order.side, request.side),
         (BookSide::Bid, BookSide::Ask) | (BookSide::Ask, BookSide::Bid)
     );
     if request.ticker.as_ref() != Some(&order.ticker) || has_other_side {
-        return Likeness::Other;
+        return OrderMatch::Other;
     }
     let total = order.fill_count.checked_add(order.remaining_count);
     let expiry = order.expiration_time.map(|time| time.timestamp());
@@ -101,9 +101,9 @@ pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -
         && expiry.unwrap_or_default() == request.expiration_time.unwrap_or_default()
         && kalshi_core::settings_agree!(request, order);
     if is_same {
-        Likeness::AsSent
+        OrderMatch::AsSent
     } else {
-        Likeness::Unclear
+        OrderMatch::Unclear
     }
 }
 
@@ -165,7 +165,7 @@ impl FindOrder {
         let look = |client: Client, _| async move {
             let found = client.search(search, last).await?;
             let is_found = !found.is_empty();
-            Ok(Sight::new(found, is_found))
+            Ok(Reading::new(found, is_found))
         };
         let since = Moment::now(&self.client.core);
         match inquire(&self.client, since, self.timeout, last, look).await {
@@ -175,7 +175,7 @@ impl FindOrder {
                     Err(found) => OrderLookup::Unknown(Unresolved::among(found)),
                 }
             }
-            Finding::Open(error) => OrderLookup::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => OrderLookup::Unknown(Unresolved::after(error)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use kalshi_core::rt::{
     Moment,
-    orders::{Finding, LastError, Sight, Wanted, inquire},
+    orders::{Finding, LastError, Reading, Wanted, inquire},
 };
 
 use super::OrderRef;
@@ -35,7 +35,7 @@ pub enum ChangeReconciliation {
     Ended(Box<MarginOrder>),
     /// A read shows the order resting as the amendment or the decrease requested. The change was made, unless the order was like that
     /// before, or fills reduced it to the count of a decrease.
-    AsWanted(Box<MarginOrder>),
+    Applied(Box<MarginOrder>),
     /// The order as last read, which rests. That does not show whether the change was made, because the read may be out of date.
     Unclear(Box<MarginOrder>),
     /// No read returned the order, which proves nothing. Has the last error, if any.
@@ -66,20 +66,20 @@ impl UnknownChange {
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
         let seen = Mutex::new(None);
-        let (last, seen_last) = (&last_error, &seen);
+        let (last, last_seen) = (&last_error, &seen);
         let look = |client: Client, _| async move {
             let order = client.read_order(&self.key.order_id).await?;
             if order.remaining_count.is_zero() || self.is_as_wanted(&order) {
-                return Ok(Sight::Conclusive(Box::new(order)));
+                return Ok(Reading::Conclusive(Box::new(order)));
             }
             let order = Box::new(order);
-            *seen_last.lock().unwrap_or_else(PoisonError::into_inner) = Some(order.clone());
-            Ok(Sight::Tentative(order))
+            *last_seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(order.clone());
+            Ok(Reading::Tentative(order))
         };
         let inquiry = inquire(&self.client, self.ended, timeout, last, look);
         let order = match inquiry.await {
             Finding::Conclusive(order) | Finding::Fresh(order) => order,
-            Finding::Open(error) => {
+            Finding::TimedOut(error) => {
                 let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
                 return seen.map_or(
                     ChangeReconciliation::Unknown(error),
@@ -90,13 +90,13 @@ impl UnknownChange {
         if order.remaining_count.is_zero() {
             ChangeReconciliation::Ended(order)
         } else {
-            ChangeReconciliation::AsWanted(order)
+            ChangeReconciliation::Applied(order)
         }
     }
 
     /// Returns `true` if an order rests as the amendment or the decrease requested.
     fn is_as_wanted(&self, order: &MarginOrder) -> bool {
-        order.remaining_count > Contracts::ZERO && self.wanted.is_shown_by(order)
+        order.remaining_count > Contracts::ZERO && self.wanted.is_met_by(order)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, Likeness, Sight, inquire, is_duplicate},
+    orders::{Finding, LastError, OrderMatch, Reading, inquire, is_duplicate},
 };
 
 use super::{
@@ -84,16 +84,16 @@ impl UnknownOutcome {
             let is_taken = self.error.api().is_some_and(is_duplicate);
             search.since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let mut found = client.search(search, last).await?;
-            found.retain(|order| compare(request, order) != Likeness::Other);
+            found.retain(|order| compare(request, order) != OrderMatch::Other);
             let is_found = !found.is_empty();
-            Ok(Sight::new(found, is_found))
+            Ok(Reading::new(found, is_found))
         };
         let found = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(found) | Finding::Fresh(found) => found,
-            Finding::Open(error) => return Reconciliation::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => return Reconciliation::Unknown(Unresolved::after(error)),
         };
         match found.as_slice() {
-            [order] if compare(request, order) == Likeness::AsSent => {
+            [order] if compare(request, order) == OrderMatch::AsSent => {
                 let placed = PlacedOrder::found(request, order);
                 if self.is_older(order) {
                     Reconciliation::AlreadyExists(placed)
@@ -113,7 +113,7 @@ impl UnknownOutcome {
         let is_before = order.created_time.is_none_or(|created| {
             u64::try_from(created.timestamp_millis()).unwrap_or_default() < since_ms
         });
-        is_before && !self.order.has_made_id
+        is_before && !self.order.is_id_generated
     }
 
     /// Sends the same order again with the same client order id.

@@ -4,7 +4,7 @@ use kalshi_core::{
     rt,
     ws::{
         ConnectionError, Targets, WebSocketApi,
-        books::{ApiBook, BookApi},
+        books::{ApiBook, OrderBookApi},
     },
 };
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ impl WebSocketApi for PerpsApi {
     }
 }
 
-impl BookApi for PerpsApi {
+impl OrderBookApi for PerpsApi {
     type Book = OrderBook;
 
     const BOOK_CHANNEL: SubscribeParamsChannels = SubscribeParamsChannels::OrderbookDelta;

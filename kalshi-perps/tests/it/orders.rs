@@ -186,7 +186,7 @@ async fn resend_of_amended_order_is_unlisted() {
     let case = Case::new(|request, model| {
         (request.method == "POST" && request.path.ends_with("/orders")).then(|| {
             let reply = model.handle(request);
-            let is_duplicate = matches!(&reply, Reply::Answer(409, ..));
+            let is_duplicate = matches!(&reply, Reply::Response(409, ..));
             if is_duplicate { reply } else { Reply::Drop }
         })
     })
@@ -277,7 +277,7 @@ async fn order_changed_since_is_a_candidate() {
                 model.handle(request);
                 return Some(Reply::Drop);
             }
-            let Reply::Answer(status, _, body) = model.handle(request) else {
+            let Reply::Response(status, _, body) = model.handle(request) else {
                 panic!()
             };
             let mut body: Value = serde_json::from_slice(&body).unwrap();
@@ -314,7 +314,7 @@ async fn older_order_with_same_id_already_exists() {
 async fn order_without_creation_time_already_exists() {
     for (id, expected) in [("a", "AlreadyExists"), ("", "Placed")] {
         let case = Case::new(|request, model| {
-            let Reply::Answer(status, _, body) = model.handle(request) else {
+            let Reply::Response(status, _, body) = model.handle(request) else {
                 panic!()
             };
             if request.method == "POST" {

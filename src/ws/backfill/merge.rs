@@ -1,7 +1,7 @@
 //! Merges the rows of a read with what was observed.
 
 use super::{
-    Backfill, BackfillRows, Hole, Missed,
+    Backfill, BackfillRows, Gap, Missed,
     memory::{OrderState, time_of_fill},
 };
 
@@ -35,7 +35,7 @@ impl Backfill {
                 continue;
             }
             if self.fills.is_forgotten(time) {
-                missed.uncertain += 1;
+                missed.omitted += 1;
                 continue;
             }
             let time = time.unwrap_or(known_until);
@@ -54,7 +54,7 @@ impl Backfill {
             let is_new = self.orders.report_row(&order.order_id, state, rows.epoch);
             if is_new && (was_known || !is_old) {
                 match is_uncertain {
-                    true => missed.uncertain += 1,
+                    true => missed.omitted += 1,
                     false => missed.orders.push(order),
                 }
             }
@@ -72,18 +72,18 @@ impl Backfill {
         missed
             .orders
             .sort_by_key(|order| order.last_update_time.or(order.created_time));
-        if let Some(Hole {
+        if let Some(Gap {
             end: Some((_, epoch)),
-        }) = self.hole
+        }) = self.gap
             && epoch <= rows.epoch
         {
-            self.hole = None;
+            self.gap = None;
         }
         self.fills.window.advance(known_until);
         self.orders.window.advance(known_until);
         self.fills.drop_old();
         self.orders.drop_old();
-        // Not earlier: what this merge reports must not make its other rows uncertain.
+        // Not earlier: what this merge reports must not cause its own rows to be omitted.
         self.fills.limit();
         self.orders.limit();
         missed

@@ -17,7 +17,7 @@ pub enum Observation {
     /// A fill that was reported before, or a state of an order that is not newer than a reported one: ignore the message.
     Known,
     /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`](super::Backfill::fetch).
-    FetchDue,
+    FetchNeeded,
     /// Neither a fill nor an order, and no reason to fetch now.
     Other,
 }
@@ -39,7 +39,7 @@ pub struct Missed {
     /// Number of fills and orders that were read and not returned, because reports from their time were forgotten: see
     /// [`Backfill::max_remembered`](super::Backfill::max_remembered). They may or may not have been reported. If it is not 0, compare
     /// positions and orders with those of the exchange.
-    pub uncertain: usize,
+    pub omitted: usize,
 }
 
 /// Error of reading missed fills and orders. Nothing was marked as reported: read again.

@@ -51,8 +51,8 @@ impl Backfill {
         // A fill with too early a time must not be forgotten while its row may still be read.
         let remembered = fill.ts_ms.max(received.received_ts_ms.unwrap_or(i64::MIN));
         let is_new = self.fills.report(trade_id, order_id, remembered);
-        // While there is a hole, later fills do not prove that earlier ones were delivered.
-        if self.hole.is_none() {
+        // While there is a gap, later fills do not prove that earlier ones were delivered.
+        if self.gap.is_none() {
             self.fills.window.advance(not_future(fill.ts_ms, received));
             self.fills.drop_old();
         }
@@ -70,7 +70,7 @@ impl Backfill {
         let is_new = self
             .orders
             .report_message(&order.order_id, state, self.epoch, arrival);
-        if let (None, Some(updated)) = (self.hole, updated) {
+        if let (None, Some(updated)) = (self.gap, updated) {
             self.orders.window.advance(not_future(updated, received));
             self.orders.drop_old();
         }

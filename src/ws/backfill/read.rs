@@ -1,4 +1,4 @@
-//! Reads the fills and orders of a hole, once reads are up to date.
+//! Reads the fills and orders of a gap, once reads are up to date.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
@@ -11,7 +11,7 @@ use kalshi_core::{
     OrderId,
     rt::{
         self, Moment,
-        orders::{Finding, LastError, MAX_SKIPPED, Sight, Walk, inquire, persist, walk_up_to},
+        orders::{Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, persist, walk_up_to},
     },
 };
 
@@ -117,10 +117,10 @@ pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, Bac
             let (plan, last_error, are_fresh) = (&plan, &last_error, &are_fresh);
             async move {
                 if !is_fresh {
-                    return Ok(Sight::Tentative(None));
+                    return Ok(Reading::Tentative(None));
                 }
                 are_fresh.store(true, Ordering::Relaxed);
-                Ok(Sight::Conclusive(Some(
+                Ok(Reading::Conclusive(Some(
                     plan.read_rows(&client, last_error).await?,
                 )))
             }
@@ -134,7 +134,7 @@ pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, Bac
             });
         }
         Finding::Conclusive(None) | Finding::Fresh(None) => (plan.timeout, None),
-        Finding::Open(source) => (plan.timeout, source),
+        Finding::TimedOut(source) => (plan.timeout, source),
     };
     Err(match are_fresh.into_inner() {
         true => BackfillError::Incomplete { timeout, source },

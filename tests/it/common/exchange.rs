@@ -46,7 +46,7 @@ impl Received {
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// Sends a complete response.
-    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
+    Response(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Closes the connection without a response.
     Drop,
     /// Resets the connection.
@@ -67,7 +67,7 @@ pub enum Reply {
 
 impl Reply {
     pub fn json(status: u16, body: &Value) -> Self {
-        Self::Answer(
+        Self::Response(
             status,
             vec![("content-type", "application/json".to_owned())],
             body.to_string().into_bytes(),
@@ -75,7 +75,7 @@ impl Reply {
     }
 
     pub fn status(status: u16) -> Self {
-        Self::Answer(status, Vec::new(), Vec::new())
+        Self::Response(status, Vec::new(), Vec::new())
     }
 
     /// The exchange's response to a request over the rate limit.
@@ -88,9 +88,9 @@ impl Reply {
 
     pub fn with_header(self, name: &'static str, value: impl ToString) -> Self {
         match self {
-            Self::Answer(status, mut headers, body) => {
+            Self::Response(status, mut headers, body) => {
                 headers.push((name, value.to_string()));
-                Self::Answer(status, headers, body)
+                Self::Response(status, headers, body)
             }
             other => other,
         }
@@ -111,12 +111,12 @@ impl Exchange {
         Self::start_unreliable(|| false, reply).await
     }
 
-    /// Like [`start`](Self::start), but closes the connection instead of reading a request whenever `refuse` returns `true`.
+    /// Like [`start`](Self::start), but closes the connection instead of reading a request whenever `closes_connection` returns `true`.
     pub async fn start_unreliable(
-        refuse: impl Fn() -> bool + Send + Sync + 'static,
+        closes_connection: impl Fn() -> bool + Send + Sync + 'static,
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::run(true, refuse, reply).await
+        Self::run(true, closes_connection, reply).await
     }
 
     /// Like [`start`](Self::start), but does not record the requests.
@@ -128,13 +128,17 @@ impl Exchange {
 
     async fn run(
         records: bool,
-        refuse: impl Fn() -> bool + Send + Sync + 'static,
+        closes_connection: impl Fn() -> bool + Send + Sync + 'static,
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (reply, refuse, requests) = (Arc::new(reply), Arc::new(refuse), received.clone());
+        let (reply, closes_connection, requests) = (
+            Arc::new(reply),
+            Arc::new(closes_connection),
+            received.clone(),
+        );
         let (count, open) = watch::channel(0);
         let count = Arc::new(count);
         let mut tasks = JoinSet::new();
@@ -143,12 +147,13 @@ impl Exchange {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                let (reply, refuse, requests) = (reply.clone(), refuse.clone(), requests.clone());
+                let (reply, closes_connection, requests) =
+                    (reply.clone(), closes_connection.clone(), requests.clone());
                 count.send_modify(|open| *open += 1);
                 let count = count.clone();
                 connections.spawn(async move {
                     let all = records.then_some(&*requests);
-                    _ = serve(stream, connection, &*refuse, &*reply, all).await;
+                    _ = serve(stream, connection, &*closes_connection, &*reply, all).await;
                     count.send_modify(|open| *open -= 1);
                 });
                 while connections.try_join_next().is_some() {}
@@ -184,14 +189,14 @@ impl Exchange {
 async fn serve(
     mut stream: TcpStream,
     connection: usize,
-    refuse: &(dyn Fn() -> bool + Send + Sync),
+    closes_connection: &(dyn Fn() -> bool + Send + Sync),
     reply: &(dyn Fn(&Received) -> Reply + Send + Sync),
     all: Option<&Mutex<Vec<Received>>>,
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         stream.readable().await?;
-        if refuse() {
+        if closes_connection() {
             return Ok(());
         }
         let Some(mut request) = read(&mut stream, &mut buffer).await? else {
@@ -204,9 +209,9 @@ async fn serve(
             all.push(request.clone());
         }
         match reply(&request) {
-            Reply::Answer(status, headers, body) => {
+            Reply::Response(status, headers, body) => {
                 stream
-                    .write_all(&answer(status, &headers, &body, body.len()))
+                    .write_all(&encode_response(status, &headers, &body, body.len()))
                     .await?
             }
             Reply::Drop => return Ok(()),
@@ -215,18 +220,18 @@ async fn serve(
                 return Ok(());
             }
             Reply::Half(status, body) => {
-                let whole = answer(status, &[], &body, body.len());
+                let whole = encode_response(status, &[], &body, body.len());
                 stream.write_all(&whole[..whole.len() / 2]).await?;
                 return Ok(());
             }
             Reply::Short(status, body) => {
                 stream
-                    .write_all(&answer(status, &[], &body, body.len() + 10))
+                    .write_all(&encode_response(status, &[], &body, body.len() + 10))
                     .await?;
                 return Ok(());
             }
             Reply::Slow(duration, status, body) => {
-                let whole = answer(status, &[], &body, body.len());
+                let whole = encode_response(status, &[], &body, body.len());
                 let (first, rest) = whole.split_at(whole.len() - body.len() / 2);
                 stream.write_all(first).await?;
                 tokio::time::sleep(duration).await;
@@ -255,7 +260,7 @@ async fn serve(
     }
 }
 
-fn answer(status: u16, headers: &[(&str, String)], body: &[u8], length: usize) -> Vec<u8> {
+fn encode_response(status: u16, headers: &[(&str, String)], body: &[u8], length: usize) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\n");
     for (name, value) in headers {
         out.push_str(&format!("{name}: {value}\r\n"));

@@ -19,7 +19,7 @@ use crate::common::exchange::Reply;
 #[tokio::test]
 async fn not_found_of_nginx_is_unknown() {
     let case = Case::new(|request, _| {
-        (request.method == "DELETE").then(|| Reply::Answer(404, Vec::new(), NGINX.into()))
+        (request.method == "DELETE").then(|| Reply::Response(404, Vec::new(), NGINX.into()))
     })
     .await;
     let placed = case.placed(order("a")).await;

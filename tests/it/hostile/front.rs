@@ -85,7 +85,7 @@ const FAULTS: [Fault; 16] = [
 struct State {
     random: Rng,
     /// The pending response of each shifted connection.
-    owed: HashMap<usize, Reply>,
+    delayed: HashMap<usize, Reply>,
     /// A recent success of each kind of request, with its flow.
     recent: HashMap<&'static str, (Option<u64>, Reply)>,
     /// Flows that received the error or the empty list of another request.
@@ -192,7 +192,7 @@ impl Front {
         let name = format!("{} {fault:?}", if is_write { "write" } else { "read" });
         *state.counts.entry(name).or_default() += 1;
         let random = &mut state.random;
-        let Reply::Answer(status, _, body) = reply else {
+        let Reply::Response(status, _, body) = reply else {
             return reply;
         };
         match fault {
@@ -214,7 +214,7 @@ impl Front {
                 let status = random.choice(REJECTING).unwrap();
                 // None of these bodies has the exchange's format, so the status does not prove a rejection.
                 let body = random.choice([r#"{"message":"Not Found"}"#, "", NGINX, "{}", "null"]);
-                Reply::Answer(status, Vec::new(), body.unwrap().into())
+                Reply::Response(status, Vec::new(), body.unwrap().into())
             }
             Fault::UncertainCode => {
                 let code = uncertain_code(random);
@@ -247,7 +247,7 @@ impl Front {
             // These bodies do not have the exchange's error format either.
             Fault::ProxyLimit => {
                 let body = random.choice([r#"{"message":"slow down"}"#, NGINX, ""]);
-                Reply::Answer(429, Vec::new(), body.unwrap().into())
+                Reply::Response(429, Vec::new(), body.unwrap().into())
             }
             Fault::Nonsense => Reply::json(status, &json!({ "order": "of a kind" })),
             Fault::Endless => {
@@ -270,7 +270,7 @@ impl Front {
 
     /// Makes a random row of a list invalid.
     fn spoil_row(&self, reply: Reply) -> Reply {
-        let Reply::Answer(status, _, body) = reply else {
+        let Reply::Response(status, _, body) = reply else {
             return reply;
         };
         let mut body: Value = serde_json::from_slice(&body).unwrap();
@@ -289,15 +289,15 @@ impl Front {
         let mut state = self.state.lock().unwrap();
         let (kind, flow) = (kind(request), self.flow(request));
         let recent = state.recent.get(kind).cloned();
-        if let Reply::Answer(200 | 201, _, _) = &own {
+        if let Reply::Response(200 | 201, _, _) = &own {
             state.recent.insert(kind, (flow, own.clone()));
         }
-        let owed = state.owed.remove(&request.connection);
-        let Reply::Answer(..) = &own else {
+        let delayed = state.delayed.remove(&request.connection);
+        let Reply::Response(..) = &own else {
             return own;
         };
-        let (given, is_new) = match owed {
-            Some(owed) => (owed, false),
+        let (given, is_new) = match delayed {
+            Some(delayed) => (delayed, false),
             None if state.random.u32(0..1000) >= 25 => return own,
             None => match recent {
                 _ if state.random.u32(0..4) == 0 => {
@@ -311,7 +311,7 @@ impl Front {
                 _ => return own,
             },
         };
-        state.owed.insert(request.connection, own);
+        state.delayed.insert(request.connection, own);
         let is_silent = names_nothing(&given);
         if let (true, Some(flow)) = (is_silent, flow) {
             state.misled.insert(flow);
@@ -378,7 +378,7 @@ pub const NGINX: &str = "<html>\r\n<head><title>404 Not Found</title></head>\r\n
 fn error_body(random: &mut Rng, status: u16, of_exchange: &Value) -> Reply {
     match random.u32(0..4) {
         0 => Reply::json(status, of_exchange),
-        1 => Reply::Answer(status, Vec::new(), NGINX.into()),
+        1 => Reply::Response(status, Vec::new(), NGINX.into()),
         2 => Reply::json(status, &json!({})),
         _ => Reply::status(status),
     }
@@ -411,7 +411,7 @@ fn kind(request: &Received) -> &'static str {
 
 /// Returns `true` if a response does not name an order, so it could belong to any request.
 fn names_nothing(reply: &Reply) -> bool {
-    let Reply::Answer(status, _, body) = reply else {
+    let Reply::Response(status, _, body) = reply else {
         return false;
     };
     let body: Value = serde_json::from_slice(body).unwrap_or_default();

@@ -48,7 +48,7 @@ async fn invalid_row_prevents_not_found() {
     let case = Case::new(move |request, model| match request.method.as_str() {
         "POST" => Some(Reply::Drop),
         _ if request.path.ends_with("/portfolio/orders") && spoils.load(Relaxed) => {
-            let Reply::Answer(status, _, body) = model.handle(request) else {
+            let Reply::Response(status, _, body) = model.handle(request) else {
                 panic!()
             };
             let body = String::from_utf8(body).unwrap();
@@ -56,7 +56,7 @@ async fn invalid_row_prevents_not_found() {
                 r#""yes_price_dollars":"0.5600""#,
                 r#""yes_price_dollars":"cheap""#,
             );
-            Some(Reply::Answer(status, Vec::new(), body.into()))
+            Some(Reply::Response(status, Vec::new(), body.into()))
         }
         _ => None,
     })

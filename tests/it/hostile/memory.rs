@@ -33,8 +33,8 @@ fn reply(request: &Received, random: &mut Rng) -> Reply {
     let text = body.to_string().into_bytes();
     match random.u32(0..12) {
         0 | 1 => Reply::Endless(random.choice([200, 201, 409, 500, 429]).unwrap(), text),
-        2 => Reply::Answer(201, Vec::new(), vec![b' '; MAX_BODY + 1]),
-        3 => Reply::Answer(201, Vec::new(), vec![b'['; MAX_BODY]),
+        2 => Reply::Response(201, Vec::new(), vec![b' '; MAX_BODY + 1]),
+        3 => Reply::Response(201, Vec::new(), vec![b'['; MAX_BODY]),
         4 => Reply::Drop,
         5 => Reply::Reset,
         6 => Reply::Short(201, text),

@@ -297,12 +297,12 @@ impl Model {
                 let body = request.json();
                 let mut cancel = |item: &Value| {
                     let id = item["order_id"].as_str().unwrap();
-                    let sought = (
+                    let expected = (
                         item["market_ticker"].as_str(),
                         item["exchange_index"].as_i64(),
                         item["subaccount"].as_i64(),
                     );
-                    match orders.seek(id, sought) {
+                    match orders.seek(id, expected) {
                         Some(index) => orders.cancel(index, self.max_lag),
                         None => {
                             json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } })

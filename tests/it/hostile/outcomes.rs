@@ -97,10 +97,10 @@ async fn proxy_statuses_are_unknown() {
 async fn proxy_error_bodies_are_unknown() {
     for status in [400, 401, 403, 404, 410, 422] {
         for body in [NGINX, r#"{"message":"Not Found"}"#, "", "{}"] {
-            assert_every_write("unknown", Reply::Answer(status, Vec::new(), body.into())).await;
+            assert_every_write("unknown", Reply::Response(status, Vec::new(), body.into())).await;
         }
     }
-    let conflict = Reply::Answer(409, Vec::new(), NGINX.into());
+    let conflict = Reply::Response(409, Vec::new(), NGINX.into());
     assert_every_write("unknown", conflict).await;
 }
 

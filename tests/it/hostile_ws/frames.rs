@@ -127,28 +127,28 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
         Kind::RestartAtOne => peer.restart(0),
         Kind::RestartLower => peer.restart(model.random.u64(..=seq)),
         Kind::RestartHigher => peer.restart(seq + model.random.u64(1..1_000)),
-        Kind::MissingSeq => extra(peer, model, market, |envelope| Envelope {
+        Kind::MissingSeq => send_extra(peer, model, market, |envelope| Envelope {
             seq: None,
             ..envelope
         }),
-        Kind::UnknownSid => odd(peer, model, market, |envelope| Envelope {
+        Kind::UnknownSid => send_modified(peer, model, market, |envelope| Envelope {
             sid: Some(1_000),
             ..envelope
         }),
-        Kind::MissingSid => extra(peer, model, market, |envelope| Envelope {
+        Kind::MissingSid => send_extra(peer, model, market, |envelope| Envelope {
             sid: None,
             ..envelope
         }),
         Kind::ZeroSeq | Kind::MaxSeq => {
             let seq = if kind == Kind::ZeroSeq { 0 } else { u64::MAX };
-            odd(peer, model, market, |envelope| Envelope {
+            send_modified(peer, model, market, |envelope| Envelope {
                 seq: Some(seq),
                 ..envelope
             });
             peer.misnumbered(seq);
         }
         Kind::NegativeSeq => {
-            extra(peer, model, market, |envelope| envelope);
+            send_extra(peer, model, market, |envelope| envelope);
             if let Some(text) = peer.texts.last_mut() {
                 *text = text.replacen(r#""seq":"#, r#""seq":-"#, 1);
             }
@@ -167,7 +167,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
 }
 
 /// Sends a change in a modified envelope.
-fn odd(
+fn send_modified(
     peer: &mut Peer,
     model: &mut Model,
     market: usize,
@@ -179,7 +179,7 @@ fn odd(
 }
 
 /// Sends a change in a modified envelope. The next frame has the number that the change should have had.
-fn extra(
+fn send_extra(
     peer: &mut Peer,
     model: &mut Model,
     market: usize,
@@ -295,7 +295,7 @@ fn break_message(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
                 .push(envelope.frame("orderbook_summary", r#"{"levels":1}"#));
         }
         Kind::BrokenJson => {
-            extra(peer, model, market, |envelope| envelope);
+            send_extra(peer, model, market, |envelope| envelope);
             if let Some(text) = peer.texts.last_mut() {
                 text.truncate(model.random.usize(1..text.len()));
             }

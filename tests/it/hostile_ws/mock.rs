@@ -11,7 +11,7 @@ use kalshi_sdk::{
 use tokio::time::{Instant, timeout};
 
 use crate::hostile_ws::seeds;
-use crate::stress::{History, Seen, take, truth};
+use crate::stress::{History, Stats, record, truth};
 
 const MARKETS: usize = 4;
 const STEPS: usize = 20;
@@ -59,10 +59,15 @@ fn disturb(streams: &Streams, random: &mut Rng) {
     }
 }
 
-async fn read(books: &mut BookStream, pause: Duration, history: &History, seen: &mut Seen) -> bool {
+async fn read(
+    books: &mut BookStream,
+    pause: Duration,
+    history: &History,
+    stats: &mut Stats,
+) -> bool {
     match timeout(pause, books.next()).await {
         Ok(Some(Ok(update))) => {
-            take(&update, books, history, seen);
+            record(&update, books, history, stats);
             true
         }
         Ok(end) => panic!("the book stream ended: {end:?}"),
@@ -83,7 +88,7 @@ async fn run(seed: u64) -> Result<u64, String> {
     let markets: Vec<_> = (0..MARKETS)
         .map(|number| exchange.market(&format!("KXHOSTILE-26NOV28-T{number}")))
         .collect();
-    let (mut history, mut seen) = (History::default(), Seen::default());
+    let (mut history, mut stats) = (History::default(), Stats::default());
     markets.iter().for_each(|market| history.note(market));
     let policy = ReconnectPolicy::default().with_max_backoff(Duration::from_secs(4));
     let client = exchange.client().unwrap();
@@ -99,7 +104,7 @@ async fn run(seed: u64) -> Result<u64, String> {
         disturb(&streams, &mut random);
         let pause = Duration::from_millis(random.u64(1..200));
         for _ in 0..random.usize(1..30) {
-            if !read(&mut books, pause, &history, &mut seen).await {
+            if !read(&mut books, pause, &history, &mut stats).await {
                 break;
             }
         }
@@ -126,11 +131,11 @@ async fn run(seed: u64) -> Result<u64, String> {
                 .collect();
             return Err(format!("not live within {BOUND:?}: {are_live:?}"));
         }
-        read(&mut books, Duration::from_secs(1), &history, &mut seen).await;
+        read(&mut books, Duration::from_secs(1), &history, &mut stats).await;
     }
     books.shutdown().await;
     exchange.shut_down().await;
-    Ok(seen.compared)
+    Ok(stats.compared)
 }
 
 #[test]

@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Statistics of a run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
+pub struct Stats {
     /// Number of live books compared with the history of their market.
     pub compared: u64,
     /// Number of live books compared with the book at the same frame.
@@ -49,14 +49,14 @@ type Change = Pin<Box<dyn Future<Output = Result<(), ConnectionError>>>>;
 pub struct Oracle {
     /// Index in the history of each market of the last state that its live book had.
     cursors: Vec<usize>,
-    pub seen: Seen,
+    pub stats: Stats,
 }
 
 impl Oracle {
     pub fn new(markets: usize) -> Self {
         Self {
             cursors: vec![0; markets],
-            seen: Seen::default(),
+            stats: Stats::default(),
         }
     }
 
@@ -68,7 +68,7 @@ impl Oracle {
                 continue;
             };
             let clock = books.books().clock(&ticker);
-            self.seen.compared += 1;
+            self.stats.compared += 1;
             let states = &model.markets[market].history[*cursor..];
             let same = states.iter().position(|state| {
                 // Frames without clocks leave the last clock in place.
@@ -100,7 +100,7 @@ impl Oracle {
         for (market, expected) in expected.iter().enumerate() {
             let ticker = ticker(market);
             match books.live(&ticker) {
-                Some(book) if book == expected => self.seen.at_marks += 1,
+                Some(book) if book == expected => self.stats.at_marks += 1,
                 Some(book) => {
                     return Err(format!(
                         "{ticker} at mark {mark} is {book:?}, not {expected:?}"
@@ -168,7 +168,7 @@ pub async fn read(
     client: Client,
     shared: Rc<Shared>,
     mut instructions: UnboundedReceiver<Instruction>,
-) -> Result<Seen, String> {
+) -> Result<Stats, String> {
     let begun = Instant::now();
     let mut books = connect(&client).await;
     let mut oracle = Oracle::new(shared.model.borrow().markets.len());
@@ -200,8 +200,8 @@ pub async fn read(
                     && change.is_none()
                     && let Some(since) = calm_since
                 {
-                    oracle.seen.recovery = since.elapsed();
-                    return Ok(oracle.seen);
+                    oracle.stats.recovery = since.elapsed();
+                    return Ok(oracle.stats);
                 }
             }
             Some(result) = async { Some(change.as_mut()?.await) } => {

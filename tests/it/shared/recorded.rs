@@ -108,7 +108,7 @@ pub async fn replay(
         .error_status
         .or(samples.status(&recorded.operation))
         .unwrap();
-    server.answer(status, Some(response));
+    server.respond(status, Some(response));
     call(
         &server.client,
         &recorded.operation,

@@ -2,7 +2,7 @@
 
 /// Result of comparing an order with a request that may have placed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Likeness {
+pub enum OrderMatch {
     /// All requested values that orders show match, and the order was not created before the request.
     AsSent,
     /// The order may be the one requested but changed since, or an earlier one, or some fields are missing.
@@ -19,7 +19,7 @@ pub struct Conflict {
     /// An attempt before the rejected one may have placed the order.
     pub may_be_ours: bool,
     /// The client generated the id, so no other order has it.
-    pub has_made_id: bool,
+    pub is_id_generated: bool,
 }
 
 /// Explanation of the rejection by the orders that have the client order id.
@@ -32,7 +32,7 @@ pub enum Explanation<'a, O> {
     /// The orders do not explain the rejection.
     Ambiguous,
     /// The order with the id may not be listed yet.
-    Open,
+    NotListed,
 }
 
 impl Conflict {
@@ -40,21 +40,21 @@ impl Conflict {
     pub fn explain<'a, O>(
         &self,
         found: &[&'a O],
-        likeness: impl Fn(&O) -> Likeness,
+        order_match: impl Fn(&O) -> OrderMatch,
         is_complete: bool,
     ) -> Explanation<'a, O> {
-        let like = |wanted: Likeness| {
+        let like = |wanted: OrderMatch| {
             let found = found.iter().copied();
-            found.filter(|order| likeness(order) == wanted).collect()
+            found.filter(|order| order_match(order) == wanted).collect()
         };
         let (as_sent, unclear): (Vec<&O>, Vec<&O>) =
-            (like(Likeness::AsSent), like(Likeness::Unclear));
+            (like(OrderMatch::AsSent), like(OrderMatch::Unclear));
         match (as_sent.as_slice(), unclear.as_slice(), found) {
-            (_, _, []) => Explanation::Open,
+            (_, _, []) => Explanation::NotListed,
             ([order], [], _) => Explanation::Ours(order),
-            ([], [], _) if !is_complete => Explanation::Open,
+            ([], [], _) if !is_complete => Explanation::NotListed,
             // This is the only order with the id, so it explains the rejection.
-            ([], [], [other]) if self.is_taken && !self.may_be_ours && !self.has_made_id => {
+            ([], [], [other]) if self.is_taken && !self.may_be_ours && !self.is_id_generated => {
                 Explanation::Other(other)
             }
             _ => Explanation::Ambiguous,

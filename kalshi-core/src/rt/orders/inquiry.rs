@@ -38,14 +38,14 @@ pub trait Reader: ApiClient {
 }
 
 /// Result of one attempt to read the outcome.
-pub enum Sight<T> {
+pub enum Reading<T> {
     /// Proof of the outcome even if reads lag.
     Conclusive(T),
     /// Proof only if reads already reflected the write.
     Tentative(T),
 }
 
-impl<T> Sight<T> {
+impl<T> Reading<T> {
     /// Returns `Conclusive` if `is_conclusive`, or else `Tentative`.
     pub fn new(found: T, is_conclusive: bool) -> Self {
         if is_conclusive {
@@ -63,7 +63,7 @@ pub enum Finding<T> {
     /// The last attempt was tentative, and reads were up to date.
     Fresh(T),
     /// The inquiry timed out. Contains the last error, if there was one.
-    Open(Option<Arc<Error>>),
+    TimedOut(Option<Arc<Error>>),
 }
 
 /// The last error of an inquiry. An inquiry continues after transient errors.
@@ -94,7 +94,7 @@ pub async fn inquire<C, T, F>(
 ) -> Finding<T>
 where
     C: Reader,
-    F: Future<Output = Result<Sight<T>, Error>>,
+    F: Future<Output = Result<Reading<T>, Error>>,
 {
     let begun = Instant::now();
     let inquiry = async {
@@ -102,9 +102,9 @@ where
         let mut has_looked = false;
         loop {
             match look(reader.clone(), is_fresh).await {
-                Ok(Sight::Conclusive(found)) => return Finding::Conclusive(found),
-                Ok(Sight::Tentative(found)) if is_fresh => return Finding::Fresh(found),
-                Ok(Sight::Tentative(_)) => has_looked = true,
+                Ok(Reading::Conclusive(found)) => return Finding::Conclusive(found),
+                Ok(Reading::Tentative(found)) if is_fresh => return Finding::Fresh(found),
+                Ok(Reading::Tentative(_)) => has_looked = true,
                 Err(error) => last_error.set(error),
             }
             reader = rt::for_evidence(client);
@@ -123,12 +123,12 @@ where
     };
     // With a zero timeout, `timeout_at` could still return a fast response.
     if timeout.is_zero() {
-        return Finding::Open(None);
+        return Finding::TimedOut(None);
     }
     let deadline = begun + timeout.min(MAX_TIMEOUT);
     match timeout_at(deadline, inquiry).await {
         Ok(finding) => finding,
-        Err(_) => Finding::Open(last_error.take()),
+        Err(_) => Finding::TimedOut(last_error.take()),
     }
 }
 

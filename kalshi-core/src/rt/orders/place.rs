@@ -21,7 +21,7 @@ pub struct SentOrder<R> {
     pub request: R,
     pub client_order_id: ClientOrderId,
     /// The id was generated here, so no other order has it.
-    pub has_made_id: bool,
+    pub is_id_generated: bool,
     /// The time just before the first attempt.
     pub began: Moment,
 }
@@ -34,7 +34,7 @@ impl<R> SentOrder<R> {
         with_id: impl FnOnce(ClientOrderId) -> R,
     ) -> Self {
         let given = given.filter(|id| !id.is_empty());
-        let has_made_id = given.is_none();
+        let is_id_generated = given.is_none();
         let id = given.unwrap_or_else(ClientOrderId::random);
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !id.bytes().all(is_safe) {
@@ -45,7 +45,7 @@ impl<R> SentOrder<R> {
         Self {
             request: with_id(id.clone()),
             client_order_id: id,
-            has_made_id,
+            is_id_generated,
             began: Moment::now(core),
         }
     }

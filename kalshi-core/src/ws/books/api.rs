@@ -102,7 +102,7 @@ pub struct BookBody<'a, T> {
 }
 
 /// A WebSocket API with an order book channel.
-pub trait BookApi: WebSocketApi {
+pub trait OrderBookApi: WebSocketApi {
     /// The API's order book.
     type Book: ApiBook<Message = Self::Message>;
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ws::{
     CommandError, Frame, MalformedMessage,
-    sequence::{Arrival, Place, Sequence},
+    sequence::{Arrival, FramePosition, Sequence},
 };
 
 impl<B: ApiBook> Books<B> {
@@ -73,32 +73,32 @@ impl<B: ApiBook> Books<B> {
         let arrival = subscription
             .sequence
             .advance(seq, frame.fingerprint(), is_snapshot_reply);
-        let Some(place) = arrival.place() else {
+        let Some(position) = arrival.position() else {
             return;
         };
         if let Arrival::Gap { expected, .. } = arrival {
             let reason = StaleReason::Gap { expected, got: seq };
-            self.lose_all(sid, place, reason, events);
+            self.lose_all(sid, position, reason, events);
         }
         let sent_ms = frame.sending_ts_ms;
         match message {
-            BookMessage::Delta(delta) => self.delta(sid, place, delta, sent_ms, events),
+            BookMessage::Delta(delta) => self.delta(sid, position, delta, sent_ms, events),
             // A requested snapshot may be of a market that is no longer subscribed to, so no changes would follow.
             BookMessage::Snapshot(snapshot)
                 if frame.id.is_some() && !self.has(sid, snapshot.market_ticker) => {}
             BookMessage::Snapshot(snapshot) => {
-                self.snapshot(sid, place, snapshot, sent_ms, events);
+                self.snapshot(sid, position, snapshot, sent_ms, events);
             }
             // No book depends on a reply: the snapshot is requested again.
             BookMessage::Malformed(_) if is_snapshot_reply => {}
             message => match (message.listed(&frame.message), message) {
                 (Some(listed), _) => self.listed(sid, listed, events),
                 (None, BookMessage::Malformed(malformed)) => {
-                    self.malformed(sid, place, malformed, events);
+                    self.malformed(sid, position, malformed, events);
                 }
                 // A type added in a later version may be a change.
                 (None, BookMessage::Unknown) => {
-                    self.lose_all(sid, place, StaleReason::UnknownMessage, events);
+                    self.lose_all(sid, position, StaleReason::UnknownMessage, events);
                 }
                 (None, _) => {}
             },
@@ -122,7 +122,7 @@ impl<B: ApiBook> Books<B> {
             _ => return,
         };
         if let Some(subscription) = self.subscriptions.get(&sid) {
-            let since = subscription.sequence.place().next();
+            let since = subscription.sequence.position().next();
             self.lose_all(sid, since, reason, events);
         }
     }
@@ -130,27 +130,27 @@ impl<B: ApiBook> Books<B> {
     fn snapshot(
         &mut self,
         sid: u64,
-        place: Place,
+        position: FramePosition,
         snapshot: &BookBody<'_, B::Snapshot>,
         sent_ms: Option<i64>,
         events: &mut BookEvents,
     ) {
         let ticker = snapshot.market_ticker;
         let Some(mode) = self.mode.known() else {
-            return self.reject_unknown_mode(sid, place, ticker, events);
+            return self.reject_unknown_mode(sid, position, ticker, events);
         };
         let book = B::read_snapshot(snapshot.body, mode, sent_ms);
-        let Some((tracked, schedule)) = self.tracked(sid, place, ticker) else {
+        let Some((tracked, schedule)) = self.tracked(sid, position, ticker) else {
             return;
         };
         match book {
             Ok(book) => {
-                let outcome = tracked.replica.snapshot(place, snapshot.clock, book);
-                tracked.report_outcome(place, outcome, None, schedule, events);
+                let effect = tracked.replica.snapshot(position, snapshot.clock, book);
+                tracked.report_effect(position, effect, None, schedule, events);
             }
             Err(error) => {
                 let reason = StaleReason::InvalidSnapshot(error);
-                tracked.refuse_snapshot(place, reason, schedule, events);
+                tracked.reject_snapshot(position, reason, schedule, events);
             }
         }
     }
@@ -158,14 +158,14 @@ impl<B: ApiBook> Books<B> {
     fn delta(
         &mut self,
         sid: u64,
-        place: Place,
+        position: FramePosition,
         delta: &BookBody<'_, B::Delta>,
         sent_ms: Option<i64>,
         events: &mut BookEvents,
     ) {
         let ticker = delta.market_ticker;
         let Some(mode) = self.mode.known() else {
-            return self.reject_unknown_mode(sid, place, ticker, events);
+            return self.reject_unknown_mode(sid, position, ticker, events);
         };
         let change = B::read_change(delta.body, mode, sent_ms);
         // The common case.
@@ -174,24 +174,24 @@ impl<B: ApiBook> Books<B> {
         {
             return match change {
                 Ok(change) => {
-                    let outcome = tracked.replica.change(place, delta.clock, &change);
+                    let effect = tracked.replica.change(position, delta.clock, &change);
                     let own_id = delta.client_order_id;
-                    tracked.report_outcome(place, outcome, own_id, &mut self.schedule, events);
+                    tracked.report_effect(position, effect, own_id, &mut self.schedule, events);
                 }
                 Err(error) => {
                     let reason = StaleReason::InvalidChange(error);
-                    tracked.lose(place, reason, &mut self.schedule, events);
+                    tracked.lose(position, reason, &mut self.schedule, events);
                 }
             };
         }
-        let Some((tracked, schedule)) = self.tracked(sid, place, ticker) else {
+        let Some((tracked, schedule)) = self.tracked(sid, position, ticker) else {
             return;
         };
         tracked.report_missing(StaleReason::NoSnapshot, events);
         tracked.request_now(schedule);
         match change {
-            Ok(change) => _ = tracked.replica.change(place, delta.clock, &change),
-            Err(_) => _ = tracked.replica.lose(place),
+            Ok(change) => _ = tracked.replica.change(position, delta.clock, &change),
+            Err(_) => _ = tracked.replica.lose(position),
         }
     }
 
@@ -199,17 +199,17 @@ impl<B: ApiBook> Books<B> {
     fn malformed(
         &mut self,
         sid: u64,
-        place: Place,
+        position: FramePosition,
         malformed: &MalformedMessage,
         events: &mut BookEvents,
     ) {
         let reason = StaleReason::Malformed;
         let Some(ticker) = market_of::<B>(malformed) else {
-            return self.lose_all(sid, place, reason, events);
+            return self.lose_all(sid, position, reason, events);
         };
-        if let Some((tracked, schedule)) = self.tracked(sid, place, &ticker) {
+        if let Some((tracked, schedule)) = self.tracked(sid, position, &ticker) {
             tracked.report_missing(reason, events);
-            tracked.lose(place, reason, schedule, events);
+            tracked.lose(position, reason, schedule, events);
         }
     }
 
@@ -217,14 +217,14 @@ impl<B: ApiBook> Books<B> {
     fn reject_unknown_mode(
         &mut self,
         sid: u64,
-        place: Place,
+        position: FramePosition,
         ticker: &str,
         events: &mut BookEvents,
     ) {
-        if let Some((tracked, schedule)) = self.tracked(sid, place, ticker) {
+        if let Some((tracked, schedule)) = self.tracked(sid, position, ticker) {
             let reason = StaleReason::UnknownPriceMode;
             tracked.report_missing(reason, events);
-            tracked.replica.lose(place);
+            tracked.replica.lose(position);
             // A snapshot would have the same problem.
             tracked.cancel_request(schedule);
         }

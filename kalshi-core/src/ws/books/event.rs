@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::error::BookError;
-use crate::{ClientOrderId, ws::sequence::StaleCause};
+use crate::{ClientOrderId, ws::sequence::ReplicaStaleReason};
 
 /// A change of the state of an order book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,17 +189,17 @@ impl fmt::Display for StaleReason {
     }
 }
 
-impl From<StaleCause<BookError>> for StaleReason {
-    fn from(cause: StaleCause<BookError>) -> Self {
+impl From<ReplicaStaleReason<BookError>> for StaleReason {
+    fn from(cause: ReplicaStaleReason<BookError>) -> Self {
         match cause {
-            StaleCause::ClockFell { last, got } => Self::ClockFell { last, got },
-            StaleCause::Change(error) => Self::InvalidChange(error),
-            StaleCause::Crossed => Self::Crossed,
-            StaleCause::EarlierSnapshot { expected, got } => {
+            ReplicaStaleReason::ClockFell { last, got } => Self::ClockFell { last, got },
+            ReplicaStaleReason::Change(error) => Self::InvalidChange(error),
+            ReplicaStaleReason::Crossed => Self::Crossed,
+            ReplicaStaleReason::EarlierSnapshot { expected, got } => {
                 Self::EarlierSnapshot { expected, got }
             }
-            StaleCause::UnconfirmedSnapshot => Self::UnconfirmedSnapshot,
-            StaleCause::Overflow => Self::BufferOverflow,
+            ReplicaStaleReason::UnconfirmedSnapshot => Self::UnconfirmedSnapshot,
+            ReplicaStaleReason::Overflow => Self::BufferOverflow,
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::{task::unconstrained, time::Instant};
 
 use super::{
     Books,
-    api::{ApiBook, BookApi, BookMessage},
+    api::{ApiBook, BookMessage, OrderBookApi},
     event::{BookEvent, StaleReason},
     events::BookEvents,
 };
@@ -42,7 +42,7 @@ const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 /// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and display.
 /// [`next`](Self::next) returns every single change, for recorders. Do not quote on each of them: further changes arrive while an order is
 /// sent, so every decision lags further behind the book. Fills and orders on the same connection wait in the same queue.
-pub struct BookStream<A: BookApi> {
+pub struct BookStream<A: OrderBookApi> {
     client: A::Client,
     connection: Connection<A>,
     handle: ConnectionHandle<A>,
@@ -139,7 +139,7 @@ impl<M> Changes<M> {
     }
 }
 
-impl<A: BookApi> BookStream<A> {
+impl<A: OrderBookApi> BookStream<A> {
     /// Connects and subscribes to the order books.
     pub(in crate::ws) async fn connect(
         builder: ConnectionBuilder<A>,
@@ -181,9 +181,9 @@ impl<A: BookApi> BookStream<A> {
             Ok(update) => changes.push(update),
             Err(error) => return Some(Err(error)),
         }
-        let before = self.connection.bytes_taken();
+        let before = self.connection.bytes_dequeued();
         for _ in 1..MAX_CHANGES {
-            if self.connection.bytes_taken().wrapping_sub(before) > MAX_CHANGE_BYTES {
+            if self.connection.bytes_dequeued().wrapping_sub(before) > MAX_CHANGE_BYTES {
                 break;
             }
             match unconstrained(self.next()).now_or_never() {
@@ -417,7 +417,7 @@ impl<A: BookApi> BookStream<A> {
 }
 
 /// Returns `true` if a message ends the subscription `sid`.
-fn ends_subscription<A: BookApi>(received: &Received<A::Message>, sid: Option<u64>) -> bool {
+fn ends_subscription<A: OrderBookApi>(received: &Received<A::Message>, sid: Option<u64>) -> bool {
     let is_terminal = match A::Book::read(&received.frame.message) {
         BookMessage::Error(code) => CommandError::new(code).is_terminal(),
         BookMessage::Unsubscribed => received.frame.sid.is_some(),
@@ -434,7 +434,7 @@ async fn until(timeout: Option<Instant>) {
 }
 
 /// Requests snapshots. An error does not name its market, so each market is then requested separately.
-fn request_snapshots<A: BookApi>(
+fn request_snapshots<A: OrderBookApi>(
     handle: ConnectionHandle<A>,
     mut request: SnapshotRequest,
     pause: Duration,
@@ -465,7 +465,7 @@ fn request_snapshots<A: BookApi>(
     })
 }
 
-impl<A: BookApi> fmt::Debug for BookStream<A> {
+impl<A: OrderBookApi> fmt::Debug for BookStream<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BookStream")
             .field("connection", &self.connection)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ClientOrderId,
-    ws::sequence::{Outcome, Place, Replica},
+    ws::sequence::{Effect, FramePosition, Replica},
 };
 
 /// An order book and its subscription.
@@ -40,7 +40,7 @@ enum Reported {
 
 impl<B: ApiBook> TrackedBook<B> {
     /// Creates a book without a snapshot.
-    pub(super) fn new(ticker: Arc<str>, sid: u64, since: Place, has_loss: bool) -> Self {
+    pub(super) fn new(ticker: Arc<str>, sid: u64, since: FramePosition, has_loss: bool) -> Self {
         Self {
             ticker,
             sid,
@@ -53,28 +53,34 @@ impl<B: ApiBook> TrackedBook<B> {
     }
 
     /// Moves the book to another subscription.
-    pub(super) fn move_to(&mut self, sid: u64, since: Place, has_loss: bool) {
+    pub(super) fn move_to(&mut self, sid: u64, since: FramePosition, has_loss: bool) {
         self.sid = sid;
         self.replica.restart(since, has_loss);
     }
 
     /// Reports the effect of a frame on the book. `own_id` is the client order id of the change, if it was caused by the user's own order.
-    pub(super) fn report_outcome(
+    pub(super) fn report_effect(
         &mut self,
-        place: Place,
-        outcome: Outcome<BookError>,
+        position: FramePosition,
+        effect: Effect<BookError>,
         own_id: Option<&ClientOrderId>,
         schedule: &mut Schedule,
         events: &mut BookEvents,
     ) {
-        match outcome {
-            Outcome::Changed | Outcome::Live => self.report_live(place, own_id, schedule, events),
-            Outcome::Withheld => {
+        match effect {
+            Effect::Changed | Effect::Live => self.report_live(position, own_id, schedule, events),
+            Effect::Withheld => {
                 self.set_timer(schedule, self.replica.crossed_until());
                 self.request = Request::None;
                 let (sid, market) = (self.sid, &*self.ticker);
                 let clock = self.clock();
-                tracing::debug!(sid, market, seq = place.seq(), clock, "order book withheld");
+                tracing::debug!(
+                    sid,
+                    market,
+                    seq = position.seq(),
+                    clock,
+                    "order book withheld"
+                );
                 if self.reported == Reported::Live {
                     self.reported = Reported::Withheld;
                     events.push(BookEvent::Withheld {
@@ -82,24 +88,24 @@ impl<B: ApiBook> TrackedBook<B> {
                     });
                 }
             }
-            Outcome::Stale(cause) => {
+            Effect::Stale(cause) => {
                 let reason = StaleReason::from(cause);
                 self.report_stale(reason, events);
                 self.request_after_fault(reason, schedule);
             }
-            Outcome::StillStale(cause) => {
+            Effect::StillStale(cause) => {
                 let reason = StaleReason::from(cause);
                 // A book that was withheld in between may have been reported as live.
                 self.report_stale(reason, events);
                 self.request_after_fault(reason, schedule);
             }
-            Outcome::Unchanged => {}
+            Effect::Unchanged => {}
         }
     }
 
     fn report_live(
         &mut self,
-        place: Place,
+        position: FramePosition,
         own_id: Option<&ClientOrderId>,
         schedule: &mut Schedule,
         events: &mut BookEvents,
@@ -120,7 +126,7 @@ impl<B: ApiBook> TrackedBook<B> {
         self.set_timer(schedule, None);
         let (sid, market) = (self.sid, &*self.ticker);
         let clock = self.clock();
-        tracing::debug!(sid, market, seq = place.seq(), clock, "order book live");
+        tracing::debug!(sid, market, seq = position.seq(), clock, "order book live");
         events.push(BookEvent::Live { market_ticker });
     }
 
@@ -194,7 +200,7 @@ impl<B: ApiBook> TrackedBook<B> {
     /// Makes the book stale: frames before `since` were lost.
     pub(super) fn lose(
         &mut self,
-        since: Place,
+        since: FramePosition,
         reason: StaleReason,
         schedule: &mut Schedule,
         events: &mut BookEvents,
@@ -212,7 +218,7 @@ impl<B: ApiBook> TrackedBook<B> {
         schedule: &mut Schedule,
         events: &mut BookEvents,
     ) {
-        self.replica.lose(Place::default());
+        self.replica.lose(FramePosition::default());
         self.report_stale(reason, events);
         self.sid = sid;
         (self.request, self.attempts) = (Request::None, 0);
@@ -220,14 +226,14 @@ impl<B: ApiBook> TrackedBook<B> {
     }
 
     /// Records that a snapshot is unusable.
-    pub(super) fn refuse_snapshot(
+    pub(super) fn reject_snapshot(
         &mut self,
-        place: Place,
+        position: FramePosition,
         reason: StaleReason,
         schedule: &mut Schedule,
         events: &mut BookEvents,
     ) {
-        self.replica.refuse_snapshot(place);
+        self.replica.reject_snapshot(position);
         self.report_missing(reason, events);
         self.request_after_fault(reason, schedule);
     }

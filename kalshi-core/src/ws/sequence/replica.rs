@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt::Debug, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Clock, Place};
+use super::{Clock, FramePosition};
 
 /// Maximum number of changes that a stale book buffers.
 pub const MAX_BUFFERED: usize = 10_000;
@@ -35,7 +35,7 @@ pub trait ReplicatedBook: Clone + PartialEq {
 pub struct Replica<B: ReplicatedBook> {
     book: B,
     /// Position of the last frame applied to the book.
-    place: Place,
+    position: FramePosition,
     clock: Option<Clock>,
     /// Time at which a crossed book becomes stale. `None` if it is not crossed.
     crossed_until: Option<Instant>,
@@ -47,11 +47,11 @@ pub struct Replica<B: ReplicatedBook> {
 #[derive(Clone, Debug)]
 struct Recovery<B: ReplicatedBook> {
     /// Snapshots from before this frame are ignored.
-    since: Place,
+    since: FramePosition,
     /// Changes may have been lost before the first buffered one.
     has_loss: bool,
     /// Position and clock of the first change after a loss. A later snapshot must have at least this clock.
-    covers: Option<(Place, i64)>,
+    covers: Option<(FramePosition, i64)>,
     changes: VecDeque<Buffered<B::Change>>,
     last_clock: Option<Clock>,
     candidate: Option<Candidate<B>>,
@@ -59,7 +59,7 @@ struct Recovery<B: ReplicatedBook> {
 
 #[derive(Clone, Debug)]
 struct Buffered<C> {
-    place: Place,
+    position: FramePosition,
     clock: Option<i64>,
     change: C,
 }
@@ -67,7 +67,7 @@ struct Buffered<C> {
 /// A snapshot that contradicts the clock of the book, until a second one confirms it.
 #[derive(Clone, Debug)]
 struct Candidate<B> {
-    place: Place,
+    position: FramePosition,
     clock: Option<i64>,
     book: B,
     /// Another snapshot has been requested since.
@@ -77,7 +77,7 @@ struct Candidate<B> {
 /// The reason why a replica is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum StaleCause<E> {
+pub enum ReplicaStaleReason<E> {
     /// A change has a clock at or below that of the snapshot, or below that of the previous change.
     ClockFell {
         /// Clock of the book.
@@ -105,7 +105,7 @@ pub enum StaleCause<E> {
 /// Effect of a frame on a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome<E> {
+pub enum Effect<E> {
     /// The frame had no visible effect.
     Unchanged,
     /// The live book changed.
@@ -115,23 +115,23 @@ pub enum Outcome<E> {
     /// The book is crossed and withheld.
     Withheld,
     /// The book was live or withheld and is now stale.
-    Stale(StaleCause<E>),
+    Stale(ReplicaStaleReason<E>),
     /// The book was stale and needs another snapshot.
-    StillStale(StaleCause<E>),
+    StillStale(ReplicaStaleReason<E>),
 }
 
 impl<C> Buffered<C> {
     /// Returns `true` if a snapshot with this position and clock includes the change.
-    fn is_in(&self, place: Place, clock: Option<i64>) -> bool {
+    fn is_in(&self, position: FramePosition, clock: Option<i64>) -> bool {
         match (self.clock, clock) {
             (Some(change), Some(snapshot)) => change <= snapshot,
-            _ => self.place <= place,
+            _ => self.position <= position,
         }
     }
 }
 
 impl<B: ReplicatedBook> Recovery<B> {
-    fn new(since: Place, has_loss: bool, last_clock: Option<Clock>) -> Box<Self> {
+    fn new(since: FramePosition, has_loss: bool, last_clock: Option<Clock>) -> Box<Self> {
         Box::new(Self {
             since,
             has_loss,
@@ -143,20 +143,20 @@ impl<B: ReplicatedBook> Recovery<B> {
     }
 
     /// Buffers a change. Returns the cause if another snapshot is needed.
-    fn buffer(&mut self, change: Buffered<B::Change>) -> Option<StaleCause<B::Error>> {
-        let place = change.place;
+    fn buffer(&mut self, change: Buffered<B::Change>) -> Option<ReplicaStaleReason<B::Error>> {
+        let position = change.position;
         let mut cause = None;
         if let (Some(got), Some(last)) = (change.clock, self.last_clock)
             && !last.allows(got)
         {
             let last = last.value();
-            cause = Some(StaleCause::ClockFell { last, got });
-            *self = *Self::new(place, true, None);
+            cause = Some(ReplicaStaleReason::ClockFell { last, got });
+            *self = *Self::new(position, true, None);
         }
         if let Some(clock) = change.clock {
             self.last_clock = Some(Clock::of_change(clock));
             if self.has_loss && self.covers.is_none() {
-                self.covers = Some((place, clock));
+                self.covers = Some((position, clock));
             }
         }
         if self.changes.len() < MAX_BUFFERED {
@@ -164,48 +164,56 @@ impl<B: ReplicatedBook> Recovery<B> {
             return cause;
         }
         let last_clock = self.last_clock;
-        *self = *Self::new(place, true, last_clock);
-        self.covers = change.clock.map(|clock| (place, clock));
-        Some(StaleCause::Overflow)
+        *self = *Self::new(position, true, last_clock);
+        self.covers = change.clock.map(|clock| (position, clock));
+        Some(ReplicaStaleReason::Overflow)
     }
 
     /// Returns the clock that a snapshot should have reached if it has not.
-    fn missing_clock(&self, floor: Option<Clock>, place: Place, clock: Option<i64>) -> Option<i64> {
+    fn missing_clock(
+        &self,
+        floor: Option<Clock>,
+        position: FramePosition,
+        clock: Option<i64>,
+    ) -> Option<i64> {
         let clock = clock?;
-        let covers = self.covers.filter(|(at, _)| *at <= place);
+        let covers = self.covers.filter(|(at, _)| *at <= position);
         let floor = floor.map(Clock::value).max(covers.map(|(_, clock)| clock));
         floor.filter(|floor| clock < *floor)
     }
 
     /// Returns `true` if a snapshot equals the candidate plus the changes in between, and was requested after it.
-    fn confirms(&self, place: Place, clock: Option<i64>, book: &B) -> bool {
+    fn confirms(&self, position: FramePosition, clock: Option<i64>, book: &B) -> bool {
         let Some(candidate) = &self.candidate else {
             return false;
         };
-        if !candidate.is_requested || place < candidate.place {
+        if !candidate.is_requested || position < candidate.position {
             return false;
         }
         let mut expected = candidate.book.clone();
         let mut between = self.changes.iter().filter(|change| {
-            !change.is_in(candidate.place, candidate.clock) && change.is_in(place, clock)
+            !change.is_in(candidate.position, candidate.clock) && change.is_in(position, clock)
         });
         between.all(|change| expected.apply_change(&change.change).is_ok()) && expected == *book
     }
 
     /// Keeps a snapshot until a second one confirms it.
-    fn keep(&mut self, place: Place, clock: Option<i64>, book: B) {
+    fn keep(&mut self, position: FramePosition, clock: Option<i64>, book: B) {
         // Changes before the snapshot have clocks that do not compare with its own.
-        let before = self.changes.iter().filter(|change| change.place <= place);
-        let newest = before.filter_map(|change| Some((change.place, change.clock?)));
+        let before = self
+            .changes
+            .iter()
+            .filter(|change| change.position <= position);
+        let newest = before.filter_map(|change| Some((change.position, change.clock?)));
         self.covers = newest.last().or(self.covers);
-        self.changes.retain(|change| change.place > place);
+        self.changes.retain(|change| change.position > position);
         // An earlier snapshot would need the dropped changes.
-        self.since = place;
+        self.since = position;
         if self.changes.is_empty() {
             self.last_clock = clock.map(Clock::of_snapshot);
         }
         self.candidate = Some(Candidate {
-            place,
+            position,
             clock,
             book,
             is_requested: false,
@@ -216,10 +224,10 @@ impl<B: ReplicatedBook> Recovery<B> {
 impl<B: ReplicatedBook> Replica<B> {
     /// Creates a book without a snapshot. `has_loss` is `true` if changes before `since` may have been missed.
     #[must_use]
-    pub fn without_snapshot(empty: B, since: Place, has_loss: bool) -> Self {
+    pub fn without_snapshot(empty: B, since: FramePosition, has_loss: bool) -> Self {
         Self {
             book: empty,
-            place: since,
+            position: since,
             clock: None,
             crossed_until: None,
             recovery: Some(Recovery::new(since, has_loss, None)),
@@ -257,22 +265,22 @@ impl<B: ReplicatedBook> Replica<B> {
     }
 
     /// Makes the book stale because frames were lost before this position. Returns `true` if it was not stale before.
-    pub fn lose(&mut self, since: Place) -> bool {
+    pub fn lose(&mut self, since: FramePosition) -> bool {
         self.crossed_until = None;
         let recovery = Recovery::new(since, true, self.clock);
         self.recovery.replace(recovery).is_none()
     }
 
     /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
-    pub fn restart(&mut self, since: Place, has_loss: bool) {
+    pub fn restart(&mut self, since: FramePosition, has_loss: bool) {
         self.crossed_until = None;
         self.recovery = Some(Recovery::new(since, has_loss, self.clock));
     }
 
     /// Records that a snapshot is unusable. Returns `true` if the book was not stale before.
-    pub fn refuse_snapshot(&mut self, place: Place) -> bool {
+    pub fn reject_snapshot(&mut self, position: FramePosition) -> bool {
         // The buffered changes of a stale book remain valid for the next snapshot.
-        self.recovery.is_none() && self.lose(place)
+        self.recovery.is_none() && self.lose(position)
     }
 
     /// Records that a snapshot was requested.
@@ -289,65 +297,67 @@ impl<B: ReplicatedBook> Replica<B> {
     /// Makes the book stale if it has been crossed for too long. Returns `true` if it was not stale before and is now.
     pub fn expire_crossed(&mut self, now: Instant) -> bool {
         let is_over = self.crossed_until.is_some_and(|until| until <= now);
-        is_over && self.lose(self.place)
+        is_over && self.lose(self.position)
     }
 
     /// Applies or buffers a change at this position.
     pub fn change(
         &mut self,
-        place: Place,
+        position: FramePosition,
         clock: Option<i64>,
         change: &B::Change,
-    ) -> Outcome<B::Error> {
+    ) -> Effect<B::Error> {
         let buffered = |change: &B::Change| Buffered {
-            place,
+            position,
             clock,
             change: change.clone(),
         };
         if let Some(recovery) = &mut self.recovery {
             let cause = recovery.buffer(buffered(change));
-            return cause.map_or(Outcome::Unchanged, Outcome::StillStale);
+            return cause.map_or(Effect::Unchanged, Effect::StillStale);
         }
         let was_crossed = self.crossed_until.is_some();
-        match self.advance(place, clock, change) {
+        match self.advance(position, clock, change) {
             Ok(()) => match (was_crossed, self.crossed_until.is_some()) {
-                (false, true) => Outcome::Withheld,
-                (true, true) => Outcome::Unchanged,
-                (_, false) => Outcome::Changed,
+                (false, true) => Effect::Withheld,
+                (true, true) => Effect::Unchanged,
+                (_, false) => Effect::Changed,
             },
             Err(cause) => {
-                self.lose(place);
+                self.lose(position);
                 if let Some(recovery) = &mut self.recovery {
                     // The change is buffered even if its clock caused the conflict.
                     recovery.last_clock = None;
                     recovery.buffer(buffered(change));
                 }
-                Outcome::Stale(cause)
+                Effect::Stale(cause)
             }
         }
     }
 
     fn advance(
         &mut self,
-        place: Place,
+        position: FramePosition,
         clock: Option<i64>,
         change: &B::Change,
-    ) -> Result<(), StaleCause<B::Error>> {
+    ) -> Result<(), ReplicaStaleReason<B::Error>> {
         if let (Some(last), Some(got)) = (self.clock, clock)
             && !last.allows(got)
         {
             let last = last.value();
-            return Err(StaleCause::ClockFell { last, got });
+            return Err(ReplicaStaleReason::ClockFell { last, got });
         }
         if let Some(until) = self.crossed_until {
             let last = self.clock.map(Clock::value);
             if (clock.is_some() && clock != last) || until <= Instant::now() {
-                return Err(StaleCause::Crossed);
+                return Err(ReplicaStaleReason::Crossed);
             }
         }
-        self.place = place;
+        self.position = position;
         self.clock = Clock::after_change(self.clock, clock);
-        self.book.apply_change(change).map_err(StaleCause::Change)?;
+        self.book
+            .apply_change(change)
+            .map_err(ReplicaStaleReason::Change)?;
         match self.book.is_crossed() {
             true => _ = self.crossed_until.get_or_insert_with(crossed_until),
             false => self.crossed_until = None,
@@ -356,78 +366,83 @@ impl<B: ReplicatedBook> Replica<B> {
     }
 
     /// Applies a snapshot at this position.
-    pub fn snapshot(&mut self, place: Place, clock: Option<i64>, book: B) -> Outcome<B::Error> {
+    pub fn snapshot(
+        &mut self,
+        position: FramePosition,
+        clock: Option<i64>,
+        book: B,
+    ) -> Effect<B::Error> {
         let Some(recovery) = &mut self.recovery else {
             // An older snapshot contains nothing new.
-            if place <= self.place {
-                return Outcome::Unchanged;
+            if position <= self.position {
+                return Effect::Unchanged;
             }
             if let (Some(got), Some(last)) = (clock, self.clock.map(Clock::value))
                 && got < last
             {
-                self.lose(place);
+                self.lose(position);
                 if let Some(recovery) = &mut self.recovery {
-                    recovery.keep(place, clock, book);
+                    recovery.keep(position, clock, book);
                 }
                 let expected = last;
-                return Outcome::Stale(StaleCause::EarlierSnapshot { expected, got });
+                return Effect::Stale(ReplicaStaleReason::EarlierSnapshot { expected, got });
             }
             self.crossed_until = None;
-            return self.adopt(place, clock, book, VecDeque::new(), Outcome::Changed);
+            return self.adopt(position, clock, book, VecDeque::new(), Effect::Changed);
         };
-        if place < recovery.since {
-            return Outcome::Unchanged;
+        if position < recovery.since {
+            return Effect::Unchanged;
         }
-        if let Some(expected) = recovery.missing_clock(self.clock, place, clock)
-            && !recovery.confirms(place, clock, &book)
+        if let Some(expected) = recovery.missing_clock(self.clock, position, clock)
+            && !recovery.confirms(position, clock, &book)
         {
             let was_candidate = recovery.candidate.as_ref();
             let cause = match was_candidate.is_some_and(|candidate| candidate.is_requested) {
-                true => StaleCause::UnconfirmedSnapshot,
-                false => StaleCause::EarlierSnapshot {
+                true => ReplicaStaleReason::UnconfirmedSnapshot,
+                false => ReplicaStaleReason::EarlierSnapshot {
                     expected,
                     got: clock.unwrap_or_default(),
                 },
             };
-            recovery.keep(place, clock, book);
-            return Outcome::StillStale(cause);
+            recovery.keep(position, clock, book);
+            return Effect::StillStale(cause);
         }
         let mut changes = std::mem::take(&mut recovery.changes);
-        changes.retain(|change| !change.is_in(place, clock));
+        changes.retain(|change| !change.is_in(position, clock));
         self.recovery = None;
-        self.adopt(place, clock, book, changes, Outcome::Live)
+        self.adopt(position, clock, book, changes, Effect::Live)
     }
 
     /// Replaces the book by a snapshot and the changes after it.
     fn adopt(
         &mut self,
-        place: Place,
+        position: FramePosition,
         clock: Option<i64>,
         book: B,
         changes: VecDeque<Buffered<B::Change>>,
-        outcome: Outcome<B::Error>,
-    ) -> Outcome<B::Error> {
-        let newest = changes.back().map_or(place, |change| change.place);
-        (self.book, self.place) = (book, place);
+        effect: Effect<B::Error>,
+    ) -> Effect<B::Error> {
+        let newest = changes.back().map_or(position, |change| change.position);
+        (self.book, self.position) = (book, position);
         self.clock = clock.map(Clock::of_snapshot);
         self.crossed_until = self.book.is_crossed().then(crossed_until);
         for Buffered {
-            place,
+            position,
             clock,
             change,
         } in changes
         {
-            if let Err(cause) = self.advance(place, clock, &change) {
-                self.lose(newest.max(place));
-                return match outcome {
-                    Outcome::Live => Outcome::StillStale(cause),
-                    _ => Outcome::Stale(cause),
+            if let Err(cause) = self.advance(position, clock, &change) {
+                self.lose(newest.max(position));
+                return match effect {
+                    Effect::Live => Effect::StillStale(cause),
+                    _ => Effect::Stale(cause),
                 };
             }
         }
         match self.crossed_until {
-            Some(_) => Outcome::Withheld,
-            None => outcome,
+            Some(_) => Effect::Withheld,
+            None => effect,
         }
     }
 }

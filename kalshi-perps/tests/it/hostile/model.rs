@@ -453,7 +453,7 @@ impl Orders {
         }
         let is_listed = |order: &Order| {
             number("subaccount").is_none_or(|wanted| wanted == order.subaccount)
-                && number("min_ts").is_none_or(|least| order.created.timestamp() >= least)
+                && number("min_ts").is_none_or(|min_ts| order.created.timestamp() >= min_ts)
         };
         let rows = indices.iter().rev().filter(|index| **index < before);
         let rows = rows.filter(|index| is_listed(&self.all[**index]));

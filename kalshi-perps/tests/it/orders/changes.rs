@@ -232,7 +232,7 @@ async fn unknown_amendment_and_decrease_are_reconciled() {
         let case = Case::new(to_changes(is_processed, Reply::status(500))).await;
         let placed = case.placed(order("a")).await;
         let orders = case.client.orders();
-        let expected = if is_processed { "AsWanted" } else { "Unclear" };
+        let expected = if is_processed { "Applied" } else { "Unclear" };
         let amendment = unknown(
             orders
                 .amend(&placed, Amendment::buy(price, 9))
@@ -266,7 +266,7 @@ async fn decrease_is_as_wanted_after_enough_fills() {
     case.model.fill(&placed.order_id, 6.into());
     let found = decrease.reconcile(LONG).await;
     assert!(
-        matches!(&found, ChangeReconciliation::AsWanted(order) if order.fill_count == Contracts::from(6)),
+        matches!(&found, ChangeReconciliation::Applied(order) if order.fill_count == Contracts::from(6)),
         "{found:?}"
     );
 }

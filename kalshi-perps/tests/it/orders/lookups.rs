@@ -53,12 +53,12 @@ async fn find_of_absent_order_is_unknown() {
 #[tokio::test]
 async fn find_reports_error_of_undecodable_row() {
     let case = Case::new(|request, model| {
-        let Reply::Answer(status, _, body) = model.handle(request) else {
+        let Reply::Response(status, _, body) = model.handle(request) else {
             panic!()
         };
         let body = String::from_utf8(body).unwrap();
         let body = body.replace(r#""price":"6.2590""#, r#""price":"cheap""#);
-        Some(Reply::Answer(status, Vec::new(), body.into()))
+        Some(Reply::Response(status, Vec::new(), body.into()))
     })
     .await;
     let market = ticker(0, 'A');

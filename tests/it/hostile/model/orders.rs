@@ -104,9 +104,9 @@ impl Orders {
     pub(super) fn seek(
         &self,
         id: &str,
-        sought: (Option<&str>, Option<i64>, Option<i64>),
+        expected: (Option<&str>, Option<i64>, Option<i64>),
     ) -> Option<usize> {
-        let (ticker, shard, subaccount) = sought;
+        let (ticker, shard, subaccount) = expected;
         let index = *self.by_id.get(id)?;
         let order = &self.all[index];
         let shard = shard
@@ -196,7 +196,7 @@ impl Orders {
         let is_listed = |order: &Order| {
             order.is_archived == is_archive
                 && number("subaccount").is_none_or(|wanted| wanted == order.subaccount)
-                && number("min_ts").is_none_or(|least| order.created.timestamp() >= least)
+                && number("min_ts").is_none_or(|min_ts| order.created.timestamp() >= min_ts)
         };
         let mut rows = indices
             .iter()

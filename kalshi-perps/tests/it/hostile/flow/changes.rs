@@ -179,7 +179,7 @@ impl Flow {
                         );
                         "Ended"
                     }
-                    ChangeReconciliation::AsWanted(_) => {
+                    ChangeReconciliation::Applied(_) => {
                         let is_done = wanted.is_done(before, &after);
                         let was_like_that = before.states().any(|state| wanted.is_wanted(state));
                         check(
@@ -187,7 +187,7 @@ impl Flow {
                             "reconciled as wanted, but never was",
                             &detail,
                         );
-                        "AsWanted"
+                        "Applied"
                     }
                     ChangeReconciliation::Unclear(_) => "Unclear",
                     ChangeReconciliation::Unknown(_) => "Unknown",

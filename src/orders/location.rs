@@ -13,7 +13,7 @@ use crate::{
 
 /// The result of looking for an order once.
 #[derive(Clone, Debug)]
-pub(super) enum Sighting {
+pub(super) enum OrderLocation {
     /// The order is cancelled or executed, which is final.
     Ended(Order),
     /// The order rests in a different market, in a different subaccount or on a different shard from the one that the change named.
@@ -21,7 +21,7 @@ pub(super) enum Sighting {
     /// The order rests where the change named it, or its status is unknown.
     Here(Order),
     /// The order was found neither by its id nor in the lists that were searched.
-    Nowhere,
+    NotFound,
 }
 
 /// Number of single reads that cost as many tokens as a page of orders.
@@ -30,15 +30,15 @@ const SINGLE_READS_PER_PAGE: usize = 5;
 impl Client {
     /// Looks for an order by its id and, if that is not found, among the orders of its market. Once reads are up to date, it searches all
     /// markets and the archive.
-    pub(super) async fn sight(
+    pub(super) async fn locate(
         &self,
         key: &OrderRef,
         is_fresh: bool,
         last_error: &LastError,
-    ) -> Result<Sighting, Error> {
+    ) -> Result<OrderLocation, Error> {
         match self.get_order().order_id(&key.order_id).send().await {
             Ok(response) if response.order.order_id == key.order_id => {
-                return Ok(Sighting::new(key, response.into_inner().order));
+                return Ok(OrderLocation::new(key, response.into_inner().order));
             }
             Ok(response) => {
                 return Err(rt::unexpected_response(
@@ -51,7 +51,7 @@ impl Client {
             Err(error) => return Err(error),
         }
         if key.market_ticker.is_none() && !is_fresh {
-            return Ok(Sighting::Nowhere);
+            return Ok(OrderLocation::NotFound);
         }
         // Absence proves something once reads are up to date, so all markets are searched then.
         let ticker = key.market_ticker.as_deref().filter(|_| !is_fresh);
@@ -70,10 +70,10 @@ impl Client {
             found.skipped.extend(archived.skipped);
         }
         match (found.kept.pop(), found.skipped.pop()) {
-            (Some(order), _) => Ok(Sighting::new(key, order)),
+            (Some(order), _) => Ok(OrderLocation::new(key, order)),
             // The row that does not decode may be the order.
             (None, Some(error)) => Err(error),
-            (None, None) => Ok(Sighting::Nowhere),
+            (None, None) => Ok(OrderLocation::NotFound),
         }
     }
 
@@ -83,12 +83,12 @@ impl Client {
     /// # Errors
     ///
     /// Returns the last error after it has looked for all orders.
-    pub(super) async fn sight_all(
+    pub(super) async fn locate_all(
         &self,
         keys: &[&OrderRef],
         is_fresh: bool,
         last_error: &LastError,
-        report: impl Fn(usize, Sighting),
+        report: impl Fn(usize, OrderLocation),
     ) -> Result<(), Error> {
         let mut result = Ok(());
         let mut listed: Vec<Order> = Vec::new();
@@ -107,9 +107,9 @@ impl Client {
         }
         for (index, key) in keys.iter().enumerate() {
             match listed.iter().find(|order| order.order_id == key.order_id) {
-                Some(order) => report(index, Sighting::new(key, order.clone())),
-                None => match self.sight(key, is_fresh, last_error).await {
-                    Ok(sighting) => report(index, sighting),
+                Some(order) => report(index, OrderLocation::new(key, order.clone())),
+                None => match self.locate(key, is_fresh, last_error).await {
+                    Ok(location) => report(index, location),
                     Err(error) => result = Err(error),
                 },
             }
@@ -118,19 +118,19 @@ impl Client {
     }
 }
 
-impl Sighting {
+impl OrderLocation {
     fn new(key: &OrderRef, order: Order) -> Self {
         if has_ended(&order) {
             return Self::Ended(order);
         }
         let shard = order.exchange_index.as_ref().map(|index| index.0);
         // Without a shard the exchange routes by the market, and without a market it uses shard 0.
-        let sought = match (
+        let expected = match (
             key.exchange_index.filter(|index| *index >= 0),
             &key.market_ticker,
         ) {
             (None, None) => Some(0),
-            (sought, _) => sought,
+            (expected, _) => expected,
         };
         fn differs<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
             matches!((wanted, found), (Some(wanted), Some(found)) if wanted != found)
@@ -139,7 +139,7 @@ impl Sighting {
             .market_ticker
             .as_ref()
             .is_some_and(|ticker| *ticker != order.ticker)
-            || differs(sought, shard)
+            || differs(expected, shard)
             || differs(key.subaccount, order.subaccount_number);
         if is_elsewhere && order.status == OrderStatus::Resting {
             Self::Elsewhere(order)
