@@ -4,7 +4,7 @@
 //! - [`Client::orders`] places, changes and finds orders. A request that may have placed an order is never sent again, and each
 //!   [`OrderOutcome`](orders::OrderOutcome) is placed, rejected or unknown.
 //! - [`Client::websocket`] connects to the [WebSocket](ws), reconnects, and keeps order books.
-//! - [`Error`] says whether the exchange may have acted.
+//! - [`Error`] reports whether the exchange may have acted.
 //! - [`Dollars`], [`Contracts`] and [`Decimal`] are exact.
 //!
 //! The [`guide`] has a page for each task. Begin with [getting started](guide::getting_started).
@@ -30,14 +30,14 @@
 //! | Handle errors | [Errors and retries](guide::errors_and_retries) | [`Error`], [`ApiError`], [`RetryPolicy`] |
 //! | Stay within rate limits | [Rate limits](guide::rate_limits) | [`RateLimits`](limits::RateLimits), [`RateLimiter`](limits::RateLimiter) |
 //! | Read lists | [Pagination](guide::pagination) | [`Pages`](pages::Pages), [`Items`](pages::Items) |
-//! | Follow markets and own orders | [WebSocket](guide::websocket) | [`Connection`](ws::Connection), [`BookStream`](ws::BookStream), [`Backfill`](ws::Backfill) |
+//! | Follow markets and your orders | [WebSocket](guide::websocket) | [`Connection`](ws::Connection), [`BookStream`](ws::BookStream), [`Backfill`](ws::Backfill) |
 //! | Test a program | [Testing](guide::testing) | `kalshi_mock::MockExchange` |
 //! | Find an operation | [Operations](guide::operations) | [`operation::ALL`], [`types`] |
 //! | Upgrade | [Compatibility](guide::compatibility) | |
 //! | Make it fast | [Performance](guide::performance) | |
 //!
-//! The default [`Environment`] is the demo exchange, which trades play money. Perpetual futures and the clearing API have crates of
-//! their own, `kalshi-perps` and `kalshi-klear`. This project is not affiliated with Kalshi.
+//! The default [`Environment`] is the demo exchange, which trades play money. Perpetual futures and the clearing API have their own
+//! crates, `kalshi-perps` and `kalshi-klear`. This project is not affiliated with Kalshi.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;

@@ -1,8 +1,8 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
-//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
-//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] looks it up by its client order id to find out
-//! whether it was placed.
+//! If the request to place an order times out, the order may still have been placed. [`Orders::place`] never reports such an order as
+//! rejected and never sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] looks it up by
+//! its client order id to find out whether it was placed.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -47,9 +47,9 @@
 //!
 //! If a server or proxy sends an extra response on an HTTP/1.1 connection, every later response is matched to the wrong request. A
 //! response about another order is detected, and the connections are replaced, except those of an HTTP client of your own. An error
-//! names no order, so an error that belongs to another request cannot be detected in the response to a write. The reads that prove
-//! an outcome therefore use a new connection for each request. With the feature `http2` this cannot happen, because each response
-//! carries the stream id of its request.
+//! does not name its order, so the client cannot detect that the error response to a write belongs to another request. The reads
+//! that prove an outcome therefore use a new connection for each request. With the feature `http2` this cannot happen, because each
+//! response carries the stream id of its request.
 //!
 //! # Restarts
 //!

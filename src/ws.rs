@@ -105,7 +105,7 @@ kalshi_core::websocket_types!(
 /// # }
 /// ```
 pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
-/// The order books of the subscriptions of one connection, which detect missed messages and resynchronise.
+/// The order books of one connection's subscriptions. They detect missed messages and resynchronise.
 ///
 /// Subscribe with `use_yes_price(true)`: the exchange has announced that it will change the default.
 ///
@@ -120,7 +120,7 @@ pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// The order books of the same markets, kept by several connections. Subscribe with `use_yes_price(true)`.
+/// Order books of the same markets, merged from several connections. Subscribe with `use_yes_price(true)`.
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, ws::{Channel, PriceMode, RedundantBooks}};

@@ -300,7 +300,7 @@ impl ApiError {
     fn auth_advice(&self) -> &'static str {
         match self.auth_failure() {
             _ if !self.api_signs => {
-                "; the access token may be wrong, expired or of another environment"
+                "; the access token may be wrong, expired or for another environment"
             }
             Some(AuthFailure::WrongPrivateKey) => {
                 "; the key id exists, but the private key does not belong to it"
@@ -318,7 +318,7 @@ impl ApiError {
             }
             None if self.is_from_exchange => "",
             None => {
-                "; the key may be wrong, expired or of another environment, or this machine's clock may be wrong"
+                "; the key may be wrong, expired or for another environment, or this machine's clock may be wrong"
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::{
 
 /// The outcome of a change.
 #[derive(Clone, Debug)]
-#[must_use = "an unknown outcome must be followed up"]
+#[must_use = "an unknown outcome has to be reconciled"]
 #[non_exhaustive]
 pub enum ChangeOutcome<T> {
     /// The exchange made the change.

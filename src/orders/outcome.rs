@@ -10,7 +10,7 @@ use crate::{
 
 /// The outcome of placing an order.
 #[derive(Clone, Debug)]
-#[must_use = "an unknown outcome must be followed up"]
+#[must_use = "an unknown outcome has to be reconciled"]
 #[non_exhaustive]
 pub enum OrderOutcome {
     /// The exchange has the order: resting, filled, or cancelled immediately as its time in force requires.

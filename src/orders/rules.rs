@@ -125,7 +125,7 @@ impl fmt::Display for InvalidOrder {
             }
             Self::GroupSubaccount(own, group) => write!(
                 f,
-                "the order is for subaccount {own}, but its group is of subaccount {group}"
+                "the order is for subaccount {own}, but its group belongs to subaccount {group}"
             ),
             Self::Outcome(outcome) => write!(f, "the outcome {:?} is unknown", outcome.as_str()),
             Self::NoMarket => f.write_str(

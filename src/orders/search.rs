@@ -245,7 +245,7 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
 /// The result of [`Orders::find`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown result must be followed up"]
+#[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum OrderLookup {
     /// The only listed order with the id, in any state.

@@ -29,7 +29,7 @@ pub struct UnknownChange {
 
 /// The result of [`UnknownChange::reconcile`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown result must be followed up"]
+#[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
     /// The order is in the requested state. The cause may be this change, another change or, for a decrease to a count, fills.

@@ -32,7 +32,7 @@ pub struct UnknownOutcome {
 
 /// The result of [`UnknownOutcome::reconcile`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown result must be followed up"]
+#[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum Reconciliation {
     /// The exchange has the order.

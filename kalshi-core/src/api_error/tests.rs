@@ -99,7 +99,7 @@ fn message_of_a_401_has_advice_for_its_cause() {
     for body in ["", "<html></html>", r#"{"message":"Unauthorized"}"#] {
         let text = read(401, body).to_string();
         assert!(
-            text.contains("the key may be wrong, expired or of another environment"),
+            text.contains("the key may be wrong, expired or for another environment"),
             "{text}"
         );
     }

@@ -22,7 +22,7 @@ use crate::{
 
 /// The outcome of a change.
 #[derive(Clone, Debug)]
-#[must_use = "an unknown outcome must be followed up"]
+#[must_use = "an unknown outcome has to be reconciled"]
 #[non_exhaustive]
 pub enum ChangeOutcome<T> {
     /// The exchange made the change.
@@ -37,14 +37,14 @@ pub enum ChangeOutcome<T> {
     Unknown(Box<UnknownChange>),
 }
 
-/// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
+/// A change of an order, returned by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
 /// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
 /// The outcome of [`Orders::cancel_all`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown outcome must be followed up"]
+#[must_use = "an unknown outcome has to be handled"]
 #[non_exhaustive]
 pub enum CancelAllOutcome {
     /// The exchange accepted the request. It does not report which orders it cancels.

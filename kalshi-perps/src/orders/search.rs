@@ -138,7 +138,7 @@ impl Orders {
     }
 }
 
-/// A lookup by client order id, made by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
+/// A lookup by client order id, returned by [`Orders::find`]. Awaiting it returns an [`OrderLookup`].
 #[derive(Clone, Debug)]
 #[must_use = "a lookup does nothing until it is awaited"]
 pub struct FindOrder {
@@ -184,13 +184,13 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
 /// The result of [`Orders::find`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown result must be followed up"]
+#[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum OrderLookup {
     /// The only listed order with the id, in any state. It does not have its subaccount, which [`OrderRef`](super::OrderRef) needs: after a
     /// lookup in all subaccounts, search one at a time to find it.
     Found(Box<MarginOrder>),
-    /// The list does not contain the order, which proves nothing, or contains several with the id. Has the last error or the matching
+    /// The list does not contain the order, which proves nothing, or contains several with the id. Contains the last error or the matching
     /// orders, if any.
     Unknown(Unresolved),
 }

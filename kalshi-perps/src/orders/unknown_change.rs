@@ -26,7 +26,7 @@ pub struct UnknownChange {
 
 /// The result of [`UnknownChange::reconcile`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown result must be followed up"]
+#[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
     /// The order has ended: it was cancelled, by this request or otherwise, or it was executed, possibly after an amendment or a decrease.
@@ -38,7 +38,7 @@ pub enum ChangeReconciliation {
     Applied(Box<MarginOrder>),
     /// The order as last read, which rests. That does not show whether the change was made, because the read may be out of date.
     Unclear(Box<MarginOrder>),
-    /// No read returned the order, which proves nothing. Has the last error, if any.
+    /// No read returned the order, which proves nothing. Contains the last error, or `None` if no read failed before the timeout.
     Unknown(Option<Arc<Error>>),
 }
 

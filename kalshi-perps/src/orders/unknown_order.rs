@@ -35,7 +35,7 @@ pub struct UnknownOutcome {
 
 /// The result of [`UnknownOutcome::reconcile`].
 #[derive(Clone, Debug)]
-#[must_use = "an unknown result must be followed up"]
+#[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum Reconciliation {
     /// The exchange has the order. If you set the client order id, it may also be a matching order that was placed under the id less than
@@ -44,7 +44,8 @@ pub enum Reconciliation {
     /// The exchange has a matching order under the client order id that you set. If it was created before this one was sent, this one was
     /// not placed, because ids cannot be reused. If it has no creation time, it may be this one.
     AlreadyExists(PlacedOrder),
-    /// Neither is proven: an order that the lists do not contain may have been placed. Has the last error or the matching orders, if any.
+    /// Neither is proven: an order that the lists do not contain may have been placed. Contains the last error or the matching orders, if
+    /// any.
     Unknown(Unresolved),
 }
 

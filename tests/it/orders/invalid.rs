@@ -114,7 +114,7 @@ async fn invalid_order_is_not_sent() {
                 order.subaccount = None;
             }),
             &group,
-            "is for subaccount 0, but its group is of subaccount 2",
+            "is for subaccount 0, but its group belongs to subaccount 2",
         ),
     ];
     for (order, rules, expected) in wrong {
