@@ -119,11 +119,11 @@ impl PrivateKey {
 
     pub(crate) fn read_file(path: &Path, passphrase: Option<&str>) -> Result<Self, KeyError> {
         let bytes = key_file::read(path)?;
-        if let Some(error) = format::foreign(&bytes) {
+        if let Some(error) = format::unsupported_format(&bytes) {
             return Err(error);
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::NotUtf8 {
-            path: key_file::shown(path),
+            path: key_file::displayable(path),
         })?;
         Self::read(text, passphrase)
     }
@@ -138,10 +138,10 @@ impl PrivateKey {
             ),
             None => SigningKey::preferred(private, pkcs8.as_bytes()),
         };
-        let proved = signing
+        let is_verified = signing
             .sign(SELF_TEST_TEXT)
             .is_some_and(|signature| public.verify(SELF_TEST_TEXT, &signature));
-        if !proved {
+        if !is_verified {
             return Err(KeyError::SelfTestFailed);
         }
         Ok(Self(Arc::new(Inner {

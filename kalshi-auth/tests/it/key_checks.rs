@@ -24,7 +24,7 @@ struct Numbers {
 
 impl Numbers {
     /// Returns the numbers of a valid key.
-    fn good() -> Self {
+    fn valid() -> Self {
         let der = der(&text("rsa2048.pkcs1.pem"));
         let key = pkcs1::RsaPrivateKey::from_der(&der).unwrap();
         let number = |number: UintRef<'_>| BigUint::from_bytes_be(number.as_bytes());
@@ -72,9 +72,9 @@ impl Numbers {
 
 #[test]
 fn valid_numbers_are_loaded() {
-    let key = Numbers::good().load().unwrap();
+    let key = Numbers::valid().load().unwrap();
     assert_eq!(key.public_key(), public("rsa2048.pub.pem"));
-    assert_eq!(Numbers::good().load_public().unwrap(), key.public_key());
+    assert_eq!(Numbers::valid().load_public().unwrap(), key.public_key());
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn exponent_must_be_odd_and_at_least_three() {
         .into_iter()
         .chain([BigUint::from(1_u8) << 2000])
     {
-        let mut numbers = Numbers::good();
+        let mut numbers = Numbers::valid();
         // With this private exponent, the exponent 1 is consistent with the primes.
         numbers.private_exponent = BigUint::from(1_u8);
         numbers.exponent = exponent;
@@ -126,10 +126,10 @@ fn exponent_must_be_odd_and_at_least_three() {
 #[test]
 fn small_exponent_logs_a_warning() {
     let (key, warned) = warnings(|| private("rsa2048.e3.pem"));
-    let about_exponent = warned
+    let exponent_warnings = warned
         .iter()
         .filter(|warning| warning.contains("less than 65537"));
-    assert_eq!(about_exponent.count(), 1, "{warned:?}");
+    assert_eq!(exponent_warnings.count(), 1, "{warned:?}");
     let (signature, warned) = warnings(|| key.sign(b"text").unwrap());
     assert!(key.public_key().verify(b"text", signature.as_bytes()));
     assert_eq!(warned, Vec::<String>::new());
@@ -144,7 +144,7 @@ fn primes_must_be_of_equal_length() {
         let short = (BigUint::from(3_u8) << (short - 2)) + BigUint::from(1_u8);
         let long = (BigUint::from(3_u8) << (long - 2)) + BigUint::from(1_u8);
         for primes in [[short.clone(), long.clone()], [long.clone(), short.clone()]] {
-            let mut numbers = Numbers::good();
+            let mut numbers = Numbers::valid();
             numbers.modulus = &primes[0] * &primes[1];
             numbers.primes = primes;
             let error = numbers.load().unwrap_err();
@@ -159,7 +159,7 @@ fn primes_must_be_of_equal_length() {
 
 #[test]
 fn long_private_exponent_is_rejected() {
-    let mut numbers = Numbers::good();
+    let mut numbers = Numbers::valid();
     numbers.private_exponent <<= 100_000;
     let error = numbers.load().unwrap_err();
     assert!(matches!(error, KeyError::Malformed { .. }), "{error:?}");
@@ -172,16 +172,16 @@ fn long_private_exponent_is_rejected() {
 /// All numbers are consistent, but one "prime" is a multiple of 3. Only a signature reveals it.
 #[test]
 fn key_with_invalid_signatures_fails_the_self_test() {
-    let good = Numbers::good();
+    let valid = Numbers::valid();
     let three = BigUint::from(3_u8);
-    let mut composite = good.primes[0].clone();
+    let mut composite = valid.primes[0].clone();
     let (key, composite) = loop {
         composite += 2_u8;
         if &composite % &three == BigUint::from(0_u8)
             && let Ok(key) = rsa::RsaPrivateKey::from_p_q(
                 composite.clone(),
-                good.primes[1].clone(),
-                good.exponent.clone(),
+                valid.primes[1].clone(),
+                valid.exponent.clone(),
             )
         {
             break (key, composite);
@@ -219,12 +219,16 @@ fn key_rejected_by_the_preferred_library_logs_one_warning() {
         "ed25519.pem",
     ] {
         let (key, warned) = warnings(|| private(name));
-        let about_library = warned
+        let library_warnings = warned
             .iter()
             .filter(|warning| warning.contains("the preferred library rejected this key"))
             .count();
         let fell_back = key.backend() != Backend::default();
-        assert_eq!(about_library, usize::from(fell_back), "{name}: {warned:?}");
+        assert_eq!(
+            library_warnings,
+            usize::from(fell_back),
+            "{name}: {warned:?}"
+        );
         let (_, warned) = warnings(|| key.sign(b"text").unwrap());
         assert_eq!(warned, Vec::<String>::new());
     }
@@ -296,7 +300,7 @@ fn expensive_encryption_is_rejected_immediately() {
             matches!(error, KeyError::ExpensiveEncryption { .. }),
             "{error:?}"
         );
-        let said = error.to_string();
+        let message = error.to_string();
         for part in [
             found,
             "5000000 PBKDF2 iterations",
@@ -304,7 +308,7 @@ fn expensive_encryption_is_rejected_immediately() {
             "256 MiB",
             "openssl pkcs8 -topk8",
         ] {
-            assert!(said.contains(part), "`{part}` is not in: {said}");
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
     }
 }
