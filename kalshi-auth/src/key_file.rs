@@ -117,7 +117,7 @@ fn may_be_key(path: &Path) -> bool {
 /// Returns `path` if it has the form of a path, so that an error may show it. A passphrase or a key id does not.
 pub(crate) fn displayable(path: &Path) -> Option<PathBuf> {
     let bytes = path.as_os_str().as_encoded_bytes();
-    let has_anchor = path.is_absolute()
+    let has_path_prefix = path.is_absolute()
         || [&b"./"[..], b"../", b"~/", b".\\", b"..\\"]
             .iter()
             .any(|start| bytes.starts_with(start));
@@ -126,7 +126,7 @@ pub(crate) fn displayable(path: &Path) -> Option<PathBuf> {
             .iter()
             .any(|known| extension.eq_ignore_ascii_case(known))
     });
-    ((has_anchor || has_key_extension) && !may_be_key(path)).then(|| path.to_owned())
+    ((has_path_prefix || has_key_extension) && !may_be_key(path)).then(|| path.to_owned())
 }
 
 /// Describes `path` for an error message.

@@ -9,7 +9,7 @@ use kalshi_sdk::{
     types::{Market, MarketPosition, PositionCountFilter, SettlementStatus},
 };
 
-use super::listing::{Length, sum};
+use super::listing::{ListOptions, sum};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -34,7 +34,7 @@ pub(crate) struct Positions {
     #[arg(long)]
     closed: bool,
     #[command(flatten)]
-    length: Length,
+    list: ListOptions,
 }
 
 /// Number of markets in one request.
@@ -45,7 +45,7 @@ impl Positions {
         let client = context.client()?;
         let mut request = client
             .get_positions()
-            .limit(self.length.page())
+            .limit(self.list.page_size())
             .settlement_status(SettlementStatus::from(self.status.as_str()));
         if let Some(ticker) = self.ticker {
             request = request.ticker(ticker);
@@ -60,7 +60,7 @@ impl Positions {
             request = request.count_filter([PositionCountFilter::Position]);
         }
         let rows = request.by_market_position();
-        let positions = self.length.read(context, "positions", rows).await?;
+        let positions = self.list.read(context, "positions", rows).await?;
         let markets = markets(&client, &positions).await?;
         let mut table = Table::new(
             "positions",

@@ -68,7 +68,7 @@ pub(crate) struct Segment {
     header: Header,
     lines: BufReader<Decoder<'static, BufReader<File>>>,
     number: u64,
-    is_over: bool,
+    has_ended: bool,
     buffer: Vec<u8>,
 }
 
@@ -88,7 +88,7 @@ impl Segment {
             },
             lines: BufReader::new(Decoder::new(file)?),
             number: 0,
-            is_over: false,
+            has_ended: false,
             buffer: Vec::new(),
         };
         let invalid = |reason: &str| Damage::Invalid {
@@ -148,11 +148,11 @@ impl Iterator for Segment {
     type Item = Result<Line, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
+        if self.has_ended {
             return None;
         }
         let line = self.read_line();
-        self.is_over = !matches!(line, Some(Ok(_)));
+        self.has_ended = !matches!(line, Some(Ok(_)));
         line
     }
 }

@@ -42,7 +42,8 @@ async fn unknown_fields_are_a_usage_error_that_names_the_known_ones() -> TestRes
 
 #[tokio::test]
 async fn mock_needs_no_account() -> TestResult {
-    let run = crate::harness::Run::of(crate::harness::program("--mock balance --json")).await?;
+    let run =
+        crate::harness::Run::capture(crate::harness::program("--mock balance --json")).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let document: serde_json::Value = serde_json::from_str(&run.stdout)?;
     assert_eq!(document["balance"]["cash"], "10000.0000");
