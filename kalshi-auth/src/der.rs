@@ -13,9 +13,9 @@ use crate::format::{self, Structure};
 use crate::pem::{self, Block};
 use crate::{KeyError, encryption};
 
-const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
-const ED25519: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const RSA_OID: ObjectIdentifier = pkcs1::ALGORITHM_OID;
+const ED25519_OID: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
+const EC_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// The public exponent of nearly all RSA keys, and the smallest that NIST allows.
 const USUAL_EXPONENT: u32 = 65_537;
@@ -32,19 +32,19 @@ const OTHER_ALGORITHMS: [(&str, &str); 4] = [
 ];
 
 /// A private key that passed all checks.
-pub(crate) enum Private {
+pub(crate) enum PrivateKeyMaterial {
     Rsa(RsaPrivateKey),
     Ed25519(SigningKey),
 }
 
 /// A public key that passed all checks.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Public {
+pub(crate) enum PublicKeyMaterial {
     Rsa(RsaPublicKey),
     Ed25519(VerifyingKey),
 }
 
-impl Private {
+impl PrivateKeyMaterial {
     pub(crate) fn from_pem(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         let block = pem::read(text, "PRIVATE KEY")?;
         match block.label.as_str() {
@@ -89,8 +89,8 @@ impl Private {
     pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let info = PrivateKeyInfo::try_from(der).map_err(malformed)?;
         match info.algorithm.oid {
-            RSA => Self::from_pkcs1(info.private_key),
-            ED25519 => Ok(Self::Ed25519(
+            RSA_OID => Self::from_pkcs1(info.private_key),
+            ED25519_OID => Ok(Self::Ed25519(
                 SigningKey::try_from(info).map_err(malformed)?,
             )),
             oid => Err(unsupported_algorithm(oid)),
@@ -148,15 +148,15 @@ impl Private {
         .map_err(malformed)
     }
 
-    pub(crate) fn public(&self) -> Public {
+    pub(crate) fn public(&self) -> PublicKeyMaterial {
         match self {
-            Self::Rsa(key) => Public::Rsa(key.to_public_key()),
-            Self::Ed25519(key) => Public::Ed25519(key.verifying_key()),
+            Self::Rsa(key) => PublicKeyMaterial::Rsa(key.to_public_key()),
+            Self::Ed25519(key) => PublicKeyMaterial::Ed25519(key.verifying_key()),
         }
     }
 }
 
-impl Public {
+impl PublicKeyMaterial {
     pub(crate) fn from_pem(text: &str) -> Result<Self, KeyError> {
         let block = pem::read(text, "PUBLIC KEY")?;
         match block.label.as_str() {
@@ -191,8 +191,8 @@ impl Public {
     fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoRef::try_from(der).map_err(malformed)?;
         match info.algorithm.oid {
-            RSA => Self::from_pkcs1(info.subject_public_key.raw_bytes()),
-            ED25519 => Ok(Self::Ed25519(
+            RSA_OID => Self::from_pkcs1(info.subject_public_key.raw_bytes()),
+            ED25519_OID => Ok(Self::Ed25519(
                 VerifyingKey::try_from(info).map_err(malformed)?,
             )),
             oid => Err(unsupported_algorithm(oid)),
@@ -250,7 +250,7 @@ fn unusable_label(label: &str) -> KeyError {
 }
 
 fn unsupported_algorithm(oid: ObjectIdentifier) -> KeyError {
-    if oid == EC {
+    if oid == EC_OID {
         return KeyError::EllipticCurve;
     }
     let oid = oid.to_string();

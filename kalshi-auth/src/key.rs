@@ -8,7 +8,7 @@ use rsa::pkcs8::SecretDocument;
 use rsa::rand_core::{OsRng, RngCore};
 use zeroize::Zeroizing;
 
-use crate::der::{Private, check_bits};
+use crate::der::{PrivateKeyMaterial, check_bits};
 use crate::signing_key::{self, SigningKey};
 use crate::{
     Backend, KeyAlgorithm, KeyError, PublicKey, Signature, SignerError, format, key_file, pem,
@@ -91,7 +91,7 @@ impl PrivateKey {
             .try_fill_bytes(seed.as_mut_slice())
             .map_err(|error| KeyError::Generate(error.into()))?;
         Self::new(
-            &Private::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)),
+            &PrivateKeyMaterial::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)),
             None,
         )
     }
@@ -108,7 +108,7 @@ impl PrivateKey {
     }
 
     pub(crate) fn read(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        let private = Private::from_pem(text, passphrase)?;
+        let private = PrivateKeyMaterial::from_pem(text, passphrase)?;
         if private.has_small_exponent() {
             tracing::warn!(
                 "the public exponent of this RSA key is less than 65537; create a new key with the usual exponent"
@@ -128,7 +128,7 @@ impl PrivateKey {
         Self::read(text, passphrase)
     }
 
-    fn new(private: &Private, backend: Option<Backend>) -> Result<Self, KeyError> {
+    fn new(private: &PrivateKeyMaterial, backend: Option<Backend>) -> Result<Self, KeyError> {
         let pkcs8 = private.to_pkcs8()?;
         let public = PublicKey::new(private.public())?;
         let (backend, signing) = match backend {
@@ -158,7 +158,7 @@ impl PrivateKey {
     /// Returns an error if the backend rejects this key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, KeyError> {
         Self::new(
-            &Private::from_pkcs8(self.0.pkcs8.as_bytes())?,
+            &PrivateKeyMaterial::from_pkcs8(self.0.pkcs8.as_bytes())?,
             Some(backend),
         )
     }

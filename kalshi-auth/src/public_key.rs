@@ -10,7 +10,7 @@ use rsa::sha2::{Digest, Sha256};
 use rsa::signature::hazmat::PrehashVerifier;
 use rsa::traits::PublicKeyParts;
 
-use crate::der::Public;
+use crate::der::PublicKeyMaterial;
 use crate::{KeyAlgorithm, KeyError, pem};
 
 /// The length of a SHA-256 digest in bytes, which is also the usual length of the salt.
@@ -19,17 +19,17 @@ const DIGEST_LENGTH: usize = 32;
 /// The public half of an API key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    key: Public,
+    key: PublicKeyMaterial,
     pem: String,
     /// SHA-256 of the DER.
     digest: [u8; DIGEST_LENGTH],
 }
 
 impl PublicKey {
-    pub(crate) fn new(key: Public) -> Result<Self, KeyError> {
+    pub(crate) fn new(key: PublicKeyMaterial) -> Result<Self, KeyError> {
         let der = match &key {
-            Public::Rsa(key) => key.to_public_key_der(),
-            Public::Ed25519(key) => key.to_public_key_der(),
+            PublicKeyMaterial::Rsa(key) => key.to_public_key_der(),
+            PublicKeyMaterial::Ed25519(key) => key.to_public_key_der(),
         };
         let der = der.map_err(|error| KeyError::Malformed {
             reason: "it cannot be encoded",
@@ -46,7 +46,7 @@ impl PublicKey {
     /// # Errors
     /// Returns an error if `pem` does not contain a usable public key. The error names what it contains instead.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        Self::new(Public::from_pem(pem)?)
+        Self::new(PublicKeyMaterial::from_pem(pem)?)
     }
 
     /// Encodes the key as SubjectPublicKeyInfo in PEM, the format that the exchange accepts.
@@ -72,8 +72,8 @@ impl PublicKey {
     #[must_use]
     pub fn algorithm(&self) -> KeyAlgorithm {
         match self.key {
-            Public::Rsa(_) => KeyAlgorithm::Rsa,
-            Public::Ed25519(_) => KeyAlgorithm::Ed25519,
+            PublicKeyMaterial::Rsa(_) => KeyAlgorithm::Rsa,
+            PublicKeyMaterial::Ed25519(_) => KeyAlgorithm::Ed25519,
         }
     }
 
@@ -83,8 +83,8 @@ impl PublicKey {
     #[must_use]
     pub fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
         match &self.key {
-            Public::Rsa(key) => verify_pss(key, text, signature),
-            Public::Ed25519(key) => Ed25519Signature::from_slice(signature)
+            PublicKeyMaterial::Rsa(key) => verify_pss(key, text, signature),
+            PublicKeyMaterial::Ed25519(key) => Ed25519Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(text, &signature).is_ok()),
         }
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use crate::message::{signing_text, signing_text_with_query};
 use crate::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, MismatchHint, PublicKey, VerifyError};
 
-const PREFIX: &str = "/trade-api/v2";
+const PATH_PREFIX: &str = "/trade-api/v2";
 
 /// A verifier of signed requests for one API key, for mock servers, tests and debugging a 401 response.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ impl Verifier {
         if matches(text) {
             return Ok(());
         }
-        let without_prefix = path.strip_prefix(PREFIX).unwrap_or(path);
+        let without_prefix = path.strip_prefix(PATH_PREFIX).unwrap_or(path);
         let hint = if matches(signing_text_with_query(timestamp_ms, method, path)) {
             Some(MismatchHint::QueryIncluded)
         } else if matches(signing_text(timestamp_ms, method, without_prefix)) {

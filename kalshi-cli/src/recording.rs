@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 
 /// Version of the format. Segments of other versions are rejected.
-const VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 1;
 
 /// Header of a segment: its recording, and the subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

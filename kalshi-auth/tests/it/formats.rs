@@ -381,13 +381,13 @@ fn key_file_readable_by_others_logs_a_warning() {
         common::warnings(|| PrivateKey::from_file(&file).unwrap()).1
     };
     for open in [0o644, 0o640, 0o604, 0o660] {
-        let warned = warnings(open);
-        assert_eq!(warned.len(), 1);
+        let logged = warnings(open);
+        assert_eq!(logged.len(), 1);
         assert!(
-            warned[0].contains(&format!("chmod 600 {}", file.display())),
-            "{warned:?}"
+            logged[0].contains(&format!("chmod 600 {}", file.display())),
+            "{logged:?}"
         );
-        assert!(!warned[0].contains(text("ed25519.pem").lines().nth(1).unwrap()));
+        assert!(!logged[0].contains(text("ed25519.pem").lines().nth(1).unwrap()));
     }
     assert_eq!(warnings(0o600), Vec::<String>::new());
     assert_eq!(warnings(0o400), Vec::<String>::new());

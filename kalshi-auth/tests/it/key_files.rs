@@ -58,7 +58,7 @@ fn permissions_are_those_of_the_open_file() {
     make_fifo(&path);
     std::fs::write(&open_to_all, "").unwrap();
     std::fs::set_permissions(&open_to_all, std::fs::Permissions::from_mode(0o666)).unwrap();
-    let (key, warned) = std::thread::scope(|scope| {
+    let (key, logged) = std::thread::scope(|scope| {
         scope.spawn(|| {
             // Returns once the reader has opened its end.
             let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
@@ -68,7 +68,7 @@ fn permissions_are_those_of_the_open_file() {
         warnings(|| PrivateKey::from_file(&path).unwrap())
     });
     assert!(is_ed25519(&key));
-    assert_eq!(warned, Vec::<String>::new());
+    assert_eq!(logged, Vec::<String>::new());
 }
 
 #[test]

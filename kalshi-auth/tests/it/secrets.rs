@@ -238,7 +238,7 @@ fn values_in_wrong_variables_are_hidden() {
     for value in &values {
         for wrong in variables {
             for key_variable in ["PRIVATE_KEY", "PRIVATE_KEY_PATH"] {
-                let (result, warned) = common::warnings(|| {
+                let (result, logged) = common::warnings(|| {
                     Credentials::from_lookup("", |name| match name {
                         name if name == wrong => Some(value.into()),
                         "API_KEY_ID" => Some(KEY_ID.into()),
@@ -251,7 +251,7 @@ fn values_in_wrong_variables_are_hidden() {
                 // The key file of this test is readable by others, and the warning about it shows the path.
                 output
                     .0
-                    .extend(warned.into_iter().filter(|line| !line.contains("chmod")));
+                    .extend(logged.into_iter().filter(|line| !line.contains("chmod")));
                 match result {
                     Err(error) => output.error(&error),
                     Ok(credentials) => output.debug(&credentials),

@@ -116,13 +116,13 @@ impl Amend {
             None => self.yes_price,
         };
         if let Some(price) = new_price {
-            let of_outcome = |error: OffGrid| match self.no_price {
+            let for_outcome = |error: OffGrid| match self.no_price {
                 Some(_) => error.complement(),
                 None => error,
             };
             PriceGrid::from(&estimator.market)
                 .check(price)
-                .map_err(|error| Failure::usage(of_outcome(error)))?;
+                .map_err(|error| Failure::usage(for_outcome(error)))?;
         }
         let mut change = AmendOrderV2Request::builder()
             .ticker(order.ticker.as_str())

@@ -143,8 +143,8 @@ fn record(key: &PrivateKey, file: Option<&Path>) -> Record {
 
 async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Result<Exit, Failure> {
     let mut checks = Checks::default();
-    let own = context.key_path();
-    let key = match file.as_ref().or(own.as_ref()) {
+    let configured = context.key_path();
+    let key = match file.as_ref().or(configured.as_ref()) {
         Some(path) => doctor::check_file(&mut checks, path, context.passphrase().as_deref()),
         None => match context.mock() {
             Some(mock) => {

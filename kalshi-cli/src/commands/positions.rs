@@ -38,7 +38,7 @@ pub(crate) struct Positions {
 }
 
 /// Number of markets in one request.
-const MARKETS: usize = 100;
+const MARKETS_PER_REQUEST: usize = 100;
 
 impl Positions {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
@@ -157,7 +157,7 @@ async fn markets(
     positions: &[MarketPosition],
 ) -> Result<BTreeMap<String, Market>, Failure> {
     let mut markets = BTreeMap::new();
-    for positions in positions.chunks(MARKETS) {
+    for positions in positions.chunks(MARKETS_PER_REQUEST) {
         let tickers = positions.iter().map(|position| &position.ticker);
         let mut rows = client.get_markets().tickers(tickers).limit(1_000).by_item();
         while let Some(market) = rows.try_next().await? {

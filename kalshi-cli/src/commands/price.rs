@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn at_is_optional_or_a_word_of_its_own() {
+    fn at_sign_and_its_spaces_are_optional() {
         let expected = Ok((10.into(), Dollars::from_cents(45)));
         for text in ["10 @ 0.45", "10 0.45", "10 @0.45", "10@ 0.45", "10@45c"] {
             assert_eq!(terms(text), expected, "{text}");

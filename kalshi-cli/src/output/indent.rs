@@ -18,7 +18,7 @@ pub(super) fn indent_json(json: &str) -> String {
         match c {
             '"' => {
                 out.push(c);
-                string(&mut chars, &mut out);
+                copy_string(&mut chars, &mut out);
             }
             '{' | '[' => {
                 out.push(c);
@@ -51,7 +51,7 @@ pub(super) fn indent_json(json: &str) -> String {
 }
 
 /// Copies a string up to its closing quote.
-fn string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
+fn copy_string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
     while let Some(c) = chars.next() {
         match c {
             '\\' => {

@@ -8,7 +8,7 @@ use std::{
 
 use zstd::stream::read::Decoder;
 
-use super::{Entry, Header, Line, VERSION};
+use super::{Entry, FORMAT_VERSION, Header, Line};
 use crate::failure::Failure;
 
 /// Maximum length of a line in bytes. The exchange sends frames of at most 16 MiB.
@@ -79,7 +79,7 @@ impl Segment {
             File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let mut segment = Self {
             header: Header {
-                version: VERSION,
+                version: FORMAT_VERSION,
                 recording: String::new(),
                 number: 0,
                 exchange: String::new(),
@@ -99,7 +99,7 @@ impl Segment {
             Some(Ok(Line {
                 entry: Entry::Header(header),
                 ..
-            })) if header.version == VERSION => {
+            })) if header.version == FORMAT_VERSION => {
                 segment.header = header;
                 Ok(segment)
             }
@@ -107,7 +107,7 @@ impl Segment {
                 entry: Entry::Header(header),
                 ..
             })) => Err(invalid(&format!(
-                "the format has version {}, and this program reads version {VERSION}",
+                "the format has version {}, and this program reads version {FORMAT_VERSION}",
                 header.version
             ))),
             Some(Ok(_)) => Err(invalid("it does not begin with a header")),

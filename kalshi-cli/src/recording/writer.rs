@@ -10,11 +10,11 @@ use std::{
 use chrono::Utc;
 use zstd::stream::write::Encoder;
 
-use super::{ConnectionEvent, Header, VERSION, frame_line};
+use super::{ConnectionEvent, FORMAT_VERSION, Header, frame_line};
 use crate::failure::Failure;
 
 /// Compression level: the default of zstd.
-const LEVEL: i32 = 3;
+const COMPRESSION_LEVEL: i32 = 3;
 
 /// Size and age at which a segment is complete.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl Writer {
     ) -> Result<Self, Failure> {
         fs::create_dir_all(directory).map_err(|error| io_failure("create", directory, &error))?;
         let header = Header {
-            version: VERSION,
+            version: FORMAT_VERSION,
             recording: Utc::now().format("%Y%m%dT%H%M%S%6fZ").to_string(),
             number: 1,
             exchange,
@@ -166,7 +166,7 @@ fn open(directory: &Path, header: &Header) -> Result<(PathBuf, Encoder<'static, 
             .write(true)
             .create_new(true)
             .open(&path)?;
-        let mut encoder = Encoder::new(file, LEVEL)?;
+        let mut encoder = Encoder::new(file, COMPRESSION_LEVEL)?;
         encoder.include_checksum(true)?;
         Ok(encoder)
     };

@@ -157,11 +157,11 @@ impl Canceller<'_> {
         };
         let id = &group.order_group_id;
         let orders = resting.await.map_err(describe_unresolved)?;
-        let of_group = orders
+        let group_orders = orders
             .iter()
             .filter(|order| order.order_group_id.as_deref() == Some(id));
         let mut state = TargetState {
-            orders: of_group.map(OrderRef::from).collect(),
+            orders: group_orders.map(OrderRef::from).collect(),
             is_open: false,
         };
         match self
