@@ -107,3 +107,12 @@ async fn oversized_config_file_is_rejected() -> TestResult {
     assert!(run.stderr.contains("larger than"), "{}", run.stderr);
     Ok(())
 }
+
+#[tokio::test]
+async fn mock_needs_no_account() -> TestResult {
+    let run = Run::capture(program("--mock balance --json")).await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout)?;
+    assert_eq!(document["balance"]["cash"], "10000.0000");
+    Ok(())
+}
