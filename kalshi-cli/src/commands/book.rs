@@ -6,7 +6,7 @@ use kalshi_sdk::ws::OrderBook;
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    live,
+    market_data,
     output::{Part, Record},
 };
 

@@ -13,7 +13,7 @@ use self::player::Player;
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    live,
+    market_data,
     output::{Format, Part, Record, sanitize},
     recording::{self, Damage, Entry, Line, Segment},
 };

@@ -25,7 +25,7 @@ use self::{
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    live,
+    market_data,
     output::{Format, Record},
     recording::ConnectionEvent,
     signals::Signals,

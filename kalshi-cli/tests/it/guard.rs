@@ -69,7 +69,7 @@ impl Setup {
     }
 
     /// Returns the ids of the processes of the bot.
-    fn processes(&self) -> Vec<Pid> {
+    fn bot_processes(&self) -> Vec<Pid> {
         let names = fs::read_dir(self.pids()).into_iter().flatten().flatten();
         names
             .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))

@@ -12,7 +12,7 @@ use ratatui::{
 
 use super::screen::{Market, Screen, State};
 use crate::{
-    live,
+    market_data,
     output::{self, sanitize},
 };
 
