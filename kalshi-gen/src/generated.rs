@@ -54,7 +54,7 @@ pub struct GeneratedType {
 impl Generated {
     pub(crate) fn from_rest(rest: &Rest, warnings: Vec<Warning>) -> Self {
         Self {
-            rust: refine::text(&rest.refined),
+            rust: refine::to_source(&rest.refined),
             operations: rest_operations(&rest.operations),
             types: types(&rest.refined),
             warnings,
@@ -67,7 +67,7 @@ impl Generated {
         warnings: Vec<Warning>,
     ) -> Self {
         Self {
-            rust: refine::text(&streams.refined),
+            rust: refine::to_source(&streams.refined),
             operations,
             types: types(&streams.refined),
             warnings,

@@ -45,7 +45,7 @@ fn builder_for(base: &str) -> kalshi_sdk::ClientBuilder {
 #[tokio::test]
 async fn private_operations_need_credentials_and_public_ones_do_not() {
     let server = Server::start().await;
-    server.answer(
+    server.respond(
         200,
         Some(json!({ "exchange_active": true, "trading_active": false })),
     );
@@ -191,7 +191,7 @@ async fn error_response_keeps_status_for_every_body() {
         (503, "not json", None, Some("not json")),
         (418, "[1,2]", None, Some("[1,2]")),
     ] {
-        server.answer_raw(status, body.as_bytes(), "text/plain");
+        server.respond_raw(status, body.as_bytes(), "text/plain");
         let error = server.client.get_balance().send().await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status, "{body}");
         assert_eq!((error.code(), error.message()), (code, message), "{body}");
@@ -210,7 +210,7 @@ async fn forbidden_response_of_proxy_is_not_an_auth_error() {
         (r#"{"message":"Forbidden"}"#, false),
         ("", false),
     ] {
-        server.answer_raw(403, body.as_bytes(), "text/plain");
+        server.respond_raw(403, body.as_bytes(), "text/plain");
         let error = server.client.get_balance().send().await.unwrap_err();
         assert_eq!(error.is_auth(), is_auth, "{body}");
     }
@@ -223,7 +223,7 @@ async fn error_in_success_response_is_an_error() {
         r#"{"error":{"code":"deprecated_v1_order_endpoint","message":"gone"}}"#,
         r#"{"error":"gone"}"#,
     ] {
-        server.answer_raw(200, body.as_bytes(), "application/json");
+        server.respond_raw(200, body.as_bytes(), "application/json");
         // Without the check, both bodies would decode: as an empty object and as an empty page.
         let error = server
             .client
@@ -251,7 +251,7 @@ async fn decode_errors_show_short_excerpt_of_body() {
         r#"{"balance": "one"}"#.to_owned(),
         format!(r#"{{"balance": "{}"}}"#, "long ".repeat(1_000)),
     ] {
-        server.answer_raw(200, body.as_bytes(), "application/json");
+        server.respond_raw(200, body.as_bytes(), "application/json");
         let error = server.client.get_balance().send().await.unwrap_err();
         assert!(error.is_decode(), "{error}");
         assert_eq!(error.status().unwrap().as_u16(), 200);
@@ -262,7 +262,7 @@ async fn decode_errors_show_short_excerpt_of_body() {
         // The message is complete, so there is no source.
         assert!(error.source().is_none());
     }
-    server.answer_raw(200, b"\xff\xfe\xfd", "application/json");
+    server.respond_raw(200, b"\xff\xfe\xfd", "application/json");
     assert!(
         server
             .client
@@ -285,16 +285,16 @@ async fn generated_private_key_is_never_printed() {
             .generate_api_key()
             .body_map(|body| body.name("bot"))
     };
-    server.answer(201, Some(json!({ "api_key_id": "id", "private_key": pem })));
+    server.respond(201, Some(json!({ "api_key_id": "id", "private_key": pem })));
     let response = call().send().await.unwrap();
     assert_eq!(response.private_key.expose(), pem);
     assert!(!format!("{response:?}").contains("KeepThisOut"));
-    server.answer(201, Some(json!({ "api_key_id": 7, "private_key": pem })));
+    server.respond(201, Some(json!({ "api_key_id": 7, "private_key": pem })));
     let error = call().send().await.unwrap_err();
     assert!(error.is_decode());
     assert!(!format!("{error} {error:?}").contains("KeepThisOut"));
     // Not even if the key is in the field that fails to decode.
-    server.answer(
+    server.respond(
         201,
         Some(json!({ "api_key_id": [pem], "private_key": pem })),
     );
@@ -357,7 +357,7 @@ impl reqwest_middleware::Middleware for Twice {
 #[tokio::test]
 async fn custom_middleware_wraps_signing_and_sees_operation() {
     let server = Server::start().await;
-    server.answer(200, Some(json!({})));
+    server.respond(200, Some(json!({})));
     let seen = Arc::default();
     let client = builder(&server.server)
         .middleware(Twice(Arc::clone(&seen)))
@@ -431,7 +431,7 @@ async fn dropped_attempt_may_have_reached_exchange() {
 async fn rate_limited_request_was_not_processed() {
     let server = Server::start().await;
     for (status, not_processed) in [(429, true), (500, false), (404, false)] {
-        server.answer(status, Some(json!({ "error": "no" })));
+        server.respond(status, Some(json!({ "error": "no" })));
         let error = server.client.get_balance().send().await.unwrap_err();
         assert!(error.may_have_reached_exchange());
         assert_eq!(error.was_not_processed(), not_processed, "{status}");
@@ -497,7 +497,7 @@ async fn redirect_followed_by_custom_http_client_is_an_error() {
 #[tokio::test]
 async fn unexpected_body_is_not_success() {
     let server = Server::start().await;
-    server.answer_raw(200, b"[]", "application/json");
+    server.respond_raw(200, b"[]", "application/json");
     let error = server.client.get_markets().send().await.unwrap_err();
     assert!(error.is_decode(), "a list decoded as a page: {error}");
     assert!(
@@ -516,7 +516,7 @@ async fn unexpected_body_is_not_success() {
         ("", true),
         ("{}", true),
     ] {
-        server.answer_raw(200, body.as_bytes(), "text/plain");
+        server.respond_raw(200, body.as_bytes(), "text/plain");
         assert_eq!(
             server.client.cancel_all_orders().send().await.is_ok(),
             fine,
@@ -537,7 +537,7 @@ async fn rejected_batch_item_does_not_hide_others() {
         let order = |id: &str, error: serde_json::Value| json!({ "order_id": id, "error": error });
         let orders =
             json!({ "orders": [order("first", json!(null)), order("second", error.clone())] });
-        server.answer(201, Some(orders));
+        server.respond(201, Some(orders));
         let response = server
             .client
             .batch_create_orders_v2()
@@ -557,7 +557,7 @@ async fn rejected_batch_item_does_not_hide_others() {
 #[tokio::test]
 async fn proxy_is_used() {
     let proxy = Server::start().await;
-    proxy.answer(
+    proxy.respond(
         200,
         Some(json!({ "exchange_active": true, "trading_active": true })),
     );
@@ -576,7 +576,7 @@ async fn proxy_is_used() {
 #[tokio::test]
 async fn custom_http_client_conflicts_with_its_own_settings() {
     let server = Server::start().await;
-    server.answer(
+    server.respond(
         200,
         Some(json!({ "exchange_active": true, "trading_active": true })),
     );

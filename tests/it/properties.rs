@@ -119,7 +119,7 @@ fn corrupt_response_does_not_panic() {
     runner
         .run(&input, |(which, place, corrupt, cut, tail)| {
             let operation = which.get(&operation::ALL);
-            let Some(full) = samples.answers(operation.id).into_iter().next() else {
+            let Some(full) = samples.responses(operation.id).into_iter().next() else {
                 return Ok(());
             };
             let mut body = full.body;
@@ -136,7 +136,7 @@ fn corrupt_response_does_not_panic() {
                 bytes.truncate(cut.index(bytes.len() + 1));
                 bytes.extend(tail);
             }
-            server.answer_raw(
+            server.respond_raw(
                 samples.status(operation.id).unwrap(),
                 &bytes,
                 "application/json",
@@ -206,7 +206,7 @@ fn arbitrary_bytes_do_not_panic() {
             let bytes: Vec<u8> = (0..random() % 40)
                 .flat_map(|_| pieces[(random() % 16) as usize].to_vec())
                 .collect();
-            server.answer_raw(
+            server.respond_raw(
                 samples.status(operation.id).unwrap(),
                 &bytes,
                 "application/json",

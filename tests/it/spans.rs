@@ -52,7 +52,7 @@ async fn span_has_operation_method_path_status_and_duration() {
     let subscriber = tracing_subscriber::registry().with(fields.clone());
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start().await;
-    server.answer(404, Some(json!({ "code": "not_found" })));
+    server.respond(404, Some(json!({ "code": "not_found" })));
     let error = server.client.get_order().order_id("a b").send().await;
     assert!(error.is_err());
     let fields = fields.0.lock().unwrap();

@@ -13,7 +13,7 @@ fn dollars(text: &str) -> Dollars {
 async fn estimated_margins_keep_four_decimals() {
     let server = Server::start().await;
     let estimate = json!({ "maintenance_margin_fp": "1234.5678", "base_margin_fp": "1000.0001", "hvar_fp": "0.0000" });
-    server.answer(200, Some(estimate));
+    server.respond(200, Some(estimate));
     let position = types::EstimatePortfolioMaintenanceMarginPosition::builder()
         .market_ticker("KXBTCPERP")
         .quantity(-3)
@@ -45,7 +45,7 @@ async fn estimated_margins_keep_four_decimals() {
 #[tokio::test]
 async fn withdrawals_are_sent_and_read_as_dollars() {
     let server = Server::start().await;
-    server.answer(200, Some(json!({ "id": "w1" })));
+    server.respond(200, Some(json!({ "id": "w1" })));
     let withdrawal = server
         .client
         .withdraw_settlement_balance()
@@ -57,7 +57,7 @@ async fn withdrawals_are_sent_and_read_as_dollars() {
     assert_eq!(sent, json!({ "amount": "500.2500" }));
 
     let status = json!({ "id": "w1", "amount": "500.25", "status": "processing", "created_ts": "2026-11-28T12:00:00Z" });
-    server.answer(200, Some(status));
+    server.respond(200, Some(status));
     let read = server
         .client
         .get_settlement_balance_withdrawal()
@@ -71,7 +71,7 @@ async fn withdrawals_are_sent_and_read_as_dollars() {
 #[tokio::test]
 async fn session_prices_are_dollars_and_positions_are_contracts() {
     let mut body = samples()
-        .answers("GetSettlementEstimateByAssetClass")
+        .responses("GetSettlementEstimateByAssetClass")
         .remove(0)
         .body;
     let estimate =
@@ -79,7 +79,7 @@ async fn session_prices_are_dollars_and_positions_are_contracts() {
     estimate["session_avg_price_fp"] = json!("62590.1234");
     estimate["notional_value_centicents"] = json!(625_901_234_i64);
     let server = Server::start().await;
-    server.answer(200, Some(body));
+    server.respond(200, Some(body));
     let response = server
         .client
         .get_settlement_estimate_by_asset_class()
@@ -96,11 +96,11 @@ async fn session_prices_are_dollars_and_positions_are_contracts() {
     assert_eq!(notional, dollars("62590.1234"));
 
     let mut body = samples()
-        .answers("GetObligationFundingPayments")
+        .responses("GetObligationFundingPayments")
         .remove(0)
         .body;
     body["funding_payments"][0]["position_quantity_fp"] = json!("-1.25");
-    server.answer(200, Some(body));
+    server.respond(200, Some(body));
     let payments = server
         .client
         .get_obligation_funding_payments()

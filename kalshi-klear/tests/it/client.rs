@@ -30,7 +30,7 @@ async fn failing(times: u64, status: u16) -> (MockServer, Client) {
         .mount(&server)
         .await;
     let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(2));
-    let client = harness::patient_builder(&server)
+    let client = harness::default_builder(&server)
         .retry(retry)
         .build()
         .unwrap();
@@ -145,7 +145,7 @@ async fn default_limits_are_those_of_the_basic_tier() {
 #[tokio::test]
 async fn custom_requests_are_authenticated_unless_unsigned() {
     let server = Server::start().await;
-    server.answer(200, Some(balance()));
+    server.respond(200, Some(balance()));
     let request = || server.client.request(Method::GET, "/margin/new_balance");
     let response = request().send::<Value>().await.unwrap();
     assert_eq!(response["balance_available_centicents"], 12_345);
@@ -160,7 +160,7 @@ async fn custom_requests_are_authenticated_unless_unsigned() {
 #[tokio::test]
 async fn rejections_are_parsed_from_the_error_object() {
     let server = Server::start().await;
-    server.answer(
+    server.respond(
         404,
         Some(json!({ "code": "not_found", "message": "no such obligation", "service": "klear" })),
     );

@@ -7,7 +7,7 @@ use kalshi_perps::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{builder, calls::Server, client, patient_builder, signed::assert_signed};
+use crate::harness::{builder, calls::Server, client, default_builder, signed::assert_signed};
 
 fn limits(read: i64, write: i64) -> Value {
     json!({
@@ -27,7 +27,7 @@ async fn default_limits_are_those_of_the_basic_tier_of_this_api() {
 #[tokio::test]
 async fn discovered_limits_are_applied() {
     let server = Server::start().await;
-    server.answer(200, Some(limits(600, 300)));
+    server.respond(200, Some(limits(600, 300)));
     let discovered = server.client.discover_limits().await.unwrap();
     assert_eq!(discovered.read(), BucketLimit::new(600, 600));
     assert_eq!(discovered.write(), BucketLimit::new(300, 600));
@@ -44,8 +44,8 @@ async fn discovered_limits_are_applied() {
 #[tokio::test]
 async fn limits_are_read_before_the_first_signed_request() {
     let server = Server::start().await;
-    server.answer(200, Some(limits(4000, 300)));
-    let client = patient_builder(&server.server)
+    server.respond(200, Some(limits(4000, 300)));
+    let client = default_builder(&server.server)
         .rate_limits(RateLimits::Discovered)
         .build()
         .unwrap();
@@ -68,8 +68,8 @@ async fn limits_are_read_before_the_first_signed_request() {
 #[tokio::test]
 async fn invalid_limits_are_not_applied() {
     let server = Server::start().await;
-    let client = patient_builder(&server.server).build().unwrap();
-    server.answer(200, Some(limits(-1, 300)));
+    let client = default_builder(&server.server).build().unwrap();
+    server.respond(200, Some(limits(-1, 300)));
     let error = client.discover_limits().await.unwrap_err();
     assert!(error.to_string().contains("`refill_rate` is -1"), "{error}");
     let tokens = client.rate_limiter().snapshot().write.tokens;
@@ -82,13 +82,13 @@ async fn computed_balance_costs_more_tokens() {
     let server = Server::start().await;
     let limit = BucketLimit::new(1, 1_000);
     let limits = AccountLimits::from_tier(Tier::Basic).with_read(limit);
-    let client = patient_builder(&server.server)
+    let client = default_builder(&server.server)
         .rate_limits(RateLimits::Account(limits))
         .build()
         .unwrap();
     let left = || client.rate_limiter().snapshot().read.tokens;
     let balance = json!({ "settled_funds": "1.0000", "subaccount_balances": [] });
-    server.answer(200, Some(balance));
+    server.respond(200, Some(balance));
     client.get_margin_balance().send().await.unwrap();
     assert_eq!(left(), 995);
     for (computed, tokens) in [(false, 990), (true, 940)] {
@@ -104,12 +104,12 @@ async fn computed_balance_costs_more_tokens() {
 async fn cost_of_computed_balance_is_capped_at_bucket_capacity() {
     let server = Server::start().await;
     let limits = AccountLimits::from_tier(Tier::Basic).with_read(BucketLimit::new(1, 20));
-    let client = patient_builder(&server.server)
+    let client = default_builder(&server.server)
         .rate_limits(RateLimits::Account(limits))
         .build()
         .unwrap();
     let balance = json!({ "settled_funds": "1.0000", "subaccount_balances": [] });
-    server.answer(200, Some(balance));
+    server.respond(200, Some(balance));
     let request = client.get_margin_balance().compute_available_balance(true);
     request.send().await.unwrap();
     assert_eq!(client.rate_limiter().snapshot().read.tokens, 0);
@@ -118,7 +118,7 @@ async fn cost_of_computed_balance_is_capped_at_bucket_capacity() {
 #[tokio::test]
 async fn custom_request_is_signed() {
     let server = Server::start().await;
-    server.answer(200, Some(json!({ "enabled": true })));
+    server.respond(200, Some(json!({ "enabled": true })));
     let client = client(&server.server);
     let response = client
         .request(Method::GET, "/margin/enabled")
@@ -156,7 +156,7 @@ async fn rates_keep_all_digits() {
         let body = format!(
             r#"{{"funding_rates":[{{"funding_rate":{rate},"funding_time":"2026-06-12T04:00:00Z","mark_price":"6.3329","market_ticker":"KXBTCPERP1"}}]}}"#
         );
-        server.answer_raw(200, body.as_bytes(), "application/json");
+        server.respond_raw(200, body.as_bytes(), "application/json");
         let client = builder(&server.server).build().unwrap();
         let response = client
             .get_margin_historical_funding_rates()
@@ -172,11 +172,11 @@ async fn rates_keep_all_digits() {
 async fn placeholder_prices_are_none() {
     let server = Server::start().await;
     let samples = crate::harness::calls::samples();
-    let mut body = samples.answers("GetMarginMarket").remove(0).body;
+    let mut body = samples.responses("GetMarginMarket").remove(0).body;
     body["market"]["tick_size"] = json!("");
     body["market"]["ask"] = json!("922337203685477.5807");
     body["market"]["contract_size"] = json!("0.000100");
-    server.answer(200, Some(body));
+    server.respond(200, Some(body));
     let response = server
         .client
         .get_margin_market()

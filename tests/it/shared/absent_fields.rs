@@ -14,7 +14,7 @@ async fn missing_field_is_an_error_or_stays_absent() {
     let (samples, server) = (samples(), Server::start().await);
     let (mut rejected, mut absent) = (0, 0);
     for operation in &operation::ALL {
-        let Some(full) = samples.answers(operation.id).into_iter().next() else {
+        let Some(full) = samples.responses(operation.id).into_iter().next() else {
             continue;
         };
         let arguments = arguments(samples, operation.id);
@@ -32,7 +32,7 @@ async fn missing_field_is_an_error_or_stays_absent() {
                 .unwrap()
                 .remove(name)
                 .unwrap();
-            server.answer(status, Some(body));
+            server.respond(status, Some(body));
             match call(&server.client, operation.id, &arguments).await {
                 Err(error) => {
                     rejected += 1;
@@ -64,7 +64,7 @@ async fn missing_field_is_an_error_or_stays_absent() {
             if value == 0.5 {
                 let mut body = full.body.clone();
                 *body.pointer_mut(&pointer).unwrap() = json!("abc");
-                server.answer(status, Some(body));
+                server.respond(status, Some(body));
                 let error = call(&server.client, operation.id, &arguments).await;
                 let error = error.unwrap_err();
                 assert_eq!(error.decode_path(), Some(path.as_str()), "{error}");
@@ -73,7 +73,7 @@ async fn missing_field_is_an_error_or_stays_absent() {
                 for corrupt in ["", "abc", "1.1234567"] {
                     let mut body = full.body.clone();
                     *body.pointer_mut(&pointer).unwrap() = json!(corrupt);
-                    server.answer(status, Some(body));
+                    server.respond(status, Some(body));
                     match call(&server.client, operation.id, &arguments).await {
                         Err(error) => assert_eq!(
                             error.decode_path(),
