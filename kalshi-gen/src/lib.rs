@@ -74,7 +74,7 @@ pub use warning::Warning;
 /// # Errors
 ///
 /// Returns an error if `spec` is neither kind of document, if a construct cannot be expressed in Rust, if an operation,
-/// type, field or variant that `options` require is missing, or if the name of the marker type is invalid. The error
+/// type or field that `options` require is missing, or if the name of the marker type is invalid. The error
 /// includes the JSON path if it concerns one location.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     options.marker_ident()?;
