@@ -30,7 +30,7 @@ async fn server_failing_first(times: u64, status: u16) -> (MockServer, Client) {
         .mount(&server)
         .await;
     let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(2));
-    let client = harness::patient_builder(&server)
+    let client = harness::default_builder(&server)
         .retry(retry)
         .build()
         .unwrap();

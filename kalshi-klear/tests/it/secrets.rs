@@ -98,7 +98,7 @@ async fn neither_logs_nor_errors_show_the_token() {
     for status in [200, 400, 401, 403, 404, 429, 500, 503] {
         let server = server(ResponseTemplate::new(status).insert_header("retry-after", "0")).await;
         let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(1));
-        let client = harness::patient_builder(&server)
+        let client = harness::default_builder(&server)
             .retry(retry)
             .build()
             .unwrap();
