@@ -47,7 +47,7 @@ impl Vendored {
                 "version": self.version,
                 "diff": self.diff,
                 "verdict": self.diff.as_ref().map(Diff::verdict),
-                "needs_words": self.missing_descriptions,
+                "missing_descriptions": self.missing_descriptions,
                 "notes": self.notes,
             });
             return format!("{report:#}\n");

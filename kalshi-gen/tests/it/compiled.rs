@@ -13,7 +13,8 @@ use std::{
 use kalshi_gen::{FixupMode, Options, Protocol, Samples, generate};
 use sha2::{Digest, Sha256};
 
-/// The manifest of a crate, with the dependencies of kalshi-sdk and of the included tests.
+/// The manifest of a crate, with the dependencies of kalshi-sdk and of the included tests. Its features are those that the tests of
+/// kalshi-core and kalshi-auth without features enable, so that dependencies are compiled once for both.
 const MANIFEST: &str = r#"[package]
 name = "NAME"
 version = "0.0.0"
@@ -30,7 +31,7 @@ serde_json = { version = "1", features = ["raw_value"] }
 [dev-dependencies]
 futures-util = { version = "0.3", default-features = false, features = ["std"] }
 kalshi-gen = { path = "ROOT/kalshi-gen", features = ["testing"] }
-tokio = { version = "1", default-features = false, features = ["macros", "rt"] }
+tokio = { version = "1", default-features = false, features = ["macros", "rt", "test-util", "time"] }
 url = "2"
 wiremock = "0.6"
 "#;

@@ -52,12 +52,10 @@ pub enum Subject {
     /// The body of a request.
     Body,
     /// A response of an operation.
-    #[serde(rename = "answer")]
     Response,
     /// A named schema, or a component shared by operations.
     Schema,
     /// A field of an object.
-    #[serde(rename = "member")]
     Field,
     /// A value of an enum.
     Value,
@@ -82,7 +80,6 @@ pub enum Subject {
     /// A server, a tag or a security scheme.
     Document,
     /// A description, summary or title.
-    #[serde(rename = "words")]
     Description,
 }
 
@@ -97,7 +94,6 @@ pub struct Change {
     /// The element that the change concerns.
     pub subject: Subject,
     /// The location in terms of the spec: `GetMarkets, parameter limit`, `Market.status`.
-    #[serde(rename = "place")]
     pub location: String,
     /// The location as a JSON path, in the new spec, or in the old one for removed elements.
     pub path: String,

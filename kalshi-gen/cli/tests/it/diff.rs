@@ -711,7 +711,7 @@ fn reports() {
     assert_eq!(
         json["changes"][0],
         serde_json::json!({
-            "class": "breaking", "kind": "removed", "subject": "member", "place": "Market.rules",
+            "class": "breaking", "kind": "removed", "subject": "field", "location": "Market.rules",
             "path": "$.components.schemas.Market.properties.rules", "text": "removed",
         })
     );

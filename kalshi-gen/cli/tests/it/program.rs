@@ -657,7 +657,7 @@ fn samples_match_those_of_the_tests() {
         (&samples["operation"], &samples["status"]),
         (&"GetMarket".into(), &200.into())
     );
-    for (found, sample) in samples["answers"]
+    for (found, sample) in samples["responses"]
         .as_array()
         .unwrap()
         .iter()
@@ -668,7 +668,7 @@ fn samples_match_those_of_the_tests() {
             (&sample.name.into(), &sample.body)
         );
     }
-    assert_eq!(samples["answers"].as_array().unwrap().len(), 5);
+    assert_eq!(samples["responses"].as_array().unwrap().len(), 5);
 }
 
 #[test]
