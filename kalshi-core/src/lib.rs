@@ -10,6 +10,8 @@
 //! - [`OrderId`], [`ClientOrderId`], [`TradeId`], [`OrderGroupId`], [`SubaccountNumber`], [`Id`]: ids. [`BookSide`]: bid or ask.
 //! - [`orders`]: rejections and changes of orders, and their checks.
 //! - `ws` (feature `ws`): WebSocket connections that reconnect and resubscribe.
+//! - [`Api`], [`ApiClient`], [`ApiCredentials`], [`Environment`]: what an API crate implements. Applications see them only as bounds of
+//!   generic types.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;

@@ -10,6 +10,7 @@ use crate::{
     state::Instance, sync::lock,
 };
 
+/// # Users, snapshots and reset
 impl MockExchange {
     /// Returns all users in order of creation.
     #[must_use]

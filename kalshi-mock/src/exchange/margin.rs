@@ -6,6 +6,7 @@ use kalshi_sdk::{ConfigError, Dollars};
 
 use crate::{MarginMarket, MockExchange, MockExchangeBuilder, server};
 
+/// # Perpetual futures
 impl MockExchange {
     /// Returns the WebSocket URL of the margin exchange: `ws://127.0.0.1:PORT/trade-api/ws/v2/margin`. Its REST operations are at
     /// [`rest_url`](Self::rest_url).

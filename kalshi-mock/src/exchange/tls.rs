@@ -2,6 +2,7 @@
 
 use crate::{MockExchange, MockExchangeBuilder};
 
+/// # TLS
 impl MockExchange {
     /// Returns the PEM certificate of the generated authority, which clients must trust, or `None` without
     /// [`tls`](MockExchangeBuilder::tls).
