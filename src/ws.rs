@@ -82,6 +82,7 @@ mod own_order;
 
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
 pub use book::{LevelDifference, OrderBook, PriceMode};
+#[doc(inline)]
 pub use messages::Message;
 pub use own_order::OwnOrder;
 

@@ -81,6 +81,7 @@ pub use json_object::JsonObject;
 pub use kalshi_auth as auth;
 pub use kalshi_auth::{Credentials, PrivateKey};
 pub use money::{Contracts, Dollars, MoneyError, PriceLevel};
+#[doc(inline)]
 pub use operation::Operation;
 pub use reqwest;
 pub use reqwest_middleware;

@@ -55,7 +55,7 @@ pub struct MockExchange {
     running: Option<Arc<Running>>,
 }
 
-/// Builder of a [`MockExchange`].
+/// Builder of a [`MockExchange`], returned by [`MockExchange::builder`]. [`start`](Self::start) starts the exchange.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MockExchangeBuilder {
@@ -328,6 +328,7 @@ impl fmt::Debug for MockExchange {
     }
 }
 
+/// # Settings
 impl MockExchangeBuilder {
     /// Sets the address to listen on; port 0 picks a free one. Defaults to 127.0.0.1 with a free port.
     pub fn address(mut self, address: SocketAddr) -> Self {

@@ -92,6 +92,7 @@ mod book;
 pub mod messages;
 
 pub use book::{LevelDifference, OrderBook};
+#[doc(inline)]
 pub use messages::Message;
 
 use crate::{Client, PerpsApi};

@@ -62,6 +62,7 @@ impl MockExchange {
     }
 }
 
+/// # Perpetual futures
 impl MockExchangeBuilder {
     /// Sets the balance of each user on the margin exchange, in whole cents. Defaults to 10,000 dollars.
     pub fn margin_balance(mut self, balance: Dollars) -> Self {
