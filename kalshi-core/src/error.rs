@@ -90,6 +90,7 @@ pub(crate) enum Endless {
     EmptyPages(u32),
 }
 
+/// # What happened
 impl Error {
     fn new(operation: &'static Operation, kind: Kind) -> Self {
         Self(Box::new(Inner {

@@ -21,6 +21,9 @@ mod body;
 mod book_side;
 mod client;
 mod client_builder;
+// Before `decimal`, so that rustdoc lists the arithmetic of amounts before the methods for rates.
+mod money;
+
 mod compact;
 mod config_error;
 mod copy_enum;
@@ -40,7 +43,6 @@ mod json_object;
 mod json_path;
 pub mod ladder;
 pub mod limits;
-mod money;
 pub mod operation;
 pub mod orders;
 mod outcome;
@@ -58,7 +60,7 @@ mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-/// Errors constructed for tests. Requires the feature `testing`.
+/// The failures for which a test can construct an [`Error`]. Requires the feature `testing`.
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use crate::error::testing::Failure;

@@ -21,7 +21,7 @@ macro_rules! websocket_types {
         pub type BookUpdate = $crate::ws::books::BookUpdate<Message>;
         /// The updates since the last call of [`BookStream::changed`], which returns them.
         pub type Changes = $crate::ws::books::Changes<Message>;
-        /// A channel of the WebSocket: a kind of message to subscribe to. They are listed under [channels](self#channels).
+        /// A channel of the WebSocket: a kind of message to subscribe to. The [module](crate::ws#channels) lists them.
         pub type Channel = $channel;
         /// A builder of a [`Connection`], returned by [`Client::websocket`].
         pub type ConnectionBuilder = $crate::ws::ConnectionBuilder<$api>;
