@@ -39,8 +39,8 @@
 //!
 //! # Channels
 //!
-//! Every connection needs credentials, because the handshake is signed. Markets are chosen with
-//! [`market`](ConnectionBuilder::market), and parameters are set with [`params`](ConnectionBuilder::params).
+//! Every connection needs credentials, because the handshake is signed. [`market`](ConnectionBuilder::market) selects markets, and
+//! [`params`](ConnectionBuilder::params) sets parameters. A channel of indices or underlyings sends nothing until some are selected.
 //!
 //! | [`Channel`] | Messages | Selection |
 //! |---|---|---|
@@ -54,8 +54,8 @@
 //! | `Communications` | Requests for quotes, and quotes | parameter `user_filter` |
 //! | `MarketLifecycleV2` | Markets and events: created, paused, closed, determined, settled | always all |
 //! | `MultivariateMarketLifecycle` | The same for multivariate events (combos) | always all |
-//! | `CfbenchmarksValue`, `CfbenchmarksValue5hz` | Values of CF Benchmarks indices | parameter `index_ids`, required |
-//! | `PythValue` | Prices and yields from Pyth, a paid feed | parameter `underlying_tickers`, required |
+//! | `CfbenchmarksValue`, `CfbenchmarksValue5hz` | Values of CF Benchmarks indices | indices, by the parameter `index_ids` |
+//! | `PythValue` | Prices and yields from Pyth, a paid feed | underlyings, by the parameter `underlying_tickers` |
 //!
 //! # Frames
 //!

@@ -26,7 +26,7 @@
 //!
 //! # Channels
 //!
-//! Markets are chosen with [`market`](ConnectionBuilder::market).
+//! [`market`](ConnectionBuilder::market) selects markets.
 //!
 //! | [`Channel`] | Messages | Selection |
 //! |---|---|---|
