@@ -144,7 +144,7 @@ impl Source {
             "body": json_schema(body),
             "status": samples.status(id),
             "response": json_schema(success),
-            "sample": samples.answers(id).into_iter().next().map(|sample| sample.body),
+            "sample": samples.responses(id).into_iter().next().map(|sample| sample.body),
         })
     }
 

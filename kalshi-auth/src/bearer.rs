@@ -12,7 +12,7 @@ use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next};
 use zeroize::Zeroizing;
 
-use crate::credentials::text;
+use crate::credentials::utf8_value;
 use crate::origin::Origin;
 use crate::{CredentialsError, SigningMiddlewareError, Unsigned, format};
 
@@ -84,7 +84,7 @@ impl BearerCredentials {
         let get = |name: &str| {
             let variable = format!("{prefix}{name}");
             match lookup(&variable).filter(|value| !value.is_empty()) {
-                Some(value) => text(value, &variable),
+                Some(value) => utf8_value(value, &variable),
                 None => Err(CredentialsError::BearerNotSet { variable }),
             }
         };
@@ -94,13 +94,13 @@ impl BearerCredentials {
 
     fn build(id: &str, token: &str) -> Result<Self, CredentialsError> {
         // Stricter than `HeaderValue`: HTTP trims outer spaces, so the exchange would receive another value.
-        let is_plain =
+        let is_header_text =
             |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
         // A private key must not be sent to anyone. A token may look like one.
-        if !is_plain(id) || id.contains(':') || format::is_key_or_piece(id.as_bytes()) {
+        if !is_header_text(id) || id.contains(':') || format::is_key_or_part(id.as_bytes()) {
             return Err(CredentialsError::InvalidAdminUserId);
         }
-        if !is_plain(token) {
+        if !is_header_text(token) {
             return Err(CredentialsError::InvalidAccessToken);
         }
         let parts = ["Bearer ", id, ":", token];
@@ -176,7 +176,7 @@ impl BearerMiddleware {
     fn prepare(&self, request: &mut Request, unsigned: bool) -> Result<(), SigningMiddlewareError> {
         self.origin.check(request.url())?;
         if !unsigned {
-            self.origin.check_secrecy()?;
+            self.origin.check_encrypted()?;
         }
         let headers = request.headers_mut();
         match unsigned {

@@ -21,11 +21,11 @@ use crate::{
 pub struct Credentials {
     key_id: Arc<str>,
     key_header: HeaderValue,
-    signer: Kind,
+    signer: SignerKind,
 }
 
 #[derive(Clone)]
-enum Kind {
+enum SignerKind {
     Local(PrivateKey),
     Custom(Arc<dyn DynSigner>),
 }
@@ -36,7 +36,7 @@ impl Credentials {
     /// # Errors
     /// Returns an error if `key_id` is empty, is a key itself, or cannot be sent as a header.
     pub fn new(key_id: impl Into<String>, key: PrivateKey) -> Result<Self, CredentialsError> {
-        Self::build(key_id.into(), Kind::Local(key))
+        Self::build(key_id.into(), SignerKind::Local(key))
     }
 
     /// Creates credentials that sign with a custom [`Signer`], e.g. a key management service.
@@ -47,13 +47,13 @@ impl Credentials {
         key_id: impl Into<String>,
         signer: impl Signer,
     ) -> Result<Self, CredentialsError> {
-        Self::build(key_id.into(), Kind::Custom(Arc::new(signer)))
+        Self::build(key_id.into(), SignerKind::Custom(Arc::new(signer)))
     }
 
-    fn build(key_id: String, signer: Kind) -> Result<Self, CredentialsError> {
+    fn build(key_id: String, signer: SignerKind) -> Result<Self, CredentialsError> {
         // It may be a misplaced key, so it is wiped unless it is used.
         let key_id = Zeroizing::new(key_id);
-        let mut key_header = header_of_key_id(&key_id)?;
+        let mut key_header = key_id_header(&key_id)?;
         key_header.set_sensitive(true);
         Ok(Self {
             key_id: key_id.as_str().into(),
@@ -107,16 +107,16 @@ impl Credentials {
                 variable: id_variable,
             });
         };
-        let key_id = text(key_id, &id_variable)?;
+        let key_id = utf8_value(key_id, &id_variable)?;
         let key_id = format::unquoted_str(&key_id);
         // Checked before it is copied, because it may be a misplaced key.
-        header_of_key_id(key_id)?;
+        key_id_header(key_id)?;
         let pem = get(&pem_variable)
-            .map(|value| text(value, &pem_variable))
+            .map(|value| utf8_value(value, &pem_variable))
             .transpose()?;
         let path = get(&path_variable);
         let passphrase = get(&passphrase_variable)
-            .map(|value| text(value, &passphrase_variable))
+            .map(|value| utf8_value(value, &passphrase_variable))
             .transpose()?;
         let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_str());
 
@@ -165,8 +165,8 @@ impl Credentials {
     ) -> Result<SignedHeaders, SignerError> {
         let text = signing_text(timestamp_ms, method, path);
         let signature = match &self.signer {
-            Kind::Local(key) => key.sign(text.as_bytes())?,
-            Kind::Custom(signer) => signer.sign_boxed(text.as_bytes()).await?,
+            SignerKind::Local(key) => key.sign(text.as_bytes())?,
+            SignerKind::Custom(signer) => signer.sign_boxed(text.as_bytes()).await?,
         };
         let mut signature =
             HeaderValue::try_from(signature.to_base64()).map_err(SignerError::signer)?;
@@ -182,8 +182,8 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signer = match &self.signer {
-            Kind::Local(_) => "PrivateKey",
-            Kind::Custom(_) => "Signer",
+            SignerKind::Local(_) => "PrivateKey",
+            SignerKind::Custom(_) => "Signer",
         };
         f.debug_struct("Credentials")
             .field("signer", &signer)
@@ -192,13 +192,13 @@ impl fmt::Debug for Credentials {
 }
 
 /// Checks a key id and returns it as a header value.
-fn header_of_key_id(key_id: &str) -> Result<HeaderValue, CredentialsError> {
+fn key_id_header(key_id: &str) -> Result<HeaderValue, CredentialsError> {
     if key_id.is_empty() {
         return Err(CredentialsError::EmptyKeyId);
     }
     // A key must not be sent to anyone, not even to the exchange.
-    if format::is_key_or_piece(key_id.as_bytes()) {
-        return Err(CredentialsError::KeyInPlaceOfKeyId);
+    if format::is_key_or_part(key_id.as_bytes()) {
+        return Err(CredentialsError::KeyInsteadOfKeyId);
     }
     // Stricter than `HeaderValue`: HTTP trims outer spaces, so the exchange would receive another id.
     if !key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -216,7 +216,10 @@ fn unquoted_path(path: &OsStr) -> &Path {
 }
 
 /// Returns the value of a variable as a string. It is wiped when dropped, because it may be a secret.
-pub(crate) fn text(value: OsString, variable: &str) -> Result<Zeroizing<String>, CredentialsError> {
+pub(crate) fn utf8_value(
+    value: OsString,
+    variable: &str,
+) -> Result<Zeroizing<String>, CredentialsError> {
     match String::from_utf8(value.into_encoded_bytes()) {
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) => {

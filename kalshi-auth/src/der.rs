@@ -13,9 +13,9 @@ use crate::format::{self, Structure};
 use crate::pem::{self, Block};
 use crate::{KeyError, encryption};
 
-const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
-const ED25519: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const RSA_OID: ObjectIdentifier = pkcs1::ALGORITHM_OID;
+const ED25519_OID: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
+const EC_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// The public exponent of nearly all RSA keys, and the smallest that NIST allows.
 const USUAL_EXPONENT: u32 = 65_537;
@@ -32,37 +32,37 @@ const OTHER_ALGORITHMS: [(&str, &str); 4] = [
 ];
 
 /// A private key that passed all checks.
-pub(crate) enum Private {
+pub(crate) enum PrivateKeyMaterial {
     Rsa(RsaPrivateKey),
     Ed25519(SigningKey),
 }
 
 /// A public key that passed all checks.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Public {
+pub(crate) enum PublicKeyMaterial {
     Rsa(RsaPublicKey),
     Ed25519(VerifyingKey),
 }
 
-impl Private {
+impl PrivateKeyMaterial {
     pub(crate) fn from_pem(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         let block = pem::read(text, "PRIVATE KEY")?;
         match block.label.as_str() {
-            "PUBLIC KEY" | "RSA PUBLIC KEY" => Err(KeyError::PublicKeyGiven),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => Err(KeyError::UnexpectedPublicKey),
             "" | "PRIVATE KEY" | "RSA PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
                 Self::from_block(&block, passphrase)
             }
-            other => Err(unusable(other)),
+            other => Err(unusable_label(other)),
         }
     }
 
     /// Parses the structure in the block. Programs confuse the labels, so the label is only used if the bytes
     /// have no known structure.
     fn from_block(block: &Block, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        if let Some(error) = format::foreign(&block.der) {
+        if let Some(error) = format::unsupported_format(&block.der) {
             return Err(error);
         }
-        let structure = Structure::of(&block.der).unwrap_or(match block.label.as_str() {
+        let structure = Structure::detect(&block.der).unwrap_or(match block.label.as_str() {
             "RSA PRIVATE KEY" => Structure::Pkcs1Private,
             "ENCRYPTED PRIVATE KEY" => Structure::EncryptedPkcs8,
             _ => Structure::Pkcs8,
@@ -73,30 +73,32 @@ impl Private {
             Structure::EncryptedPkcs8 => {
                 let passphrase = passphrase.ok_or(KeyError::PassphraseNeeded)?;
                 let der = encryption::decrypt(&block.der, passphrase)?;
-                match Structure::of(&der) {
+                match Structure::detect(&der) {
                     Some(Structure::Pkcs8) => Self::from_pkcs8(&der),
                     Some(Structure::Pkcs1Private) => Self::from_pkcs1(&der),
                     // About one wrong passphrase in 256 passes the padding check and decrypts to noise.
                     _ => Err(KeyError::WrongPassphrase),
                 }
             }
-            Structure::Spki | Structure::Pkcs1Public => Err(KeyError::PublicKeyGiven),
+            Structure::Spki | Structure::Pkcs1Public => Err(KeyError::UnexpectedPublicKey),
             Structure::Sec1 => Err(KeyError::EllipticCurve),
-            Structure::Certificate => Err(KeyError::CertificateGiven),
+            Structure::Certificate => Err(KeyError::UnexpectedCertificate),
         }
     }
 
     pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let info = PrivateKeyInfo::try_from(der).map_err(damaged)?;
+        let info = PrivateKeyInfo::try_from(der).map_err(malformed)?;
         match info.algorithm.oid {
-            RSA => Self::from_pkcs1(info.private_key),
-            ED25519 => Ok(Self::Ed25519(SigningKey::try_from(info).map_err(damaged)?)),
-            oid => Err(unsupported(oid)),
+            RSA_OID => Self::from_pkcs1(info.private_key),
+            ED25519_OID => Ok(Self::Ed25519(
+                SigningKey::try_from(info).map_err(malformed)?,
+            )),
+            oid => Err(unsupported_algorithm(oid)),
         }
     }
 
     fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
-        let key = pkcs1::RsaPrivateKey::try_from(der).map_err(damaged)?;
+        let key = pkcs1::RsaPrivateKey::try_from(der).map_err(malformed)?;
         check_rsa_public(&key.public_key())?;
         let bits = bit_length(key.modulus.as_bytes());
         if key.version() != pkcs1::Version::TwoPrime {
@@ -122,7 +124,7 @@ impl Private {
             BigUint::from_bytes_be(key.private_exponent.as_bytes()),
             primes.map(BigUint::from_bytes_be).into(),
         );
-        Ok(Self::Rsa(key.map_err(damaged)?))
+        Ok(Self::Rsa(key.map_err(malformed)?))
     }
 
     /// Returns `true` for an RSA key whose public exponent is below 65537.
@@ -143,35 +145,35 @@ impl Private {
             }
             .to_pkcs8_der(),
         }
-        .map_err(damaged)
+        .map_err(malformed)
     }
 
-    pub(crate) fn public(&self) -> Public {
+    pub(crate) fn public(&self) -> PublicKeyMaterial {
         match self {
-            Self::Rsa(key) => Public::Rsa(key.to_public_key()),
-            Self::Ed25519(key) => Public::Ed25519(key.verifying_key()),
+            Self::Rsa(key) => PublicKeyMaterial::Rsa(key.to_public_key()),
+            Self::Ed25519(key) => PublicKeyMaterial::Ed25519(key.verifying_key()),
         }
     }
 }
 
-impl Public {
+impl PublicKeyMaterial {
     pub(crate) fn from_pem(text: &str) -> Result<Self, KeyError> {
         let block = pem::read(text, "PUBLIC KEY")?;
         match block.label.as_str() {
             "PRIVATE KEY" | "RSA PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
-                Err(KeyError::PrivateKeyGiven)
+                Err(KeyError::UnexpectedPrivateKey)
             }
             "" | "PUBLIC KEY" | "RSA PUBLIC KEY" => Self::from_block(&block),
-            other => Err(unusable(other)),
+            other => Err(unusable_label(other)),
         }
     }
 
     /// Parses the structure in the block, as for a private key.
     fn from_block(block: &Block) -> Result<Self, KeyError> {
-        if let Some(error) = format::foreign(&block.der) {
+        if let Some(error) = format::unsupported_format(&block.der) {
             return Err(error);
         }
-        let structure = Structure::of(&block.der).unwrap_or(match block.label.as_str() {
+        let structure = Structure::detect(&block.der).unwrap_or(match block.label.as_str() {
             "RSA PUBLIC KEY" => Structure::Pkcs1Public,
             _ => Structure::Spki,
         });
@@ -179,31 +181,31 @@ impl Public {
             Structure::Spki => Self::from_spki(&block.der),
             Structure::Pkcs1Public => Self::from_pkcs1(&block.der),
             Structure::Pkcs8 | Structure::EncryptedPkcs8 | Structure::Pkcs1Private => {
-                Err(KeyError::PrivateKeyGiven)
+                Err(KeyError::UnexpectedPrivateKey)
             }
             Structure::Sec1 => Err(KeyError::EllipticCurve),
-            Structure::Certificate => Err(KeyError::CertificateGiven),
+            Structure::Certificate => Err(KeyError::UnexpectedCertificate),
         }
     }
 
     fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
-        let info = SubjectPublicKeyInfoRef::try_from(der).map_err(damaged)?;
+        let info = SubjectPublicKeyInfoRef::try_from(der).map_err(malformed)?;
         match info.algorithm.oid {
-            RSA => Self::from_pkcs1(info.subject_public_key.raw_bytes()),
-            ED25519 => Ok(Self::Ed25519(
-                VerifyingKey::try_from(info).map_err(damaged)?,
+            RSA_OID => Self::from_pkcs1(info.subject_public_key.raw_bytes()),
+            ED25519_OID => Ok(Self::Ed25519(
+                VerifyingKey::try_from(info).map_err(malformed)?,
             )),
-            oid => Err(unsupported(oid)),
+            oid => Err(unsupported_algorithm(oid)),
         }
     }
 
     fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
-        let key = pkcs1::RsaPublicKey::try_from(der).map_err(damaged)?;
+        let key = pkcs1::RsaPublicKey::try_from(der).map_err(malformed)?;
         check_rsa_public(&key)?;
         let modulus = BigUint::from_bytes_be(key.modulus.as_bytes());
         let exponent = BigUint::from_bytes_be(key.public_exponent.as_bytes());
         Ok(Self::Rsa(
-            RsaPublicKey::new(modulus, exponent).map_err(damaged)?,
+            RsaPublicKey::new(modulus, exponent).map_err(malformed)?,
         ))
     }
 }
@@ -212,9 +214,9 @@ impl Public {
 fn check_rsa_public(key: &pkcs1::RsaPublicKey<'_>) -> Result<(), KeyError> {
     check_bits(bit_length(key.modulus.as_bytes()))?;
     let exponent = key.public_exponent.as_bytes();
-    let odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
+    let is_odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
     // The `rsa` crate allows exponents of up to 33 bits.
-    if !odd || !(2..=33).contains(&bit_length(exponent)) {
+    if !is_odd || !(2..=33).contains(&bit_length(exponent)) {
         return Err(KeyError::UnusableExponent);
     }
     Ok(())
@@ -230,7 +232,7 @@ fn bit_length(number: &[u8]) -> usize {
 }
 
 /// Returns the error for a block whose label shows that it is not a usable key.
-fn unusable(label: &str) -> KeyError {
+fn unusable_label(label: &str) -> KeyError {
     match label {
         "EC PRIVATE KEY" | "EC PARAMETERS" => KeyError::EllipticCurve,
         "DSA PRIVATE KEY" => KeyError::UnsupportedAlgorithm {
@@ -238,15 +240,17 @@ fn unusable(label: &str) -> KeyError {
         },
         "OPENSSH PRIVATE KEY" => KeyError::OpenSsh,
         "PKCS12" => KeyError::Pkcs12,
-        "CERTIFICATE" | "TRUSTED CERTIFICATE" | "CERTIFICATE REQUEST" => KeyError::CertificateGiven,
+        "CERTIFICATE" | "TRUSTED CERTIFICATE" | "CERTIFICATE REQUEST" => {
+            KeyError::UnexpectedCertificate
+        }
         other => KeyError::UnknownLabel {
             label: other.to_owned(),
         },
     }
 }
 
-fn unsupported(oid: ObjectIdentifier) -> KeyError {
-    if oid == EC {
+fn unsupported_algorithm(oid: ObjectIdentifier) -> KeyError {
+    if oid == EC_OID {
         return KeyError::EllipticCurve;
     }
     let oid = oid.to_string();
@@ -267,7 +271,7 @@ pub(crate) fn check_bits(bits: usize) -> Result<(), KeyError> {
     }
 }
 
-pub(crate) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
+pub(crate) fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
     KeyError::Malformed {
         reason: "its content is not a complete key",
         source: Some(error.into()),

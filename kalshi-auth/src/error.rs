@@ -34,17 +34,17 @@ pub enum KeyError {
     #[error(
         "this is a public key; give the private key that was shown once when the API key was created"
     )]
-    PublicKeyGiven,
+    UnexpectedPublicKey,
     /// A certificate was given where a key is needed.
     #[error(
         "this is a certificate, not a key; give the private key that was shown once when the API key was created"
     )]
-    CertificateGiven,
+    UnexpectedCertificate,
     /// A private key was given where a public key is needed.
     #[error(
         "this is a private key where a public key is needed; take the public half with `openssl pkey -pubout`"
     )]
-    PrivateKeyGiven,
+    UnexpectedPrivateKey,
     /// An elliptic-curve (ECDSA) key.
     #[error(
         "this is an EC key, but Kalshi takes RSA and Ed25519 keys; create the API key with one of those"
@@ -157,16 +157,16 @@ pub enum KeyError {
         "this text is longer than {} KiB, which no key is; give the key alone",
         pem::MAX_BYTES >> 10
     )]
-    TextTooLarge,
+    InputTooLarge,
     /// A key was given where a path is needed, or something else that cannot be a path. The message does not repeat it.
     #[error(
         "this is a key where the path of its file is needed; use `from_pem`, or the variable without `_PATH`"
     )]
-    KeyInPlaceOfPath,
+    KeyInsteadOfPath,
     /// No file exists at the path.
     #[error(
         "there is no key file at {}; check the path (relative paths start at the working directory, \
-         and `~` is not expanded)", key_file::at(path.as_ref())
+         and `~` is not expanded)", key_file::describe(path.as_ref())
     )]
     FileNotFound {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
@@ -177,7 +177,7 @@ pub enum KeyError {
     /// The file exists but cannot be read.
     #[error(
         "the key file {} cannot be read; check that it is a file and that this user may read it",
-        key_file::at(path.as_ref())
+        key_file::describe(path.as_ref())
     )]
     FileUnreadable {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
@@ -188,7 +188,7 @@ pub enum KeyError {
     /// The file is too large for a key.
     #[error(
         "the key file {} is larger than {} KiB, which no key is; check the path",
-        key_file::at(path.as_ref()),
+        key_file::describe(path.as_ref()),
         pem::MAX_BYTES >> 10
     )]
     FileTooLarge {
@@ -199,7 +199,7 @@ pub enum KeyError {
     #[error(
         "the key file {} was not read within {} s; check that a program writes to this pipe and closes it, \
          or that its file system responds",
-        key_file::at(path.as_ref()),
+        key_file::describe(path.as_ref()),
         key_file::READ_TIMEOUT.as_secs()
     )]
     FileTimedOut {
@@ -209,7 +209,7 @@ pub enum KeyError {
     /// The file is not encoded in UTF-8.
     #[error(
         "the key file {} is not UTF-8 text; a binary (DER) key is turned into PEM with \
-         `openssl pkey -inform DER -in <file>`", key_file::at(path.as_ref())
+         `openssl pkey -inform DER -in <file>`", key_file::describe(path.as_ref())
     )]
     NotUtf8 {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
@@ -297,7 +297,7 @@ pub enum CredentialsError {
     #[error(
         "this is a key where the API key's id is needed; give the id, as the account's API keys page shows it"
     )]
-    KeyInPlaceOfKeyId,
+    KeyInsteadOfKeyId,
     /// The key id cannot be sent as a header.
     #[error(
         "the key id cannot be sent as a header; remove spaces, line breaks and characters outside ASCII"

@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 use crate::KeyError;
 
 /// The minimum length of a string that is treated as base64. A UUID has 36 characters.
-const MIN_BASE64: usize = 40;
+const MIN_BASE64_LENGTH: usize = 40;
 /// Base64 prefixes of RSA keys and certificates, of Ed25519 keys, and of `-----BEGIN`.
-const BASE64_OF_KEYS: [&[u8]; 4] = [b"MII", b"MC4CAQ", b"MHICAQ", b"LS0tLS1"];
+const BASE64_KEY_PREFIXES: [&[u8]; 4] = [b"MII", b"MC4CAQ", b"MHICAQ", b"LS0tLS1"];
 
 /// The kind of a DER structure, determined by the types of its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum Structure {
 
 impl Structure {
     /// Returns the kind of `der`, or `None` if it is damaged or of another kind.
-    pub(crate) fn of(der: &[u8]) -> Option<Self> {
+    pub(crate) fn detect(der: &[u8]) -> Option<Self> {
         let outer = AnyRef::from_der(der).ok()?;
         if outer.tag() != Tag::Sequence {
             return None;
@@ -57,7 +57,7 @@ impl Structure {
 }
 
 /// Returns the error that names the format of `bytes`, or `None` unless it is a known format that must be converted.
-pub(crate) fn foreign(bytes: &[u8]) -> Option<KeyError> {
+pub(crate) fn unsupported_format(bytes: &[u8]) -> Option<KeyError> {
     if is_utf16(bytes) {
         Some(KeyError::Utf16)
     } else if is_pkcs12(bytes) {
@@ -87,11 +87,11 @@ fn is_pkcs12(bytes: &[u8]) -> bool {
     let [0x30, length, rest @ ..] = bytes else {
         return false;
     };
-    let more = match length {
+    let length_bytes = match length {
         0x81..=0x84 => usize::from(length - 0x80),
         _ => 0,
     };
-    rest.get(more..)
+    rest.get(length_bytes..)
         .is_some_and(|content| content.starts_with(&[2, 1, 3, 0x30]))
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     while base64.last() == Some(&b'=') {
         base64.pop();
     }
-    if base64.len() < MIN_BASE64 {
+    if base64.len() < MIN_BASE64_LENGTH {
         return None;
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(base64.len()));
@@ -138,18 +138,21 @@ pub(crate) fn is_key(text: &[u8]) -> bool {
         return true;
     }
     let text = unquoted(text.trim_ascii());
-    text.len() >= MIN_BASE64
+    text.len() >= MIN_BASE64_LENGTH
         && text.iter().all(|byte| is_base64(*byte))
-        && (BASE64_OF_KEYS.iter().any(|start| text.starts_with(start))
-            || decode_base64(text)
-                .is_some_and(|bytes| foreign(&bytes).is_some() || Structure::of(&bytes).is_some()))
+        && (BASE64_KEY_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+            || decode_base64(text).is_some_and(|bytes| {
+                unsupported_format(&bytes).is_some() || Structure::detect(&bytes).is_some()
+            }))
 }
 
 /// Returns `true` if `text`, expected to be a key id, is a key, a line of one, or a bare seed in base64 or hexadecimal.
 /// Key ids are UUIDs.
-pub(crate) fn is_key_or_piece(text: &[u8]) -> bool {
+pub(crate) fn is_key_or_part(text: &[u8]) -> bool {
     let encoded = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-    is_key(text) || (text.len() >= MIN_BASE64 && text.iter().all(encoded))
+    is_key(text) || (text.len() >= MIN_BASE64_LENGTH && text.iter().all(encoded))
 }
 
 /// Returns `true` if `byte` occurs in base64 of either alphabet.

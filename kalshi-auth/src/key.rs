@@ -8,7 +8,7 @@ use rsa::pkcs8::SecretDocument;
 use rsa::rand_core::{OsRng, RngCore};
 use zeroize::Zeroizing;
 
-use crate::der::{Private, check_bits};
+use crate::der::{PrivateKeyMaterial, check_bits};
 use crate::signing_key::{self, SigningKey};
 use crate::{
     Backend, KeyAlgorithm, KeyError, PublicKey, Signature, SignerError, format, key_file, pem,
@@ -91,7 +91,7 @@ impl PrivateKey {
             .try_fill_bytes(seed.as_mut_slice())
             .map_err(|error| KeyError::Generate(error.into()))?;
         Self::new(
-            &Private::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)),
+            &PrivateKeyMaterial::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)),
             None,
         )
     }
@@ -108,7 +108,7 @@ impl PrivateKey {
     }
 
     pub(crate) fn read(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        let private = Private::from_pem(text, passphrase)?;
+        let private = PrivateKeyMaterial::from_pem(text, passphrase)?;
         if private.has_small_exponent() {
             tracing::warn!(
                 "the public exponent of this RSA key is less than 65537; create a new key with the usual exponent"
@@ -119,16 +119,16 @@ impl PrivateKey {
 
     pub(crate) fn read_file(path: &Path, passphrase: Option<&str>) -> Result<Self, KeyError> {
         let bytes = key_file::read(path)?;
-        if let Some(error) = format::foreign(&bytes) {
+        if let Some(error) = format::unsupported_format(&bytes) {
             return Err(error);
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::NotUtf8 {
-            path: key_file::shown(path),
+            path: key_file::displayable(path),
         })?;
         Self::read(text, passphrase)
     }
 
-    fn new(private: &Private, backend: Option<Backend>) -> Result<Self, KeyError> {
+    fn new(private: &PrivateKeyMaterial, backend: Option<Backend>) -> Result<Self, KeyError> {
         let pkcs8 = private.to_pkcs8()?;
         let public = PublicKey::new(private.public())?;
         let (backend, signing) = match backend {
@@ -138,10 +138,10 @@ impl PrivateKey {
             ),
             None => SigningKey::preferred(private, pkcs8.as_bytes()),
         };
-        let proved = signing
+        let is_verified = signing
             .sign(SELF_TEST_TEXT)
             .is_some_and(|signature| public.verify(SELF_TEST_TEXT, &signature));
-        if !proved {
+        if !is_verified {
             return Err(KeyError::SelfTestFailed);
         }
         Ok(Self(Arc::new(Inner {
@@ -158,7 +158,7 @@ impl PrivateKey {
     /// Returns an error if the backend rejects this key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, KeyError> {
         Self::new(
-            &Private::from_pkcs8(self.0.pkcs8.as_bytes())?,
+            &PrivateKeyMaterial::from_pkcs8(self.0.pkcs8.as_bytes())?,
             Some(backend),
         )
     }

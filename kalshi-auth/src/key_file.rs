@@ -15,26 +15,28 @@ use crate::{KeyError, format};
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// File name extensions of key files.
-const EXTENSIONS: [&str; 8] = ["pem", "key", "txt", "der", "p8", "pk8", "p12", "pfx"];
+const KEY_EXTENSIONS: [&str; 8] = ["pem", "key", "txt", "der", "p8", "pk8", "p12", "pfx"];
 
 type Contents = (Zeroizing<Vec<u8>>, Metadata);
 
 /// Reads the file at `path`, and warns if other users may read it.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if cannot_be_path(path) {
-        return Err(KeyError::KeyInPlaceOfPath);
+        return Err(KeyError::KeyInsteadOfPath);
     }
-    let (bytes, metadata) = read_in_time(path)?;
+    let (bytes, metadata) = read_with_timeout(path)?;
     if bytes.len() > MAX_BYTES {
-        return Err(KeyError::FileTooLarge { path: shown(path) });
+        return Err(KeyError::FileTooLarge {
+            path: displayable(path),
+        });
     }
-    warn_if_open_to_others(path, &metadata);
+    warn_if_readable_by_others(path, &metadata);
     Ok(bytes)
 }
 
 /// Opens and reads in a separate thread, because either may block forever. After the timeout the thread remains. It
 /// ends when the file responds, and wipes what it read.
-fn read_in_time(path: &Path) -> Result<Contents, KeyError> {
+fn read_with_timeout(path: &Path) -> Result<Contents, KeyError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let owned = path.to_owned();
     let spawned = std::thread::Builder::new()
@@ -52,7 +54,9 @@ fn read_in_time(path: &Path) -> Result<Contents, KeyError> {
     match contents {
         Ok(Ok(contents)) => Ok(contents),
         Ok(Err(source)) => Err(unreadable(path, source)),
-        Err(RecvTimeoutError::Timeout) => Err(KeyError::FileTimedOut { path: shown(path) }),
+        Err(RecvTimeoutError::Timeout) => Err(KeyError::FileTimedOut {
+            path: displayable(path),
+        }),
         Err(RecvTimeoutError::Disconnected) => Err(unreadable(
             path,
             io::Error::other("the reading thread stopped"),
@@ -81,9 +85,9 @@ fn open_and_read(path: &Path) -> io::Result<Contents> {
 
 fn unreadable(path: &Path, source: io::Error) -> KeyError {
     if may_be_key(path) {
-        return KeyError::KeyInPlaceOfPath;
+        return KeyError::KeyInsteadOfPath;
     }
-    let path = shown(path);
+    let path = displayable(path);
     match source.kind() {
         io::ErrorKind::NotFound => KeyError::FileNotFound { path, source },
         _ => KeyError::FileUnreadable { path, source },
@@ -103,30 +107,30 @@ fn may_be_key(path: &Path) -> bool {
     if !bytes.iter().all(|byte| format::is_base64(*byte)) {
         return false;
     }
-    let longest = bytes.split(|byte| *byte == b'/').map(<[u8]>::len).max();
-    let mixed = bytes.iter().any(u8::is_ascii_uppercase)
+    let max_segment = bytes.split(|byte| *byte == b'/').map(<[u8]>::len).max();
+    let is_mixed = bytes.iter().any(u8::is_ascii_uppercase)
         && bytes.iter().any(u8::is_ascii_lowercase)
         && bytes.iter().any(u8::is_ascii_digit);
-    bytes.len() >= 32 && (mixed || longest >= Some(32))
+    bytes.len() >= 32 && (is_mixed || max_segment >= Some(32))
 }
 
 /// Returns `path` if it has the form of a path, so that an error may show it. A passphrase or a key id does not.
-pub(crate) fn shown(path: &Path) -> Option<PathBuf> {
+pub(crate) fn displayable(path: &Path) -> Option<PathBuf> {
     let bytes = path.as_os_str().as_encoded_bytes();
-    let anchored = path.is_absolute()
+    let has_path_prefix = path.is_absolute()
         || [&b"./"[..], b"../", b"~/", b".\\", b"..\\"]
             .iter()
             .any(|start| bytes.starts_with(start));
-    let named = path.extension().is_some_and(|extension| {
-        EXTENSIONS
+    let has_key_extension = path.extension().is_some_and(|extension| {
+        KEY_EXTENSIONS
             .iter()
             .any(|known| extension.eq_ignore_ascii_case(known))
     });
-    ((anchored || named) && !may_be_key(path)).then(|| path.to_owned())
+    ((has_path_prefix || has_key_extension) && !may_be_key(path)).then(|| path.to_owned())
 }
 
 /// Describes `path` for an error message.
-pub(crate) fn at(path: Option<&PathBuf>) -> String {
+pub(crate) fn describe(path: Option<&PathBuf>) -> String {
     match path {
         Some(path) => path.display().to_string(),
         None => "the given path (not shown, as it may be a secret)".to_owned(),
@@ -135,7 +139,7 @@ pub(crate) fn at(path: Option<&PathBuf>) -> String {
 
 /// Warns if users other than the owner may read a regular file. `metadata` is that of the open file.
 #[cfg(unix)]
-fn warn_if_open_to_others(path: &Path, metadata: &Metadata) {
+fn warn_if_readable_by_others(path: &Path, metadata: &Metadata) {
     use std::os::unix::fs::PermissionsExt;
 
     if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
@@ -145,4 +149,4 @@ fn warn_if_open_to_others(path: &Path, metadata: &Metadata) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_open_to_others(_path: &Path, _metadata: &Metadata) {}
+fn warn_if_readable_by_others(_path: &Path, _metadata: &Metadata) {}

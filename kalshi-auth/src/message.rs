@@ -15,11 +15,11 @@ use std::fmt::Write;
 #[must_use]
 pub fn signing_text(timestamp_ms: u64, method: &str, path: &str) -> String {
     let end = path.find(['?', '#']).unwrap_or(path.len());
-    text_of_whole(timestamp_ms, method, &path[..end])
+    signing_text_with_query(timestamp_ms, method, &path[..end])
 }
 
 /// Returns the [`signing_text`] for the whole path, including its query.
-pub(crate) fn text_of_whole(timestamp_ms: u64, method: &str, path: &str) -> String {
+pub(crate) fn signing_text_with_query(timestamp_ms: u64, method: &str, path: &str) -> String {
     // 13 digits until the year 2286.
     let mut text = String::with_capacity(13 + method.len() + path.len());
     // Writing to a string cannot fail.

@@ -38,7 +38,7 @@ impl Origin {
     }
 
     /// Returns an error for a plaintext origin on another machine, because requests could be read in transit.
-    pub(crate) fn check_secrecy(&self) -> Result<(), SigningMiddlewareError> {
+    pub(crate) fn check_encrypted(&self) -> Result<(), SigningMiddlewareError> {
         let host = self.host.as_deref().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']');
         let is_loopback = host == "localhost"

@@ -17,64 +17,67 @@ const DASHES: &str = "-----";
 
 /// A decoded PEM block.
 pub(crate) struct Block {
-    /// The words after `BEGIN`. Empty for base64 without such a line.
+    /// The label after `BEGIN`. Empty for base64 without such a line.
     pub(crate) label: String,
     pub(crate) der: Zeroizing<Vec<u8>>,
 }
 
-/// Returns the first block of `text` whose label ends in `wanted`, or else the first block.
+/// Returns the first block of `text` whose label ends in `preferred_label`, or else the first block.
 ///
 /// More tolerant than RFC 7468, because keys are copied through environment variables and web forms: line breaks may be
 /// `\r\n`, a literal backslash followed by `n`, or spaces; other content and quotes may surround the blocks; and the whole
 /// input, or the DER bytes alone, may be base64.
-pub(crate) fn read(text: &str, wanted: &str) -> Result<Block, KeyError> {
+pub(crate) fn read(text: &str, preferred_label: &str) -> Result<Block, KeyError> {
     if text.len() > MAX_BYTES {
-        return Err(KeyError::TextTooLarge);
+        return Err(KeyError::InputTooLarge);
     }
-    read_text(text, wanted, MAX_LAYERS)
+    read_layer(text, preferred_label, MAX_LAYERS)
 }
 
-fn read_text(text: &str, wanted: &str, layers: u8) -> Result<Block, KeyError> {
-    if let Some(error) = format::foreign(text.as_bytes()) {
+fn read_layer(text: &str, preferred_label: &str, layers: u8) -> Result<Block, KeyError> {
+    if let Some(error) = format::unsupported_format(text.as_bytes()) {
         return Err(error);
     }
     // PEM contains no backslashes. The buffer never grows, because growing would leave parts of the key in memory.
-    let mut clean = Zeroizing::new(String::with_capacity(text.len() + 1));
+    let mut normalized = Zeroizing::new(String::with_capacity(text.len() + 1));
     for line in text.split("\\n") {
-        clean.extend(line.split("\\r"));
-        clean.push('\n');
+        normalized.extend(line.split("\\r"));
+        normalized.push('\n');
     }
-    if let Some((label, after)) = find_block(&clean, wanted)? {
+    if let Some((label, after)) = find_block(&normalized, preferred_label)? {
         return read_block(label, after);
     }
-    let bare = clean.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let bare = normalized.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let bare = format::unquoted_str(bare).trim();
     if format::is_jwk(bare) {
         return Err(KeyError::Jwk);
     }
     let layers = layers.checked_sub(1).ok_or(KeyError::NotPem)?;
     let bytes = format::decode_base64(bare.as_bytes()).ok_or(KeyError::NotPem)?;
-    if let Some(error) = format::foreign(&bytes) {
+    if let Some(error) = format::unsupported_format(&bytes) {
         return Err(error);
     }
-    if Structure::of(&bytes).is_some() {
+    if Structure::detect(&bytes).is_some() {
         return Ok(Block {
             label: String::new(),
             der: bytes,
         });
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::NotPem)?;
-    read_text(text, wanted, layers)
+    read_layer(text, preferred_label, layers)
 }
 
 /// Returns the label of the chosen block and the content after its `BEGIN` line, or `None` if there is no such line.
-fn find_block<'a>(text: &'a str, wanted: &str) -> Result<Option<(&'a str, &'a str)>, KeyError> {
+fn find_block<'a>(
+    text: &'a str,
+    preferred_label: &str,
+) -> Result<Option<(&'a str, &'a str)>, KeyError> {
     let mut rest = text;
     let mut first = None;
-    while let Some((_, begun)) = rest.split_once(BEGIN) {
+    while let Some((_, after_begin)) = rest.split_once(BEGIN) {
         let (label, after) =
-            split_label(begun).ok_or_else(|| malformed("its BEGIN line is incomplete"))?;
-        if label.ends_with(wanted) {
+            split_label(after_begin).ok_or_else(|| malformed("its BEGIN line is incomplete"))?;
+        if label.ends_with(preferred_label) {
             return Ok(Some((label, after)));
         }
         first = first.or(Some((label, after)));

@@ -10,26 +10,26 @@ use rsa::sha2::{Digest, Sha256};
 use rsa::signature::hazmat::PrehashVerifier;
 use rsa::traits::PublicKeyParts;
 
-use crate::der::Public;
+use crate::der::PublicKeyMaterial;
 use crate::{KeyAlgorithm, KeyError, pem};
 
 /// The length of a SHA-256 digest in bytes, which is also the usual length of the salt.
-const DIGEST: usize = 32;
+const DIGEST_LENGTH: usize = 32;
 
 /// The public half of an API key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    key: Public,
+    key: PublicKeyMaterial,
     pem: String,
     /// SHA-256 of the DER.
-    digest: [u8; DIGEST],
+    digest: [u8; DIGEST_LENGTH],
 }
 
 impl PublicKey {
-    pub(crate) fn new(key: Public) -> Result<Self, KeyError> {
+    pub(crate) fn new(key: PublicKeyMaterial) -> Result<Self, KeyError> {
         let der = match &key {
-            Public::Rsa(key) => key.to_public_key_der(),
-            Public::Ed25519(key) => key.to_public_key_der(),
+            PublicKeyMaterial::Rsa(key) => key.to_public_key_der(),
+            PublicKeyMaterial::Ed25519(key) => key.to_public_key_der(),
         };
         let der = der.map_err(|error| KeyError::Malformed {
             reason: "it cannot be encoded",
@@ -46,7 +46,7 @@ impl PublicKey {
     /// # Errors
     /// Returns an error if `pem` does not contain a usable public key. The error names what it contains instead.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        Self::new(Public::from_pem(pem)?)
+        Self::new(PublicKeyMaterial::from_pem(pem)?)
     }
 
     /// Encodes the key as SubjectPublicKeyInfo in PEM, the format that the exchange accepts.
@@ -72,8 +72,8 @@ impl PublicKey {
     #[must_use]
     pub fn algorithm(&self) -> KeyAlgorithm {
         match self.key {
-            Public::Rsa(_) => KeyAlgorithm::Rsa,
-            Public::Ed25519(_) => KeyAlgorithm::Ed25519,
+            PublicKeyMaterial::Rsa(_) => KeyAlgorithm::Rsa,
+            PublicKeyMaterial::Ed25519(_) => KeyAlgorithm::Ed25519,
         }
     }
 
@@ -83,8 +83,8 @@ impl PublicKey {
     #[must_use]
     pub fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
         match &self.key {
-            Public::Rsa(key) => verify_pss(key, text, signature),
-            Public::Ed25519(key) => Ed25519Signature::from_slice(signature)
+            PublicKeyMaterial::Rsa(key) => verify_pss(key, text, signature),
+            PublicKeyMaterial::Ed25519(key) => Ed25519Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(text, &signature).is_ok()),
         }
     }
@@ -107,8 +107,9 @@ fn verify_pss(key: &RsaPublicKey, text: &[u8], signature: &[u8]) -> bool {
         let verifier = pss::VerifyingKey::<Sha256>::new_with_salt_len(key.clone(), salt_length);
         verifier.verify_prehash(&digest, &parsed).is_ok()
     };
-    matches(DIGEST)
-        || salt_length(key, signature).is_some_and(|length| length != DIGEST && matches(length))
+    matches(DIGEST_LENGTH)
+        || salt_length(key, signature)
+            .is_some_and(|length| length != DIGEST_LENGTH && matches(length))
 }
 
 /// Returns the length of the salt inside a signature. `pss::VerifyingKey`, which requires the length,
@@ -120,21 +121,23 @@ fn salt_length(key: &RsaPublicKey, signature: &[u8]) -> Option<usize> {
     }
     // RFC 8017, 9.1.2: the encoded message is DB (masked), H, 0xbc; DB is zeroes, 0x01, salt.
     let encoded = rsa::hazmat::rsa_encrypt(key, &number).ok()?.to_bytes_be();
-    let masked_length = (key.n().bits() - 1).div_ceil(8).checked_sub(DIGEST + 1)?;
+    let masked_length = (key.n().bits() - 1)
+        .div_ceil(8)
+        .checked_sub(DIGEST_LENGTH + 1)?;
     // `to_bytes_be` drops leading zero bytes, which belong to DB.
-    let dropped = (masked_length + DIGEST + 1).checked_sub(encoded.len())?;
-    let (masked, rest) = encoded.split_at_checked(masked_length.checked_sub(dropped)?)?;
-    let mask = mgf1(&rest[..DIGEST], masked_length);
-    let spare_bits = 8 * (masked_length + DIGEST + 1) - (key.n().bits() - 1);
+    let leading_zeros = (masked_length + DIGEST_LENGTH + 1).checked_sub(encoded.len())?;
+    let (masked, rest) = encoded.split_at_checked(masked_length.checked_sub(leading_zeros)?)?;
+    let mask = mgf1(&rest[..DIGEST_LENGTH], masked_length);
+    let spare_bits = 8 * (masked_length + DIGEST_LENGTH + 1) - (key.n().bits() - 1);
 
-    let mut block = vec![0; dropped];
+    let mut block = vec![0; leading_zeros];
     block.extend_from_slice(masked);
     for (byte, mask) in block.iter_mut().zip(mask) {
         *byte ^= mask;
     }
     block[0] &= 0xff >> spare_bits;
-    let one = block.iter().position(|byte| *byte != 0)?;
-    (block[one] == 1).then(|| masked_length - one - 1)
+    let separator = block.iter().position(|byte| *byte != 0)?;
+    (block[separator] == 1).then(|| masked_length - separator - 1)
 }
 
 /// The mask generation function of RFC 8017, B.2.1, with SHA-256.

@@ -8,7 +8,7 @@ mod ring;
 
 use rsa::rand_core::OsRng;
 
-use crate::der::Private;
+use crate::der::PrivateKeyMaterial;
 use crate::{Backend, KeyError};
 
 /// A private key in the representation of one library.
@@ -24,7 +24,7 @@ impl SigningKey {
     /// Converts `private` for `backend`. `pkcs8` is the DER encoding of the same key.
     pub(crate) fn new(
         backend: Backend,
-        private: &Private,
+        private: &PrivateKeyMaterial,
         #[cfg_attr(
             not(any(feature = "aws-lc-rs", feature = "ring")),
             expect(unused_variables)
@@ -46,7 +46,7 @@ impl SigningKey {
 
     /// Converts `private` for the first backend that accepts it. `RustCrypto`, the last one, accepts every key. Logs a
     /// warning if the default backend rejects the key.
-    pub(crate) fn preferred(private: &Private, pkcs8: &[u8]) -> (Backend, Self) {
+    pub(crate) fn preferred(private: &PrivateKeyMaterial, pkcs8: &[u8]) -> (Backend, Self) {
         let mut rejection = None;
         let mut chosen = None;
         for backend in Backend::ALL {
@@ -92,12 +92,12 @@ impl SigningKey {
 }
 
 /// Generates an RSA key. AWS-LC is much faster but supports only the usual sizes.
-pub(crate) fn generate_rsa(bits: usize) -> Result<Private, KeyError> {
+pub(crate) fn generate_rsa(bits: usize) -> Result<PrivateKeyMaterial, KeyError> {
     #[cfg(feature = "aws-lc-rs")]
     if let Some(pkcs8) = aws_lc::generate_rsa(bits) {
-        return Private::from_pkcs8(pkcs8.as_ref());
+        return PrivateKeyMaterial::from_pkcs8(pkcs8.as_ref());
     }
     let key = rsa::RsaPrivateKey::new(&mut OsRng, bits)
         .map_err(|error| KeyError::Generate(error.into()))?;
-    Ok(Private::Rsa(key))
+    Ok(PrivateKeyMaterial::Rsa(key))
 }

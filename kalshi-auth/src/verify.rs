@@ -5,10 +5,10 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::{HeaderMap, HeaderName};
 
-use crate::message::{signing_text, text_of_whole};
+use crate::message::{signing_text, signing_text_with_query};
 use crate::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, MismatchHint, PublicKey, VerifyError};
 
-const PREFIX: &str = "/trade-api/v2";
+const PATH_PREFIX: &str = "/trade-api/v2";
 
 /// A verifier of signed requests for one API key, for mock servers, tests and debugging a 401 response.
 #[derive(Clone)]
@@ -49,13 +49,13 @@ impl Verifier {
         path: &str,
         now_ms: u64,
     ) -> Result<(), VerifyError> {
-        let key_id = one(headers, ACCESS_KEY)?;
-        let timestamp = one(headers, ACCESS_TIMESTAMP)?;
-        let signature = one(headers, ACCESS_SIGNATURE)?;
+        let key_id = single_header(headers, ACCESS_KEY)?;
+        let timestamp = single_header(headers, ACCESS_TIMESTAMP)?;
+        let signature = single_header(headers, ACCESS_SIGNATURE)?;
         if key_id != self.key_id.as_bytes() {
             return Err(VerifyError::UnknownKeyId);
         }
-        let timestamp_ms = number(timestamp).ok_or(VerifyError::InvalidTimestamp)?;
+        let timestamp_ms = parse_timestamp(timestamp).ok_or(VerifyError::InvalidTimestamp)?;
         self.check_window(timestamp_ms, now_ms)?;
         let signature = BASE64_STANDARD
             .decode(signature)
@@ -66,10 +66,10 @@ impl Verifier {
         if matches(text) {
             return Ok(());
         }
-        let bare = path.strip_prefix(PREFIX).unwrap_or(path);
-        let hint = if matches(text_of_whole(timestamp_ms, method, path)) {
+        let without_prefix = path.strip_prefix(PATH_PREFIX).unwrap_or(path);
+        let hint = if matches(signing_text_with_query(timestamp_ms, method, path)) {
             Some(MismatchHint::QueryIncluded)
-        } else if matches(signing_text(timestamp_ms, method, bare)) {
+        } else if matches(signing_text(timestamp_ms, method, without_prefix)) {
             Some(MismatchHint::PrefixMissing)
         } else {
             None
@@ -78,7 +78,7 @@ impl Verifier {
     }
 
     fn check_window(&self, timestamp_ms: u64, now_ms: u64) -> Result<(), VerifyError> {
-        let excess = |stamp: u64| now_ms.abs_diff(stamp).saturating_sub(self.tolerance_ms);
+        let excess = |time_ms: u64| now_ms.abs_diff(time_ms).saturating_sub(self.tolerance_ms);
         match excess(timestamp_ms) {
             0 => Ok(()),
             // A timestamp in whole seconds may be up to one second old.
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Verifier {
 }
 
 /// Returns the value of a header that must occur exactly once.
-fn one(headers: &HeaderMap, name: HeaderName) -> Result<&[u8], VerifyError> {
+fn single_header(headers: &HeaderMap, name: HeaderName) -> Result<&[u8], VerifyError> {
     let mut values = headers.get_all(&name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value.as_bytes()),
@@ -113,7 +113,7 @@ fn one(headers: &HeaderMap, name: HeaderName) -> Result<&[u8], VerifyError> {
 
 /// Parses digits only. `u64::from_str` would accept a leading `+`, but the signed string must
 /// contain the same characters.
-fn number(text: &[u8]) -> Option<u64> {
+fn parse_timestamp(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)

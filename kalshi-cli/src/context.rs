@@ -32,7 +32,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) async fn new(options: &Global) -> Result<Self, Failure> {
         let output = Output::new(options);
-        let (profile_name, profile) = Profile::choose(options)?;
+        let (profile_name, profile) = Profile::select(options)?;
         let mock = match options.mock {
             true => Some(
                 MockExchange::builder()
@@ -61,7 +61,7 @@ impl Context {
         let exchange = match self.profile.environment {
             _ if self.mock.is_some() => "local exchange",
             EnvironmentName::Production => "PRODUCTION",
-            EnvironmentName::Custom if self.profile.names_production() => "PRODUCTION",
+            EnvironmentName::Custom if self.profile.targets_production() => "PRODUCTION",
             EnvironmentName::Demo => "demo",
             EnvironmentName::Custom => "custom exchange",
         };
@@ -133,9 +133,10 @@ impl Context {
         if let Some(mock) = &self.mock {
             return Ok(mock.perps_client()?);
         }
-        let credentials = match self.profile.has_key() || !self.is_set("PERPS", "API_KEY_ID") {
+        let credentials = match self.profile.has_key() || !self.has_variable("PERPS", "API_KEY_ID")
+        {
             true => self.credentials()?,
-            false => Credentials::from_lookup(&self.variables_of("PERPS"), |name| {
+            false => Credentials::from_lookup(&self.api_variable_prefix("PERPS"), |name| {
                 std::env::var_os(name)
             })?,
         };
@@ -147,7 +148,7 @@ impl Context {
 
     /// Returns a client of the API of perpetual futures for public reads, which signs if a key is configured.
     pub(crate) fn public_perps_client(&self) -> Result<kalshi_perps::Client, Failure> {
-        if self.has_key() || self.is_set("PERPS", "API_KEY_ID") {
+        if self.has_key() || self.has_variable("PERPS", "API_KEY_ID") {
             return self.perps_client();
         }
         Ok(kalshi_perps::Client::builder()
@@ -197,9 +198,10 @@ impl Context {
         if let Some(mock) = &self.mock {
             return Ok(mock.klear_client()?);
         }
-        let credentials = BearerCredentials::from_lookup(&self.variables_of("KLEAR"), |name| {
-            std::env::var_os(name)
-        })?;
+        let credentials =
+            BearerCredentials::from_lookup(&self.api_variable_prefix("KLEAR"), |name| {
+                std::env::var_os(name)
+            })?;
         Ok(kalshi_klear::Client::builder()
             .environment(self.klear_environment()?)
             .credentials(credentials)
@@ -208,7 +210,7 @@ impl Context {
 
     /// Returns a client of the clearing API, with the access token if one is set.
     pub(crate) fn public_klear_client(&self) -> Result<kalshi_klear::Client, Failure> {
-        if self.mock.is_some() || self.is_set("KLEAR", "ACCESS_TOKEN") {
+        if self.mock.is_some() || self.has_variable("KLEAR", "ACCESS_TOKEN") {
             return self.klear_client();
         }
         Ok(kalshi_klear::Client::builder()
@@ -228,7 +230,7 @@ impl Context {
     }
 
     /// Returns the prefix of the environment variables with the credentials of another API.
-    fn variables_of(&self, api: &str) -> String {
+    fn api_variable_prefix(&self, api: &str) -> String {
         match self.profile.environment {
             EnvironmentName::Production => format!("KALSHI_{api}_"),
             EnvironmentName::Demo | EnvironmentName::Custom => format!("KALSHI_{api}_DEMO_"),
@@ -236,8 +238,8 @@ impl Context {
     }
 
     /// Returns `true` if a variable with credentials of another API is set and not empty.
-    fn is_set(&self, api: &str, name: &str) -> bool {
-        let value = std::env::var_os(format!("{}{name}", self.variables_of(api)));
+    fn has_variable(&self, api: &str, name: &str) -> bool {
+        let value = std::env::var_os(format!("{}{name}", self.api_variable_prefix(api)));
         value.is_some_and(|value| !value.is_empty())
     }
 
@@ -246,7 +248,7 @@ impl Context {
         if let Some(mock) = &self.mock {
             return Ok(mock.credentials());
         }
-        let variables = self.variables();
+        let prefix = self.variable_prefix();
         match (&self.profile.key_id, &self.profile.private_key_path) {
             (Some(id), Some(path)) => {
                 let path = expand_home(path);
@@ -256,7 +258,7 @@ impl Context {
                 };
                 Ok(Credentials::new(id, key)?)
             }
-            (None, None) => Ok(Credentials::from_lookup(variables, |name| {
+            (None, None) => Ok(Credentials::from_lookup(prefix, |name| {
                 std::env::var_os(name)
             })?),
             _ => Err(Failure::usage(
@@ -273,7 +275,7 @@ impl Context {
                 .profile
                 .key_id
                 .clone()
-                .or_else(|| variable(&format!("{}API_KEY_ID", self.variables()))),
+                .or_else(|| variable(&format!("{}API_KEY_ID", self.variable_prefix()))),
         }
     }
 
@@ -282,22 +284,22 @@ impl Context {
         if self.mock.is_some() {
             return None;
         }
-        let of_profile = self.profile.private_key_path.as_deref().map(expand_home);
+        let profile_path = self.profile.private_key_path.as_deref().map(expand_home);
         if self.profile.key_id.is_some() {
-            return of_profile;
+            return profile_path;
         }
-        of_profile.or_else(|| {
-            variable(&format!("{}PRIVATE_KEY_PATH", self.variables())).map(PathBuf::from)
+        profile_path.or_else(|| {
+            variable(&format!("{}PRIVATE_KEY_PATH", self.variable_prefix())).map(PathBuf::from)
         })
     }
 
     /// Returns the passphrase of the private key, if one is set.
     pub(crate) fn passphrase(&self) -> Option<String> {
-        variable(&format!("{}PRIVATE_KEY_PASSPHRASE", self.variables()))
+        variable(&format!("{}PRIVATE_KEY_PASSPHRASE", self.variable_prefix()))
     }
 
     /// Returns the prefix of the environment variables with the key.
-    pub(crate) fn variables(&self) -> &'static str {
+    pub(crate) fn variable_prefix(&self) -> &'static str {
         match self.profile.environment {
             EnvironmentName::Production => "KALSHI_",
             EnvironmentName::Demo | EnvironmentName::Custom => "KALSHI_DEMO_",

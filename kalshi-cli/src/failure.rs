@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_reader_of_the_output_that_has_gone_is_success() {
+    fn broken_pipe_is_success_only_for_the_output() {
         let broken_pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
         assert_eq!(Failure::output(broken_pipe()).exit, Exit::Success);
         let full = io::Error::from(io::ErrorKind::StorageFull);

@@ -4,7 +4,7 @@ mod api;
 mod commands;
 mod context;
 mod failure;
-mod live;
+mod market_data;
 mod options;
 mod output;
 mod profile;

@@ -41,7 +41,7 @@ pub(crate) struct Global {
     /// Run the command on a local exchange that is started in this process. Needs no account, key or network.
     #[arg(long, global = true, conflicts_with_all = ["production", "profile", "demo"])]
     pub(crate) mock: bool,
-    /// Print JSON. Its schema is in the README.
+    /// Print JSON. Its schema is in OUTPUT.md.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Print comma-separated values.

@@ -1,10 +1,10 @@
 //! Output of commands: tables and records, as text, JSON or comma-separated values.
 
 mod cell;
-mod clean;
+mod indent;
 mod json;
 mod progress;
-mod raw;
+mod sanitize;
 mod table;
 mod text;
 
@@ -18,8 +18,8 @@ use anstyle::{AnsiColor, Style};
 
 pub(crate) use self::{
     cell::Cell,
-    clean::clean,
     progress::Progress,
+    sanitize::sanitize,
     table::{Part, Record, Table},
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Output {
     /// # Errors
     ///
     /// Returns an error with `--csv` or `--fields`.
-    pub(crate) fn check_raw(&self) -> Result<(), Failure> {
+    pub(crate) fn check_raw_json(&self) -> Result<(), Failure> {
         if self.format == Format::Csv || !self.fields.is_empty() {
             return Err(Failure::usage(
                 "the response is printed as received, in JSON: leave out --csv and --fields",
@@ -97,7 +97,7 @@ impl Output {
 
     /// Prints JSON as received, indented. Numbers keep all their digits. Prints nothing if `json` is empty.
     pub(crate) fn raw_json(&self, json: &str) -> Result<(), Failure> {
-        self.write(&raw::indented(json))
+        self.write(&indent::indent_json(json))
     }
 
     /// Returns `true` if `--fields` selects fields.
@@ -134,7 +134,7 @@ impl Output {
                 "events have no common columns for --csv: use --json",
             ));
         }
-        self.check_known(&known.iter().copied().collect())
+        self.check_field_names(&known.iter().copied().collect())
     }
 
     /// Prints a remark to standard error, so that it never mixes with results.
@@ -148,7 +148,7 @@ impl Output {
     }
 
     /// Prints parts before a question: as text on standard error, so that standard output contains only results.
-    pub(crate) fn show(&self, parts: &[Part]) {
+    pub(crate) fn print_to_stderr(&self, parts: &[Part]) {
         let stderr = io::stderr();
         let size = match stderr.is_terminal() {
             true => terminal_size::terminal_size_of(&stderr),
@@ -168,12 +168,12 @@ impl Output {
         &self,
         fields: impl IntoIterator<Item = &'static str>,
     ) -> Result<(), Failure> {
-        self.check_known(&fields.into_iter().collect())
+        self.check_field_names(&fields.into_iter().collect())
     }
 
     /// Shows a spinner on standard error, if that is a terminal.
-    pub(crate) fn waiting(&self, what: &'static str) -> Progress {
-        Progress::waiting(what)
+    pub(crate) fn spinner(&self, what: &'static str) -> Progress {
+        Progress::spinner(what)
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
@@ -189,14 +189,14 @@ impl Output {
         if self.fields.is_empty() {
             return Ok(());
         }
-        self.check_known(&parts.iter().flat_map(Part::fields).collect())?;
+        self.check_field_names(&parts.iter().flat_map(Part::fields).collect())?;
         for part in parts {
             part.select(&self.fields);
         }
         Ok(())
     }
 
-    fn check_known(&self, known: &BTreeSet<&'static str>) -> Result<(), Failure> {
+    fn check_field_names(&self, known: &BTreeSet<&'static str>) -> Result<(), Failure> {
         match self
             .fields
             .iter()
@@ -226,12 +226,16 @@ pub(crate) fn terminal_width() -> Option<u16> {
 /// Prints a remark to standard error.
 pub(crate) fn note(text: &str) {
     // A closed standard error must not end the command.
-    let _ = writeln!(anstream::stderr(), "{}", clean(text));
+    let _ = writeln!(anstream::stderr(), "{}", sanitize(text));
 }
 
 /// Prints an error to standard error.
 pub(crate) fn print_error(text: &str) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     // Nothing is left to do if standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {}", clean(text));
+    let _ = writeln!(
+        anstream::stderr(),
+        "{style}error:{style:#} {}",
+        sanitize(text)
+    );
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::{failure::Failure, options::Global};
 
 /// Size in bytes from which a config file is rejected.
-const MAX_CONFIG: u64 = 1024 * 1024;
+const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
 /// Contents of the config file.
 #[derive(Debug, Default, Deserialize)]
@@ -58,7 +58,7 @@ pub(crate) enum EnvironmentName {
 
 impl Profile {
     /// Returns a profile without a key.
-    fn of(environment: EnvironmentName) -> Self {
+    fn without_key(environment: EnvironmentName) -> Self {
         Self {
             environment,
             key_id: None,
@@ -77,28 +77,28 @@ impl Profile {
     }
 
     /// Returns `true` if a custom URL is that of the production exchange.
-    pub(crate) fn names_production(&self) -> bool {
+    pub(crate) fn targets_production(&self) -> bool {
         let known = [Environment::Production, Environment::ProductionShared];
         let known = known
             .iter()
             .flat_map(|known| [host(known.rest_url()), host(known.websocket_url())]);
-        let own = [&self.rest_url, &self.websocket_url].map(|url| url.as_deref().map(host));
-        known.into_iter().any(|known| own.contains(&Some(known)))
+        let urls = [&self.rest_url, &self.websocket_url].map(|url| url.as_deref().map(host));
+        known.into_iter().any(|known| urls.contains(&Some(known)))
     }
 
     /// Returns the profile that the command line chooses, with its name if it comes from the config file.
-    pub(crate) fn choose(options: &Global) -> Result<(Option<String>, Self), Failure> {
+    pub(crate) fn select(options: &Global) -> Result<(Option<String>, Self), Failure> {
         if options.demo || options.mock {
-            return Ok((None, Self::of(EnvironmentName::Demo)));
+            return Ok((None, Self::without_key(EnvironmentName::Demo)));
         }
         let config = Config::read(options)?;
-        let named = options.profile.clone();
-        let named = named.or_else(|| {
+        let name = options.profile.clone();
+        let name = name.or_else(|| {
             env::var_os("KALSHI_PROFILE")
                 .filter(|it| !it.is_empty())
                 .map(|it| it.to_string_lossy().into_owned())
         });
-        let name = match (named, options.production) {
+        let name = match (name, options.production) {
             (Some(name), _) => Some(name),
             (None, true) => None,
             (None, false) => config.default_profile,
@@ -108,7 +108,7 @@ impl Profile {
                 true => EnvironmentName::Production,
                 false => EnvironmentName::Demo,
             };
-            return Ok((None, Self::of(environment)));
+            return Ok((None, Self::without_key(environment)));
         };
         let profile = config.profiles.get(&name).cloned().ok_or_else(|| {
             let known: Vec<_> = config.profiles.keys().map(String::as_str).collect();
@@ -172,9 +172,9 @@ impl Config {
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
-        .take(MAX_CONFIG)
+        .take(MAX_CONFIG_BYTES)
         .read_to_string(&mut text)?;
-    match text.len() as u64 == MAX_CONFIG {
+    match text.len() as u64 == MAX_CONFIG_BYTES {
         true => Err(io::Error::other("it is larger than 1 MiB")),
         false => Ok(text),
     }
@@ -218,23 +218,23 @@ mod tests {
 
     #[test]
     fn custom_profiles_do_not_hide_production() {
-        let names_production = |rest_url: &str, websocket_url: &str| {
+        let targets_production = |rest_url: &str, websocket_url: &str| {
             let profile = Profile {
                 rest_url: Some(rest_url.to_owned()),
                 websocket_url: Some(websocket_url.to_owned()),
-                ..Profile::of(EnvironmentName::Custom)
+                ..Profile::without_key(EnvironmentName::Custom)
             };
-            profile.names_production()
+            profile.targets_production()
         };
         let local = "http://127.0.0.1:8080/trade-api/v2";
-        assert!(!names_production(local, local));
-        assert!(!names_production(Environment::Demo.rest_url(), local));
+        assert!(!targets_production(local, local));
+        assert!(!targets_production(Environment::Demo.rest_url(), local));
         for production in [Environment::Production, Environment::ProductionShared] {
             let (rest, websocket) = (production.rest_url(), production.websocket_url());
-            assert!(names_production(rest, local));
-            assert!(names_production(local, websocket));
+            assert!(targets_production(rest, local));
+            assert!(targets_production(local, websocket));
             let other = rest.to_uppercase().replace("/TRADE-API", ".:443/TRADE-API");
-            assert!(names_production(&other, local), "{other}");
+            assert!(targets_production(&other, local), "{other}");
         }
     }
 }

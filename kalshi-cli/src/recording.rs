@@ -5,7 +5,7 @@
 //! - `segment`: the first line, a [`Header`] as JSON.
 //! - `frame`: a frame as received.
 //! - `quoted`: a frame that contains line breaks, as a JSON string.
-//! - `event`: an [`Incident`] as JSON.
+//! - `event`: a [`ConnectionEvent`] as JSON.
 //!
 //! Segments are named by the start of their recording and their number, so that sorting by name sorts them by time. If the recorder
 //! was killed, a segment ends in the middle of a zstd frame.
@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 
 /// Version of the format. Segments of other versions are rejected.
-const VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 1;
 
 /// Header of a segment: its recording, and the subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub(crate) struct Header {
 /// Event of the connection or the recorder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Incident {
+pub(crate) enum ConnectionEvent {
     Connected,
     Disconnected {
         reason: String,
@@ -78,7 +78,7 @@ pub(crate) enum Incident {
     Stopped,
 }
 
-impl Incident {
+impl ConnectionEvent {
     /// Converts an event of the connection. Returns `None` for a message.
     pub(crate) fn from_event(event: &Event) -> Option<Self> {
         Some(match event {
@@ -109,9 +109,7 @@ impl Incident {
             },
         })
     }
-}
 
-impl Incident {
     /// Returns the name of the variant, as in JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -170,7 +168,7 @@ pub(crate) struct Line {
 pub(crate) enum Entry {
     Header(Header),
     Frame(String),
-    Incident(Incident),
+    Event(ConnectionEvent),
 }
 
 impl Line {
@@ -187,7 +185,7 @@ impl Line {
             "segment" => Entry::Header(serde_json::from_str(content).map_err(invalid)?),
             "frame" => Entry::Frame(content.to_owned()),
             "quoted" => Entry::Frame(serde_json::from_str(content).map_err(invalid)?),
-            "event" => Entry::Incident(serde_json::from_str(content).map_err(invalid)?),
+            "event" => Entry::Event(serde_json::from_str(content).map_err(invalid)?),
             _ => return Err(format!("the kind {kind:?} is unknown")),
         };
         Ok(Self { time_us, entry })

@@ -34,17 +34,17 @@ pub(crate) struct Message {
     pub(crate) timestamp: Option<Timestamp>,
     /// `true` if the body is boxed, which keeps a large, rare message from increasing the size of the enum.
     pub(crate) is_large: bool,
-    pub(crate) words: String,
+    pub(crate) description: String,
     /// The location in an operation's message list.
-    pub(crate) place: JsonPath,
+    pub(crate) location: JsonPath,
 }
 
 impl Message {
     /// Returns `true` if both become the same Rust, ignoring where they are listed.
     fn is_same(&self, other: &Self) -> bool {
-        let place = other.place.clone();
+        let location = other.location.clone();
         Self {
-            place,
+            location,
             ..self.clone()
         } == *other
     }
@@ -92,42 +92,42 @@ pub(crate) enum Body {
 struct Bodies {
     schemas: Map<String, Value>,
     /// The location of each schema, for error messages.
-    places: BTreeMap<String, JsonPath>,
+    locations: BTreeMap<String, JsonPath>,
 }
 
 impl Bodies {
     /// Inserts a schema, or returns `false` if the same schema already exists under that name.
-    fn insert(&mut self, name: &str, schema: Value, place: &JsonPath) -> Result<bool, Error> {
+    fn insert(&mut self, name: &str, schema: Value, location: &JsonPath) -> Result<bool, Error> {
         match self.schemas.get(name) {
             Some(other) if *other == schema => Ok(false),
-            Some(_) => Err(self.clash(name, place)),
+            Some(_) => Err(self.name_conflict(name, location)),
             None => {
                 self.schemas.insert(name.to_owned(), schema);
-                self.places.insert(name.to_owned(), place.clone());
+                self.locations.insert(name.to_owned(), location.clone());
                 Ok(true)
             }
         }
     }
 
-    fn clash(&self, name: &str, place: &JsonPath) -> Error {
-        let other = self.places.get(name).map(ToString::to_string);
+    fn name_conflict(&self, name: &str, location: &JsonPath) -> Error {
+        let other = self.locations.get(name).map(ToString::to_string);
         let other = other.unwrap_or_default();
         Error::at(
-            place,
+            location,
             format!("has the same name in Rust, `{name}`, as {other}"),
         )
     }
 
     /// Adds the named schemas that the bodies refer to. A schema with the same name as a body is an error, because one
     /// of the two types would be lost.
-    fn join(self, named: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+    fn into_schemas(self, named: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let document = json!({ "components": { "schemas": named } });
-        let used = spec::behind(&document, self.schemas.values());
+        let used = spec::referenced_schemas(&document, self.schemas.values());
         for name in &used {
             let rust_name = names::pascal(name);
             if self.schemas.contains_key(&rust_name) {
-                let place = JsonPath::new(&["components", "schemas", name]);
-                return Err(self.clash(&rust_name, &place));
+                let location = JsonPath::new(&["components", "schemas", name]);
+                return Err(self.name_conflict(&rust_name, &location));
             }
             if reserved::is_message(&rust_name) {
                 return Err(Error::at(
@@ -162,7 +162,7 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
     let mut paths = Map::new();
     let mut messages: Vec<Message> = Vec::new();
     for payload in operation_payloads(&document) {
-        let (name, words, place) = (payload.name, payload.words, &payload.place);
+        let (name, description, location) = (payload.name, payload.description, &payload.location);
         let schema = converted(spec::follow(&document, payload.schema), "x-const");
         let properties = &schema["properties"];
         if payload.is_sent_by_server {
@@ -171,24 +171,24 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
                 continue;
             };
             let message = Message {
-                place: place.clone(),
-                ..message(&document, &name, kind, words, properties)
+                location: location.clone(),
+                ..message(&document, &name, kind, description, properties)
             };
-            let is_new = bodies.insert(&message.name, body(&message, properties), place)?;
+            let is_new = bodies.insert(&message.name, body(&message, properties), location)?;
             if !is_new {
                 if !messages.iter().any(|other| other.is_same(&message)) {
-                    return Err(bodies.clash(&message.name, place));
+                    return Err(bodies.name_conflict(&message.name, location));
                 }
                 continue;
             }
-            let answer = reference(&message.name);
+            let response = reference(&message.name);
             paths.insert(format!("/{}", message.name), json!({ "get": {
-                "operationId": message.name, "responses": { "200": { "description": "", "content": { "application/json": { "schema": answer } } } },
+                "operationId": message.name, "responses": { "200": { "description": "", "content": { "application/json": { "schema": response } } } },
             } }));
             messages.push(message);
         } else if properties["params"].is_object() {
             let name = format!("{}Params", names::pascal(name.trim_end_matches("Command")));
-            bodies.insert(&name, properties["params"].clone(), place)?;
+            bodies.insert(&name, properties["params"].clone(), location)?;
             paths.insert(format!("/{name}"), json!({ "post": {
                 "operationId": name, "responses": { "200": { "description": "" } },
                 "requestBody": { "content": { "application/json": { "schema": reference(&name) } } },
@@ -205,7 +205,7 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
         "openapi": "3.0.0",
         "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
         "paths": paths,
-        "components": { "schemas": bodies.join(named)? },
+        "components": { "schemas": bodies.into_schemas(named)? },
     });
     Ok((messages, openapi))
 }
@@ -217,10 +217,10 @@ fn reference(name: &str) -> Value {
 /// The payload of one message of an operation.
 struct Payload<'a> {
     /// The location of the message in the operation's list.
-    place: JsonPath,
+    location: JsonPath,
     is_sent_by_server: bool,
     name: String,
-    words: String,
+    description: String,
     schema: &'a Value,
 }
 
@@ -232,7 +232,7 @@ pub fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
             (
                 payload.is_sent_by_server,
                 payload.name,
-                payload.words,
+                payload.description,
                 payload.schema,
             )
         })
@@ -243,17 +243,17 @@ fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut found = Vec::new();
     for (id, operation) in operations {
-        let place = JsonPath::new(&["operations", id, "messages"]);
+        let location = JsonPath::new(&["operations", id, "messages"]);
         let messages = operation["messages"].as_array().into_iter().flatten();
         for (index, message) in messages.enumerate() {
             let name = spec::reference(message).and_then(|text| text.rsplit('/').next());
             let message = spec::follow(document, message);
             if let (Some(name), Some(schema)) = (name, message.get("payload")) {
                 found.push(Payload {
-                    place: place.item(index),
+                    location: location.item(index),
                     is_sent_by_server: operation["action"] == "send",
                     name: name.to_owned(),
-                    words: message["summary"].as_str().unwrap_or_default().to_owned(),
+                    description: message["summary"].as_str().unwrap_or_default().to_owned(),
                     schema,
                 });
             }
@@ -264,7 +264,7 @@ fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
 
 /// Returns a warning for each server message that is skipped because nothing distinguishes it from others. Frames that
 /// are not JSON, such as a ping, cause no warning.
-pub(crate) fn ignored(document: &Value) -> Vec<Warning> {
+pub(crate) fn ignored_messages(document: &Value) -> Vec<Warning> {
     let sent = operation_payloads(document).into_iter();
     sent.filter(|payload| {
         let schema = converted(spec::follow(document, payload.schema), "x-const");
@@ -273,7 +273,7 @@ pub(crate) fn ignored(document: &Value) -> Vec<Warning> {
     })
     .map(|payload| {
         Warning::new(
-            &payload.place,
+            &payload.location,
             "ignored: the payload has no property `type` with a `const`, which identifies the message",
         )
     })
@@ -288,15 +288,19 @@ pub(crate) fn message_name(name: &str) -> String {
     }
 }
 
-fn message(document: &Value, name: &str, kind: &str, words: String, properties: &Value) -> Message {
+fn message(
+    document: &Value,
+    name: &str,
+    kind: &str,
+    description: String,
+    properties: &Value,
+) -> Message {
     let body = &properties["msg"];
     let discriminator = body["properties"]
         .as_object()
         .into_iter()
         .flatten()
-        .find_map(|(member, schema)| {
-            Some((member.clone(), schema["x-const"].as_str()?.to_owned()))
-        });
+        .find_map(|(field, schema)| Some((field.clone(), schema["x-const"].as_str()?.to_owned())));
     Message {
         name: message_name(name),
         kind: kind.to_owned(),
@@ -313,12 +317,12 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
             .filter_map(|name| Some(name.as_str()?.to_owned()))
             .collect(),
         timestamp: Timestamp::from_schema(&body["properties"]["ts_ms"]),
-        is_large: body["properties"].as_object().is_some_and(|members| {
-            let holds_more = |member: &Value| spec::follow(document, member)["type"] == "object";
-            members.len() > MAX_UNBOXED_FIELDS || members.values().any(holds_more)
+        is_large: body["properties"].as_object().is_some_and(|fields| {
+            let is_object = |field: &Value| spec::follow(document, field)["type"] == "object";
+            fields.len() > MAX_UNBOXED_FIELDS || fields.values().any(is_object)
         }),
-        words,
-        place: JsonPath::new(&["operations"]),
+        description,
+        location: JsonPath::new(&["operations"]),
     }
 }
 
@@ -332,7 +336,7 @@ fn body(message: &Message, properties: &Value) -> Value {
         body = json!({ "type": "object", "properties": {} });
     }
     if body["description"].as_str().unwrap_or_default().is_empty() {
-        body["description"] = message.words.clone().into();
+        body["description"] = message.description.clone().into();
     }
     body
 }

@@ -42,7 +42,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
             ));
         }
     }
-    require::info(document)?;
+    require::check_info(document)?;
     schemas::check(document)?;
     operations::check(document)
 }

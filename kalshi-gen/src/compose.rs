@@ -40,13 +40,13 @@ pub(crate) fn inline_collections(tree: &mut Value) {
             if let Some(Value::Object(target)) =
                 reference.and_then(schema_name).and_then(collection)
             {
-                let words: Vec<_> = ["description", "nullable"]
+                let overrides: Vec<_> = ["description", "nullable"]
                     .iter()
                     .filter_map(|key| Some((*key, node.get(*key)?.clone())))
                     .collect();
                 *node = target.clone();
                 node.extend(
-                    words
+                    overrides
                         .into_iter()
                         .map(|(key, value)| (key.to_owned(), value)),
                 );
@@ -56,9 +56,9 @@ pub(crate) fn inline_collections(tree: &mut Value) {
 }
 
 /// Merges objects composed of several parts into one object with all fields.
-pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
+pub fn merge_all_of(tree: &mut Value, depth: usize) -> Result<(), Error> {
     let schemas = tree["components"]["schemas"].clone();
-    let (mut fault, mut again) = (None, false);
+    let (mut invalid_field, mut has_nested) = (None, false);
     for_each_schema(tree, &mut |name, node| {
         let parts = match node.get("allOf") {
             Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => {
@@ -66,28 +66,28 @@ pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
             }
             _ => return,
         };
-        let (mut members, mut required) = (Map::new(), Vec::new());
-        let mut open: Vec<&Value> = parts.iter().rev().collect();
+        let (mut properties, mut required) = (Map::new(), Vec::new());
+        let mut pending: Vec<&Value> = parts.iter().rev().collect();
         let mut seen = BTreeSet::new();
-        while let Some(part) = open.pop() {
+        while let Some(part) = pending.pop() {
             let referenced = part
                 .get("$ref")
                 .and_then(Value::as_str)
                 .and_then(schema_name);
             if let Some(target) = referenced.and_then(|name| schemas.get(name)) {
                 if seen.insert(referenced) {
-                    open.push(target);
+                    pending.push(target);
                 }
                 continue;
             }
-            open.extend(
+            pending.extend(
                 part.get("allOf")
                     .and_then(Value::as_array)
                     .into_iter()
                     .flatten()
                     .rev(),
             );
-            let only_words = part.as_object().is_some_and(|part| {
+            let has_only_annotations = part.as_object().is_some_and(|part| {
                 part.keys()
                     .all(|key| key == "description" || key == "nullable")
             });
@@ -95,16 +95,20 @@ pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
                 part.get("type").and_then(Value::as_str),
                 None | Some("object")
             );
-            if !only_words && (!object || part.get("oneOf").or(part.get("anyOf")).is_some()) {
-                fault = Some(name.to_owned());
+            if !has_only_annotations
+                && (!object || part.get("oneOf").or(part.get("anyOf")).is_some())
+            {
+                invalid_field = Some(name.to_owned());
             }
-            let more = part
+            let part_properties = part
                 .get("properties")
                 .and_then(Value::as_object)
                 .cloned()
                 .unwrap_or_default();
-            again |= more.values().any(|member| member.get("allOf").is_some());
-            members.extend(more);
+            has_nested |= part_properties
+                .values()
+                .any(|property| property.get("allOf").is_some());
+            properties.extend(part_properties);
             required.extend(
                 part.get("required")
                     .and_then(Value::as_array)
@@ -114,7 +118,7 @@ pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
         }
         node.remove("allOf");
         let own = node.remove("properties");
-        members.extend(
+        properties.extend(
             own.as_ref()
                 .and_then(Value::as_object)
                 .cloned()
@@ -126,16 +130,16 @@ pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
                 .unwrap_or_default(),
         );
         node.insert("type".into(), json!("object"));
-        node.insert("properties".into(), Value::Object(members));
+        node.insert("properties".into(), Value::Object(properties));
         node.insert("required".into(), Value::Array(required));
     });
-    match fault {
+    match invalid_field {
         // A merged field may itself be a composition. Each pass goes one level deeper.
-        None if again && rounds < yaml::MAX_DEPTH => merge_all_of(tree, rounds + 1),
+        None if has_nested && depth < yaml::MAX_DEPTH => merge_all_of(tree, depth + 1),
         None => Ok(()),
-        Some(member) => Err(Error::at(
+        Some(property) => Err(Error::at(
             &JsonPath::new(&["components", "schemas"]),
-            format!("an allOf (of field `{member}`) includes a schema that is not an object"),
+            format!("an allOf (of field `{property}`) includes a schema that is not an object"),
         )),
     }
 }

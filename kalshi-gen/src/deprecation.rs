@@ -6,14 +6,14 @@ use crate::docs;
 
 /// Returns the attribute for an element with this description.
 pub(crate) fn attribute(description: &str) -> Attribute {
-    match successor(description) {
+    match replacement(description) {
         Some(note) => parse_quote!(#[deprecated(note = #note)]),
         None => parse_quote!(#[deprecated(note = "deprecated by the exchange")]),
     }
 }
 
 /// Returns the clause that names the replacement, such as "use `GetRFQQuote`", or `None` if the description does not name one.
-fn successor(description: &str) -> Option<String> {
+fn replacement(description: &str) -> Option<String> {
     let text = docs::markdown(description);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.split(". ").find_map(|sentence| {
@@ -22,19 +22,19 @@ fn successor(description: &str) -> Option<String> {
         clauses.find_map(|clause| {
             let (verb, rest) = clause.split_once(' ')?;
             let verb = verb.to_ascii_lowercase();
-            let names_it =
+            let names_replacement =
                 ["use", "read", "send"].contains(&verb.as_str()) && rest.starts_with('`');
-            names_it.then(|| format!("{verb} {rest}"))
+            names_replacement.then(|| format!("{verb} {rest}"))
         })
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::successor;
+    use super::replacement;
 
     #[test]
-    fn notes_name_the_successor() {
+    fn notes_name_the_replacement() {
         for (description, expected) in [
             (
                 "Deprecated: use `GetRFQQuote`, which names the RFQ as well. Reads one quote.",
@@ -51,7 +51,11 @@ mod tests {
             ("Deprecated. A number.", None),
             ("", None),
         ] {
-            assert_eq!(successor(description).as_deref(), expected, "{description}");
+            assert_eq!(
+                replacement(description).as_deref(),
+                expected,
+                "{description}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::names::{is_hidden, visible};
 
 /// Formats a value of a spec as inline code: one line of printable ASCII without backticks, other characters escaped.
-pub(crate) fn code(text: &str) -> String {
+pub(crate) fn inline_code(text: &str) -> String {
     let mut out = String::from("`");
     for c in text.chars() {
         match c {
@@ -22,29 +22,29 @@ pub(crate) fn code(text: &str) -> String {
 /// Converts Markdown of a spec to documentation. Input without code blocks, HTML blocks or hidden
 /// characters is returned unchanged.
 pub(crate) fn markdown(text: &str) -> String {
-    let text = shown(text);
+    let text = sanitized(text);
     let lines: Vec<&str> = text.split('\n').collect();
     let mut out: Vec<String> = Vec::with_capacity(lines.len());
     let mut rest = lines.as_slice();
     while let Some((line, below)) = rest.split_first() {
         rest = below;
-        let start = Start::of(line);
+        let start = LineStart::parse(line);
         let after_blank = out.last().is_none_or(|line| is_blank(line));
-        if let Some(fence) = Fence::of(start.content) {
+        if let Some(fence) = Fence::parse(start.content) {
             let end = below.iter().position(|line| fence.is_closed_by(line));
             let (content, below) = below.split_at(end.unwrap_or(below.len()));
             let content: Vec<&str> = content
                 .iter()
                 .map(|line| without_prefix(line, start.prefix.chars().count()))
                 .collect();
-            block(&mut out, &content);
+            push_code_block(&mut out, &content);
             rest = below.get(1..).unwrap_or_default();
         } else if is_blank(line) {
             out.push((*line).to_owned());
-        } else if after_blank && columns(line) >= INDENTED {
+        } else if after_blank && content_column(line) >= INDENTED {
             let end = below
                 .iter()
-                .position(|line| !is_blank(line) && columns(line) < INDENTED);
+                .position(|line| !is_blank(line) && content_column(line) < INDENTED);
             let (content, after) = below.split_at(end.unwrap_or(below.len()));
             let trailing = content.iter().rev().take_while(|line| is_blank(line));
             let (content, blank) = content.split_at(content.len() - trailing.count());
@@ -52,7 +52,7 @@ pub(crate) fn markdown(text: &str) -> String {
                 .chain(content)
                 .map(|line| without_indent(line))
                 .collect();
-            block(&mut out, &content);
+            push_code_block(&mut out, &content);
             out.extend(blank.iter().map(|line| (*line).to_owned()));
             rest = after;
         } else {
@@ -66,7 +66,7 @@ pub(crate) fn markdown(text: &str) -> String {
 const INDENTED: usize = 4;
 
 /// Writes a fenced code block whose fence is longer than any in its content.
-fn block(out: &mut Vec<String>, content: &[&str]) {
+fn push_code_block(out: &mut Vec<String>, content: &[&str]) {
     let longest = content.iter().map(|line| longest_run(line)).max();
     let fence = "`".repeat(longest.map_or(3, |run| 3.max(run + 1)));
     if out.last().is_some_and(|line| !is_blank(line)) {
@@ -83,7 +83,7 @@ fn longest_run(line: &str) -> usize {
 }
 
 /// Normalises line breaks to line feeds and escapes hidden characters.
-fn shown(text: &str) -> String {
+fn sanitized(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if !text.contains(|c| is_hidden(c) && c != '\n' && c != '\t') {
         return text;
@@ -101,7 +101,7 @@ fn is_blank(line: &str) -> bool {
 }
 
 /// Returns the column at which the content of a line begins.
-fn columns(line: &str) -> usize {
+fn content_column(line: &str) -> usize {
     let mut column = 0;
     for c in line.chars() {
         match c {
@@ -134,13 +134,13 @@ fn without_prefix(line: &str, length: usize) -> &str {
 }
 
 /// The start of a line: the markers of quotations, lists and footnotes, and what follows them.
-struct Start<'a> {
+struct LineStart<'a> {
     prefix: &'a str,
     content: &'a str,
 }
 
-impl<'a> Start<'a> {
-    fn of(line: &'a str) -> Self {
+impl<'a> LineStart<'a> {
+    fn parse(line: &'a str) -> Self {
         let mut content = line.trim_start();
         while let Some(length) = marker(content) {
             let after = content.get(length..).unwrap_or_default();
@@ -229,7 +229,7 @@ struct Fence {
 }
 
 impl Fence {
-    fn of(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let mark = text.chars().next().filter(|c| ['`', '~'].contains(c))?;
         let info = text.trim_start_matches(mark);
         let length = text.len() - info.len();

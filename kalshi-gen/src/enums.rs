@@ -42,7 +42,7 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         .collect();
     let docs = values.iter().map(|value| match value.as_str() {
         "" => "The empty string.".to_owned(),
-        value => docs::code(value),
+        value => docs::inline_code(value),
     });
     let (sdk, doc) = (runtime::root(), docs::markdown(doc));
     let file: syn::File = syn::parse_quote! {

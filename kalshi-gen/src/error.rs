@@ -61,7 +61,7 @@ impl JsonPath {
     #[must_use]
     pub fn new(keys: &[&str]) -> Self {
         keys.iter()
-            .fold(Self("$".to_owned()), |place, key| place.join(key))
+            .fold(Self("$".to_owned()), |path, key| path.join(key))
     }
 
     /// Returns the path of the field `key` below this one.
@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn paths_are_written_in_json_path_syntax() {
-        let place = JsonPath::new(&["paths", "/a/{b}", "get", "parameters"])
+        let path = JsonPath::new(&["paths", "/a/{b}", "get", "parameters"])
             .item(0)
             .join("200");
         assert_eq!(
-            place.to_string(),
+            path.to_string(),
             r#"$.paths["/a/{b}"].get.parameters[0].200"#
         );
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     error::Error,
     options::FixupMode,
-    scalars::{CONTRACTS, DOLLARS, ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL},
+    scalars::{API_ERROR, CONTRACTS, DOLLARS, ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL},
 };
 use parameters::{
     comma_separated_strings_are_lists, count_filters_name_fields,
@@ -110,8 +110,8 @@ pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     let strict = mode == FixupMode::Strict && is_strict_for(spec, document);
     for fixup in fixups() {
-        let belongs = fixup.specs.contains(&spec.unwrap_or(Spec::Trade));
-        if belongs && !(fixup.apply)(document) && strict {
+        let applies = fixup.specs.contains(&spec.unwrap_or(Spec::Trade));
+        if applies && !(fixup.apply)(document) && strict {
             return Err(Error::document(format!(
                 "the fixup `{}` no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs",
                 fixup.name
@@ -160,7 +160,7 @@ fn event_positions_lack_resting_orders_count(document: &mut Value) -> bool {
     let absent = node
         .get("properties")
         .is_some_and(|fields| fields.get("resting_orders_count").is_none());
-    absent && optional(document, "EventPosition", &["resting_orders_count"])
+    absent && make_optional(document, "EventPosition", &["resting_orders_count"])
 }
 
 /// In versions 3.3 to 3.8, a pair of a string and a number is declared as a list without an item type.
@@ -208,36 +208,36 @@ fn order_groups_have_typed_ids(document: &mut Value) -> bool {
 
 /// Required since 3.31 (2026-09-29). Markets recorded earlier lack it.
 fn market_settlement_bounds_are_new(document: &mut Value) -> bool {
-    optional(document, "Market", &["settlement_bounds_type"])
+    make_optional(document, "Market", &["settlement_bounds_type"])
 }
 
 /// In April 2026, markets of some series had no sub-titles.
 fn market_sub_titles_may_be_missing(document: &mut Value) -> bool {
-    optional(document, "Market", &["yes_sub_title", "no_sub_title"])
+    make_optional(document, "Market", &["yes_sub_title", "no_sub_title"])
 }
 
 /// Required, but reported to be absent at times. A default of `false` would mean that several markets of the event
 /// can resolve to yes.
 fn mutual_exclusion_of_events_may_be_missing(document: &mut Value) -> bool {
-    optional(document, "EventData", &["mutually_exclusive"])
+    make_optional(document, "EventData", &["mutually_exclusive"])
 }
 
 /// Required since 3.29 (2026-08-28). Rows recorded earlier lack it.
 fn exchange_index_is_new_on_portfolio_rows(document: &mut Value) -> bool {
     ["Fill", "MarketPosition", "Settlement"]
-        .map(|name| optional(document, name, &["exchange_index"]))
+        .map(|name| make_optional(document, name, &["exchange_index"]))
         == [true; 3]
 }
 
 /// Required since 2026-05-19. Older rows have only `side` and `action`.
 fn sides_are_new_on_orders_and_fills(document: &mut Value) -> bool {
-    ["Order", "Fill"].map(|name| optional(document, name, &["outcome_side", "book_side"]))
+    ["Order", "Fill"].map(|name| make_optional(document, name, &["outcome_side", "book_side"]))
         == [true; 2]
 }
 
 /// Required since 2026-05-19. Older trades have only `taker_side`.
 fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
-    optional(
+    make_optional(
         document,
         "Trade",
         &["taker_outcome_side", "taker_book_side"],
@@ -246,12 +246,12 @@ fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
 
 /// Required since 2026-06-04. Older trades lack it.
 fn block_trade_flag_is_new_on_trades(document: &mut Value) -> bool {
-    optional(document, "Trade", &["is_block_trade"])
+    make_optional(document, "Trade", &["is_block_trade"])
 }
 
 /// Required since 3.32 (2026-10-06). Collections recorded earlier lack it.
 fn collection_price_grid_is_new(document: &mut Value) -> bool {
-    optional(
+    make_optional(
         document,
         "MultivariateEventCollection",
         &["price_level_structure"],
@@ -260,7 +260,7 @@ fn collection_price_grid_is_new(document: &mut Value) -> bool {
 
 /// Required since 3.29. Before, the response to a new order group contained only its id.
 fn order_group_routing_is_new(document: &mut Value) -> bool {
-    optional(document, "CreateOrderGroupResponse", &["subaccount"])
+    make_optional(document, "CreateOrderGroupResponse", &["subaccount"])
 }
 
 /// Required since 3.30. Rows recorded earlier lack it.
@@ -270,13 +270,13 @@ fn subaccount_routing_is_new(document: &mut Value) -> bool {
         "SubaccountTransfer",
         "SubaccountNettingConfig",
     ]
-    .map(|name| optional(document, name, &["exchange_index"]))
+    .map(|name| make_optional(document, name, &["exchange_index"]))
         == [true; 3]
 }
 
 /// Required since 3.30. Earlier responses lack it.
 fn resting_margin_reservation_is_new(document: &mut Value) -> bool {
-    optional(
+    make_optional(
         document,
         "GetTargetBalanceAllocationResponse",
         &["resting_margin_reservation"],
@@ -300,7 +300,7 @@ fn empty_responses_have_no_fields(document: &mut Value) -> bool {
 fn errors_have_several_formats(document: &mut Value) -> bool {
     match schema(document, "ErrorResponse") {
         Some(Value::Object(node)) => {
-            node.insert("x-kalshi-type".into(), json!(REFUSAL));
+            node.insert("x-kalshi-type".into(), json!(API_ERROR));
             true
         }
         _ => false,
@@ -322,20 +322,20 @@ fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
     let Some(Value::Object(node)) = schema else {
         return false;
     };
-    let text = |node: &Value| {
+    let is_plain_string = |node: &Value| {
         node.get("type").and_then(Value::as_str) == Some("string") && node.get("enum").is_none()
     };
-    let fits = node.contains_key("$ref")
-        || node.get("items").is_some_and(text)
-        || text(&Value::Object(node.clone()));
-    if fits {
+    let is_markable = node.contains_key("$ref")
+        || node.get("items").is_some_and(is_plain_string)
+        || is_plain_string(&Value::Object(node.clone()));
+    if is_markable {
         node.insert("x-kalshi-type".into(), json!(kind));
     }
-    fits
+    is_markable
 }
 
 /// Makes required fields optional. Returns `true` if all were required.
-fn optional(document: &mut Value, schema_name: &str, names: &[&str]) -> bool {
+fn make_optional(document: &mut Value, schema_name: &str, names: &[&str]) -> bool {
     let Some(Value::Array(required)) =
         schema(document, schema_name).and_then(|node| node.get_mut("required"))
     else {

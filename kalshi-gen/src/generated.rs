@@ -54,7 +54,7 @@ pub struct GeneratedType {
 impl Generated {
     pub(crate) fn from_rest(rest: &Rest, warnings: Vec<Warning>) -> Self {
         Self {
-            rust: refine::text(&rest.refined),
+            rust: refine::to_source(&rest.refined),
             operations: rest_operations(&rest.operations),
             types: types(&rest.refined),
             warnings,
@@ -67,14 +67,14 @@ impl Generated {
         warnings: Vec<Warning>,
     ) -> Self {
         Self {
-            rust: refine::text(&streams.refined),
+            rust: refine::to_source(&streams.refined),
             operations,
             types: types(&streams.refined),
             warnings,
         }
     }
 
-    /// Returns an error that names the first required operation, type, field or variant that is missing.
+    /// Returns an error that names the first required operation, type or field that is missing.
     pub(crate) fn require(&self, options: &Options) -> Result<(), Error> {
         for id in options.required_operations() {
             if !self.operations.iter().any(|operation| operation.id == *id) {
@@ -94,14 +94,6 @@ impl Generated {
             if let Some(field) = fields.iter().find(|field| !has(field)) {
                 return Err(Error::document(format!(
                     "type `{name}` has no field `{field}`, but hand-written code requires it"
-                )));
-            }
-        }
-        for (name, variants) in options.required_variants() {
-            let found = self.required_type(name)?;
-            if let Some(variant) = variants.iter().find(|name| !found.variants.contains(name)) {
-                return Err(Error::document(format!(
-                    "type `{name}` has no variant `{variant}`, but hand-written code requires it"
                 )));
             }
         }

@@ -11,7 +11,7 @@ use crate::{
 
 /// Moves every enum and object inside another schema or a parameter to a component with a stable name.
 pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
-    let mut found = Inline::collect(tree);
+    let mut found = InlineTypes::collect(tree);
     found.choose_names(tree)?;
     found.replace(tree);
     // A moved object may contain others.
@@ -24,30 +24,30 @@ pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
 
 /// The inline enums and objects of a tree, with their locations and new names.
 #[derive(Default)]
-struct Inline {
+struct InlineTypes {
     /// The schema of each inline type, by owner and field.
-    places: BTreeMap<(String, String), Value>,
+    schemas: BTreeMap<(String, String), Value>,
     names: BTreeMap<(String, String), String>,
     moved_objects: bool,
 }
 
-impl Inline {
+impl InlineTypes {
     fn collect(tree: &mut Value) -> Self {
         let mut found = Self::default();
-        found.visit(tree, &mut |places, owner, member, node| {
-            places.insert(
-                (owner.to_owned(), member.to_owned()),
+        found.visit(tree, &mut |schemas, owner, field, node| {
+            schemas.insert(
+                (owner.to_owned(), field.to_owned()),
                 Value::Object(node.clone()),
             );
         });
         found
     }
 
-    /// Calls `act` with the owner and field of every inline enum and object.
+    /// Calls `visitor` with the owner and field of every inline enum and object.
     fn visit(
         &mut self,
         tree: &mut Value,
-        act: &mut impl FnMut(
+        visitor: &mut impl FnMut(
             &mut BTreeMap<(String, String), Value>,
             &str,
             &str,
@@ -55,11 +55,11 @@ impl Inline {
         ),
     ) {
         fn inner(
-            places: &mut BTreeMap<(String, String), Value>,
+            schemas: &mut BTreeMap<(String, String), Value>,
             owner: &str,
-            member: &str,
+            field: &str,
             schema: &mut Value,
-            act: &mut impl FnMut(
+            visitor: &mut impl FnMut(
                 &mut BTreeMap<(String, String), Value>,
                 &str,
                 &str,
@@ -69,27 +69,27 @@ impl Inline {
             let Value::Object(node) = schema else { return };
             for key in ["items", "additionalProperties"] {
                 if let Some(next) = node.get_mut(key) {
-                    inner(places, owner, member, next, act);
+                    inner(schemas, owner, field, next, visitor);
                 }
             }
             if node.contains_key("enum") || node.contains_key("properties") {
-                act(places, owner, member, node);
+                visitor(schemas, owner, field, node);
             }
         }
         if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
             for (owner, schema) in schemas {
                 for key in ["items", "additionalProperties"] {
                     if let Some(next) = schema.get_mut(key) {
-                        inner(&mut self.places, owner, "item", next, act);
+                        inner(&mut self.schemas, owner, "item", next, visitor);
                     }
                 }
-                for (member, schema) in schema
+                for (field, schema) in schema
                     .get_mut("properties")
                     .and_then(Value::as_object_mut)
                     .into_iter()
                     .flatten()
                 {
-                    inner(&mut self.places, owner, member, schema, act);
+                    inner(&mut self.schemas, owner, field, schema, visitor);
                 }
             }
         }
@@ -119,23 +119,24 @@ impl Inline {
                         {
                             node.entry("description").or_insert(text);
                         }
-                        inner(&mut self.places, &owner, &name, schema, act);
+                        inner(&mut self.schemas, &owner, &name, schema, visitor);
                     }
                 }
                 for (pointer, name) in
                     [("/requestBody/content/application~1json/schema", "request")]
                 {
                     if let Some(schema) = operation.pointer_mut(pointer) {
-                        inner(&mut self.places, &id, name, schema, act);
+                        inner(&mut self.schemas, &id, name, schema, visitor);
                     }
                 }
-                for answer in operation["responses"]
+                for response in operation["responses"]
                     .as_object_mut()
                     .into_iter()
                     .flat_map(|all| all.values_mut())
                 {
-                    if let Some(schema) = answer.pointer_mut("/content/application~1json/schema") {
-                        inner(&mut self.places, &id, "response", schema, act);
+                    if let Some(schema) = response.pointer_mut("/content/application~1json/schema")
+                    {
+                        inner(&mut self.schemas, &id, "response", schema, visitor);
                     }
                 }
             }
@@ -150,16 +151,16 @@ impl Inline {
             .map(|(name, schema)| (name, values(schema)))
             .collect();
         // A compound field name with the same values everywhere names its type without the owner: `TimeInForce`.
-        let mut by_member: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
-        for ((_, member), schema) in &self.places {
-            if schema.get("enum").is_some() && names::is_compound(member) {
-                by_member.entry(member).or_default().push(values(schema));
+        let mut by_field: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
+        for ((_, field), schema) in &self.schemas {
+            if schema.get("enum").is_some() && names::is_compound(field) {
+                by_field.entry(field).or_default().push(values(schema));
             }
         }
-        let plain_names: BTreeSet<String> = self
-            .places
+        let qualified_names: BTreeSet<String> = self
+            .schemas
             .keys()
-            .map(|(owner, member)| names::member_type(owner.trim_start_matches('#'), member))
+            .map(|(owner, field)| names::inline_type(owner.trim_start_matches('#'), field))
             .chain(schemas.keys().map(|name| names::pascal(name)))
             .collect();
         // Names that differ in the spec may be the same in Rust.
@@ -167,27 +168,27 @@ impl Inline {
             .iter()
             .map(|(name, schema)| (names::pascal(name), (name, schema)))
             .collect();
-        let mut taken: BTreeMap<String, Value> = BTreeMap::new();
-        for ((owner, member), schema) in &self.places {
+        let mut assigned: BTreeMap<String, Value> = BTreeMap::new();
+        for ((owner, field), schema) in &self.schemas {
             // Equal values alone do not make a `result` a side: the names must also agree.
-            let same = named_enums.iter().filter(|(name, set)| {
+            let matching = named_enums.iter().filter(|(name, set)| {
                 schema.get("enum").is_some()
                     && *set == values(schema)
-                    && names::last_word(name) == names::last_word(member)
+                    && names::last_word(name) == names::last_word(field)
             });
-            let mut same = same.map(|(name, _)| (*name).clone());
-            let name = match (same.next(), same.next()) {
+            let mut matching = matching.map(|(name, _)| (*name).clone());
+            let name = match (matching.next(), matching.next()) {
                 (Some(name), None) => name,
                 _ => {
-                    let short = names::pascal(member);
-                    let alone = by_member.get(member.as_str()).is_some_and(|sets| {
+                    let field_type_name = names::pascal(field);
+                    let is_unambiguous = by_field.get(field.as_str()).is_some_and(|sets| {
                         sets.iter().all(|set| Some(set) == sets.first())
-                            && !plain_names.contains(&short)
+                            && !qualified_names.contains(&field_type_name)
                     });
                     match owner.strip_prefix('#') {
-                        _ if alone => short,
+                        _ if is_unambiguous => field_type_name,
                         Some(component) => component.to_owned(),
-                        None => names::member_type(owner, member),
+                        None => names::inline_type(owner, field),
                     }
                 }
             };
@@ -195,27 +196,27 @@ impl Inline {
             let named = by_rust_name.get(&rust_name);
             let clash = named.is_some_and(|(_, other)| {
                 values(other) != values(schema) || other.get("enum").is_none()
-            }) || taken
+            }) || assigned
                 .get(&rust_name)
-                .is_some_and(|other| kernel(other) != kernel(schema));
+                .is_some_and(|other| type_key(other) != type_key(schema));
             if clash {
-                let place = JsonPath::new(&[
+                let path = JsonPath::new(&[
                     "components",
                     "schemas",
                     owner.trim_start_matches('#'),
                     "properties",
-                    member,
+                    field,
                 ]);
                 return Err(Error::at(
-                    &place,
+                    &path,
                     format!(
                         "the type defined here would be named `{name}`, which another type already uses"
                     ),
                 ));
             }
             let name = named.map_or(name, |(name, _)| (*name).clone());
-            taken.insert(rust_name, schema.clone());
-            self.names.insert((owner.clone(), member.clone()), name);
+            assigned.insert(rust_name, schema.clone());
+            self.names.insert((owner.clone(), field.clone()), name);
         }
         Ok(())
     }
@@ -224,17 +225,17 @@ impl Inline {
         let names = std::mem::take(&mut self.names);
         let mut components = Map::new();
         let mut moved_objects = false;
-        self.visit(tree, &mut |_, owner, member, node| {
-            let Some(name) = names.get(&(owner.to_owned(), member.to_owned())) else {
+        self.visit(tree, &mut |_, owner, field, node| {
+            let Some(name) = names.get(&(owner.to_owned(), field.to_owned())) else {
                 return;
             };
             let mut schema = std::mem::take(node);
-            let of_field = ["nullable", "deprecated"].map(|key| (key, schema.remove(key)));
+            let field_keywords = ["nullable", "deprecated"].map(|key| (key, schema.remove(key)));
             moved_objects |= schema.contains_key("properties");
             if let Some(text) = schema.get("description") {
                 node.insert("description".into(), text.clone());
             }
-            for (key, value) in of_field {
+            for (key, value) in field_keywords {
                 node.extend(value.map(|value| (key.to_owned(), value)));
             }
             node.insert(
@@ -274,6 +275,6 @@ fn values(schema: &Value) -> BTreeSet<String> {
 }
 
 /// Returns the parts of a schema that determine its Rust type.
-fn kernel(schema: &Value) -> (BTreeSet<String>, Option<&Value>) {
+fn type_key(schema: &Value) -> (BTreeSet<String>, Option<&Value>) {
     (values(schema), schema.get("properties"))
 }

@@ -56,13 +56,13 @@ pub mod protocol {
 
     /// Returns the protocol of a parsed document.
     #[must_use]
-    pub fn of(document: &Value) -> Protocol {
+    pub fn detect(document: &Value) -> Protocol {
         Protocol::from_document(document)
     }
 }
 pub mod refine {
     //! Formatting of emitted code.
-    pub use crate::refine::text;
+    pub use crate::refine::to_source;
 }
 pub mod scalars {
     //! The scalar types of the SDK.
@@ -79,7 +79,7 @@ pub mod stages {
 #[cfg(feature = "testing")]
 pub mod surface {
     //! The public API of generated code, as text.
-    pub use crate::surface::of;
+    pub use crate::surface::rest_surface;
 }
 pub mod yaml {
     //! YAML as a tree.

@@ -60,7 +60,7 @@ pub use protocol::Protocol;
 #[cfg(feature = "testing")]
 pub use public_api::public_items;
 #[cfg(feature = "testing")]
-pub use samples::{Argument, Place, Sample, Samples};
+pub use samples::{Argument, ParameterLocation, Sample, Samples};
 #[cfg(feature = "testing")]
 pub use surface::{defaulted_fields, surface};
 pub use warning::Warning;
@@ -74,7 +74,7 @@ pub use warning::Warning;
 /// # Errors
 ///
 /// Returns an error if `spec` is neither kind of document, if a construct cannot be expressed in Rust, if an operation,
-/// type, field or variant that `options` require is missing, or if the name of the marker type is invalid. The error
+/// type or field that `options` require is missing, or if the name of the marker type is invalid. The error
 /// includes the JSON path if it concerns one location.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     options.marker_ident()?;
@@ -84,7 +84,7 @@ pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     let generated = match Protocol::from_document(&document) {
         Protocol::Rest => Generated::from_rest(&stages::rest(document, options)?, warnings),
         Protocol::Streams => {
-            warnings.extend(asyncapi::ignored(&document));
+            warnings.extend(asyncapi::ignored_messages(&document));
             let operations = generated::stream_operations(&document);
             Generated::from_streams(&stages::streams(document, options)?, operations, warnings)
         }

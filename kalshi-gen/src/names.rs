@@ -99,13 +99,13 @@ pub fn pascal(text: &str) -> String {
     text.to_upper_camel_case()
 }
 
-/// Returns the type name for what `owner` contains inline under `member`: `MarketStatus` for `status` of `Market`.
+/// Returns the type name for what `owner` contains inline under `field`: `MarketStatus` for `status` of `Market`.
 /// Words that would be repeated are written once: `market_type` of `Market` is a `MarketType`.
-pub fn member_type(owner: &str, member: &str) -> String {
-    let (owner, member) = (pascal(owner), pascal(member));
-    match member.strip_prefix(owner.as_str()) {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_uppercase()) => member,
-        _ => format!("{owner}{member}"),
+pub fn inline_type(owner: &str, field: &str) -> String {
+    let (owner, field) = (pascal(owner), pascal(field));
+    match field.strip_prefix(owner.as_str()) {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_uppercase()) => field,
+        _ => format!("{owner}{field}"),
     }
 }
 
@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn inline_types_are_named_after_owner_and_member() {
-        assert_eq!(member_type("Market", "status"), "MarketStatus");
-        assert_eq!(member_type("Market", "market_type"), "MarketType");
-        assert_eq!(member_type("RFQ", "status"), "RfqStatus");
+    fn inline_types_are_named_after_owner_and_field() {
+        assert_eq!(inline_type("Market", "status"), "MarketStatus");
+        assert_eq!(inline_type("Market", "market_type"), "MarketType");
+        assert_eq!(inline_type("RFQ", "status"), "RfqStatus");
         assert!(is_compound("time_in_force"));
         assert!(!is_compound("side"));
     }

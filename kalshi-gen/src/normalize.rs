@@ -80,7 +80,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     compose::merge_all_of(&mut tree, 0)?;
     compose::inline_collections(&mut tree);
     scalars(&mut tree);
-    for_each_schema(&mut tree, &mut plain);
+    for_each_schema(&mut tree, &mut reduce);
     inline::name(&mut tree)?;
 
     let sent = spec::reachable(&tree, |operation| operation.get("requestBody"));
@@ -94,7 +94,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
             kept || SCALARS.iter().any(|(scalar, _)| scalar == name)
         });
         for (name, schema) in schemas {
-            optional_members(schema, received.contains(name) && !sent.contains(name));
+            set_optional_fields(schema, received.contains(name) && !sent.contains(name));
         }
     }
     check_names(&tree)?;
@@ -112,18 +112,18 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
 fn check_names(tree: &Value) -> Result<(), Error> {
     let mut rust_names = BTreeMap::new();
     for (name, _) in spec::schemas(tree).into_iter().flatten() {
-        let place = JsonPath::new(&["components", "schemas", name]);
+        let path = JsonPath::new(&["components", "schemas", name]);
         let rust_name = names::pascal(name);
         let is_scalar = SCALARS.iter().any(|(scalar, _)| scalar == name);
         if !is_scalar && reserved::is_type(&rust_name) {
             return Err(Error::at(
-                &place,
+                &path,
                 format!("the name `{rust_name}` is reserved in the generated code"),
             ));
         }
         if let Some(other) = rust_names.insert(rust_name, name) {
             return Err(Error::at(
-                &place,
+                &path,
                 format!("has the same name in Rust as `{other}`"),
             ));
         }
@@ -135,25 +135,25 @@ fn check_names(tree: &Value) -> Result<(), Error> {
 fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
     let mut found = BTreeSet::new();
     for operation in operations::list(tree)? {
-        if let (Some(paging), Some(answer)) = (operation.paging, operation.answer) {
-            found.insert((answer, paging.cursor_field));
+        if let (Some(paging), Some(response)) = (operation.paging, operation.response) {
+            found.insert((response, paging.cursor_field));
         }
     }
-    for (name, member) in &found {
+    for (name, field) in &found {
         let schema = &mut tree["components"]["schemas"][name];
-        let words = schema["properties"][member]
+        let description = schema["properties"][field]
             .get("description")
             .cloned()
             .unwrap_or_default();
-        schema["properties"][member] =
-            json!({ "type": "string", "description": words.as_str().unwrap_or_default() });
+        schema["properties"][field] =
+            json!({ "type": "string", "description": description.as_str().unwrap_or_default() });
         if schema.get("required").is_none() {
             schema["required"] = json!([]);
         }
         if let Some(Value::Array(required)) = schema.get_mut("required")
-            && !required.iter().any(|other| other == member)
+            && !required.iter().any(|other| other == field)
         {
-            required.push(json!(member));
+            required.push(json!(field));
         }
     }
     Ok(found)
@@ -162,10 +162,10 @@ fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
 /// Sorts every mapping by key, even if another crate enables insertion order in `serde_json`.
 fn sorted(node: Value) -> Value {
     match node {
-        Value::Object(members) => {
-            let members: BTreeMap<String, Value> = members.into_iter().collect();
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> = fields.into_iter().collect();
             Value::Object(
-                members
+                fields
                     .into_iter()
                     .map(|(key, value)| (key, sorted(value)))
                     .collect(),
@@ -177,7 +177,7 @@ fn sorted(node: Value) -> Value {
 }
 
 /// Reduces a schema to what determines its Rust type. Bounds and defaults remain in the documentation only.
-fn plain(_: &str, node: &mut Map<String, Value>) {
+fn reduce(_: &str, node: &mut Map<String, Value>) {
     node.retain(|key, _| {
         const KEPT: [&str; 14] = [
             "$ref",
@@ -198,8 +198,8 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         KEPT.contains(&key.as_str())
     });
     // The first alternative that matches is used, even if another would match too.
-    if let Some(forms) = node.remove("anyOf") {
-        node.entry("oneOf").or_insert(forms);
+    if let Some(alternatives) = node.remove("anyOf") {
+        node.entry("oneOf").or_insert(alternatives);
     }
     let mut kind = node
         .get("type")
@@ -223,20 +223,20 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         node.insert("format".into(), json!("int64"));
     }
     if let Some(Value::Array(values)) = node.get("enum") {
-        let (texts, null) = (
+        let (has_strings, has_null) = (
             values.iter().any(Value::is_string),
             values.contains(&Value::Null),
         );
-        if null {
+        if has_null {
             node.insert("nullable".into(), Value::Bool(true));
         }
-        if kind.is_empty() && texts {
+        if kind.is_empty() && has_strings {
             "string".clone_into(&mut kind);
             node.insert("type".into(), json!("string"));
         }
     }
     // Only strings become enums, and only if all values are strings.
-    let texts = node
+    let is_string_enum = node
         .get("enum")
         .and_then(Value::as_array)
         .is_none_or(|list| {
@@ -245,7 +245,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
                     .iter()
                     .all(|value| value.is_string() || value.is_null())
         });
-    if !texts {
+    if !is_string_enum {
         node.remove("enum");
     }
     if let Some(Value::Array(values)) = node.get_mut("enum") {
@@ -260,7 +260,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         && node
             .get("properties")
             .and_then(Value::as_object)
-            .is_some_and(|members| !members.is_empty())
+            .is_some_and(|fields| !fields.is_empty())
     {
         node.remove("additionalProperties");
     }
@@ -306,15 +306,15 @@ fn scalars(tree: &mut Value) {
             .and_then(Value::as_str)
             .and_then(schema_name)
             .and_then(|name| schemas.get(name));
-        let texts = [Some(&*node), referenced.and_then(Value::as_object)];
+        let candidates = [Some(&*node), referenced.and_then(Value::as_object)];
         // The mark of a field decides over that of what it refers to.
         let own = node.get("x-kalshi-type").and_then(Value::as_str);
         let kind = match own.or(target.map(String::as_str)) {
             Some(kind) => kind.to_owned(),
-            None => match texts
+            None => match candidates
                 .into_iter()
                 .flatten()
-                .find_map(|text| scalar(name, text))
+                .find_map(|candidate| scalar(name, candidate))
             {
                 Some(kind) => kind.to_owned(),
                 None => return,
@@ -335,7 +335,7 @@ fn scalars(tree: &mut Value) {
 
 /// Determines which fields are optional. In responses, lists and maps are never optional (null or absent is empty), and
 /// nullable fields may be absent. In requests, an optional field that is not set is not sent.
-fn optional_members(schema: &mut Value, answer: bool) {
+fn set_optional_fields(schema: &mut Value, is_response: bool) {
     let Value::Object(node) = schema else { return };
     node.remove("nullable");
     let mut required: Vec<Value> = node
@@ -343,21 +343,21 @@ fn optional_members(schema: &mut Value, answer: bool) {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    for (name, member) in node
+    for (name, field) in node
         .get_mut("properties")
         .and_then(Value::as_object_mut)
         .into_iter()
         .flatten()
     {
-        let Value::Object(member) = member else {
+        let Value::Object(field) = field else {
             continue;
         };
-        let nullable = member.remove("nullable") == Some(Value::Bool(true));
-        let kind = member.get("type").and_then(Value::as_str);
+        let nullable = field.remove("nullable") == Some(Value::Bool(true));
+        let kind = field.get("type").and_then(Value::as_str);
         let collection =
-            kind == Some("array") || (kind == Some("object") && !member.contains_key("properties"));
+            kind == Some("array") || (kind == Some("object") && !field.contains_key("properties"));
         required.retain(|other| other.as_str() != Some(name) || !nullable);
-        if answer && collection && !required.iter().any(|other| other.as_str() == Some(name)) {
+        if is_response && collection && !required.iter().any(|other| other.as_str() == Some(name)) {
             required.push(json!(name));
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     docs,
     error::{Error, JsonPath},
     names, scalars,
-    spec::{self, follow, text},
+    spec::{self, follow, str_field},
     unix_time::UnixTime,
 };
 
@@ -55,7 +55,7 @@ pub struct Operation {
     /// `true` if the request has a body.
     pub has_body: bool,
     /// The name of the response's schema, or `None` if it has no name.
-    pub answer: Option<String>,
+    pub response: Option<String>,
     /// `true` if the response contains a secret, such as a private key.
     pub returns_secret: bool,
 }
@@ -77,7 +77,7 @@ pub struct Parameter {
     /// `true` if the parameter is required.
     pub required: bool,
     /// `true` for a list that is sent as one comma-separated value.
-    pub comma_joined: bool,
+    pub comma_separated: bool,
     /// `true` if the parameter is sent as a header.
     pub in_header: bool,
     /// The unit of a Unix time, or `None` for other parameters.
@@ -115,8 +115,8 @@ fn operation(
     method: &str,
     node: &Map<String, Value>,
 ) -> Result<Operation, Error> {
-    let place = JsonPath::new(&["paths", path, method]);
-    let word = |key| text(node, key).unwrap_or_default().trim().to_owned();
+    let location = JsonPath::new(&["paths", path, method]);
+    let string = |key| str_field(node, key).unwrap_or_default().trim().to_owned();
     let parameters: Vec<_> = node
         .get("parameters")
         .and_then(Value::as_array)
@@ -131,7 +131,7 @@ fn operation(
             other => {
                 let other = other.map_or_else(|| bucket.to_string(), str::to_owned);
                 return Err(Error::at(
-                    &place.join("x-rate-bucket"),
+                    &location.join("x-rate-bucket"),
                     format!("`{other}` is not one of read, write and balance"),
                 ));
             }
@@ -140,7 +140,7 @@ fn operation(
         None => "write".to_owned(),
     };
     Ok(Operation {
-        id: word("operationId"),
+        id: string("operationId"),
         method: method.to_ascii_uppercase(),
         path: path.to_owned(),
         tag: node
@@ -148,8 +148,8 @@ fn operation(
             .and_then(|tags| tags.get(0)?.as_str())
             .unwrap_or_default()
             .to_owned(),
-        summary: word("summary"),
-        description: word("description"),
+        summary: string("summary"),
+        description: string("description"),
         // An empty requirement makes the signature optional.
         auth: node
             .get("security")
@@ -160,10 +160,10 @@ fn operation(
                         .iter()
                         .any(|one| one.as_object().is_some_and(Map::is_empty))
             }),
-        token_cost: cost(node, "x-token-cost", &place)?.unwrap_or(DEFAULT_TOKEN_COST),
-        token_cost_per_item: cost(node, "x-token-cost-per-item", &place)?,
-        token_cost_with: cost_with(&parameters, &place)?,
-        takes_priority: flag(node, "x-priority", &place)?
+        token_cost: cost(node, "x-token-cost", &location)?.unwrap_or(DEFAULT_TOKEN_COST),
+        token_cost_per_item: cost(node, "x-token-cost-per-item", &location)?,
+        token_cost_with: cost_with(&parameters, &location)?,
+        takes_priority: flag(node, "x-priority", &location)?
             .unwrap_or(method == "delete" && bucket == "write"),
         bucket,
         deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
@@ -173,26 +173,28 @@ fn operation(
             .map(|node| parameter(tree, node))
             .collect(),
         has_body,
-        answer: success_schema(node)
+        response: success_schema(node)
             .and_then(|schema| spec::schema_name(spec::reference(schema)?))
             .map(str::to_owned),
-        returns_secret: spec::behind(tree, success_schema(node).into_iter())
+        returns_secret: spec::referenced_schemas(tree, success_schema(node).into_iter())
             .contains(scalars::SECRET),
     })
 }
 
 /// Returns the schema of the success response of a normalised operation.
 pub fn success_schema(node: &Map<String, Value>) -> Option<&Value> {
-    let answers = node.get("responses")?.as_object()?;
-    let (_, answer) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
-    answer.pointer("/content/application~1json/schema")
+    let responses = node.get("responses")?.as_object()?;
+    let (_, response) = responses
+        .iter()
+        .find(|(status, _)| status.starts_with('2'))?;
+    response.pointer("/content/application~1json/schema")
 }
 
-fn cost(node: &Map<String, Value>, key: &str, place: &JsonPath) -> Result<Option<u64>, Error> {
+fn cost(node: &Map<String, Value>, key: &str, location: &JsonPath) -> Result<Option<u64>, Error> {
     node.get(key)
         .map(|cost| {
             let cost = cost.as_u64().filter(|cost| u32::try_from(*cost).is_ok());
-            cost.ok_or_else(|| Error::at(&place.join(key), "a cost is a whole number of tokens"))
+            cost.ok_or_else(|| Error::at(&location.join(key), "a cost is a whole number of tokens"))
         })
         .transpose()
 }
@@ -200,34 +202,34 @@ fn cost(node: &Map<String, Value>, key: &str, place: &JsonPath) -> Result<Option
 /// Returns the parameter that changes the cost of its operation.
 fn cost_with(
     parameters: &[&Map<String, Value>],
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<Option<(String, u64)>, Error> {
     let mut found = None;
     for node in parameters {
-        let name = text(node, "name").unwrap_or_default();
-        let place = place.join("parameters").join(name);
-        let Some(tokens) = cost(node, "x-token-cost", &place)? else {
+        let name = str_field(node, "name").unwrap_or_default();
+        let location = location.join("parameters").join(name);
+        let Some(tokens) = cost(node, "x-token-cost", &location)? else {
             continue;
         };
         let kind = node.get("schema").and_then(|schema| schema.get("type"));
         let is_flag = kind.and_then(Value::as_str) == Some("boolean");
-        if !is_flag || text(node, "in") != Some("query") {
+        if !is_flag || str_field(node, "in") != Some("query") {
             let message = "only a boolean query parameter can have a cost of its own";
-            return Err(Error::at(&place, message));
+            return Err(Error::at(&location, message));
         }
         if found.replace((name.to_owned(), tokens)).is_some() {
             let message = "a second parameter of the operation has a cost of its own";
-            return Err(Error::at(&place, message));
+            return Err(Error::at(&location, message));
         }
     }
     Ok(found)
 }
 
-fn flag(node: &Map<String, Value>, key: &str, path: &JsonPath) -> Result<Option<bool>, Error> {
+fn flag(node: &Map<String, Value>, key: &str, location: &JsonPath) -> Result<Option<bool>, Error> {
     node.get(key)
         .map(|flag| {
             let flag = flag.as_bool();
-            flag.ok_or_else(|| Error::at(&path.join(key), "must be true or false"))
+            flag.ok_or_else(|| Error::at(&location.join(key), "must be true or false"))
         })
         .transpose()
 }
@@ -237,8 +239,8 @@ fn parameter(tree: &Value, node: &Map<String, Value>) -> Parameter {
         .get("schema")
         .and_then(|schema| schema.get("type")?.as_str())
         == Some("array");
-    let name = text(node, "name").unwrap_or_default();
-    let description = text(node, "description").unwrap_or_default().trim();
+    let name = str_field(node, "name").unwrap_or_default();
+    let description = str_field(node, "description").unwrap_or_default().trim();
     let schema = node.get("schema").and_then(Value::as_object);
     let unix_time = schema.and_then(|schema| UnixTime::from_schema(name, schema, description));
     let value = node.get("schema").map(|schema| {
@@ -266,13 +268,13 @@ fn parameter(tree: &Value, node: &Map<String, Value>) -> Parameter {
             .filter_map(|value| Some(value.as_str()?.to_owned()))
             .collect(),
         is_list: list,
-        in_path: text(node, "in") == Some("path"),
+        in_path: str_field(node, "in") == Some("path"),
         unix_time,
         deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
-        plural: text(node, PLURAL).filter(|_| list).map(str::to_owned),
+        plural: str_field(node, PLURAL).filter(|_| list).map(str::to_owned),
         required: node.get("required") == Some(&Value::Bool(true)),
-        in_header: text(node, "in") == Some("header"),
-        comma_joined: list && node.get("explode") == Some(&Value::Bool(false)),
+        in_header: str_field(node, "in") == Some("header"),
+        comma_separated: list && node.get("explode") == Some(&Value::Bool(false)),
     }
 }
 
@@ -282,18 +284,18 @@ fn paging(
     node: &Map<String, Value>,
     parameters: &[&Map<String, Value>],
 ) -> Option<Paging> {
-    let takes = |names: &[&str]| {
+    let find_parameter = |names: &[&str]| {
         let mut found = names.iter().filter(|name| {
             parameters
                 .iter()
-                .any(|other| text(other, "name") == Some(name))
+                .any(|other| str_field(other, "name") == Some(name))
         });
         found.next().map(ToString::to_string)
     };
     let schema = follow(tree, success_schema(node)?);
-    let members = schema.get("properties")?.as_object()?;
-    let is_text = |name: &str| {
-        let schema = members.get(name).map(|schema| follow(tree, schema));
+    let properties = schema.get("properties")?.as_object()?;
+    let is_string = |name: &str| {
+        let schema = properties.get(name).map(|schema| follow(tree, schema));
         schema.is_some_and(|schema| {
             schema.get("type").and_then(Value::as_str) == Some("string")
                 && schema.get("format").is_none()
@@ -302,16 +304,16 @@ fn paging(
     };
     let cursor_field = ["cursor", "next_cursor"]
         .into_iter()
-        .find(|name| is_text(name))?;
-    let lists: Vec<String> = members
+        .find(|name| is_string(name))?;
+    let lists: Vec<String> = properties
         .iter()
-        .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"))
+        .filter(|(_, property)| property.get("type").and_then(Value::as_str) == Some("array"))
         .map(|(name, _)| name.clone())
         .collect();
     Some(Paging {
-        cursor_parameter: takes(&["cursor"])?,
+        cursor_parameter: find_parameter(&["cursor"])?,
         cursor_field: cursor_field.to_owned(),
-        limit_parameter: takes(&["limit", "page_size"]),
+        limit_parameter: find_parameter(&["limit", "page_size"]),
         items_field: match &lists[..] {
             [name] => Some(name.clone()),
             _ => None,
@@ -328,7 +330,7 @@ impl Operation {
 
     /// Returns the method and path as inline code.
     pub(crate) fn route(&self) -> String {
-        docs::code(&format!("{} {}", self.method, self.path))
+        docs::inline_code(&format!("{} {}", self.method, self.path))
     }
 
     /// Returns the documentation of the client's method. `preferred` is the hand-written alternative to recommend.

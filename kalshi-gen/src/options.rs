@@ -25,7 +25,6 @@ pub struct Options {
     marker: Option<String>,
     operations: Vec<String>,
     fields: Vec<(String, Vec<String>)>,
-    variants: Vec<(String, Vec<String>)>,
     enum_types: Vec<EnumType>,
     preferred: Vec<(String, String)>,
 }
@@ -102,15 +101,6 @@ impl Options {
         })
     }
 
-    /// Requires a generated enum and some of its variants, by Rust name. Generation fails if the spec lacks the
-    /// type or a variant.
-    #[must_use]
-    pub fn require_variants(mut self, type_name: impl Into<String>, variants: &[&str]) -> Self {
-        let variants = variants.iter().map(|name| (*name).to_owned()).collect();
-        self.variants.push((type_name.into(), variants));
-        self
-    }
-
     /// Uses a hand-written type instead of generating an enum of the spec. `name` is the name that the generated enum
     /// would have, and the hand-written type is re-exported under its own name beside the generated types. `values` are
     /// those that the type supports. [`generate`](crate::generate) fails if the spec lacks the enum or has other values
@@ -173,10 +163,6 @@ impl Options {
 
     pub(crate) fn required_operations(&self) -> &[String] {
         &self.operations
-    }
-
-    pub(crate) fn required_variants(&self) -> &[(String, Vec<String>)] {
-        &self.variants
     }
 
     pub(crate) fn required_fields(&self) -> &[(String, Vec<String>)] {

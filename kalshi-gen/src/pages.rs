@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Returns the response type of an operation from the module of types.
-fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::ItemStruct> {
-    let name = names::pascal(operation.answer.as_deref()?);
+fn response_type<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::ItemStruct> {
+    let name = names::pascal(operation.response.as_deref()?);
     let (_, items) = types.content.as_ref()?;
     items.iter().find_map(|item| match item {
         Item::Struct(item) if item.ident == name => Some(item),
@@ -25,7 +25,7 @@ fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::Item
 }
 
 /// Returns the name and type of a struct's field.
-fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, &'a Type)> {
+fn find_field<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, &'a Type)> {
     let Fields::Named(fields) = &item.fields else {
         return None;
     };
@@ -46,7 +46,7 @@ struct List<'a> {
 /// Returns the lists of a page that the spec names.
 fn named_lists<'a>(item: &'a syn::ItemStruct, paging: &'a Paging) -> Vec<List<'a>> {
     let lists = paging.lists.iter().filter_map(|field| {
-        let (ident, ty) = member(item, field)?;
+        let (ident, ty) = find_field(item, field)?;
         foreign_ident(ty).filter(|ident| ident == "Vec")?;
         let item = arguments(ty).first().copied()?;
         Some(List { field, ident, item })
@@ -68,26 +68,27 @@ fn lists(item: &syn::ItemStruct) -> Vec<&syn::Ident> {
 pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
     let sdk = runtime::root();
     let mut out = Vec::new();
-    let mut done = BTreeSet::new();
+    let mut implemented = BTreeSet::new();
     for operation in operations {
-        let (Some(paging), Some(answer)) = (&operation.paging, answer(types, operation)) else {
+        let (Some(paging), Some(response)) = (&operation.paging, response_type(types, operation))
+        else {
             continue;
         };
-        let name = &answer.ident;
-        let Some((cursor, _)) = member(answer, &paging.cursor_field) else {
+        let name = &response.ident;
+        let Some((cursor, _)) = find_field(response, &paging.cursor_field) else {
             continue;
         };
         // Several operations may share a response.
-        if !done.insert(name.to_string()) {
+        if !implemented.insert(name.to_string()) {
             continue;
         }
-        let lists = lists(answer);
+        let lists = lists(response);
         // Without a list, a page never counts as empty.
         let is_empty = match lists[..] {
             [] => quote!(false),
             _ => quote!(#(self.#lists.is_empty())&&*),
         };
-        let fields = named_lists(answer, paging)
+        let fields = named_lists(response, paging)
             .into_iter()
             .map(|list| list.field);
         out.push(syn::parse_quote! {
@@ -107,11 +108,12 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
 
 /// Emits the methods of a paginated request beside `send`. `client` is the field of the builder that holds the client.
 pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Ident) -> TokenStream {
-    let (Some(paging), Some(answer)) = (&operation.paging, answer(types, operation)) else {
+    let (Some(paging), Some(response)) = (&operation.paging, response_type(types, operation))
+    else {
         return TokenStream::new();
     };
-    let (constant, name) = (operation.constant(), &answer.ident);
-    if member(answer, &paging.cursor_field).is_none() {
+    let (constant, name) = (operation.constant(), &response.ident);
+    if find_field(response, &paging.cursor_field).is_none() {
         return TokenStream::new();
     }
     let sdk = runtime::root();
@@ -121,19 +123,19 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
             #sdk::rt::pages(&self.#client.core, operations::#constant, self.into_request())
         }
     };
-    let lists = named_lists(answer, paging);
+    let lists = named_lists(response, paging);
     let is_single = paging.items_field.is_some();
-    let taken = |method: &str| {
+    let is_parameter_name = |method: &str| {
         let is_parameter = |parameter: &Parameter| names::is_ident(&parameter.name, method);
         operation.parameters.iter().any(is_parameter)
     };
     let streams = lists.iter().filter_map(|List { field, ident, item }| {
-        let item = inside_types(types, item);
+        let item = qualified(types, item);
         let method = match is_single {
             true => "by_item".to_owned(),
             false => format!("by_{}", names::singular(&names::snake(field))),
         };
-        if !is_single && (taken(&method) || BUILDER_METHODS.contains(&method.as_str())) {
+        if !is_single && (is_parameter_name(&method) || BUILDER_METHODS.contains(&method.as_str())) {
             return None;
         }
         let method = format_ident!("{method}");
@@ -151,7 +153,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         .first()
         .filter(|_| is_single)
         .map(|List { item, .. }| {
-            let item = inside_types(types, item);
+            let item = qualified(types, item);
             quote! {
                 /// Collects up to `limit` items from all pages and requests no more pages than needed.
                 /// [`Collected::is_complete`](::kalshi_core::pages::Collected::is_complete) returns
@@ -173,7 +175,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
 }
 
 /// Returns the path of a type from outside the module of types.
-fn inside_types(types: &ItemMod, ty: &Type) -> Type {
+fn qualified(types: &ItemMod, ty: &Type) -> Type {
     let mut ty = ty.clone();
     qualify(types, &mut ty);
     ty

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The fields of a parameter that later stages read. The checks have validated all of them.
-const READ_OF_PARAMETERS: [&str; 10] = [
+const PARAMETER_FIELDS: [&str; 10] = [
     "deprecated",
     PLURAL,
     "description",
@@ -26,10 +26,10 @@ const READ_OF_PARAMETERS: [&str; 10] = [
 
 /// Returns the normalised paths: parameters resolved, one JSON body, one success response and one error response.
 pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
-    let error_answer = common_error(document);
+    let error_schema = common_error_schema(document);
     let mut paths = Map::new();
     for (path, method, operation) in spec::operations(document) {
-        let place = JsonPath::new(&["paths", path, method]);
+        let location = JsonPath::new(&["paths", path, method]);
         let mut out = Map::new();
         for (key, value) in operation {
             if key.starts_with("x-")
@@ -56,10 +56,10 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
             .and_then(Value::as_array);
         let mut parameters: Vec<Value> = Vec::new();
         for parameter in shared.into_iter().chain(own).flatten() {
-            let mut resolved = dereference(document, parameter, &place)?.clone();
+            let mut resolved = dereference(document, parameter, &location)?.clone();
             // Examples and other descriptive fields are dropped, since they are not validated.
             if let Some(fields) = resolved.as_object_mut() {
-                fields.retain(|key, _| READ_OF_PARAMETERS.contains(&key.as_str()));
+                fields.retain(|key, _| PARAMETER_FIELDS.contains(&key.as_str()));
                 if !fields.get("deprecated").is_some_and(Value::is_boolean) {
                     fields.remove("deprecated");
                 }
@@ -75,7 +75,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
         }
         out.insert("parameters".into(), Value::Array(parameters));
         if let Some(body) = operation.get("requestBody") {
-            let schema = spec::json_schema(dereference(document, body, &place)?).cloned();
+            let schema = spec::json_schema(dereference(document, body, &location)?).cloned();
             // The client sends `{}` by default, so a body without fields is dropped.
             if let Some(schema) = schema.filter(|schema| !is_empty_object(document, schema)) {
                 out.insert(
@@ -84,17 +84,17 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
                 );
             }
         }
-        let (status, success) = success(document, operation, &place)?;
-        let mut answers = Map::from_iter([(status, success)]);
-        if let Some(schema) = &error_answer {
+        let (status, success) = success(document, operation, &location)?;
+        let mut responses = Map::from_iter([(status, success)]);
+        if let Some(schema) = &error_schema {
             for range in ["4XX", "5XX"] {
-                answers.insert(
+                responses.insert(
                     range.into(),
                     json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
                 );
             }
         }
-        out.insert("responses".into(), Value::Object(answers));
+        out.insert("responses".into(), Value::Object(responses));
         let item = paths.entry(path).or_insert_with(|| json!({}));
         item[method] = Value::Object(out);
     }
@@ -119,11 +119,11 @@ pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
 pub fn success(
     document: &Value,
     operation: &Map<String, Value>,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<(String, Value), Error> {
-    let place = place.join("responses");
+    let location = location.join("responses");
     let mut found: Option<(String, Option<Value>)> = None;
-    for (status, answer) in operation
+    for (status, response) in operation
         .get("responses")
         .and_then(Value::as_object)
         .into_iter()
@@ -132,12 +132,12 @@ pub fn success(
         if !status.starts_with('2') {
             continue;
         }
-        let answer = dereference(document, answer, &place.join(status))?;
-        let schema = spec::json_schema(answer).cloned();
+        let response = dereference(document, response, &location.join(status))?;
+        let schema = spec::json_schema(response).cloned();
         found = match found {
             Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
                 return Err(Error::at(
-                    &place,
+                    &location,
                     "two success responses with different bodies",
                 ));
             }
@@ -154,20 +154,20 @@ pub fn success(
             json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
         )),
         Some((status, None)) => Ok((status, json!({ "description": "" }))),
-        None => Err(Error::at(&place, "there is no success response (2xx)")),
+        None => Err(Error::at(&location, "there is no success response (2xx)")),
     }
 }
 
 /// Returns the schema that most error responses of the spec have.
-fn common_error(document: &Value) -> Option<Value> {
+fn common_error_schema(document: &Value) -> Option<Value> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (path, method, operation) in spec::operations(document) {
-        let answers = operation.get("responses").and_then(Value::as_object);
-        for (status, answer) in answers.into_iter().flatten() {
-            let place = JsonPath::new(&["paths", path, method, "responses", status]);
-            let answer = dereference(document, answer, &place).ok()?;
+        let responses = operation.get("responses").and_then(Value::as_object);
+        for (status, response) in responses.into_iter().flatten() {
+            let location = JsonPath::new(&["paths", path, method, "responses", status]);
+            let response = dereference(document, response, &location).ok()?;
             let reference =
-                spec::json_schema(answer).and_then(|schema| schema.get("$ref")?.as_str());
+                spec::json_schema(response).and_then(|schema| schema.get("$ref")?.as_str());
             if let (true, Some(reference)) = (status.starts_with(['4', '5']), reference) {
                 *counts.entry(reference.to_owned()).or_default() += 1;
             }

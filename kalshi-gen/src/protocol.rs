@@ -16,7 +16,7 @@ pub enum Protocol {
 impl Protocol {
     /// Returns the root field that identifies such a spec and contains its version.
     #[must_use]
-    pub fn member(self) -> &'static str {
+    pub fn root_field(self) -> &'static str {
         match self {
             Self::Rest => "openapi",
             Self::Streams => "asyncapi",

@@ -30,55 +30,57 @@ pub(crate) fn collect_item(item: &Item, out: &mut Vec<String>) {
     match item {
         Item::Const(item) if is_public(&item.vis) => {
             let (ident, ty) = (&item.ident, &item.ty);
-            out.push(tidy(quote!(const #ident: #ty)));
+            out.push(format_tokens(quote!(const #ident: #ty)));
         }
         Item::Static(item) if is_public(&item.vis) => {
             let (ident, ty) = (&item.ident, &item.ty);
-            out.push(tidy(quote!(static #ident: #ty)));
+            out.push(format_tokens(quote!(static #ident: #ty)));
         }
         Item::Type(item) if is_public(&item.vis) => {
             let (ident, generics, ty) = (&item.ident, &item.generics, &item.ty);
-            out.push(tidy(quote!(type #ident #generics = #ty)));
+            out.push(format_tokens(quote!(type #ident #generics = #ty)));
         }
         Item::Use(item) if is_public(&item.vis) => {
             let tree = &item.tree;
-            out.push(tidy(quote!(use #tree)));
+            out.push(format_tokens(quote!(use #tree)));
         }
-        Item::Fn(item) if is_public(&item.vis) => out.push(tidy(item.sig.to_token_stream())),
+        Item::Fn(item) if is_public(&item.vis) => {
+            out.push(format_tokens(item.sig.to_token_stream()))
+        }
         Item::Struct(item) if is_public(&item.vis) => {
             let (ident, generics) = (&item.ident, &item.generics);
-            out.push(tidy(quote!(struct #ident #generics)) + &derives(&item.attrs));
+            out.push(format_tokens(quote!(struct #ident #generics)) + &derives(&item.attrs));
             for (index, field) in item.fields.iter().enumerate() {
                 if is_public(&field.vis) {
                     let ty = &field.ty;
                     let name = field.ident.as_ref().map(ToString::to_string);
                     let name = name.unwrap_or_else(|| index.to_string());
-                    out.push(format!("{ident}.{name}: {}", tidy(quote!(#ty))));
+                    out.push(format!("{ident}.{name}: {}", format_tokens(quote!(#ty))));
                 }
             }
         }
         Item::Enum(item) if is_public(&item.vis) => {
             let (ident, generics) = (&item.ident, &item.generics);
-            out.push(tidy(quote!(enum #ident #generics)) + &derives(&item.attrs));
+            out.push(format_tokens(quote!(enum #ident #generics)) + &derives(&item.attrs));
             for variant in &item.variants {
                 let name = &variant.ident;
                 let fields = fields(&variant.fields);
-                out.push(tidy(quote!(#ident::#name #fields)));
+                out.push(format_tokens(quote!(#ident::#name #fields)));
             }
         }
         Item::Trait(item) if is_public(&item.vis) => {
             let (ident, generics, bounds) = (&item.ident, &item.generics, &item.supertraits);
-            out.push(tidy(quote!(trait #ident #generics: #bounds)));
+            out.push(format_tokens(quote!(trait #ident #generics: #bounds)));
             for item in &item.items {
                 let text = match item {
-                    TraitItem::Fn(item) => tidy(item.sig.to_token_stream()),
+                    TraitItem::Fn(item) => format_tokens(item.sig.to_token_stream()),
                     TraitItem::Const(item) => {
                         let (ident, ty) = (&item.ident, &item.ty);
-                        tidy(quote!(const #ident: #ty))
+                        format_tokens(quote!(const #ident: #ty))
                     }
                     TraitItem::Type(item) => {
                         let (ident, bounds) = (&item.ident, &item.bounds);
-                        tidy(quote!(type #ident: #bounds))
+                        format_tokens(quote!(type #ident: #bounds))
                     }
                     _ => continue,
                 };
@@ -89,18 +91,24 @@ pub(crate) fn collect_item(item: &Item, out: &mut Vec<String>) {
             let (generics, ty) = (&block.generics, &block.self_ty);
             if let Some((path, _)) = &block.trait_ {
                 let clause = &generics.where_clause;
-                out.push(tidy(quote!(impl #generics #path for #ty #clause)));
+                out.push(format_tokens(quote!(impl #generics #path for #ty #clause)));
                 return;
             }
-            let ty = tidy(ty.to_token_stream());
+            let ty = format_tokens(ty.to_token_stream());
             for item in &block.items {
                 match item {
                     ImplItem::Fn(item) if is_public(&item.vis) => {
-                        out.push(format!("{ty}: {}", tidy(item.sig.to_token_stream())));
+                        out.push(format!(
+                            "{ty}: {}",
+                            format_tokens(item.sig.to_token_stream())
+                        ));
                     }
                     ImplItem::Const(item) if is_public(&item.vis) => {
                         let (ident, kind) = (&item.ident, &item.ty);
-                        out.push(format!("{ty}: {}", tidy(quote!(const #ident: #kind))));
+                        out.push(format!(
+                            "{ty}: {}",
+                            format_tokens(quote!(const #ident: #kind))
+                        ));
                     }
                     _ => {}
                 }
@@ -118,13 +126,17 @@ pub(crate) fn collect_item(item: &Item, out: &mut Vec<String>) {
 }
 
 /// Placeholder for `$` in a name while a line is formatted.
-const DOLLAR: &str = "dollar_";
+const DOLLAR_PLACEHOLDER: &str = "dollar_";
 
 fn collect_macro(item: &ItemMacro, out: &mut Vec<String>) {
     let tokens = item.mac.tokens.clone();
     let Some(name) = &item.ident else {
         let (path, tokens) = (&item.mac.path, without_attributes(tokens));
-        let line = format!("{}!({})", tidy(path.to_token_stream()), tidy(tokens));
+        let line = format!(
+            "{}!({})",
+            format_tokens(path.to_token_stream()),
+            format_tokens(tokens)
+        );
         // A macro that contains functions defines tests. Generated code has its own list.
         if !line.contains("fn ") && !path.is_ident("include") {
             out.push(line);
@@ -139,7 +151,9 @@ fn collect_macro(item: &ItemMacro, out: &mut Vec<String>) {
         {
             let mut inner = Vec::new();
             collect(&file.items, &mut inner);
-            let lines = inner.iter().map(|line| line.replace(DOLLAR, "$"));
+            let lines = inner
+                .iter()
+                .map(|line| line.replace(DOLLAR_PLACEHOLDER, "$"));
             out.extend(lines.map(|line| format!("{name}!: {line}")));
         }
         is_transcriber = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '>');
@@ -162,7 +176,8 @@ fn flattened(tokens: TokenStream) -> TokenStream {
                     }
                 }
                 Some(TokenTree::Ident(name)) if name != "crate" => {
-                    let name = Ident::new(&format!("{DOLLAR}{name}"), Span::call_site());
+                    let name =
+                        Ident::new(&format!("{DOLLAR_PLACEHOLDER}{name}"), Span::call_site());
                     out.extend([TokenTree::Ident(name)]);
                 }
                 other => out.extend(other),
@@ -223,7 +238,7 @@ fn derives(attributes: &[syn::Attribute]) -> String {
         if attribute.path().is_ident("non_exhaustive") {
             out.push_str(" non_exhaustive");
         } else if attribute.path().is_ident("derive") {
-            let text = tidy(attribute.meta.to_token_stream());
+            let text = format_tokens(attribute.meta.to_token_stream());
             out.push_str(&format!(" {text}"));
         }
     }
@@ -231,7 +246,7 @@ fn derives(attributes: &[syn::Attribute]) -> String {
 }
 
 /// Formats tokens with the usual spaces.
-fn tidy(tokens: proc_macro2::TokenStream) -> String {
+fn format_tokens(tokens: proc_macro2::TokenStream) -> String {
     let mut text = tokens.to_string();
     for (from, to) in [
         ("\n", " "),

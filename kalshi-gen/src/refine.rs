@@ -77,7 +77,7 @@ fn is_error_response(item: &Item) -> bool {
 }
 
 /// Returns only the refined types of progenitor's output.
-pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> {
+pub(crate) fn refined_types(file: File, spec: &Normalized) -> Result<ItemMod, Error> {
     let types = file.items.into_iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => Some(module),
         _ => None,
@@ -88,7 +88,7 @@ pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> 
 }
 
 /// Formats a file with one item per line, so that compiler errors and the source view have useful line numbers.
-pub fn text(file: &File) -> String {
+pub fn to_source(file: &File) -> String {
     fn write(items: &[Item], out: &mut String) {
         for item in items {
             match item {

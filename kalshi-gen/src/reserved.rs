@@ -105,11 +105,11 @@ mod tests {
             });
             blocks.collect()
         };
-        let of_client = impls(&rest.refined.items);
+        let impl_blocks = impls(&rest.refined.items);
         let is_client = |block: &&ItemImpl| {
             syntax::last_ident(&block.self_ty).is_some_and(|ident| ident == "Client")
         };
-        let mut client = methods(of_client.iter().filter(is_client));
+        let mut client = methods(impl_blocks.iter().filter(is_client));
         for operation in &rest.operations {
             assert!(client.remove(&crate::names::snake(&operation.id)));
         }

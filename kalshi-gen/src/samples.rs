@@ -11,17 +11,17 @@ use crate::{
     names, operations,
     options::{FixupMode, Options},
     scalars::{
-        CLIENT_ORDER_ID, CONTRACTS, DECIMAL, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID,
-        ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL, SECRET, SUBACCOUNT, TRADE_ID,
+        API_ERROR, CLIENT_ORDER_ID, CONTRACTS, DECIMAL, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID,
+        ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, SECRET, SUBACCOUNT, TRADE_ID,
     },
-    spec::{self, resolve, text},
+    spec::{self, resolve, str_field},
     stages::{self, Rest},
     surface::{self, Setter},
     yaml,
 };
 
 /// The nesting depth from which optional fields are omitted from a sample.
-const DEPTH: usize = 12;
+const MAX_DEPTH: usize = 12;
 
 /// Sample requests and responses of all operations of a spec.
 pub struct Samples {
@@ -56,7 +56,7 @@ pub struct Argument {
     /// The parameter's name in the spec.
     pub name: String,
     /// The location of the parameter in the request.
-    pub place: Place,
+    pub location: ParameterLocation,
     /// A sample value of the parameter.
     pub value: Value,
 }
@@ -64,20 +64,20 @@ pub struct Argument {
 /// The location of a parameter in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum ParameterLocation {
     /// A segment of the path.
     Path,
     /// The query string. A list repeats the parameter.
     Query,
     /// The query string, with lists joined by commas.
-    JoinedQuery,
+    CommaSeparatedQuery,
     /// A header of the request.
     Header,
 }
 
 /// The variants of a sample: which fields are omitted and which values are unusual.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum Variant {
     Full,
     RequiredOnly,
     NullLists,
@@ -109,7 +109,7 @@ impl Samples {
     }
 
     /// Returns sample frames for every message that the server of an AsyncAPI spec sends, as pairs of message name and
-    /// sample. The sample variants are those of [`answers`](Self::answers).
+    /// sample. The sample variants are those of [`responses`](Self::responses).
     ///
     /// # Errors
     ///
@@ -125,9 +125,9 @@ impl Samples {
         };
         let mut frames = Vec::new();
         for message in &messages {
-            for Sample { name, mut body } in samples.answers(&message.name) {
-                if let Some((member, value)) = &message.discriminator {
-                    body[member] = json!(value);
+            for Sample { name, mut body } in samples.responses(&message.name) {
+                if let Some((property, value)) = &message.discriminator {
+                    body[property] = json!(value);
                 }
                 let mut frame = json!({ "type": message.kind, "id": 7, "sid": 8, "seq": 9, "sending_ts_ms": 1_790_000_000_000_i64 });
                 match message.body {
@@ -151,34 +151,36 @@ impl Samples {
     #[must_use]
     pub fn operations(&self) -> Vec<&str> {
         spec::operations(&self.tree)
-            .filter_map(|(_, _, node)| text(node, "operationId"))
+            .filter_map(|(_, _, node)| str_field(node, "operationId"))
             .collect()
     }
 
     /// Returns the status of the operation's success response, or `None` for an unknown operation.
     #[must_use]
     pub fn status(&self, id: &str) -> Option<u16> {
-        let answers = self.operation(id)?.get("responses")?.as_object()?;
-        let (status, _) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
+        let responses = self.operation(id)?.get("responses")?.as_object()?;
+        let (status, _) = responses
+            .iter()
+            .find(|(status, _)| status.starts_with('2'))?;
         Some(status.parse().unwrap_or(200))
     }
 
     /// Returns sample responses. Empty if the operation's success response has no body.
     #[must_use]
-    pub fn answers(&self, id: &str) -> Vec<Sample> {
+    pub fn responses(&self, id: &str) -> Vec<Sample> {
         let Some(schema) = self.operation(id).and_then(operations::success_schema) else {
             return Vec::new();
         };
         [
-            ("full", Shape::Full),
-            ("required only", Shape::RequiredOnly),
-            ("null lists", Shape::NullLists),
-            ("unknown values", Shape::UnknownValues),
-            ("extra fields", Shape::ExtraFields),
+            ("full", Variant::Full),
+            ("required only", Variant::RequiredOnly),
+            ("null lists", Variant::NullLists),
+            ("unknown values", Variant::UnknownValues),
+            ("extra fields", Variant::ExtraFields),
         ]
-        .map(|(name, shape)| Sample {
+        .map(|(name, variant)| Sample {
             name,
-            body: self.sample(schema, "", shape, 0),
+            body: self.sample(schema, "", variant, 0),
         })
         .into()
     }
@@ -195,24 +197,25 @@ impl Samples {
             .filter_map(|parameter| {
                 let name = parameter.get("name")?.as_str()?;
                 let schema = parameter.get("schema")?;
-                let value = self.sample(schema, name, Shape::Full, 0);
-                let (place, value) = match (parameter.get("in")?.as_str()?, value) {
+                let value = self.sample(schema, name, Variant::Full, 0);
+                let (location, value) = match (parameter.get("in")?.as_str()?, value) {
                     // A value that only arrives intact if the path is encoded correctly.
-                    ("path", Value::String(text)) => {
-                        (Place::Path, json!(format!("{text}-T73499.99/\u{e9} %")))
-                    }
-                    ("path", value) => (Place::Path, value),
-                    ("header", value) => (Place::Header, value),
+                    ("path", Value::String(text)) => (
+                        ParameterLocation::Path,
+                        json!(format!("{text}-T73499.99/\u{e9} %")),
+                    ),
+                    ("path", value) => (ParameterLocation::Path, value),
+                    ("header", value) => (ParameterLocation::Header, value),
                     (_, Value::Array(list))
                         if parameter.get("explode") == Some(&Value::Bool(false)) =>
                     {
-                        (Place::JoinedQuery, Value::Array(list))
+                        (ParameterLocation::CommaSeparatedQuery, Value::Array(list))
                     }
-                    (_, value) => (Place::Query, value),
+                    (_, value) => (ParameterLocation::Query, value),
                 };
                 Some(Argument {
                     name: name.to_owned(),
-                    place,
+                    location,
                     value,
                 })
             })
@@ -226,7 +229,7 @@ impl Samples {
             .operation(id)?
             .get("requestBody")?
             .pointer("/content/application~1json/schema")?;
-        Some(self.sample(schema, "", Shape::Full, 0))
+        Some(self.sample(schema, "", Variant::Full, 0))
     }
 
     /// Emits Rust code that sends every operation through its typed method, with arguments from a JSON object: a
@@ -242,7 +245,7 @@ impl Samples {
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let response = client\n                .{method}()\n"));
             for setter in self.setters(id) {
-                out.push_str(&set(setter));
+                out.push_str(&setter_call(setter));
             }
             out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*response))\n        }\n");
         }
@@ -268,7 +271,7 @@ impl Samples {
             out.push_str(&format!("        {id:?} => {{\n            let mut pages = client\n                .{method}()\n"));
             let setters = self.setters(id).iter();
             for setter in setters.filter(|setter| setter.parameter != "cursor") {
-                out.push_str(&set(setter));
+                out.push_str(&setter_call(setter));
             }
             out.push_str("                .by_page();\n            let mut count = 0;\n            while next(&mut pages).await?.is_some() {\n                count += 1;\n            }\n            Ok(count)\n        }\n");
         }
@@ -283,10 +286,10 @@ impl Samples {
     fn operation(&self, id: &str) -> Option<&Map<String, Value>> {
         spec::operations(&self.tree)
             .map(|(_, _, node)| node)
-            .find(|node| text(node, "operationId") == Some(id))
+            .find(|node| str_field(node, "operationId") == Some(id))
     }
 
-    fn sample(&self, schema: &Value, name: &str, shape: Shape, depth: usize) -> Value {
+    fn sample(&self, schema: &Value, name: &str, variant: Variant, depth: usize) -> Value {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             return match spec::schema_name(reference) {
                 Some(DOLLARS | DOLLARS_OR_NONE) => json!("0.5625"),
@@ -299,23 +302,23 @@ impl Samples {
                 }
                 Some(SUBACCOUNT) => json!(7),
                 Some(SECRET) => json!("sample secret"),
-                Some(REFUSAL) => {
+                Some(API_ERROR) => {
                     json!({ "code": "sample_code", "message": "sample message", "details": "sample details", "service": "sample" })
                 }
                 _ => match resolve(&self.tree, reference) {
-                    Some(target) => self.sample(target, name, shape, depth + 1),
+                    Some(target) => self.sample(target, name, variant, depth + 1),
                     None => Value::Null,
                 },
             };
         }
         for key in ["allOf", "oneOf", "anyOf"] {
             if let Some(part) = schema.get(key).and_then(|parts| parts.get(0)) {
-                return self.sample(part, name, shape, depth);
+                return self.sample(part, name, variant, depth);
             }
         }
         if let Some(first) = schema.get("enum").and_then(|values| values.get(0)) {
-            return match shape {
-                Shape::UnknownValues => json!("a future value"),
+            return match variant {
+                Variant::UnknownValues => json!("a future value"),
                 _ => first.clone(),
             };
         }
@@ -328,51 +331,57 @@ impl Samples {
             (Some("number"), _) => json!(0.5),
             (Some("boolean"), _) => json!(true),
             (Some("array"), _) => match schema.get("items") {
-                Some(items) if depth < DEPTH => json!([self.sample(items, name, shape, depth + 1)]),
+                Some(items) if depth < MAX_DEPTH => {
+                    json!([self.sample(items, name, variant, depth + 1)])
+                }
                 _ => json!([]),
             },
-            _ => self.object(schema, shape, depth),
+            _ => self.object(schema, variant, depth),
         }
     }
 
-    fn object(&self, schema: &Value, shape: Shape, depth: usize) -> Value {
+    fn object(&self, schema: &Value, variant: Variant, depth: usize) -> Value {
         let mut out = Map::new();
         let required = schema.get("required").and_then(Value::as_array);
         let is_required =
             |name: &str| required.is_some_and(|list| list.iter().any(|other| other == name));
         match schema.get("properties").and_then(Value::as_object) {
-            Some(members) => {
-                for (name, member) in members {
-                    let list = is_list(member);
+            Some(properties) => {
+                for (name, property) in properties {
+                    let collection = is_collection(property);
                     // Fields that hold lists of lists are kept, so that the inner lists are null.
-                    let holds_lists = member.get("additionalProperties").is_some_and(is_list);
-                    let value = match shape {
-                        Shape::NullLists if holds_lists => {
-                            self.sample(member, name, shape, depth + 1)
+                    let holds_collections = property
+                        .get("additionalProperties")
+                        .is_some_and(is_collection);
+                    let value = match variant {
+                        Variant::NullLists if holds_collections => {
+                            self.sample(property, name, variant, depth + 1)
                         }
-                        Shape::RequiredOnly if list || !is_required(name) => continue,
-                        _ if depth >= DEPTH && !is_required(name) => continue,
-                        Shape::NullLists if list => Value::Null,
-                        _ => self.sample(member, name, shape, depth + 1),
+                        Variant::RequiredOnly if collection || !is_required(name) => continue,
+                        _ if depth >= MAX_DEPTH && !is_required(name) => continue,
+                        Variant::NullLists if collection => Value::Null,
+                        _ => self.sample(property, name, variant, depth + 1),
                     };
                     out.insert(name.clone(), value);
                 }
-                if shape == Shape::ExtraFields {
+                if variant == Variant::ExtraFields {
                     out.insert("future_field".into(), json!({ "a": [1, null, "b"] }));
                 }
             }
             None => match schema.get("additionalProperties") {
-                Some(Value::Bool(false)) if shape == Shape::ExtraFields => {
+                Some(Value::Bool(false)) if variant == Variant::ExtraFields => {
                     out.insert("future_field".into(), json!(1));
                 }
                 Some(Value::Bool(false)) => {}
-                Some(values @ Value::Object(_)) if shape == Shape::NullLists && is_list(values) => {
+                Some(values @ Value::Object(_))
+                    if variant == Variant::NullLists && is_collection(values) =>
+                {
                     out.insert("sample key".into(), Value::Null);
                 }
-                Some(values @ Value::Object(_)) if depth < DEPTH => {
+                Some(values @ Value::Object(_)) if depth < MAX_DEPTH => {
                     out.insert(
                         "sample key".into(),
-                        self.sample(values, "value", shape, depth + 1),
+                        self.sample(values, "value", variant, depth + 1),
                     );
                 }
                 _ => {
@@ -385,14 +394,14 @@ impl Samples {
 }
 
 /// Returns a line that sets a parameter to the argument of its name.
-fn set(setter: &Setter) -> String {
+fn setter_call(setter: &Setter) -> String {
     let Setter { name, value, .. } = setter;
     let parameter = setter.parameter.trim_end_matches('_');
     format!("                .{name}(arguments.get::<{value}>({parameter:?}))\n")
 }
 
 /// Returns `true` if a schema is a list or a map.
-fn is_list(schema: &Value) -> bool {
+fn is_collection(schema: &Value) -> bool {
     match schema.get("type").and_then(Value::as_str) {
         Some("array") => true,
         Some("object") => schema.get("properties").is_none(),

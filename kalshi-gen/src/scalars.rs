@@ -32,7 +32,7 @@ pub const ORDER_GROUP_ID: &str = "OrderGroupIdText";
 /// The component that represents a subaccount number in a normalised spec.
 pub const SUBACCOUNT: &str = "SubaccountInteger";
 /// The component that represents an API error, in any of its schemas, in a normalised spec.
-pub const REFUSAL: &str = "RefusalObject";
+pub const API_ERROR: &str = "ApiErrorObject";
 /// The component that represents a secret string, which is never printed, in a normalised spec.
 pub const SECRET: &str = "SecretText";
 /// The components that this generator adds, and the types of `kalshi-core` that they become.
@@ -51,22 +51,22 @@ pub const SCALARS: [(&str, &str); 14] = [
     (ORDER_GROUP_ID, "::kalshi_core::OrderGroupId"),
     (SUBACCOUNT, "::kalshi_core::SubaccountNumber"),
     (SECRET, "::kalshi_core::Secret"),
-    (REFUSAL, "::kalshi_core::ErrorResponse"),
+    (API_ERROR, "::kalshi_core::ErrorResponse"),
 ];
 
 /// Returns the scalar type of a string or a number, determined by its type, field name and format.
 pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
-    let text = |key: &str| spec::text(node, key).unwrap_or_default();
-    let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");
+    let string = |key: &str| spec::str_field(node, key).unwrap_or_default();
+    let choice_or_time = node.contains_key("enum") || string("format").starts_with("date");
     let is_subaccount =
         ["subaccount", "subaccount_number"].contains(&name) || name.ends_with("_subaccount");
-    if text("type") == "integer" && is_subaccount {
+    if string("type") == "integer" && is_subaccount {
         return Some(SUBACCOUNT);
     }
-    if text("type") == "number" {
+    if string("type") == "number" {
         return Some(DECIMAL);
     }
-    if text("type") != "string" || choice_or_time {
+    if string("type") != "string" || choice_or_time {
         return None;
     }
     match name {
@@ -77,6 +77,6 @@ pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
         name if name == "order_id" || name.ends_with("_order_id") => Some(ORDER_ID),
         name if name.ends_with("_dollars") => Some(DOLLARS),
         name if name.ends_with("_fp") => Some(CONTRACTS),
-        _ => (text("format") == "uuid").then_some(ID),
+        _ => (string("format") == "uuid").then_some(ID),
     }
 }

@@ -65,7 +65,7 @@ pub fn reference(schema: &Value) -> Option<&str> {
 }
 
 /// Returns a field as a string.
-pub fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+pub fn str_field<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     node.get(key)?.as_str()
 }
 
@@ -94,32 +94,35 @@ pub fn reachable(
     document: &Value,
     part: impl Fn(&Map<String, Value>) -> Option<&Value>,
 ) -> BTreeSet<String> {
-    behind(
+    referenced_schemas(
         document,
         operations(document).filter_map(|(_, _, operation)| part(operation)),
     )
 }
 
 /// Returns the names of the schemas that nodes refer to, directly or through other components.
-pub fn behind<'a>(document: &'a Value, nodes: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+pub fn referenced_schemas<'a>(
+    document: &'a Value,
+    nodes: impl Iterator<Item = &'a Value>,
+) -> BTreeSet<String> {
     fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
         match node {
-            Value::Object(members) => {
-                found.extend(members.get("$ref").and_then(Value::as_str));
-                members.values().for_each(|value| references(value, found));
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
             }
             Value::Array(items) => items.iter().for_each(|value| references(value, found)),
             _ => {}
         }
     }
-    let mut open = Vec::new();
-    nodes.for_each(|node| references(node, &mut open));
+    let mut pending = Vec::new();
+    nodes.for_each(|node| references(node, &mut pending));
     let mut seen = BTreeSet::new();
-    while let Some(reference) = open.pop() {
+    while let Some(reference) = pending.pop() {
         if seen.insert(reference)
             && let Some(target) = resolve(document, reference)
         {
-            references(target, &mut open);
+            references(target, &mut pending);
         }
     }
     seen.into_iter()
@@ -132,7 +135,7 @@ pub fn behind<'a>(document: &'a Value, nodes: impl Iterator<Item = &'a Value>) -
 pub fn dereference<'a>(
     document: &'a Value,
     node: &'a Value,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<&'a Value, Error> {
     match node.get("$ref") {
         None => Ok(node),
@@ -140,13 +143,13 @@ pub fn dereference<'a>(
             let target = reference.as_str().and_then(|text| resolve(document, text));
             let target = target.ok_or_else(|| {
                 Error::at(
-                    place,
+                    location,
                     format!("refers to {reference}, which does not exist"),
                 )
             })?;
             if target.get("$ref").is_some() {
                 return Err(Error::at(
-                    place,
+                    location,
                     format!("{reference} is itself a reference"),
                 ));
             }

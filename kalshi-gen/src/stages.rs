@@ -82,7 +82,7 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
 pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Error> {
     let (messages, normalized) = normalized_streams(document, options.fixup_mode())?;
     let enum_types = options.enum_types();
-    let module = refine::types_of(client::generate(&normalized, enum_types)?, &normalized)?;
+    let module = refine::refined_types(client::generate(&normalized, enum_types)?, &normalized)?;
     let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
     // A body that is a list of lists or a map, for example, has no type of its own.
     let is_type = |item: &Item, name: &str| match item {
@@ -95,7 +95,7 @@ pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Err
     });
     if let Some(message) = missing {
         return Err(Error::at(
-            &message.place,
+            &message.location,
             "the `msg` of this message must be an object or a list of objects",
         ));
     }
@@ -112,8 +112,10 @@ pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Err
 /// Emits re-exports of the hand-written types beside the generated ones, each once.
 fn reexports(enum_types: &[EnumType]) -> Result<Vec<Item>, Error> {
     let mut items = Vec::new();
-    let paths: BTreeMap<&str, &EnumType> =
-        enum_types.iter().map(|it| (it.path.as_str(), it)).collect();
+    let paths: BTreeMap<&str, &EnumType> = enum_types
+        .iter()
+        .map(|enum_type| (enum_type.path.as_str(), enum_type))
+        .collect();
     for enum_type in paths.into_values() {
         let path = enum_type.syn_path()?;
         items.push(parse_quote! { #[doc(inline)] pub use #path; });

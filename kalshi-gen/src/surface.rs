@@ -31,7 +31,7 @@ pub fn surface(spec: &str, options: &Options) -> Result<String, Error> {
                 normalized,
                 ..
             } = stages::rest(document, options)?;
-            of(&refined, &normalized)
+            rest_surface(&refined, &normalized)
         }
         Protocol::Streams => {
             let mut out = String::new();
@@ -74,10 +74,12 @@ fn collect_defaulted(items: &[Item], out: &mut Vec<String>) {
                 collect_defaulted(&items.cloned().collect::<Vec<_>>(), out);
             }
             Item::Struct(item) => {
-                let whole = is_defaulted(&item.attrs);
+                let is_struct_defaulted = is_defaulted(&item.attrs);
                 for (index, field) in item.fields.iter().enumerate() {
-                    let ty = plain(&field.ty);
-                    if (whole || is_defaulted(&field.attrs)) && !ty.starts_with("Option<") {
+                    let ty = short_type(&field.ty);
+                    if (is_struct_defaulted || is_defaulted(&field.attrs))
+                        && !ty.starts_with("Option<")
+                    {
                         let name = field.ident.as_ref().map(ToString::to_string);
                         let name = name.unwrap_or_else(|| index.to_string());
                         out.push(format!("{}.{name}: {ty}", item.ident));
@@ -90,7 +92,7 @@ fn collect_defaulted(items: &[Item], out: &mut Vec<String>) {
 }
 
 /// Returns the public API of refined code.
-pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error> {
+pub fn rest_surface(refined: &syn::File, normalized: &Normalized) -> Result<String, Error> {
     let mut out = String::new();
     for operation in operations::list(&normalized.tree)? {
         let access = if operation.auth { "signed" } else { "public" };
@@ -125,7 +127,10 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
                     other if *other != setter.parameter => format!(" by {other}"),
                     _ => String::new(),
                 };
-                format!(": {}{by}", setter.takes.replace("kalshi_core::", ""))
+                format!(
+                    ": {}{by}",
+                    setter.argument_type.replace("kalshi_core::", "")
+                )
             })
         };
         for parameter in &operation.parameters {
@@ -144,8 +149,8 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         if operation.has_body {
             out.push_str(&format!("  body{}\n", type_of("body")));
         }
-        if let Some(answer) = &operation.answer {
-            out.push_str(&format!("  -> {answer}\n"));
+        if let Some(response) = &operation.response {
+            out.push_str(&format!("  -> {response}\n"));
         }
     }
     let types = refined.items.iter().find_map(|item| match item {
@@ -178,14 +183,17 @@ fn write_types(items: &[Item], out: &mut String) {
                                 true => " deprecated",
                                 false => "",
                             };
-                            out.push_str(&format!("  {name}: {}{deprecated}\n", plain(&field.ty)));
+                            out.push_str(&format!(
+                                "  {name}: {}{deprecated}\n",
+                                short_type(&field.ty)
+                            ));
                         }
                     }
                     fields => out.push_str(&format!(
                         "({})\n",
                         fields
                             .iter()
-                            .map(|f| plain(&f.ty))
+                            .map(|f| short_type(&f.ty))
                             .collect::<Vec<_>>()
                             .join(", ")
                     )),
@@ -241,7 +249,7 @@ fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
 }
 
 /// Formats a type without well-known paths.
-fn plain(ty: &syn::Type) -> String {
+fn short_type(ty: &syn::Type) -> String {
     let text = ty.to_token_stream().to_string();
     let text = text.replace("impl ", "impl\0").replace(' ', "");
     without_paths(&text.replace('\0', " "))
@@ -277,7 +285,7 @@ pub(crate) struct Setter {
     /// The type of the value. Paths of `kalshi_core` have no leading colons.
     pub(crate) value: String,
     /// The argument type of the setter.
-    takes: String,
+    argument_type: String,
 }
 
 /// Returns the setters of an operation's builder.
@@ -316,9 +324,9 @@ pub(crate) fn setters(refined: &syn::File, operation: &Operation) -> Vec<Setter>
             let name = plural.unwrap_or_else(|| parameter.clone());
             let value = value_type(&field.ty)?;
             let signature = functions.iter().find(|signature| signature.ident == name)?;
-            let takes = match signature.inputs.last()? {
+            let argument_type = match signature.inputs.last()? {
                 syn::FnArg::Typed(argument) => match &*argument.ty {
-                    syn::Type::ImplTrait(_) => plain(&argument.ty),
+                    syn::Type::ImplTrait(_) => short_type(&argument.ty),
                     _ => value.clone(),
                 },
                 syn::FnArg::Receiver(_) => return None,
@@ -327,15 +335,15 @@ pub(crate) fn setters(refined: &syn::File, operation: &Operation) -> Vec<Setter>
                 parameter,
                 name,
                 value,
-                takes,
+                argument_type,
             })
         })
         .collect()
 }
 
 /// Returns the `T` of a builder's `Result<T, _>` or `Result<Option<T>, _>`, or the type that the builder of a body builds.
-fn value_type(stored: &syn::Type) -> Option<String> {
-    let (value, _) = syntax::stored(stored)?;
+fn value_type(field_type: &syn::Type) -> Option<String> {
+    let (value, _) = syntax::builder_value(field_type)?;
     let text = value.to_token_stream().to_string().replace(' ', "");
     let text = text
         .replace("types::builder::", "types::")

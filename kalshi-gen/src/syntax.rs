@@ -13,7 +13,7 @@ pub(crate) fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplI
 }
 
 /// Replaces the documentation with `text`, which may come from a spec.
-pub(crate) fn document(attributes: &mut Vec<Attribute>, text: &str) {
+pub(crate) fn set_doc(attributes: &mut Vec<Attribute>, text: &str) {
     attributes.retain(|attribute| !attribute.path().is_ident("doc"));
     let text = docs::markdown(text.trim());
     attributes.insert(0, parse_quote!(#[doc = #text]));
@@ -59,7 +59,7 @@ pub(crate) fn foreign_ident(ty: &Type) -> Option<syn::Ident> {
 
 /// Returns the `T` of `Result<T, _>` or `Result<Option<T>, _>`, the field types of progenitor's builders, and
 /// `true` for an `Option`.
-pub(crate) fn stored(ty: &Type) -> Option<(&Type, bool)> {
+pub(crate) fn builder_value(ty: &Type) -> Option<(&Type, bool)> {
     let value = arguments(ty).first().copied()?;
     let is_own = |path: &syn::Path| path.leading_colon.is_some() || path.segments.len() == 1;
     let is_option = matches!(value, Type::Path(path) if is_own(&path.path))

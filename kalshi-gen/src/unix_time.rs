@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::spec::text;
+use crate::spec::str_field;
 
 /// The unit of a Unix time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl UnixTime {
         schema: &Map<String, Value>,
         description: &str,
     ) -> Option<Self> {
-        let is_long = matches!(text(schema, "format"), None | Some("int64"));
-        if text(schema, "type") != Some("integer") || !is_long {
+        let is_long = matches!(str_field(schema, "format"), None | Some("int64"));
+        if str_field(schema, "type") != Some("integer") || !is_long {
             return None;
         }
         let description = description.to_ascii_lowercase();

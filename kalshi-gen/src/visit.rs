@@ -2,21 +2,21 @@
 
 use serde_json::{Map, Value};
 
-/// Calls `change` for every schema of the tree, innermost first. The string is the name of the field
+/// Calls `visitor` for every schema of the tree, innermost first. The string is the name of the field
 /// that contains the schema.
 pub(crate) fn for_each_schema(
     tree: &mut Value,
-    change: &mut impl FnMut(&str, &mut Map<String, Value>),
+    visitor: &mut impl FnMut(&str, &mut Map<String, Value>),
 ) {
     fn walk(
         name: &str,
         schema: &mut Value,
-        change: &mut impl FnMut(&str, &mut Map<String, Value>),
+        visitor: &mut impl FnMut(&str, &mut Map<String, Value>),
     ) {
         let Value::Object(node) = schema else { return };
-        if let Some(Value::Object(members)) = node.get_mut("properties") {
-            for (name, member) in members {
-                walk(name, member, change);
+        if let Some(Value::Object(properties)) = node.get_mut("properties") {
+            for (name, property) in properties {
+                walk(name, property, visitor);
             }
         }
         for key in ["items", "additionalProperties"] {
@@ -27,7 +27,7 @@ pub(crate) fn for_each_schema(
                 } else {
                     name
                 };
-                walk(name, inner, change);
+                walk(name, inner, visitor);
             }
         }
         for key in ["allOf", "oneOf", "anyOf"] {
@@ -37,18 +37,18 @@ pub(crate) fn for_each_schema(
                 .into_iter()
                 .flatten()
             {
-                walk(name, part, change);
+                walk(name, part, visitor);
             }
         }
-        change(name, node);
+        visitor(name, node);
     }
     if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
         for schema in schemas.values_mut() {
-            walk("", schema, change);
+            walk("", schema, visitor);
         }
     }
     for (name, schema) in operation_schemas(tree) {
-        walk(&name, schema, change);
+        walk(&name, schema, visitor);
     }
 }
 
@@ -75,9 +75,9 @@ fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
                     let schema = body.pointer_mut("/content/application~1json/schema");
                     found.extend(schema.map(|schema| (String::new(), schema)));
                 }
-                ("responses", Value::Object(answers)) => {
-                    for answer in answers.values_mut() {
-                        let schema = answer.pointer_mut("/content/application~1json/schema");
+                ("responses", Value::Object(responses)) => {
+                    for response in responses.values_mut() {
+                        let schema = response.pointer_mut("/content/application~1json/schema");
                         found.extend(schema.map(|schema| (String::new(), schema)));
                     }
                 }

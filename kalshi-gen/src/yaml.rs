@@ -17,7 +17,7 @@ use crate::error::{Error, JsonPath};
 const MAX_NODES: usize = 1_000_000;
 
 /// The number of bytes of a string that count as one value.
-const TEXT: usize = 64;
+const BYTES_PER_NODE: usize = 64;
 
 /// The maximum nesting depth: deeper than any spec, shallow enough for any stack.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -67,7 +67,7 @@ impl Tree {
     #[must_use]
     pub fn as_mapping(&self) -> Option<&IndexMap<String, Self>> {
         match self {
-            Self::Mapping(members) => Some(members),
+            Self::Mapping(entries) => Some(entries),
             _ => None,
         }
     }
@@ -75,7 +75,7 @@ impl Tree {
     /// Returns the fields mutably, or `None` for anything but a mapping.
     pub fn as_mapping_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
         match self {
-            Self::Mapping(members) => Some(members),
+            Self::Mapping(entries) => Some(entries),
             _ => None,
         }
     }
@@ -86,7 +86,7 @@ impl From<Tree> for Value {
         match tree {
             Tree::Leaf(value) => value,
             Tree::List(items) => items.into_iter().map(Self::from).collect(),
-            Tree::Mapping(members) => members
+            Tree::Mapping(entries) => entries
                 .into_iter()
                 .map(|(key, value)| (key, Self::from(value)))
                 .collect(),
@@ -95,7 +95,7 @@ impl From<Tree> for Value {
 }
 
 /// A list or a mapping that is being read.
-enum Open {
+enum Partial {
     List(Vec<Tree>),
     /// Includes the key whose value is read next.
     Mapping(IndexMap<String, Tree>, Option<String>),
@@ -120,8 +120,8 @@ pub fn parse_in_order(text: &str) -> Result<Tree, Error> {
         })?;
         let line = span.start.line();
         reader.event(event).map_err(|message| {
-            let place = reader.place();
-            Error::at(&place, format!("{message} (line {line})"))
+            let location = reader.location();
+            Error::at(&location, format!("{message} (line {line})"))
         })?;
     }
     reader
@@ -165,7 +165,7 @@ fn join_surrogates(text: &str) -> Cow<'_, str> {
 
 #[derive(Default)]
 struct Reader {
-    open: Vec<(Open, usize)>,
+    stack: Vec<(Partial, usize)>,
     /// Values by anchor number, with the number of nodes in each.
     anchors: BTreeMap<usize, (Tree, usize)>,
     root: Option<Tree>,
@@ -176,8 +176,8 @@ impl Reader {
     fn event(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let key_awaited = matches!(self.open.last(), Some((Open::Mapping(_, None), _)));
-                if key_awaited {
+                let expects_key = matches!(self.stack.last(), Some((Partial::Mapping(_, None), _)));
+                if expects_key {
                     return self.key(text.into_owned());
                 }
                 let value = if style == ScalarStyle::Plain {
@@ -185,21 +185,21 @@ impl Reader {
                 } else {
                     Value::String(text.into_owned())
                 };
-                let nodes = leaf(&value);
+                let nodes = leaf_size(&value);
                 self.value(Tree::Leaf(value), anchor, nodes)
             }
-            Event::SequenceStart(anchor, _) => self.begin(Open::List(Vec::new()), anchor),
+            Event::SequenceStart(anchor, _) => self.begin(Partial::List(Vec::new()), anchor),
             Event::MappingStart(anchor, _) => {
-                self.begin(Open::Mapping(IndexMap::new(), None), anchor)
+                self.begin(Partial::Mapping(IndexMap::new(), None), anchor)
             }
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some((Open::List(items), anchor)) => {
+            Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
+                Some((Partial::List(items), anchor)) => {
                     let nodes = items.len() + 1;
                     self.value(Tree::List(items), anchor, nodes)
                 }
-                Some((Open::Mapping(members, _), anchor)) => {
-                    let nodes = members.len() + 1;
-                    self.value(Tree::Mapping(members), anchor, nodes)
+                Some((Partial::Mapping(entries, _), anchor)) => {
+                    let nodes = entries.len() + 1;
+                    self.value(Tree::Mapping(entries), anchor, nodes)
                 }
                 None => Err("an unmatched end of a list or mapping".to_owned()),
             },
@@ -218,20 +218,20 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, open: Open, anchor: usize) -> Result<(), String> {
-        if matches!(self.open.last(), Some((Open::Mapping(_, None), _))) {
+    fn begin(&mut self, partial: Partial, anchor: usize) -> Result<(), String> {
+        if matches!(self.stack.last(), Some((Partial::Mapping(_, None), _))) {
             return Err("a key must be a string".to_owned());
         }
-        if self.open.len() == MAX_DEPTH {
+        if self.stack.len() == MAX_DEPTH {
             return Err(format!("nested more than {MAX_DEPTH} levels deep"));
         }
-        self.open.push((open, anchor));
+        self.stack.push((partial, anchor));
         Ok(())
     }
 
     fn key(&mut self, text: String) -> Result<(), String> {
-        if let Some((Open::Mapping(members, key), _)) = self.open.last_mut() {
-            if members.contains_key(&text) {
+        if let Some((Partial::Mapping(entries, key), _)) = self.stack.last_mut() {
+            if entries.contains_key(&text) {
                 return Err(format!("duplicate key `{text}`"));
             }
             *key = Some(text);
@@ -251,11 +251,11 @@ impl Reader {
             self.check_size()?;
             self.anchors.insert(anchor, (value.clone(), nodes));
         }
-        match self.open.last_mut() {
-            Some((Open::List(items), _)) => items.push(value),
-            Some((Open::Mapping(members, key), _)) => match key.take() {
+        match self.stack.last_mut() {
+            Some((Partial::List(items), _)) => items.push(value),
+            Some((Partial::Mapping(entries, key), _)) => match key.take() {
                 Some(key) => {
-                    members.insert(key, value);
+                    entries.insert(key, value);
                 }
                 None => return Err("a key must be a string".to_owned()),
             },
@@ -273,30 +273,30 @@ impl Reader {
         Ok(())
     }
 
-    fn place(&self) -> JsonPath {
-        let mut place = JsonPath::new(&[]);
-        for (open, _) in &self.open {
-            place = match open {
-                Open::List(items) => place.item(items.len()),
-                Open::Mapping(_, Some(key)) => place.join(key),
-                Open::Mapping(_, None) => place,
+    fn location(&self) -> JsonPath {
+        let mut location = JsonPath::new(&[]);
+        for (partial, _) in &self.stack {
+            location = match partial {
+                Partial::List(items) => location.item(items.len()),
+                Partial::Mapping(_, Some(key)) => location.join(key),
+                Partial::Mapping(_, None) => location,
             };
         }
-        place
+        location
     }
 }
 
 /// Returns the number of values that a scalar counts as.
-fn leaf(value: &Value) -> usize {
-    1 + value.as_str().map_or(0, str::len) / TEXT
+fn leaf_size(value: &Value) -> usize {
+    1 + value.as_str().map_or(0, str::len) / BYTES_PER_NODE
 }
 
 /// Returns the number of values in a tree.
 fn size(tree: &Tree) -> usize {
     1 + match tree {
         Tree::List(items) => items.iter().map(size).sum(),
-        Tree::Mapping(members) => members.values().map(size).sum(),
-        Tree::Leaf(value) => leaf(value) - 1,
+        Tree::Mapping(entries) => entries.values().map(size).sum(),
+        Tree::Leaf(value) => leaf_size(value) - 1,
     }
 }
 

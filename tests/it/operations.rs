@@ -10,7 +10,7 @@ fn the_table_has_every_operation() {
     assert_eq!(operation::ALL.len(), 128);
     let with_body = operation::ALL
         .iter()
-        .filter(|operation| !samples.answers(operation.id).is_empty());
+        .filter(|operation| !samples.responses(operation.id).is_empty());
     assert!(with_body.count() > 100);
     assert_eq!(
         operation::ALL
@@ -37,7 +37,7 @@ fn the_table_has_every_operation() {
 #[tokio::test]
 async fn missing_amount_is_an_error_with_its_path() {
     let (samples, server) = (samples(), Server::start().await);
-    let mut full = samples.answers("GetMarkets").remove(0).body;
+    let mut full = samples.responses("GetMarkets").remove(0).body;
     full["markets"][0]
         .as_object_mut()
         .unwrap()
@@ -59,7 +59,7 @@ async fn malformed_amount_is_an_error_with_its_path() {
         json!(null),
         json!(""),
     ] {
-        let mut full = samples.answers("GetMarkets").remove(0).body;
+        let mut full = samples.responses("GetMarkets").remove(0).body;
         full["markets"][0]["yes_bid_dollars"] = bad.clone();
         server.respond(200, Some(full));
         let error = server.client.get_markets().send().await.unwrap_err();
@@ -105,7 +105,7 @@ fn runtime_contains_no_operation_or_path() {
 #[tokio::test]
 async fn free_form_object_is_parsed_on_demand() {
     let (samples, server) = (samples(), Server::start().await);
-    let mut full = samples.answers("GetMarkets").remove(0).body;
+    let mut full = samples.responses("GetMarkets").remove(0).body;
     let mut strike_of = |strike: Value| {
         full["markets"][0]["custom_strike"] = strike;
         server.respond(200, Some(full.clone()));

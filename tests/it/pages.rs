@@ -470,7 +470,7 @@ async fn every_paginated_operation_is_walked() {
         .filter(|operation| operation.paging.is_some())
     {
         let paging = paged.paging.unwrap();
-        let mut first = samples.answers(paged.id).remove(0).body;
+        let mut first = samples.responses(paged.id).remove(0).body;
         let mut last = first.clone();
         first[paging.cursor_field] = json!("next page");
         last[paging.cursor_field] = Value::Null;
@@ -506,7 +506,7 @@ async fn long_walk_takes_memory_of_a_few_pages() {
     if !crate::common::is_alone("pages::long_walk_takes_memory_of_a_few_pages") {
         return;
     }
-    let market = samples().answers("GetMarkets").remove(0).body["markets"][0].clone();
+    let market = samples().responses("GetMarkets").remove(0).body["markets"][0].clone();
     let page = json!({ "markets": vec![market; 1000], "cursor": "CURSOR" }).to_string();
     let size = page.len();
     let exchange = Exchange::start(move |request| {

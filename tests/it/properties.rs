@@ -119,7 +119,7 @@ fn corrupt_response_does_not_panic() {
     runner
         .run(&input, |(which, place, corrupt, cut, tail)| {
             let operation = which.get(&operation::ALL);
-            let Some(full) = samples.answers(operation.id).into_iter().next() else {
+            let Some(full) = samples.responses(operation.id).into_iter().next() else {
                 return Ok(());
             };
             let mut body = full.body;

@@ -5,7 +5,7 @@ use rsa::rand_core::OsRng;
 use rsa::sha2::Sha256;
 use rsa::signature::{RandomizedSigner, SignatureEncoding, Signer};
 
-use crate::der::Private;
+use crate::der::PrivateKeyMaterial;
 
 pub(crate) enum Key {
     Rsa(BlindedSigningKey<Sha256>),
@@ -13,10 +13,10 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    pub(super) fn new(private: &Private) -> Self {
+    pub(super) fn new(private: &PrivateKeyMaterial) -> Self {
         match private {
-            Private::Rsa(key) => Self::Rsa(BlindedSigningKey::new(key.clone())),
-            Private::Ed25519(key) => Self::Ed25519(key.clone()),
+            PrivateKeyMaterial::Rsa(key) => Self::Rsa(BlindedSigningKey::new(key.clone())),
+            PrivateKeyMaterial::Ed25519(key) => Self::Ed25519(key.clone()),
         }
     }
 

@@ -3,7 +3,7 @@
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PSS_SHA256, RsaKeyPair};
 
-use crate::der::Private;
+use crate::der::PrivateKeyMaterial;
 
 pub(crate) enum Key {
     Rsa(RsaKeyPair),
@@ -11,11 +11,11 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    pub(super) fn new(private: &Private, pkcs8: &[u8]) -> Result<Self, String> {
+    pub(super) fn new(private: &PrivateKeyMaterial, pkcs8: &[u8]) -> Result<Self, String> {
         match private {
-            Private::Rsa(_) => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
+            PrivateKeyMaterial::Rsa(_) => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
             // Only the public key is unchecked, and version 1 of PKCS#8 does not contain it.
-            Private::Ed25519(_) => {
+            PrivateKeyMaterial::Ed25519(_) => {
                 Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Self::Ed25519)
             }
         }

@@ -11,7 +11,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::common::{chain, text};
+use crate::common::{error_chain, text};
 use crate::middleware::{server, signing_error, url};
 
 const ID: &str = "7d9f1a34-admin-user";
@@ -52,11 +52,11 @@ async fn received(credentials: BearerCredentials) -> http::HeaderMap {
 
 #[tokio::test]
 async fn header_holds_id_and_token_however_they_are_given() {
-    let whole = format!("{ID}:{TOKEN}");
+    let combined = format!("{ID}:{TOKEN}");
     let quoted = (format!("'{ID}'"), format!("\"{TOKEN}\""));
     for credentials in [
         BearerCredentials::new(ID, TOKEN),
-        BearerCredentials::from_text(whole),
+        BearerCredentials::from_text(combined),
         lookup(&[("X_ADMIN_USER_ID", ID), ("X_ACCESS_TOKEN", TOKEN)]),
         lookup(&[
             ("X_ADMIN_USER_ID", &quoted.0),
@@ -122,10 +122,10 @@ fn missing_variables_are_named() {
             "X_ACCESS_TOKEN",
         ),
     ] {
-        let said = chain(&lookup(&variables).unwrap_err());
+        let message = error_chain(&lookup(&variables).unwrap_err());
         assert!(
-            said.starts_with(&format!("{missing} is not set; set it")),
-            "{said}"
+            message.starts_with(&format!("{missing} is not set; set it")),
+            "{message}"
         );
     }
 }
@@ -169,10 +169,10 @@ fn each_environment_has_its_own_variables() {
 }
 
 /// Keeps the request instead of sending it.
-struct Inspect(std::sync::Arc<std::sync::Mutex<Option<Request>>>);
+struct Capture(std::sync::Arc<std::sync::Mutex<Option<Request>>>);
 
 #[async_trait::async_trait]
-impl Middleware for Inspect {
+impl Middleware for Capture {
     async fn handle(
         &self,
         request: Request,
@@ -186,18 +186,18 @@ impl Middleware for Inspect {
 
 #[tokio::test]
 async fn header_is_sensitive_and_replaces_others() {
-    let seen = std::sync::Arc::default();
+    let captured = std::sync::Arc::default();
     let origin = "https://demo-api.kalshi.co".parse().unwrap();
     let client = ClientBuilder::new(reqwest::Client::new())
         .with(BearerMiddleware::new(credentials(), &origin))
-        .with(Inspect(std::sync::Arc::clone(&seen)))
+        .with(Capture(std::sync::Arc::clone(&captured)))
         .build();
     let request = client.get("https://demo-api.kalshi.co/klear-api/v1/margin/reports");
     let request = request
         .header(AUTHORIZATION, "stale")
         .header(AUTHORIZATION, "staler");
     request.send().await.unwrap();
-    let request = seen.lock().unwrap().take().unwrap();
+    let request = captured.lock().unwrap().take().unwrap();
     let values: Vec<_> = request.headers().get_all(AUTHORIZATION).iter().collect();
     assert_eq!(values, [HEADER]);
     assert!(values[0].is_sensitive());
@@ -266,7 +266,7 @@ async fn redirect_does_not_carry_the_token_to_another_host() {
 async fn every_attempt_carries_the_header() {
     let server = server(503).await;
     let client = ClientBuilder::new(reqwest::Client::new())
-        .with(crate::middleware::Thrice)
+        .with(crate::middleware::SendThreeTimes)
         .with(BearerMiddleware::new(credentials(), &url(&server, "/")))
         .build();
     client.get(url(&server, "/")).send().await.unwrap();
@@ -296,18 +296,18 @@ async fn token_is_not_sent_over_plaintext_to_another_machine() {
             .with(BearerMiddleware::new(credentials(), &origin))
             .build();
         let error = client.get(origin.clone()).send().await.unwrap_err();
-        let is_refused = matches!(
+        let is_stopped = matches!(
             &error,
             reqwest_middleware::Error::Middleware(error)
                 if matches!(error.downcast_ref(), Some(SigningMiddlewareError::Plaintext { .. }))
         );
-        assert_eq!(is_refused, !is_sent, "{host}: {error}");
+        assert_eq!(is_stopped, !is_sent, "{host}: {error}");
     }
 }
 
 #[test]
 fn password_of_an_origin_is_not_kept() {
     let origin = "https://user:hunter2@example.com/path?x=1".parse().unwrap();
-    let shown = format!("{:?}", BearerMiddleware::new(credentials(), &origin));
-    assert!(!shown.contains("hunter2"), "{shown}");
+    let debug = format!("{:?}", BearerMiddleware::new(credentials(), &origin));
+    assert!(!debug.contains("hunter2"), "{debug}");
 }

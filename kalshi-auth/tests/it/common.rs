@@ -45,7 +45,7 @@ pub(crate) fn der(pem: &str) -> Vec<u8> {
 }
 
 /// Returns the messages of an error and all its sources, after checking that none contains the next.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -8,7 +8,7 @@ use kalshi_auth::{
     Signature, Signer, SignerError, signing_text,
 };
 
-use crate::common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
+use crate::common::{KEY_ID, PASSPHRASE, error_chain, path, private, public, text};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -145,26 +145,28 @@ fn process_environment_is_read_under_documented_names() {
 #[test]
 fn missing_and_conflicting_variables_are_named() {
     let pem = text("ed25519.pem");
-    let said = |variables: &[(&str, &str)]| chain(&lookup("KALSHI_", variables).unwrap_err());
+    let message =
+        |variables: &[(&str, &str)]| error_chain(&lookup("KALSHI_", variables).unwrap_err());
 
     for id in [vec![], vec![("KALSHI_API_KEY_ID", "")]] {
-        let said = said(&[id.as_slice(), &[("KALSHI_PRIVATE_KEY", &pem)]].concat());
+        let message = message(&[id.as_slice(), &[("KALSHI_PRIVATE_KEY", &pem)]].concat());
         assert!(
-            said.starts_with("KALSHI_API_KEY_ID is not set; set it"),
-            "{said}"
+            message.starts_with("KALSHI_API_KEY_ID is not set; set it"),
+            "{message}"
         );
     }
     for no_key in [
         vec![],
         vec![("KALSHI_PRIVATE_KEY", ""), ("KALSHI_PRIVATE_KEY_PATH", "")],
     ] {
-        let said = said(&[no_key.as_slice(), &[("KALSHI_API_KEY_ID", KEY_ID)]].concat());
+        let message = message(&[no_key.as_slice(), &[("KALSHI_API_KEY_ID", KEY_ID)]].concat());
         assert!(
-            said.starts_with("neither KALSHI_PRIVATE_KEY nor KALSHI_PRIVATE_KEY_PATH is set; set"),
-            "{said}"
+            message
+                .starts_with("neither KALSHI_PRIVATE_KEY nor KALSHI_PRIVATE_KEY_PATH is set; set"),
+            "{message}"
         );
     }
-    let both = said(&[
+    let both = message(&[
         ("KALSHI_API_KEY_ID", KEY_ID),
         ("KALSHI_PRIVATE_KEY", &pem),
         ("KALSHI_PRIVATE_KEY_PATH", "x"),
@@ -193,9 +195,9 @@ fn unusable_key_error_names_variable_and_cause() {
         "{error:?}"
     );
     assert!(
-        chain(&error).contains("KALSHI_PRIVATE_KEY gives is unusable: this is an EC key"),
+        error_chain(&error).contains("KALSHI_PRIVATE_KEY gives is unusable: this is an EC key"),
         "{}",
-        chain(&error)
+        error_chain(&error)
     );
 
     let error = with_key("KALSHI_PRIVATE_KEY_PATH", "/nonexistent/key.pem");
@@ -210,21 +212,21 @@ fn unusable_key_error_names_variable_and_cause() {
         "{error:?}"
     );
     assert!(
-        chain(&error).contains("KALSHI_PRIVATE_KEY_PATH gives"),
+        error_chain(&error).contains("KALSHI_PRIVATE_KEY_PATH gives"),
         "{}",
-        chain(&error)
+        error_chain(&error)
     );
     assert!(
-        chain(&error).contains("/nonexistent/key.pem"),
+        error_chain(&error).contains("/nonexistent/key.pem"),
         "{}",
-        chain(&error)
+        error_chain(&error)
     );
 
     let error = with_key("KALSHI_PRIVATE_KEY", &text("rsa2048.aes.pem"));
     assert!(
-        chain(&error).contains("`..._PASSPHRASE` variable"),
+        error_chain(&error).contains("`..._PASSPHRASE` variable"),
         "{}",
-        chain(&error)
+        error_chain(&error)
     );
 }
 
@@ -308,7 +310,7 @@ async fn custom_signer_signs_and_its_error_is_the_source() {
         .await
         .unwrap_err();
     assert_eq!(
-        chain(&error),
+        error_chain(&error),
         "the signer failed; see the source of this error: the module is locked"
     );
 

@@ -53,10 +53,10 @@ fn keys_in_base64_are_read() {
         ("ed25519.pem", "ed25519.pub.pem"),
     ] {
         let pem = text(name);
-        let whole = base64_forms(pem.as_bytes());
-        let twice = BASE64_STANDARD.encode(&whole[0]);
-        let bare = base64_forms(&der(&pem));
-        for form in whole.iter().chain(&bare).chain([&twice]) {
+        let encoded_pem = base64_forms(pem.as_bytes());
+        let twice = BASE64_STANDARD.encode(&encoded_pem[0]);
+        let encoded_der = base64_forms(&der(&pem));
+        for form in encoded_pem.iter().chain(&encoded_der).chain([&twice]) {
             let key = PrivateKey::from_pem_with_passphrase(form, PASSPHRASE)
                 .unwrap_or_else(|error| panic!("{name}: {error}: {form}"));
             assert_eq!(key.public_key(), public(public_name), "{name}");
@@ -73,7 +73,10 @@ fn keys_in_base64_are_read() {
             .chain(&base64_forms(&der(&pem)))
         {
             assert_eq!(PublicKey::from_pem(form).unwrap(), public(name), "{name}");
-            assert!(matches!(rejected(form), KeyError::PublicKeyGiven), "{name}");
+            assert!(
+                matches!(rejected(form), KeyError::UnexpectedPublicKey),
+                "{name}"
+            );
         }
     }
 }
@@ -83,7 +86,7 @@ fn base64_of_a_private_key_is_not_a_public_key() {
     for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "rsa2048.aes.pem"] {
         let error = PublicKey::from_pem(&BASE64_STANDARD.encode(der(&text(name)))).unwrap_err();
         assert!(
-            matches!(error, KeyError::PrivateKeyGiven),
+            matches!(error, KeyError::UnexpectedPrivateKey),
             "{name}: {error:?}"
         );
     }
@@ -135,9 +138,12 @@ fn content_takes_precedence_over_the_label() {
 fn other_structures_with_a_key_label_are_named() {
     use KeyError::*;
     let named = |name: &str| rejected(&pem("PRIVATE KEY", &der(&text(name))));
-    assert!(matches!(named("rsa2048.pub.pem"), PublicKeyGiven));
-    assert!(matches!(named("rsa2048.pkcs1.pub.pem"), PublicKeyGiven));
-    assert!(matches!(named("certificate.pem"), CertificateGiven));
+    assert!(matches!(named("rsa2048.pub.pem"), UnexpectedPublicKey));
+    assert!(matches!(
+        named("rsa2048.pkcs1.pub.pem"),
+        UnexpectedPublicKey
+    ));
+    assert!(matches!(named("certificate.pem"), UnexpectedCertificate));
     assert!(matches!(named("openssh.pem"), OpenSsh));
     let sec1 = text("ec.sec1.pem");
     let sec1 = &sec1[sec1.find("-----BEGIN EC PRIVATE KEY").unwrap()..];
@@ -150,9 +156,9 @@ fn other_structures_with_a_key_label_are_named() {
 
     let named =
         |name: &str| PublicKey::from_pem(&pem("PUBLIC KEY", &der(&text(name)))).unwrap_err();
-    assert!(matches!(named("rsa2048.pem"), PrivateKeyGiven));
-    assert!(matches!(named("rsa2048.pkcs1.pem"), PrivateKeyGiven));
-    assert!(matches!(named("certificate.pem"), CertificateGiven));
+    assert!(matches!(named("rsa2048.pem"), UnexpectedPrivateKey));
+    assert!(matches!(named("rsa2048.pkcs1.pem"), UnexpectedPrivateKey));
+    assert!(matches!(named("certificate.pem"), UnexpectedCertificate));
 }
 
 /// Returns the error for a key in a file, and in a variable if it is UTF-8.
@@ -167,10 +173,10 @@ fn from_file(contents: &[u8]) -> KeyError {
 fn utf16_is_named() {
     let check = |error: KeyError| {
         assert!(matches!(error, KeyError::Utf16), "{error:?}");
-        let said = error.to_string();
+        let message = error.to_string();
         assert!(
-            said.contains("UTF-16") && said.contains("iconv -f UTF-16 -t UTF-8"),
-            "{said}"
+            message.contains("UTF-16") && message.contains("iconv -f UTF-16 -t UTF-8"),
+            "{message}"
         );
     };
     for (little, mark) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -188,10 +194,10 @@ fn utf16_is_named() {
 fn pkcs12_is_named() {
     let check = |error: KeyError| {
         assert!(matches!(error, KeyError::Pkcs12), "{error:?}");
-        let said = error.to_string();
+        let message = error.to_string();
         assert!(
-            said.contains("PKCS#12") && said.contains("openssl pkcs12 -in"),
-            "{said}"
+            message.contains("PKCS#12") && message.contains("openssl pkcs12 -in"),
+            "{message}"
         );
     };
     let container = bytes("rsa2048.p12");
@@ -235,12 +241,12 @@ fn jwk_is_named() {
             PublicKey::from_pem(&jwk).unwrap_err(),
         ] {
             assert!(matches!(error, KeyError::Jwk), "{error:?}");
-            let said = common::chain(&error);
+            let message = common::error_chain(&error);
             assert!(
-                said.contains("JWK") && said.contains("export_to_pem"),
-                "{said}"
+                message.contains("JWK") && message.contains("export_to_pem"),
+                "{message}"
             );
-            assert!(!said.contains("nWGxne"), "{said}");
+            assert!(!message.contains("nWGxne"), "{message}");
         }
     }
     assert!(matches!(rejected("{\"api_key\": \"x\"}"), KeyError::NotPem));
@@ -250,12 +256,12 @@ fn jwk_is_named() {
 fn input_is_limited_to_64_kib() {
     let pem = text("ed25519.pem");
     let padded = |length: usize| format!("{}{pem}", " ".repeat(length - pem.len()));
-    let longest = padded(64 * 1024);
-    let key = PrivateKey::from_pem(&longest).unwrap();
+    let maximal = padded(64 * 1024);
+    let key = PrivateKey::from_pem(&maximal).unwrap();
     assert_eq!(key.public_key(), private("ed25519.pem").public_key());
     let error = rejected(&padded(64 * 1024 + 1));
-    assert!(matches!(error, KeyError::TextTooLarge), "{error:?}");
+    assert!(matches!(error, KeyError::InputTooLarge), "{error:?}");
     assert!(error.to_string().contains("64 KiB"));
     let error = PublicKey::from_pem(&padded(64 * 1024 + 1)).unwrap_err();
-    assert!(matches!(error, KeyError::TextTooLarge), "{error:?}");
+    assert!(matches!(error, KeyError::InputTooLarge), "{error:?}");
 }

@@ -67,7 +67,7 @@ fn encrypted_keys_are_read_with_their_passphrase() {
 fn pem_is_read_with_altered_white_space_and_surroundings() {
     for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "ed25519.pem"] {
         let pem = text(name);
-        let carried = [
+        let altered = [
             pem.replace('\n', "\\n"),
             pem.replace('\n', "\\r\\n"),
             pem.replace('\n', "\r\n"),
@@ -81,7 +81,7 @@ fn pem_is_read_with_altered_white_space_and_surroundings() {
             format!("{}{pem}", text("certificate.pem")),
             format!("{pem}{}", text("certificate.pem")),
         ];
-        for form in carried {
+        for form in altered {
             let key = PrivateKey::from_pem(&form).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(key.public_key(), private(name).public_key());
         }
@@ -94,11 +94,11 @@ fn rejected(pem: &str) -> KeyError {
 }
 
 macro_rules! assert_rejected {
-    ($error:expr, $variant:pat, $($words:literal),+) => {{
+    ($error:expr, $variant:pat, $($fragment:literal),+) => {{
         let error = $error;
         assert!(matches!(error, $variant), "{error:?}");
-        let said = error.to_string();
-        $(assert!(said.contains($words), "`{}` is not in: {said}", $words);)+
+        let message = error.to_string();
+        $(assert!(message.contains($fragment), "`{}` is not in: {message}", $fragment);)+
     }};
 }
 
@@ -107,17 +107,17 @@ fn other_content_is_named_in_the_error() {
     use KeyError::*;
     assert_rejected!(
         rejected(&text("rsa2048.pub.pem")),
-        PublicKeyGiven,
+        UnexpectedPublicKey,
         "give the private key"
     );
     assert_rejected!(
         rejected(&text("rsa2048.pkcs1.pub.pem")),
-        PublicKeyGiven,
+        UnexpectedPublicKey,
         "give the private key"
     );
     assert_rejected!(
         rejected(&text("certificate.pem")),
-        CertificateGiven,
+        UnexpectedCertificate,
         "give the private key"
     );
     assert_rejected!(
@@ -181,7 +181,7 @@ fn other_content_is_named_in_the_error() {
     );
     for bits in [0, 1024, 2047] {
         let error = PrivateKey::generate_rsa(bits).unwrap_err();
-        assert!(matches!(error, TooShort { bits: said } if said == bits));
+        assert!(matches!(error, TooShort { bits: reported } if reported == bits));
     }
     assert!(matches!(
         PrivateKey::generate_rsa(4097),
@@ -191,7 +191,7 @@ fn other_content_is_named_in_the_error() {
 
 #[test]
 fn content_that_is_not_pem_is_rejected() {
-    for no_pem in [
+    for input in [
         "",
         "   ",
         "not a key",
@@ -200,7 +200,7 @@ fn content_that_is_not_pem_is_rejected() {
         "-----END PRIVATE KEY-----",
     ] {
         assert_rejected!(
-            rejected(no_pem),
+            rejected(input),
             KeyError::NotPem,
             "no `-----BEGIN ...-----` line",
             "the file's path"
@@ -318,7 +318,7 @@ fn file_errors_show_the_path() {
     );
 
     let error = PrivateKey::from_file(text("ed25519.pem")).unwrap_err();
-    assert_rejected!(error, KeyInPlaceOfPath, "where the path", "use `from_pem`");
+    assert_rejected!(error, KeyInsteadOfPath, "where the path", "use `from_pem`");
 
     let binary = folder.path().join("key.der");
     std::fs::write(&binary, common::der(&text("rsa2048.pem"))).unwrap();
@@ -344,12 +344,16 @@ fn rejected_public_keys_have_specific_errors() {
     ] {
         assert_rejected!(
             rejected(name),
-            PrivateKeyGiven,
+            UnexpectedPrivateKey,
             "private key where a public",
             "openssl pkey -pubout"
         );
     }
-    assert_rejected!(rejected("certificate.pem"), CertificateGiven, "certificate");
+    assert_rejected!(
+        rejected("certificate.pem"),
+        UnexpectedCertificate,
+        "certificate"
+    );
     assert_rejected!(rejected("ec.pub.pem"), EllipticCurve, "EC key");
     assert_rejected!(
         rejected("rsa1024.pub.pem"),
@@ -377,13 +381,13 @@ fn key_file_readable_by_others_logs_a_warning() {
         common::warnings(|| PrivateKey::from_file(&file).unwrap()).1
     };
     for open in [0o644, 0o640, 0o604, 0o660] {
-        let warned = warnings(open);
-        assert_eq!(warned.len(), 1);
+        let logged = warnings(open);
+        assert_eq!(logged.len(), 1);
         assert!(
-            warned[0].contains(&format!("chmod 600 {}", file.display())),
-            "{warned:?}"
+            logged[0].contains(&format!("chmod 600 {}", file.display())),
+            "{logged:?}"
         );
-        assert!(!warned[0].contains(text("ed25519.pem").lines().nth(1).unwrap()));
+        assert!(!logged[0].contains(text("ed25519.pem").lines().nth(1).unwrap()));
     }
     assert_eq!(warnings(0o600), Vec::<String>::new());
     assert_eq!(warnings(0o400), Vec::<String>::new());

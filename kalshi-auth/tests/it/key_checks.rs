@@ -14,17 +14,17 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use crate::common::{PASSPHRASE, der, pem, private, public, text, warnings};
 
-/// The numbers of an RSA key, valid or not.
-struct Numbers {
+/// The components of an RSA key, valid or not.
+struct RsaComponents {
     modulus: BigUint,
     exponent: BigUint,
     private_exponent: BigUint,
     primes: [BigUint; 2],
 }
 
-impl Numbers {
-    /// Returns the numbers of a valid key.
-    fn good() -> Self {
+impl RsaComponents {
+    /// Returns the components of a valid key.
+    fn valid() -> Self {
         let der = der(&text("rsa2048.pkcs1.pem"));
         let key = pkcs1::RsaPrivateKey::from_der(&der).unwrap();
         let number = |number: UintRef<'_>| BigUint::from_bytes_be(number.as_bytes());
@@ -71,17 +71,20 @@ impl Numbers {
 }
 
 #[test]
-fn valid_numbers_are_loaded() {
-    let key = Numbers::good().load().unwrap();
+fn valid_components_are_loaded() {
+    let key = RsaComponents::valid().load().unwrap();
     assert_eq!(key.public_key(), public("rsa2048.pub.pem"));
-    assert_eq!(Numbers::good().load_public().unwrap(), key.public_key());
+    assert_eq!(
+        RsaComponents::valid().load_public().unwrap(),
+        key.public_key()
+    );
 }
 
 #[test]
 fn modulus_is_checked_first() {
     for bits in [5, 2047, 4097, 60_000] {
-        // The other numbers of these keys are invalid too.
-        let numbers = Numbers {
+        // The other components of these keys are invalid too.
+        let components = RsaComponents {
             modulus: BigUint::from(1_u8) << (bits - 1),
             exponent: BigUint::from(2_u8),
             private_exponent: BigUint::from(0_u8),
@@ -89,8 +92,8 @@ fn modulus_is_checked_first() {
         };
         let started = Instant::now();
         for error in [
-            numbers.load().unwrap_err(),
-            numbers.load_public().unwrap_err(),
+            components.load().unwrap_err(),
+            components.load_public().unwrap_err(),
         ] {
             assert!(
                 matches!(error, KeyError::TooShort { bits: n } | KeyError::TooLong { bits: n } if n == bits),
@@ -109,13 +112,13 @@ fn exponent_must_be_odd_and_at_least_three() {
         .into_iter()
         .chain([BigUint::from(1_u8) << 2000])
     {
-        let mut numbers = Numbers::good();
+        let mut components = RsaComponents::valid();
         // With this private exponent, the exponent 1 is consistent with the primes.
-        numbers.private_exponent = BigUint::from(1_u8);
-        numbers.exponent = exponent;
+        components.private_exponent = BigUint::from(1_u8);
+        components.exponent = exponent;
         for error in [
-            numbers.load().unwrap_err(),
-            numbers.load_public().unwrap_err(),
+            components.load().unwrap_err(),
+            components.load_public().unwrap_err(),
         ] {
             assert!(matches!(error, KeyError::UnusableExponent), "{error:?}");
             assert!(error.to_string().contains("create a new key"));
@@ -125,16 +128,16 @@ fn exponent_must_be_odd_and_at_least_three() {
 
 #[test]
 fn small_exponent_logs_a_warning() {
-    let (key, warned) = warnings(|| private("rsa2048.e3.pem"));
-    let about_exponent = warned
+    let (key, logged) = warnings(|| private("rsa2048.e3.pem"));
+    let exponent_warnings = logged
         .iter()
         .filter(|warning| warning.contains("less than 65537"));
-    assert_eq!(about_exponent.count(), 1, "{warned:?}");
-    let (signature, warned) = warnings(|| key.sign(b"text").unwrap());
+    assert_eq!(exponent_warnings.count(), 1, "{logged:?}");
+    let (signature, logged) = warnings(|| key.sign(b"text").unwrap());
     assert!(key.public_key().verify(b"text", signature.as_bytes()));
-    assert_eq!(warned, Vec::<String>::new());
-    let (_, warned) = warnings(|| private("rsa2048.pem"));
-    assert_eq!(warned, Vec::<String>::new());
+    assert_eq!(logged, Vec::<String>::new());
+    let (_, logged) = warnings(|| private("rsa2048.pem"));
+    assert_eq!(logged, Vec::<String>::new());
 }
 
 #[test]
@@ -144,10 +147,10 @@ fn primes_must_be_of_equal_length() {
         let short = (BigUint::from(3_u8) << (short - 2)) + BigUint::from(1_u8);
         let long = (BigUint::from(3_u8) << (long - 2)) + BigUint::from(1_u8);
         for primes in [[short.clone(), long.clone()], [long.clone(), short.clone()]] {
-            let mut numbers = Numbers::good();
-            numbers.modulus = &primes[0] * &primes[1];
-            numbers.primes = primes;
-            let error = numbers.load().unwrap_err();
+            let mut components = RsaComponents::valid();
+            components.modulus = &primes[0] * &primes[1];
+            components.primes = primes;
+            let error = components.load().unwrap_err();
             assert!(
                 matches!(error, KeyError::UnequalPrimes),
                 "{length}: {error:?}"
@@ -159,9 +162,9 @@ fn primes_must_be_of_equal_length() {
 
 #[test]
 fn long_private_exponent_is_rejected() {
-    let mut numbers = Numbers::good();
-    numbers.private_exponent <<= 100_000;
-    let error = numbers.load().unwrap_err();
+    let mut components = RsaComponents::valid();
+    components.private_exponent <<= 100_000;
+    let error = components.load().unwrap_err();
     assert!(matches!(error, KeyError::Malformed { .. }), "{error:?}");
     assert!(
         error.to_string().contains("longer than its modulus"),
@@ -169,19 +172,19 @@ fn long_private_exponent_is_rejected() {
     );
 }
 
-/// All numbers are consistent, but one "prime" is a multiple of 3. Only a signature reveals it.
+/// All components are consistent, but one "prime" is a multiple of 3. Only a signature reveals it.
 #[test]
 fn key_with_invalid_signatures_fails_the_self_test() {
-    let good = Numbers::good();
+    let valid = RsaComponents::valid();
     let three = BigUint::from(3_u8);
-    let mut composite = good.primes[0].clone();
+    let mut composite = valid.primes[0].clone();
     let (key, composite) = loop {
         composite += 2_u8;
         if &composite % &three == BigUint::from(0_u8)
             && let Ok(key) = rsa::RsaPrivateKey::from_p_q(
                 composite.clone(),
-                good.primes[1].clone(),
-                good.exponent.clone(),
+                valid.primes[1].clone(),
+                valid.exponent.clone(),
             )
         {
             break (key, composite);
@@ -218,15 +221,19 @@ fn key_rejected_by_the_preferred_library_logs_one_warning() {
         "rsa2048.e3.pem",
         "ed25519.pem",
     ] {
-        let (key, warned) = warnings(|| private(name));
-        let about_library = warned
+        let (key, logged) = warnings(|| private(name));
+        let library_warnings = logged
             .iter()
             .filter(|warning| warning.contains("the preferred library rejected this key"))
             .count();
         let fell_back = key.backend() != Backend::default();
-        assert_eq!(about_library, usize::from(fell_back), "{name}: {warned:?}");
-        let (_, warned) = warnings(|| key.sign(b"text").unwrap());
-        assert_eq!(warned, Vec::<String>::new());
+        assert_eq!(
+            library_warnings,
+            usize::from(fell_back),
+            "{name}: {logged:?}"
+        );
+        let (_, logged) = warnings(|| key.sign(b"text").unwrap());
+        assert_eq!(logged, Vec::<String>::new());
     }
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
     assert_eq!(private("rsa2050.pem").backend(), Backend::RustCrypto);
@@ -296,7 +303,7 @@ fn expensive_encryption_is_rejected_immediately() {
             matches!(error, KeyError::ExpensiveEncryption { .. }),
             "{error:?}"
         );
-        let said = error.to_string();
+        let message = error.to_string();
         for part in [
             found,
             "5000000 PBKDF2 iterations",
@@ -304,7 +311,7 @@ fn expensive_encryption_is_rejected_immediately() {
             "256 MiB",
             "openssl pkcs8 -topk8",
         ] {
-            assert!(said.contains(part), "`{part}` is not in: {said}");
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
     }
 }

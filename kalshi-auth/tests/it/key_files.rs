@@ -58,7 +58,7 @@ fn permissions_are_those_of_the_open_file() {
     make_fifo(&path);
     std::fs::write(&open_to_all, "").unwrap();
     std::fs::set_permissions(&open_to_all, std::fs::Permissions::from_mode(0o666)).unwrap();
-    let (key, warned) = std::thread::scope(|scope| {
+    let (key, logged) = std::thread::scope(|scope| {
         scope.spawn(|| {
             // Returns once the reader has opened its end.
             let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
@@ -68,7 +68,7 @@ fn permissions_are_those_of_the_open_file() {
         warnings(|| PrivateKey::from_file(&path).unwrap())
     });
     assert!(is_ed25519(&key));
-    assert_eq!(warned, Vec::<String>::new());
+    assert_eq!(logged, Vec::<String>::new());
 }
 
 #[test]
@@ -80,10 +80,10 @@ fn pipe_without_a_writer_times_out() {
     let error = PrivateKey::from_file(&fifo).unwrap_err();
     let elapsed = started.elapsed();
     assert!(matches!(error, KeyError::FileTimedOut { .. }), "{error:?}");
-    let said = error.to_string();
+    let message = error.to_string();
     assert!(
-        said.contains(fifo.to_str().unwrap()) && said.contains("within 5 s"),
-        "{said}"
+        message.contains(fifo.to_str().unwrap()) && message.contains("within 5 s"),
+        "{message}"
     );
     assert!((5..20).contains(&elapsed.as_secs()), "{elapsed:?}");
     // Lets the waiting thread end.
@@ -117,10 +117,10 @@ fn file_over_64_kib_is_rejected() {
         let started = Instant::now();
         let error = PrivateKey::from_file(path).unwrap_err();
         assert!(matches!(error, KeyError::FileTooLarge { .. }), "{error:?}");
-        let said = error.to_string();
+        let message = error.to_string();
         assert!(
-            said.contains(path.to_str().unwrap()) && said.contains("64 KiB"),
-            "{said}"
+            message.contains(path.to_str().unwrap()) && message.contains("64 KiB"),
+            "{message}"
         );
         assert!(started.elapsed() < Duration::from_secs(5));
     }
@@ -173,13 +173,13 @@ fn key_given_as_path_is_not_shown() {
     ]);
     for key in keys {
         let error = PrivateKey::from_file(&key).unwrap_err();
-        assert!(matches!(error, KeyError::KeyInPlaceOfPath), "{error:?}");
+        assert!(matches!(error, KeyError::KeyInsteadOfPath), "{error:?}");
     }
 }
 
 #[test]
 fn only_plausible_paths_are_shown() {
-    for shown in [
+    for path in [
         "/nonexistent/kalshi",
         "./nonexistent",
         "../nonexistent/kalshi",
@@ -188,10 +188,10 @@ fn only_plausible_paths_are_shown() {
         "keys/kalshi.KEY",
         "/home/someone/projects/trading/secrets/kalshi/key",
     ] {
-        let error = PrivateKey::from_file(shown).unwrap_err();
+        let error = PrivateKey::from_file(path).unwrap_err();
         assert!(matches!(error, KeyError::FileNotFound { .. }), "{error:?}");
-        assert!(error.to_string().contains(shown), "{error}");
-        assert!(format!("{error:?}").contains(shown), "{error:?}");
+        assert!(error.to_string().contains(path), "{error}");
+        assert!(format!("{error:?}").contains(path), "{error:?}");
     }
     for hidden in [
         PASSPHRASE,
@@ -205,7 +205,7 @@ fn only_plausible_paths_are_shown() {
             matches!(error, KeyError::FileNotFound { path: None, .. }),
             "{error:?}"
         );
-        assert!(!common::chain(&error).contains(hidden), "{error}");
+        assert!(!common::error_chain(&error).contains(hidden), "{error}");
         assert!(
             error
                 .to_string()

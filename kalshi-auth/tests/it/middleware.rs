@@ -14,7 +14,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::common::{KEY_ID, chain, private, public};
+use crate::common::{KEY_ID, error_chain, private, public};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -150,10 +150,10 @@ async fn requests_to_another_origin_are_stopped() {
             };
             assert_eq!(*expected, own.uri());
             assert!(target.starts_with(found.as_str()), "{found}");
-            let said = error.to_string();
+            let message = error.to_string();
             assert!(
-                said.contains(expected) && said.contains("one client for each host"),
-                "{said}"
+                message.contains(expected) && message.contains("one client for each host"),
+                "{message}"
             );
         }
     }
@@ -166,8 +166,8 @@ async fn secrets_in_a_stopped_url_are_not_shown() {
     let own = server(200).await;
     let request = client(signing(&own)).get("http://user:hunter2@example.com/path?token=hunter3");
     let error = request.send().await.unwrap_err();
-    let shown = format!("{error} {error:?} {:?}", signing_error(&error));
-    assert!(!shown.contains("hunter"), "{shown}");
+    let output = format!("{error} {error:?} {:?}", signing_error(&error));
+    assert!(!output.contains("hunter"), "{output}");
 }
 
 #[tokio::test]
@@ -203,19 +203,19 @@ async fn clock_offset_shifts_timestamp_of_one_request() {
 
 /// A clock that advances by one second at each reading.
 #[derive(Debug, Default)]
-struct Ticking(AtomicU64);
+struct TickingClock(AtomicU64);
 
-impl Clock for Ticking {
+impl Clock for TickingClock {
     fn now_ms(&self) -> Result<u64, ClockError> {
         Ok(NOW + 1000 * self.0.fetch_add(1, Ordering::SeqCst))
     }
 }
 
 /// Sends every request three times.
-pub(crate) struct Thrice;
+pub(crate) struct SendThreeTimes;
 
 #[async_trait::async_trait]
-impl Middleware for Thrice {
+impl Middleware for SendThreeTimes {
     async fn handle(
         &self,
         request: Request,
@@ -234,9 +234,9 @@ impl Middleware for Thrice {
 #[tokio::test]
 async fn every_attempt_has_its_own_signature() {
     let server = server(503).await;
-    let signing = signing(&server).with_clock(Arc::new(Ticking::default()));
+    let signing = signing(&server).with_clock(Arc::new(TickingClock::default()));
     let client = ClientBuilder::new(plain_client())
-        .with(Thrice)
+        .with(SendThreeTimes)
         .with(signing)
         .build();
     client
@@ -290,7 +290,10 @@ async fn failed_clock_or_signer_stops_the_request() {
             .send()
             .await
             .unwrap_err();
-        assert!(chain(signing_error(&error)).ends_with(source), "{error:?}");
+        assert!(
+            error_chain(signing_error(&error)).ends_with(source),
+            "{error:?}"
+        );
     }
     assert!(server.received_requests().await.unwrap().is_empty());
 }
@@ -301,10 +304,10 @@ fn clock_before_1970_error_suggests_a_fix() {
 
     let before = UNIX_EPOCH - Duration::from_secs(1);
     let error = ClockError::BeforeUnixEpoch(before.duration_since(UNIX_EPOCH).unwrap_err());
-    let said = chain(&error);
+    let message = error_chain(&error);
     assert!(
-        said.contains("before 1970; set it, best with a time service"),
-        "{said}"
+        message.contains("before 1970; set it, best with a time service"),
+        "{message}"
     );
 }
 

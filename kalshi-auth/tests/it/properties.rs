@@ -12,7 +12,7 @@ use rsa::pkcs8::{EncryptedPrivateKeyInfo, pkcs5};
 use crate::common::{self, der, pem, text};
 
 /// Returns `original` with some bytes changed, possibly truncated.
-fn mutated(
+fn corrupt(
     mut original: Vec<u8>,
     changes: &[(prop::sample::Index, u8)],
     cut: Option<prop::sample::Index>,
@@ -30,15 +30,15 @@ fn mutated(
 proptest! {
     #[test]
     fn query_is_never_signed(
-        stamp: u64,
+        timestamp_ms: u64,
         method in "[A-Za-z]{3,7}",
         path in "/[^?#]*",
         mark in "[?#]",
         rest in ".*",
     ) {
-        let signed = signing_text(stamp, &method, &format!("{path}{mark}{rest}"));
-        prop_assert_eq!(&signed, &signing_text(stamp, &method, &path));
-        prop_assert_eq!(signed, format!("{stamp}{}{path}", method.to_uppercase()));
+        let signed = signing_text(timestamp_ms, &method, &format!("{path}{mark}{rest}"));
+        prop_assert_eq!(&signed, &signing_text(timestamp_ms, &method, &path));
+        prop_assert_eq!(signed, format!("{timestamp_ms}{}{path}", method.to_uppercase()));
     }
 
     #[test]
@@ -61,7 +61,7 @@ proptest! {
         for (name, label) in
             [("rsa2048.pkcs1.pem", "RSA PRIVATE KEY"), ("rsa2048.pem", "PRIVATE KEY"), ("ed25519.pem", "PRIVATE KEY")]
         {
-            let der = mutated(der(&text(name)), &changes, cut);
+            let der = corrupt(der(&text(name)), &changes, cut);
             if let Ok(key) = PrivateKey::from_pem(&pem(label, &der))
                 && let Ok(signature) = key.sign(b"text")
             {
@@ -77,9 +77,9 @@ proptest! {
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
     ) {
         for (name, signature) in [("rsa2048.pub.pem", "rsa2048.salt-max.sig"), ("ed25519.pub.pem", "ed25519.sig")] {
-            let der = mutated(der(&text(name)), &changes, cut);
+            let der = corrupt(der(&text(name)), &changes, cut);
             if let Ok(key) = PublicKey::from_pem(&pem("PUBLIC KEY", &der)) {
-                let _ = key.verify(&common::bytes("text"), &mutated(common::bytes(signature), &signature_changes, cut));
+                let _ = key.verify(&common::bytes("text"), &corrupt(common::bytes(signature), &signature_changes, cut));
             }
         }
     }
@@ -140,10 +140,10 @@ proptest! {
         changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..4),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
         passphrase in ".{0,20}",
-        right: bool,
+        is_correct: bool,
         label in "(ENCRYPTED |RSA |)PRIVATE KEY",
     ) {
-        let given = if right { passphrase.clone() } else { format!("{passphrase}x") };
+        let attempted_passphrase = if is_correct { passphrase.clone() } else { format!("{passphrase}x") };
         let scrypt = Kdf::Scrypt(ScryptParams {
             salt: b"saltsalt",
             cost_parameter: 2,
@@ -158,12 +158,12 @@ proptest! {
             prf: Pbkdf2Prf::HmacWithSha256,
         });
         for kdf in [scrypt, pbkdf2] {
-            let changed = mutated(cheaply_encrypted(kdf, &passphrase), &changes, cut);
-            let result = PrivateKey::from_pem_with_passphrase(&pem(&label, &changed), &given);
+            let changed = corrupt(cheaply_encrypted(kdf, &passphrase), &changes, cut);
+            let result = PrivateKey::from_pem_with_passphrase(&pem(&label, &changed), &attempted_passphrase);
             if changes.is_empty() && cut.is_none() {
-                prop_assert_eq!(result.is_ok(), right);
+                prop_assert_eq!(result.is_ok(), is_correct);
             }
-            let _ = PrivateKey::from_pem_with_passphrase(&BASE64_STANDARD.encode(&changed), &given);
+            let _ = PrivateKey::from_pem_with_passphrase(&BASE64_STANDARD.encode(&changed), &attempted_passphrase);
             let _ = PublicKey::from_pem(&pem(&label, &changed));
         }
     }

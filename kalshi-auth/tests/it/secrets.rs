@@ -12,11 +12,11 @@ use kalshi_auth::{
     Unsigned, Verifier,
 };
 
-use crate::common::{self, KEY_ID, PASSPHRASE, chain, path, private, public, text};
+use crate::common::{self, KEY_ID, PASSPHRASE, error_chain, path, private, public, text};
 
 const NOW: u64 = 1_700_000_000_000;
 const WRONG_PASSPHRASE: &str = "battery staple";
-const PRIVATE: [&str; 12] = [
+const PRIVATE_KEYS: [&str; 12] = [
     "rsa2048.pem",
     "rsa2048.pkcs1.pem",
     "rsa2048.aes.pem",
@@ -33,9 +33,9 @@ const PRIVATE: [&str; 12] = [
 
 /// Collects output and searches it for secrets.
 #[derive(Default)]
-struct Shown(Vec<String>);
+struct Output(Vec<String>);
 
-impl Shown {
+impl Output {
     fn debug(&mut self, value: &dyn Debug) {
         self.0.push(format!("{value:?}"));
         self.0.push(format!("{value:#?}"));
@@ -43,17 +43,14 @@ impl Shown {
 
     fn error(&mut self, error: &(dyn Error + 'static)) {
         self.debug(&error);
-        self.0.push(chain(error));
+        self.0.push(error_chain(error));
     }
 
     fn assert_hides(&self, secrets: &[String]) {
         assert!(!self.0.is_empty() && !secrets.is_empty());
-        for shown in &self.0 {
+        for text in &self.0 {
             for secret in secrets {
-                assert!(
-                    !shown.contains(secret.as_str()),
-                    "`{secret}` is in: {shown}"
-                );
+                assert!(!text.contains(secret.as_str()), "`{secret}` is in: {text}");
             }
         }
     }
@@ -66,7 +63,7 @@ fn key_secrets() -> Vec<String> {
         PASSPHRASE.to_owned(),
         WRONG_PASSPHRASE.to_owned(),
     ];
-    for name in PRIVATE {
+    for name in PRIVATE_KEYS {
         for line in text(name)
             .lines()
             .filter(|line| !line.starts_with("-----") && line.len() >= 12)
@@ -102,30 +99,30 @@ fn signature_secrets(signature: &[u8]) -> Vec<String> {
 
 #[tokio::test]
 async fn debug_of_every_type_hides_secrets() {
-    let mut shown = Shown::default();
+    let mut output = Output::default();
     let mut secrets = key_secrets();
     for name in ["rsa2048.pem", "ed25519.pem"] {
         for backend in Backend::ALL {
-            shown.debug(backend);
+            output.debug(backend);
             let key = private(name).with_backend(*backend).unwrap();
-            shown.debug(&key);
-            shown.debug(&key.public_key());
-            shown.debug(&key.algorithm());
+            output.debug(&key);
+            output.debug(&key.public_key());
+            output.debug(&key.algorithm());
 
             let signature = key.sign(b"text").unwrap();
-            shown.debug(&signature);
+            output.debug(&signature);
             secrets.extend(signature_secrets(signature.as_bytes()));
 
             let verifier = Verifier::new(KEY_ID, key.public_key());
-            shown.debug(&verifier);
+            output.debug(&verifier);
             for credentials in [
                 Credentials::new(KEY_ID, key.clone()),
                 Credentials::with_signer(KEY_ID, key.clone()),
             ] {
                 let credentials = credentials.unwrap();
-                shown.debug(&credentials);
+                output.debug(&credentials);
                 let origin = "https://external-api.kalshi.com".parse().unwrap();
-                shown.debug(
+                output.debug(
                     &SigningMiddleware::new(credentials.clone(), &origin)
                         .with_clock(Arc::new(FixedClock(NOW))),
                 );
@@ -134,30 +131,30 @@ async fn debug_of_every_type_hides_secrets() {
                 secrets.extend(signature_secrets(
                     &BASE64_STANDARD.decode(&headers.signature).unwrap(),
                 ));
-                shown.debug(&headers);
+                output.debug(&headers);
                 let mut map = HeaderMap::new();
                 headers.insert_into(&mut map);
-                shown.debug(&map);
-                shown.error(&verifier.verify(&map, "GET", "/other", NOW).unwrap_err());
-                shown.error(&verifier.verify(&map, "GET", "/path", 0).unwrap_err());
+                output.debug(&map);
+                output.error(&verifier.verify(&map, "GET", "/other", NOW).unwrap_err());
+                output.error(&verifier.verify(&map, "GET", "/path", 0).unwrap_err());
                 let stranger = Verifier::new("stranger", key.public_key());
-                shown.error(&stranger.verify(&map, "GET", "/path", NOW).unwrap_err());
+                output.error(&stranger.verify(&map, "GET", "/path", NOW).unwrap_err());
             }
         }
     }
-    shown.debug(&SystemClock);
-    shown.debug(&FixedClock(NOW));
-    shown.debug(&Unsigned);
-    shown.debug(&KeyAlgorithm::Rsa);
-    shown.debug(&Signature::new(b"made elsewhere".to_vec()));
+    output.debug(&SystemClock);
+    output.debug(&FixedClock(NOW));
+    output.debug(&Unsigned);
+    output.debug(&KeyAlgorithm::Rsa);
+    output.debug(&Signature::new(b"made elsewhere".to_vec()));
     secrets.extend(signature_secrets(b"made elsewhere"));
-    shown.assert_hides(&secrets);
+    output.assert_hides(&secrets);
 }
 
 #[test]
 fn errors_of_every_key_hide_secrets() {
-    let mut shown = Shown::default();
-    for name in PRIVATE {
+    let mut output = Output::default();
+    for name in PRIVATE_KEYS {
         let pem = text(name);
         let results = [
             PrivateKey::from_pem(&pem).map(drop),
@@ -167,15 +164,15 @@ fn errors_of_every_key_hide_secrets() {
             PublicKey::from_pem(&pem).map(drop),
         ];
         for error in results.into_iter().filter_map(Result::err) {
-            shown.error(&error);
+            output.error(&error);
         }
     }
-    shown.assert_hides(&key_secrets());
+    output.assert_hides(&key_secrets());
 }
 
 #[test]
 fn errors_of_damaged_keys_hide_secrets() {
-    let mut shown = Shown::default();
+    let mut output = Output::default();
     for name in [
         "rsa2048.pem",
         "rsa2048.pkcs1.pem",
@@ -184,13 +181,13 @@ fn errors_of_damaged_keys_hide_secrets() {
     ] {
         let pem = text(name);
         for at in (0..pem.len()).step_by(5) {
-            for put in ["", "!", "A", "-", ":", "é", "-----", " "] {
-                let damaged = format!("{}{put}{}", &pem[..at], &pem[at + 1..]);
+            for replacement in ["", "!", "A", "-", ":", "é", "-----", " "] {
+                let damaged = format!("{}{replacement}{}", &pem[..at], &pem[at + 1..]);
                 if let Err(error) = PrivateKey::from_pem(&damaged) {
-                    shown.error(&error);
+                    output.error(&error);
                 }
                 if let Err(error) = PrivateKey::from_pem(&pem[..at]) {
-                    shown.error(&error);
+                    output.error(&error);
                 }
             }
         }
@@ -198,22 +195,22 @@ fn errors_of_damaged_keys_hide_secrets() {
     // A line of the key instead of the label.
     let line = text("rsa2048.pem").lines().nth(2).unwrap().to_owned();
     let mislabelled = format!("-----BEGIN {line}-----\nAAAA\n-----END {line}-----");
-    shown.error(&PrivateKey::from_pem(&mislabelled).unwrap_err());
-    assert!(shown.0.len() > 1000);
-    shown.0.sort_unstable();
-    shown.0.dedup();
-    shown.assert_hides(&key_secrets());
+    output.error(&PrivateKey::from_pem(&mislabelled).unwrap_err());
+    assert!(output.0.len() > 1000);
+    output.0.sort_unstable();
+    output.0.dedup();
+    output.assert_hides(&key_secrets());
 }
 
 /// Values in the wrong variable never appear in errors, logs or `Debug` output.
 #[test]
 fn values_in_wrong_variables_are_hidden() {
-    let mut shown = Shown::default();
+    let mut output = Output::default();
     let mut secrets = key_secrets();
     let mut values: Vec<String> = [KEY_ID, PASSPHRASE, WRONG_PASSPHRASE, ""]
         .map(str::to_owned)
         .into();
-    for name in PRIVATE {
+    for name in PRIVATE_KEYS {
         let (pem, der) = (text(name), common::der(&text(name)));
         let base64 = BASE64_STANDARD.encode(&der);
         let in_base64 = BASE64_STANDARD.encode(&pem);
@@ -241,7 +238,7 @@ fn values_in_wrong_variables_are_hidden() {
     for value in &values {
         for wrong in variables {
             for key_variable in ["PRIVATE_KEY", "PRIVATE_KEY_PATH"] {
-                let (result, warned) = common::warnings(|| {
+                let (result, logged) = common::warnings(|| {
                     Credentials::from_lookup("", |name| match name {
                         name if name == wrong => Some(value.into()),
                         "API_KEY_ID" => Some(KEY_ID.into()),
@@ -252,19 +249,19 @@ fn values_in_wrong_variables_are_hidden() {
                     })
                 });
                 // The key file of this test is readable by others, and the warning about it shows the path.
-                shown
+                output
                     .0
-                    .extend(warned.into_iter().filter(|line| !line.contains("chmod")));
+                    .extend(logged.into_iter().filter(|line| !line.contains("chmod")));
                 match result {
-                    Err(error) => shown.error(&error),
-                    Ok(credentials) => shown.debug(&credentials),
+                    Err(error) => output.error(&error),
+                    Ok(credentials) => output.debug(&credentials),
                 }
             }
         }
     }
-    shown.0.sort_unstable();
-    shown.0.dedup();
-    shown.assert_hides(&secrets);
+    output.0.sort_unstable();
+    output.0.dedup();
+    output.assert_hides(&secrets);
 }
 
 #[test]
@@ -275,9 +272,9 @@ fn key_given_as_its_id_is_rejected() {
     let seed_in_hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
     for seed in [seed_in_base64, seed_in_hex] {
         let error = Credentials::new(seed, key.clone()).unwrap_err();
-        assert!(matches!(error, CredentialsError::KeyInPlaceOfKeyId));
+        assert!(matches!(error, CredentialsError::KeyInsteadOfKeyId));
     }
-    for name in PRIVATE {
+    for name in PRIVATE_KEYS {
         let (pem, der) = (text(name), common::der(&text(name)));
         for value in [
             pem.lines()
@@ -303,7 +300,7 @@ fn key_given_as_its_id_is_rejected() {
                 .unwrap_err(),
             ] {
                 assert!(
-                    matches!(error, CredentialsError::KeyInPlaceOfKeyId),
+                    matches!(error, CredentialsError::KeyInsteadOfKeyId),
                     "{name}: {error:?}"
                 );
             }
@@ -313,23 +310,23 @@ fn key_given_as_its_id_is_rejected() {
 
 #[test]
 fn errors_of_credentials_hide_secrets() {
-    let mut shown = Shown::default();
+    let mut output = Output::default();
     let both = Credentials::from_lookup("", |_| Some(text("ed25519.pem").into()));
-    shown.error(&both.unwrap_err());
+    output.error(&both.unwrap_err());
     let both = Credentials::from_lookup("", |name| {
         (name != "API_KEY_ID").then(|| text("ed25519.pem").into())
     });
-    shown.error(&both.unwrap_err());
+    output.error(&both.unwrap_err());
     let both = Credentials::from_lookup("", |name| match name {
         "API_KEY_ID" => Some(KEY_ID.into()),
         _ => Some(text("ed25519.pem").into()),
     });
-    shown.error(&both.unwrap_err());
-    shown.error(&Credentials::new(format!("{KEY_ID}\n"), private("ed25519.pem")).unwrap_err());
-    shown.error(&SignerError::Backend {
+    output.error(&both.unwrap_err());
+    output.error(&Credentials::new(format!("{KEY_ID}\n"), private("ed25519.pem")).unwrap_err());
+    output.error(&SignerError::Backend {
         backend: Backend::default(),
     });
-    shown.assert_hides(&key_secrets());
+    output.assert_hides(&key_secrets());
 }
 
 /// Neither `Debug`, which panic messages show, nor errors, nor the debug output of requests contain the id or the token.
@@ -337,11 +334,11 @@ fn errors_of_credentials_hide_secrets() {
 fn bearer_credentials_are_hidden() {
     const ID: &str = "7d9f1a34-admin-user";
     const TOKEN: &str = "tok_4Zk1-access";
-    let mut shown = Shown::default();
+    let mut output = Output::default();
     let credentials = BearerCredentials::new(ID, TOKEN).unwrap();
     let origin = "https://demo-api.kalshi.co".parse().unwrap();
-    shown.debug(&credentials);
-    shown.debug(&BearerMiddleware::new(credentials.clone(), &origin));
+    output.debug(&credentials);
+    output.debug(&BearerMiddleware::new(credentials.clone(), &origin));
 
     let bad = [" ", "\n", "\0", "ä", "\u{7f}"];
     for bad in bad {
@@ -358,7 +355,7 @@ fn bearer_credentials_are_hidden() {
             }),
             BearerCredentials::from_lookup("", |_| Some(token.as_str().into())),
         ] {
-            shown.error(&result.unwrap_err());
+            output.error(&result.unwrap_err());
         }
     }
     for panic in [
@@ -366,14 +363,14 @@ fn bearer_credentials_are_hidden() {
         std::panic::catch_unwind(|| drop(BearerCredentials::new(ID, "tok_4Zk1-access ").unwrap())),
     ] {
         let message = panic.unwrap_err().downcast::<String>().unwrap();
-        shown.0.push(*message);
+        output.0.push(*message);
     }
-    shown.assert_hides(&[ID.to_owned(), TOKEN.to_owned()]);
+    output.assert_hides(&[ID.to_owned(), TOKEN.to_owned()]);
 }
 
 #[test]
 fn debug_of_a_public_key_omits_its_pem() {
-    let mut shown = Shown::default();
-    shown.debug(&public("rsa2048.pub.pem"));
-    shown.assert_hides(&[text("rsa2048.pub.pem").lines().nth(1).unwrap()[..12].to_owned()]);
+    let mut output = Output::default();
+    output.debug(&public("rsa2048.pub.pem"));
+    output.assert_hides(&[text("rsa2048.pub.pem").lines().nth(1).unwrap()[..12].to_owned()]);
 }

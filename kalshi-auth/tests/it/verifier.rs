@@ -29,7 +29,7 @@ fn headers(timestamp: &str, text: &str) -> HeaderMap {
     .collect()
 }
 
-fn good() -> HeaderMap {
+fn valid_headers() -> HeaderMap {
     headers(&NOW.to_string(), &format!("{NOW}DELETE{PATH}"))
 }
 
@@ -39,25 +39,33 @@ fn verify(headers: &HeaderMap) -> Result<(), VerifyError> {
 
 #[test]
 fn valid_request_is_accepted_with_and_without_query() {
-    assert_eq!(verify(&good()), Ok(()));
+    assert_eq!(verify(&valid_headers()), Ok(()));
     assert_eq!(
-        verifier().verify(&good(), "DELETE", &format!("{PATH}?subaccount=1"), NOW),
+        verifier().verify(
+            &valid_headers(),
+            "DELETE",
+            &format!("{PATH}?subaccount=1"),
+            NOW
+        ),
         Ok(())
     );
-    assert_eq!(verifier().verify(&good(), "delete", PATH, NOW), Ok(()));
+    assert_eq!(
+        verifier().verify(&valid_headers(), "delete", PATH, NOW),
+        Ok(())
+    );
 }
 
 #[test]
 fn missing_and_duplicate_headers_are_named() {
     for name in [ACCESS_KEY, ACCESS_TIMESTAMP, ACCESS_SIGNATURE] {
-        let mut without = good();
+        let mut without = valid_headers();
         without.remove(&name);
         assert_eq!(
             verify(&without),
             Err(VerifyError::MissingHeader(name.clone()))
         );
 
-        let mut twice = good();
+        let mut twice = valid_headers();
         let value = twice[&name].clone();
         twice.append(&name, value);
         let error = verify(&twice).unwrap_err();
@@ -69,7 +77,7 @@ fn missing_and_duplicate_headers_are_named() {
 }
 
 fn with(name: HeaderName, value: &str) -> HeaderMap {
-    let mut headers = good();
+    let mut headers = valid_headers();
     headers.insert(name, value.parse().unwrap());
     headers
 }
@@ -104,8 +112,11 @@ fn non_numeric_timestamps_are_rejected() {
 #[test]
 fn timestamp_errors_report_the_difference() {
     let at = |offset: i64, tolerance: u64| {
-        let stamp = NOW.saturating_add_signed(offset);
-        let headers = headers(&stamp.to_string(), &format!("{stamp}DELETE{PATH}"));
+        let timestamp_ms = NOW.saturating_add_signed(offset);
+        let headers = headers(
+            &timestamp_ms.to_string(),
+            &format!("{timestamp_ms}DELETE{PATH}"),
+        );
         let verifier = verifier().with_tolerance(Duration::from_millis(tolerance));
         verifier.verify(&headers, "DELETE", PATH, NOW)
     };
@@ -141,7 +152,7 @@ fn timestamp_errors_report_the_difference() {
     assert!(error.contains("60000 ms too old"), "{error}");
 
     // The default tolerance is five seconds.
-    let late = verifier().verify(&good(), "DELETE", PATH, NOW + 5001);
+    let late = verifier().verify(&valid_headers(), "DELETE", PATH, NOW + 5001);
     assert_eq!(
         late,
         Err(VerifyError::OutsideWindow {
@@ -150,7 +161,7 @@ fn timestamp_errors_report_the_difference() {
         })
     );
     assert_eq!(
-        verifier().verify(&good(), "DELETE", PATH, NOW + 5000),
+        verifier().verify(&valid_headers(), "DELETE", PATH, NOW + 5000),
         Ok(())
     );
 }
@@ -203,7 +214,7 @@ fn signatures_that_are_not_base64_are_rejected() {
 #[test]
 fn signature_mismatches_report_common_mistakes() {
     let query = "/trade-api/v2/markets?limit=5";
-    let of = |text: String| {
+    let mismatch = |text: String| {
         let error = verifier()
             .verify(&headers(&NOW.to_string(), &text), "GET", query, NOW)
             .unwrap_err();
@@ -212,13 +223,19 @@ fn signature_mismatches_report_common_mistakes() {
         };
         (hint, error.to_string())
     };
-    let (hint, said) = of(format!("{NOW}GET{query}"));
+    let (hint, message) = mismatch(format!("{NOW}GET{query}"));
     assert_eq!(hint, Some(MismatchHint::QueryIncluded));
-    assert!(said.contains("sign the path without the query"), "{said}");
+    assert!(
+        message.contains("sign the path without the query"),
+        "{message}"
+    );
 
-    let (hint, said) = of(format!("{NOW}GET/markets"));
+    let (hint, message) = mismatch(format!("{NOW}GET/markets"));
     assert_eq!(hint, Some(MismatchHint::PrefixMissing));
-    assert!(said.contains("sign the path with that prefix"), "{said}");
+    assert!(
+        message.contains("sign the path with that prefix"),
+        "{message}"
+    );
 
     for text in [
         format!("{NOW}POST/trade-api/v2/markets"),
@@ -226,11 +243,11 @@ fn signature_mismatches_report_common_mistakes() {
         format!("{NOW}get/trade-api/v2/markets"),
         format!("{NOW}GET/trade-api/v2/market"),
     ] {
-        let (hint, said) = of(text);
+        let (hint, message) = mismatch(text);
         assert_eq!(hint, None);
-        assert!(said.contains("check the text signed"), "{said}");
+        assert!(message.contains("check the text signed"), "{message}");
     }
     let other_key = Verifier::new(KEY_ID, public("rsa2048.pub.pem"));
-    let error = other_key.verify(&good(), "DELETE", PATH, NOW);
+    let error = other_key.verify(&valid_headers(), "DELETE", PATH, NOW);
     assert_eq!(error, Err(VerifyError::SignatureMismatch { hint: None }));
 }

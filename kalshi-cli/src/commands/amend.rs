@@ -10,12 +10,12 @@ use kalshi_sdk::{
 };
 
 use super::{
-    estimate::Situation,
+    estimate::Estimator,
     interrupt::unless_interrupted,
-    moment::{Moment, duration},
     preview::Preview,
     price::{count, price},
-    sending::{request, requests},
+    tables::{request_row, requests_table},
+    time_args::{TimeArg, duration},
 };
 use crate::{
     context::Context,
@@ -48,7 +48,7 @@ pub(crate) struct Amend {
         conflicts_with = "no_expiry",
         group = "change"
     )]
-    expires: Option<Moment>,
+    expires: Option<TimeArg>,
     /// Remove the expiry, so that the order rests until it is filled or cancelled.
     #[arg(long, group = "change")]
     no_expiry: bool,
@@ -73,21 +73,20 @@ impl Amend {
         let read = client.get_order().order_id(&self.id).send().await?;
         let order = read.into_inner().order;
         let subaccount = order.subaccount_number.map(|number| number.get());
-        let situation = Situation::read(context, &client, &order.ticker, subaccount).await?;
-        let change = self.change(&situation, &order)?;
-        let preview = preview(context, &situation, &order, &change)?;
+        let estimator = Estimator::load(context, &client, &order.ticker, subaccount).await?;
+        let change = self.change(&estimator, &order)?;
+        let preview = preview(context, &estimator, &order, &change)?;
         if context.dry_run {
-            let mut table = requests();
+            let mut table = requests_table();
             let subaccount = subaccount.map(|number| ("subaccount", number.to_string()));
             let query: Vec<_> = subaccount.into_iter().collect();
             let operation = operation::AMEND_ORDER_V2;
-            table.push(request(operation, &self.id, &query, Some(&change))?);
+            table.push(request_row(operation, &self.id, &query, Some(&change))?);
             context.output.print([Part::from(preview), table.into()])?;
             return Ok(Exit::Success);
         }
         let question = format!("Amend this order on {}?", context.exchange());
-        let Some(preview) = Preview::confirmed(context, preview, &OUTCOME_FIELDS, &question)?
-        else {
+        let Some(preview) = Preview::confirm(context, preview, &OUTCOME_FIELDS, &question)? else {
             return Ok(Exit::Failure);
         };
         let amended = amend(context, &client, &order, change, self.timeout);
@@ -95,7 +94,7 @@ impl Amend {
             Some(ended) => ended?,
             None => (
                 Exit::Unknown,
-                failed(
+                outcome_with_error(
                     "unknown",
                     &order,
                     "interrupted before the outcome was known",
@@ -107,35 +106,35 @@ impl Amend {
     }
 
     /// Returns the validated change. Values that are not given are those of the order.
-    fn change(&self, situation: &Situation, order: &Order) -> Result<AmendOrderV2Request, Failure> {
+    fn change(&self, estimator: &Estimator, order: &Order) -> Result<AmendOrderV2Request, Failure> {
         let side = order
             .book_side
             .or(order.outcome_side.and_then(OutcomeSide::book_side))
             .ok_or("the exchange does not say which side the order is on")?;
-        let wanted = match self.no_price {
+        let new_price = match self.no_price {
             Some(price) => price.checked_complement(),
             None => self.yes_price,
         };
-        if let Some(price) = wanted {
-            let in_terms = |error: OffGrid| match self.no_price {
+        if let Some(price) = new_price {
+            let for_outcome = |error: OffGrid| match self.no_price {
                 Some(_) => error.complement(),
                 None => error,
             };
-            PriceGrid::from(&situation.market)
+            PriceGrid::from(&estimator.market)
                 .check(price)
-                .map_err(|error| Failure::usage(in_terms(error)))?;
+                .map_err(|error| Failure::usage(for_outcome(error)))?;
         }
         let mut change = AmendOrderV2Request::builder()
             .ticker(order.ticker.as_str())
             .side(side)
-            .price(wanted.unwrap_or(order.yes_price_dollars))
-            .count(self.count.unwrap_or(size(order)));
+            .price(new_price.unwrap_or(order.yes_price_dollars))
+            .count(self.count.unwrap_or(order_size(order)));
         if let Some(index) = order.exchange_index {
             change = change.exchange_index(ExchangeIndex(index.0));
         }
         if let Some(expires) = self.expires {
             let time = expires
-                .ahead()
+                .after_now()
                 .ok_or_else(|| Failure::usage("--expires is too far ahead"))?;
             InvalidExpiry::check(time.timestamp(), SystemTime::now()).map_err(Failure::usage)?;
             change = change.expiration_time(time);
@@ -156,17 +155,17 @@ impl Amend {
 
 /// Returns the size of an order: what is filled and what rests. `initial_count_fp` does not include earlier changes, so sending it
 /// would undo them.
-fn size(order: &Order) -> Contracts {
+fn order_size(order: &Order) -> Contracts {
     let (filled, rests) = (order.fill_count_fp, order.remaining_count_fp);
     match filled.checked_add(rests) {
-        Some(size) if !rests.is_zero() => size,
+        Some(order_size) if !rests.is_zero() => order_size,
         _ => order.initial_count_fp,
     }
 }
 
 fn preview(
     context: &Context,
-    situation: &Situation,
+    estimator: &Estimator,
     order: &Order,
     change: &AmendOrderV2Request,
 ) -> Result<Record, Failure> {
@@ -195,13 +194,13 @@ fn preview(
         .field("status", order.status.as_str())
         .field("price", price)
         .field("new_price", new_price)
-        .field("count", size(order))
+        .field("count", order_size(order))
         .field("new_count", change.count)
         .field("filled", order.fill_count_fp)
         .field("new_remaining", remaining)
         .field("expiration_time", order.expiration_time)
         .field("new_expiration_time", expires);
-    Ok(situation.estimate(record, outcome, new_price, remaining, false))
+    Ok(estimator.estimate(record, outcome, new_price, remaining, false))
 }
 
 /// Sends the change once, and reads the order if the outcome is unknown.
@@ -212,14 +211,14 @@ async fn amend(
     change: AmendOrderV2Request,
     timeout: Duration,
 ) -> Result<(Exit, Record), Failure> {
-    let waiting = context.output.waiting("amending the order");
+    let spinner = context.output.spinner("amending the order");
     let sent: Result<ChangeOutcome<AmendOrderV2Response>, Error> = client
         .orders()
         .amend(OrderRef::from(order), change)
         .confirm(timeout)
         .await;
-    waiting.finish();
-    let rejected = |error: &str| (Exit::Rejected, failed("rejected", order, error));
+    spinner.finish();
+    let rejected = |error: &str| (Exit::Rejected, outcome_with_error("rejected", order, error));
     let unknown = match sent? {
         ChangeOutcome::Done(response) => {
             let record = Record::new("outcome")
@@ -233,7 +232,10 @@ async fn amend(
         }
         ChangeOutcome::AlreadyGone(order) => {
             let error = "the order had already ended";
-            return Ok((Exit::Rejected, seen("already_gone", &order, Some(error))));
+            return Ok((
+                Exit::Rejected,
+                outcome_from_order("already_gone", &order, Some(error)),
+            ));
         }
         ChangeOutcome::NotApplied(_) => {
             return Ok(rejected(
@@ -244,36 +246,44 @@ async fn amend(
         ChangeOutcome::Unknown(unknown) => unknown,
         other => {
             let error = format!("{other:?}");
-            return Ok((Exit::Unknown, failed("unknown", order, &error)));
+            return Ok((Exit::Unknown, outcome_with_error("unknown", order, &error)));
         }
     };
     context.output.note(&format!(
         "the outcome is unknown: {}\nlooking at the order for up to {timeout:?}; the change is not sent again",
         unknown.error()
     ));
-    let waiting = context.output.waiting("looking at the order");
+    let spinner = context.output.spinner("looking at the order");
     let reconciled = unknown.reconcile(timeout).await;
-    waiting.finish();
+    spinner.finish();
     Ok(match reconciled {
-        ChangeReconciliation::Done(order) => (Exit::Success, seen("amended", &order, None)),
+        ChangeReconciliation::Done(order) => {
+            (Exit::Success, outcome_from_order("amended", &order, None))
+        }
         ChangeReconciliation::NotDone(order) => {
             let error = "the response was lost, and the order does not have the change";
-            (Exit::Rejected, seen("not_amended", &order, Some(error)))
+            (
+                Exit::Rejected,
+                outcome_from_order("not_amended", &order, Some(error)),
+            )
         }
         ChangeReconciliation::NotFound => rejected("there is no such order"),
         ChangeReconciliation::Unclear(order) => {
             let error = "the order does not show whether it was amended";
-            (Exit::Unknown, seen("unknown", &order, Some(error)))
+            (
+                Exit::Unknown,
+                outcome_from_order("unknown", &order, Some(error)),
+            )
         }
         _ => {
             let error = unknown.error().to_string();
-            (Exit::Unknown, failed("unknown", order, &error))
+            (Exit::Unknown, outcome_with_error("unknown", order, &error))
         }
     })
 }
 
 /// Returns the outcome with the state of the order that a read returned.
-fn seen(outcome: &str, order: &Order, error: Option<&str>) -> Record {
+fn outcome_from_order(outcome: &str, order: &Order, error: Option<&str>) -> Record {
     Record::new("outcome")
         .field("outcome", outcome)
         .field("order_id", order.order_id.as_str())
@@ -283,7 +293,7 @@ fn seen(outcome: &str, order: &Order, error: Option<&str>) -> Record {
         .field("error", error)
 }
 
-fn failed(outcome: &str, order: &Order, error: &str) -> Record {
+fn outcome_with_error(outcome: &str, order: &Order, error: &str) -> Record {
     Record::new("outcome")
         .field("outcome", outcome)
         .field("order_id", order.order_id.as_str())

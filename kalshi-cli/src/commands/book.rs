@@ -6,7 +6,7 @@ use kalshi_sdk::ws::OrderBook;
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    live,
+    market_data,
     output::{Part, Record},
 };
 
@@ -30,9 +30,9 @@ impl Book {
             .await?;
         let levels = &response.orderbook_fp;
         let book = OrderBook::from_bids(&levels.yes_dollars, &levels.no_dollars);
-        let mut table = live::levels_table();
-        live::push_levels(&mut table, &self.ticker, &book, usize::MAX);
-        let summary = live::quote(
+        let mut table = market_data::levels_table();
+        market_data::push_levels(&mut table, &self.ticker, &book, usize::MAX);
+        let summary = market_data::with_quote(
             Record::new("book").field("market_ticker", self.ticker),
             Some(&book),
         );

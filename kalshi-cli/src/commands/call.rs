@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::signal;
 
 use self::arguments::Arguments;
-pub(crate) use self::command_line::{Named, OPERATIONS, bucket_name};
+pub(crate) use self::command_line::{NamedOperation, OPERATIONS, bucket_name};
 use crate::{
     api::{Api, ApiClient},
     context::Context,
@@ -40,7 +40,7 @@ struct Invocation {
 
 impl Invocation {
     async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        context.output.check_raw()?;
+        context.output.check_raw_json()?;
         let body = self.body.as_deref().map(arguments::read_body).transpose()?;
         let needs_key = self.operation.auth && !context.dry_run;
         let client = ApiClient::new(context, self.api, needs_key)?;
@@ -94,15 +94,15 @@ impl Invocation {
         context: &Context,
     ) -> Result<(), Failure> {
         let mut cursor = self.arguments.cursor(self.operation).map(str::to_owned);
-        let mut received = 0;
+        let mut pages = 0;
         loop {
             let progress = context.output.progress("responses");
-            for _ in 0..received {
+            for _ in 0..pages {
                 progress.increment();
             }
-            let text = self.page(client, body, cursor.as_deref()).await?;
+            let text = self.fetch_page(client, body, cursor.as_deref()).await?;
             progress.finish();
-            received += 1;
+            pages += 1;
             context.output.raw_json(&text)?;
             let Some(paging) = self.operation.paging.filter(|_| self.all) else {
                 return Ok(());
@@ -120,7 +120,7 @@ impl Invocation {
     }
 
     /// Sends the request, and returns the response as received.
-    async fn page(
+    async fn fetch_page(
         &self,
         client: &ApiClient,
         body: Option<&RawValue>,

@@ -13,9 +13,9 @@ use kalshi_sdk::{
 
 use super::{
     interrupt::unless_interrupted,
-    listing::Length,
-    moment::duration,
-    sending::{orders_table, place_of, request, requests},
+    listing::ListOptions,
+    tables::{locator_query, orders_table, request_row, requests_table},
+    time_args::duration,
 };
 use crate::{
     context::Context,
@@ -74,9 +74,9 @@ impl Cancel {
         }
         let mut refs = Vec::new();
         let orders = match self.ids.is_empty() {
-            true => self.listed(context, &client).await?,
+            true => self.list_orders(context, &client).await?,
             false => {
-                let (orders, unlisted) = named(context, &client, &self.ids).await?;
+                let (orders, unlisted) = read_orders(context, &client, &self.ids).await?;
                 refs.extend(unlisted);
                 orders
             }
@@ -84,10 +84,10 @@ impl Cancel {
         refs.extend(orders.iter().map(OrderRef::from));
         let table = orders_table(&orders);
         if context.dry_run {
-            let mut requests = requests();
+            let mut requests = requests_table();
             for order in &refs {
-                let query = place_of(order);
-                let row = request(
+                let query = locator_query(order);
+                let row = request_row(
                     operation::CANCEL_ORDER_V2,
                     order.order_id(),
                     &query,
@@ -103,9 +103,9 @@ impl Cancel {
             .check_fields(FIELDS.into_iter().chain(TOTALS))?;
         if refs.is_empty() {
             // There is nothing to confirm, and nothing is sent.
-            return self.one_by_one(context, &client, refs).await;
+            return self.cancel_each(context, &client, refs).await;
         }
-        context.output.show(&[table.into()]);
+        context.output.print_to_stderr(&[table.into()]);
         let question = match refs.len() {
             1 => format!("Cancel this order on {}?", context.exchange()),
             count => format!("Cancel these {count} orders on {}?", context.exchange()),
@@ -114,11 +114,11 @@ impl Cancel {
             context.output.note("nothing was sent");
             return Ok(Exit::Failure);
         }
-        self.one_by_one(context, &client, refs).await
+        self.cancel_each(context, &client, refs).await
     }
 
     /// Lists the resting orders of a market or a group, because the exchange's cancel-all has neither filter.
-    async fn listed(&self, context: &Context, client: &Client) -> Result<Vec<Order>, Failure> {
+    async fn list_orders(&self, context: &Context, client: &Client) -> Result<Vec<Order>, Failure> {
         let in_group = match &self.group {
             None => None,
             Some(group) => {
@@ -129,7 +129,8 @@ impl Cancel {
                 Some(request.send().await?.into_inner().orders)
             }
         };
-        let mut orders = resting(context, client, self.market.as_deref(), self.subaccount).await?;
+        let mut orders =
+            list_resting(context, client, self.market.as_deref(), self.subaccount).await?;
         if let (Some(group), Some(ids)) = (&self.group, in_group) {
             orders.retain(|order| {
                 order.order_group_id.as_deref() == Some(group) || ids.contains(&order.order_id)
@@ -138,7 +139,7 @@ impl Cancel {
         Ok(orders)
     }
 
-    async fn one_by_one(
+    async fn cancel_each(
         &self,
         context: &Context,
         client: &Client,
@@ -148,34 +149,37 @@ impl Cancel {
         let (mut exit, mut is_interrupted) = (Exit::Success, false);
         let progress = context.output.progress("cancels");
         for order in orders {
-            let ended = match is_interrupted {
-                true => Ended::failed("not_sent", Exit::Interrupted, "interrupted"),
+            let result = match is_interrupted {
+                true => CancelResult::failed("not_sent", Exit::Interrupted, "interrupted"),
                 false => {
-                    let ended = unless_interrupted(cancel(client, &order, self.timeout)).await;
-                    is_interrupted = ended.is_none();
-                    ended.unwrap_or_else(|| {
+                    let result = unless_interrupted(cancel(client, &order, self.timeout)).await;
+                    is_interrupted = result.is_none();
+                    result.unwrap_or_else(|| {
                         let error = "interrupted before the outcome was known";
-                        Ended::failed("unknown", Exit::Unknown, error)
+                        CancelResult::failed("unknown", Exit::Unknown, error)
                     })
                 }
             };
-            exit = worse(exit, ended.exit);
+            exit = worse(exit, result.exit);
             table.push([
                 order.order_id().as_str().into(),
                 order.market_ticker().into(),
-                ended.outcome.into(),
-                ended.cancelled,
-                ended.filled,
-                ended.error.into(),
+                result.outcome.into(),
+                result.cancelled,
+                result.filled,
+                result.error.into(),
             ]);
             progress.increment();
         }
         progress.finish();
         let totals = TOTALS
             .into_iter()
-            .fold(Record::new("totals"), |totals, wanted| {
-                let rows = table.rows.iter().filter(|row| row[2] == Cell::from(wanted));
-                totals.field(wanted, i64::try_from(rows.count()).unwrap_or(i64::MAX))
+            .fold(Record::new("totals"), |totals, outcome| {
+                let rows = table
+                    .rows
+                    .iter()
+                    .filter(|row| row[2] == Cell::from(outcome));
+                totals.field(outcome, i64::try_from(rows.count()).unwrap_or(i64::MAX))
             });
         // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print([Part::from(table), totals.into()]) {
@@ -186,28 +190,28 @@ impl Cancel {
 }
 
 /// Lists all resting orders of a market and a subaccount, or of all if they are `None`.
-async fn resting(
+async fn list_resting(
     context: &Context,
     client: &Client,
     market: Option<&str>,
     subaccount: Option<i64>,
 ) -> Result<Vec<Order>, Failure> {
-    let length = Length::all();
+    let list = ListOptions::unlimited();
     let mut request = client
         .get_orders()
         .status(OrderStatus::Resting)
-        .limit(length.page());
+        .limit(list.page_size());
     if let Some(market) = market {
         request = request.ticker(market);
     }
     if let Some(subaccount) = subaccount {
         request = request.subaccount(subaccount);
     }
-    length.read(context, "orders", request.by_item()).await
+    list.read(context, "orders", request.by_item()).await
 }
 
 /// Reads orders by id. An order that is not found is returned as a bare reference, because reads lag behind writes.
-async fn named(
+async fn read_orders(
     context: &Context,
     client: &Client,
     ids: &[String],
@@ -231,7 +235,7 @@ async fn named(
 }
 
 /// The outcome of one cancel.
-struct Ended {
+struct CancelResult {
     outcome: &'static str,
     exit: Exit,
     cancelled: Cell,
@@ -239,7 +243,7 @@ struct Ended {
     error: Option<String>,
 }
 
-impl Ended {
+impl CancelResult {
     fn failed(outcome: &'static str, exit: Exit, error: impl ToString) -> Self {
         Self {
             outcome,
@@ -250,7 +254,7 @@ impl Ended {
         }
     }
 
-    fn gone(outcome: &'static str, order: &Order) -> Self {
+    fn succeeded(outcome: &'static str, order: &Order) -> Self {
         Self {
             outcome,
             exit: Exit::Success,
@@ -261,16 +265,16 @@ impl Ended {
     }
 }
 
-async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> Ended {
+async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelResult {
     let outcome = client.orders().cancel(order).confirm(timeout).await;
-    let rests = "the order rests elsewhere: name its market or subaccount";
+    let rests_elsewhere = "the order rests elsewhere: name its market or subaccount";
     let unknown: ChangeOutcome<CancelOrderV2Response> = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return Ended::failed("not_sent", Exit::Failure, error),
+        Err(error) => return CancelResult::failed("not_sent", Exit::Failure, error),
     };
     let unknown = match unknown {
         ChangeOutcome::Done(response) => {
-            return Ended {
+            return CancelResult {
                 outcome: "cancelled",
                 exit: Exit::Success,
                 cancelled: response.reduced_by.into(),
@@ -278,41 +282,43 @@ async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> Ended {
                 error: None,
             };
         }
-        ChangeOutcome::AlreadyGone(order) => return Ended::gone("already_gone", &order),
+        ChangeOutcome::AlreadyGone(order) => {
+            return CancelResult::succeeded("already_gone", &order);
+        }
         ChangeOutcome::NotApplied(_) => {
-            return Ended::failed("rejected", Exit::Rejected, rests);
+            return CancelResult::failed("rejected", Exit::Rejected, rests_elsewhere);
         }
         ChangeOutcome::Rejected(error) => {
-            return Ended::failed("rejected", Exit::Rejected, error);
+            return CancelResult::failed("rejected", Exit::Rejected, error);
         }
         ChangeOutcome::Unknown(unknown) => unknown,
-        other => return Ended::failed("unknown", Exit::Unknown, format!("{other:?}")),
+        other => return CancelResult::failed("unknown", Exit::Unknown, format!("{other:?}")),
     };
     match unknown.reconcile(timeout).await {
-        ChangeReconciliation::Done(order) => Ended::gone("cancelled", &order),
+        ChangeReconciliation::Done(order) => CancelResult::succeeded("cancelled", &order),
         ChangeReconciliation::NotDone(order) if order.status == OrderStatus::Executed => {
-            Ended::gone("already_gone", &order)
+            CancelResult::succeeded("already_gone", &order)
         }
-        ChangeReconciliation::NotDone(_) => Ended::failed(
+        ChangeReconciliation::NotDone(_) => CancelResult::failed(
             "rejected",
             Exit::Rejected,
             "the response was lost, and the order rests: cancel it again",
         ),
         ChangeReconciliation::NotFound => {
-            Ended::failed("rejected", Exit::Rejected, "there is no such order")
+            CancelResult::failed("rejected", Exit::Rejected, "there is no such order")
         }
-        _ => Ended::failed("unknown", Exit::Unknown, unknown.error()),
+        _ => CancelResult::failed("unknown", Exit::Unknown, unknown.error()),
     }
 }
 
 /// Returns the more serious of two exit codes.
 fn worse(one: Exit, other: Exit) -> Exit {
-    let weight = |exit: Exit| match exit {
+    let severity = |exit: Exit| match exit {
         Exit::Success => 0,
         Exit::Unknown => 4,
         Exit::Rejected => 3,
         Exit::Failure => 2,
         _ => 1,
     };
-    std::cmp::max_by_key(one, other, |exit| weight(*exit))
+    std::cmp::max_by_key(one, other, |exit| severity(*exit))
 }

@@ -8,10 +8,10 @@ use kalshi_sdk::types::MarketCandlestick;
 
 use self::chart::Bar;
 use crate::{
-    commands::moment,
+    commands::time_args,
     context::Context,
     failure::{Exit, Failure},
-    output::{Cell, Format, Table, clean, terminal_width},
+    output::{Cell, Format, Table, sanitize, terminal_width},
 };
 
 #[derive(Args)]
@@ -22,10 +22,10 @@ pub(crate) struct Candles {
     #[arg(long, value_enum, default_value = "1h", value_name = "PERIOD")]
     period: Period,
     /// Start of the chart: a duration before now such as 6h, a date, or a time in RFC 3339 [default: 100 periods].
-    #[arg(long, value_name = "TIME", value_parser = moment::since)]
+    #[arg(long, value_name = "TIME", value_parser = time_args::past_time)]
     since: Option<DateTime<Utc>>,
     /// End of the chart, in the same formats [default: now].
-    #[arg(long, value_name = "TIME", value_parser = moment::since)]
+    #[arg(long, value_name = "TIME", value_parser = time_args::past_time)]
     until: Option<DateTime<Utc>>,
     /// Height of the chart in lines.
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=200))]
@@ -93,7 +93,7 @@ impl Candles {
             return Ok(Exit::Success);
         };
         let ends = (first.end, last.end);
-        let title = format!("{}, YES in dollars", clean(&self.ticker));
+        let title = format!("{}, YES in dollars", sanitize(&self.ticker));
         let width = terminal_width().unwrap_or(DEFAULT_WIDTH);
         context.output.line(&title)?;
         for line in chart::draw(bars, width, self.height) {

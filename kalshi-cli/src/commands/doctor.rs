@@ -74,13 +74,13 @@ impl Doctor {
 
 /// Checks the key id and the private key. Returns both if they are usable.
 fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String, PrivateKey)> {
-    let variables = context.variables();
+    let prefix = context.variable_prefix();
     let Some(id) = context.key_id() else {
         checks.failure(
             "key id",
             "no key is configured",
             format!(
-                "set {variables}API_KEY_ID and {variables}PRIVATE_KEY_PATH, or `key_id` and `private_key_path` in a profile"
+                "set {prefix}API_KEY_ID and {prefix}PRIVATE_KEY_PATH, or `key_id` and `private_key_path` in a profile"
             ),
         );
         return None;
@@ -99,7 +99,7 @@ fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String
         None => {
             if let Some(mock) = context.mock() {
                 mock.user().private_key().clone()
-            } else if let Ok(pem) = std::env::var(format!("{variables}PRIVATE_KEY")) {
+            } else if let Ok(pem) = std::env::var(format!("{prefix}PRIVATE_KEY")) {
                 let read = match context.passphrase() {
                     Some(passphrase) => PrivateKey::from_pem_with_passphrase(&pem, &passphrase),
                     None => PrivateKey::from_pem(&pem),
@@ -115,9 +115,7 @@ fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String
                 checks.failure(
                     "key file",
                     "no private key is configured",
-                    format!(
-                        "set {variables}PRIVATE_KEY_PATH, or `private_key_path` in the profile"
-                    ),
+                    format!("set {prefix}PRIVATE_KEY_PATH, or `private_key_path` in the profile"),
                 );
                 return None;
             }

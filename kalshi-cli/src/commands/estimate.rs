@@ -5,7 +5,7 @@ use kalshi_sdk::{Client, Contracts, Dollars, OutcomeSide, fees::FeeSchedule, typ
 use crate::{context::Context, failure::Failure, output::Record};
 
 /// A market with its fees and the current position.
-pub(super) struct Situation {
+pub(super) struct Estimator {
     pub(super) market: Market,
     /// `None` if the fees cannot be computed.
     fees: Option<FeeSchedule>,
@@ -13,9 +13,9 @@ pub(super) struct Situation {
     position: Contracts,
 }
 
-impl Situation {
+impl Estimator {
     /// Reads a market, its fees and the position in it.
-    pub(super) async fn read(
+    pub(super) async fn load(
         context: &Context,
         client: &Client,
         ticker: &str,
@@ -75,7 +75,7 @@ impl Situation {
             .checked_complement()
             .and_then(|price| price.checked_mul(closed));
         let fee = self.fees.and_then(|fees| fees.taker(price, count));
-        let worst = price
+        let worst_case_loss = price
             .checked_mul(count)
             .zip(fee)
             .and_then(|(paid, fee)| paid.checked_add(fee));
@@ -84,7 +84,7 @@ impl Situation {
             .field("cost", cost)
             .field("proceeds", proceeds)
             .field("taker_fee", fee)
-            .field("worst_case_loss", worst)
+            .field("worst_case_loss", worst_case_loss)
             .field("position", self.position)
             .field("position_after", after)
     }

@@ -6,9 +6,9 @@ use futures_util::TryStreamExt;
 use kalshi_sdk::{Client, Contracts, Dollars, types::Fill};
 
 use super::{
-    listing::{Length, sum},
-    moment::since,
-    sending::bought_cells,
+    listing::{ListOptions, sum},
+    tables::bought_cells,
+    time_args::past_time,
 };
 use crate::{
     context::Context,
@@ -31,10 +31,10 @@ pub(crate) struct Fills {
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
     /// Only fills since this time, or in this duration before now, such as 2h.
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    #[arg(long, value_name = "TIME", value_parser = past_time)]
     since: Option<DateTime<Utc>>,
     #[command(flatten)]
-    length: Length,
+    list: ListOptions,
 }
 
 /// Maximum number of markets in one request.
@@ -43,7 +43,7 @@ const MAX_TICKERS: usize = 100;
 impl Fills {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client()?;
-        let mut request = client.get_fills().limit(self.length.page());
+        let mut request = client.get_fills().limit(self.list.page_size());
         if let Some(ticker) = self.ticker {
             request = request.ticker(ticker);
         }
@@ -59,7 +59,7 @@ impl Fills {
         if let Some(since) = self.since {
             request = request.min_ts(since);
         }
-        let rows = self.length.read(context, "fills", request.by_item());
+        let rows = self.list.read(context, "fills", request.by_item());
         let fills = rows.await?;
         let mut table = Table::new(
             "fills",

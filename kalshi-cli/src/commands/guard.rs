@@ -7,7 +7,7 @@ mod cancel;
 #[cfg(unix)]
 mod heartbeat;
 #[cfg(unix)]
-mod notes;
+mod messages;
 #[cfg(unix)]
 mod run;
 #[cfg(unix)]

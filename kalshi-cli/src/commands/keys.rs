@@ -111,7 +111,7 @@ fn show(context: &Context, file: Option<PathBuf>) -> Result<Exit, Failure> {
         None => match (context.key_path(), context.mock()) {
             (Some(path), _) => record(&read(context, &path)?, Some(&path)),
             (None, Some(mock)) => record(mock.user().private_key(), None),
-            (None, None) => return Err(no_file(context)),
+            (None, None) => return Err(no_key_file(context)),
         },
     };
     context.output.print([record])?;
@@ -125,10 +125,10 @@ fn read(context: &Context, path: &Path) -> Result<PrivateKey, Failure> {
     })
 }
 
-fn no_file(context: &Context) -> Failure {
+fn no_key_file(context: &Context) -> Failure {
     Failure::usage(format!(
         "there is no key file: give its path, or set `private_key_path` in a profile or {}PRIVATE_KEY_PATH",
-        context.variables()
+        context.variable_prefix()
     ))
 }
 
@@ -143,15 +143,15 @@ fn record(key: &PrivateKey, file: Option<&Path>) -> Record {
 
 async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Result<Exit, Failure> {
     let mut checks = Checks::default();
-    let own = context.key_path();
-    let key = match file.as_ref().or(own.as_ref()) {
+    let configured = context.key_path();
+    let key = match file.as_ref().or(configured.as_ref()) {
         Some(path) => doctor::check_file(&mut checks, path, context.passphrase().as_deref()),
         None => match context.mock() {
             Some(mock) => {
                 let key = mock.user().private_key().clone();
                 doctor::check_key(&mut checks, &key).then_some(key)
             }
-            None => return Err(no_file(context)),
+            None => return Err(no_key_file(context)),
         },
     };
     if let (Some(key), false) = (key, offline) {
@@ -162,7 +162,7 @@ async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Resul
                 "not asked, because no key id is configured",
                 format!(
                     "set `key_id` in a profile or {}API_KEY_ID, or pass --offline",
-                    context.variables()
+                    context.variable_prefix()
                 ),
             ),
         }

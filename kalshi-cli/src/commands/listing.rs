@@ -8,7 +8,7 @@ use crate::{context::Context, failure::Failure};
 
 /// Options of every list.
 #[derive(Args)]
-pub(super) struct Length {
+pub(super) struct ListOptions {
     /// List at most this many rows.
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
@@ -20,9 +20,9 @@ pub(super) struct Length {
 /// Maximum number of rows in a page.
 const MAX_PAGE: usize = 1_000;
 
-impl Length {
+impl ListOptions {
     /// Returns a length without a limit.
-    pub(super) fn all() -> Self {
+    pub(super) fn unlimited() -> Self {
         Self {
             limit: 0,
             all: true,
@@ -30,13 +30,13 @@ impl Length {
     }
 
     /// Returns the number of rows to request per page.
-    pub(super) fn page(&self) -> i64 {
-        let wanted = match self.all {
+    pub(super) fn page_size(&self) -> i64 {
+        let rows = match self.all {
             true => MAX_PAGE,
             // One row more than is listed, to detect that the list was truncated.
             false => self.limit.saturating_add(1).min(MAX_PAGE),
         };
-        i64::try_from(wanted).unwrap_or(i64::MAX)
+        i64::try_from(rows).unwrap_or(i64::MAX)
     }
 
     /// Reads rows with progress, and prints a note if the list was truncated.
@@ -48,17 +48,17 @@ impl Length {
     ) -> Result<Vec<T>, Failure> {
         let progress = context.output.progress(name);
         let mut read = Vec::new();
-        let mut is_cut = false;
+        let mut is_truncated = false;
         while let Some(row) = rows.try_next().await? {
             if !self.all && read.len() >= self.limit {
-                is_cut = true;
+                is_truncated = true;
                 break;
             }
             progress.increment();
             read.push(row);
         }
         progress.finish();
-        if is_cut {
+        if is_truncated {
             context.output.note(&format!(
                 "there are more {name}: pass --all to list and total all of them"
             ));

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::call::{Named, OPERATIONS, bucket_name};
+use super::call::{NamedOperation, OPERATIONS, bucket_name};
 use crate::{
     api::Api,
     context::Context,
@@ -42,7 +42,7 @@ impl Operations {
         .flexible("path")
         .flexible("summary");
         for named in OPERATIONS.iter() {
-            let &Named {
+            let &NamedOperation {
                 ref name,
                 api,
                 operation,

@@ -10,12 +10,12 @@ use kalshi_sdk::{
 };
 
 use super::{
-    estimate::{Situation, yes_price},
+    estimate::{Estimator, yes_price},
     interrupt::unless_interrupted,
-    moment::{Moment, duration},
     preview::Preview,
     price::count_at_price,
-    sending::{request, requests},
+    tables::{request_row, requests_table},
+    time_args::{TimeArg, duration},
 };
 use crate::{
     context::Context,
@@ -54,7 +54,7 @@ pub(crate) struct Order {
     reduce_only: bool,
     /// Cancel the resting order after this duration, such as 15m, or at this time.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["ioc", "fok"])]
-    expires: Option<Moment>,
+    expires: Option<TimeArg>,
     /// Add the order to this order group.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
@@ -107,25 +107,29 @@ impl Order {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let (count, price) = count_at_price(&self.terms).map_err(Failure::usage)?;
         let client = context.client()?;
-        let situation = Situation::read(context, &client, &self.ticker, self.subaccount).await?;
+        let estimator = Estimator::load(context, &client, &self.ticker, self.subaccount).await?;
         let client_order_id = match &self.client_order_id {
             Some(id) => ClientOrderId::from(id.as_str()),
             None => ClientOrderId::random(),
         };
-        let order = self.request(&situation, count, price, &client_order_id)?;
-        let preview = self.preview(context, &situation, &order, price);
+        let order = self.request(&estimator, count, price, &client_order_id)?;
+        let preview = self.preview(context, &estimator, &order, price);
         if context.dry_run {
-            let mut table = requests();
-            table.push(request(operation::CREATE_ORDER_V2, "", &[], Some(&order))?);
+            let mut table = requests_table();
+            table.push(request_row(
+                operation::CREATE_ORDER_V2,
+                "",
+                &[],
+                Some(&order),
+            )?);
             context.output.print([Part::from(preview), table.into()])?;
             return Ok(Exit::Success);
         }
         let question = format!("Place this order on {}?", context.exchange());
-        let Some(preview) = Preview::confirmed(context, preview, &OUTCOME_FIELDS, &question)?
-        else {
+        let Some(preview) = Preview::confirm(context, preview, &OUTCOME_FIELDS, &question)? else {
             return Ok(Exit::Failure);
         };
-        let sent = Sent {
+        let sent = SentOrder {
             outcome: self.outcome.into(),
             client_order_id: client_order_id.clone(),
             ticker: self.ticker,
@@ -143,7 +147,7 @@ impl Order {
     /// Returns the validated order.
     fn request(
         &self,
-        situation: &Situation,
+        estimator: &Estimator,
         count: Contracts,
         price: Dollars,
         client_order_id: &ClientOrderId,
@@ -153,7 +157,7 @@ impl Order {
             Action::Buy => NewOrder::buy(&self.ticker, outcome, price, count),
             Action::Sell => NewOrder::sell(&self.ticker, outcome, price, count),
         }
-        .on_grid(PriceGrid::from(&situation.market))
+        .on_grid(PriceGrid::from(&estimator.market))
         .client_order_id(client_order_id.clone());
         if self.post_only {
             order = order.post_only();
@@ -169,7 +173,7 @@ impl Order {
         }
         if let Some(expires) = self.expires {
             let time = expires
-                .ahead()
+                .after_now()
                 .ok_or_else(|| Failure::usage("--expires is too far ahead"))?;
             order = order.expires_at(time);
         }
@@ -189,12 +193,12 @@ impl Order {
     fn preview(
         &self,
         context: &Context,
-        situation: &Situation,
+        estimator: &Estimator,
         order: &CreateOrderV2Request,
         price: Dollars,
     ) -> Record {
         let outcome = OutcomeSide::from(self.outcome);
-        let market = &situation.market;
+        let market = &estimator.market;
         let (verb, bought, bought_price) = match self.action {
             Action::Buy => ("buy", outcome, Some(price)),
             Action::Sell => ("sell", outcome.opposite(), price.checked_complement()),
@@ -224,7 +228,7 @@ impl Order {
             .field("order_group_id", self.group.clone())
             .field("subaccount", self.subaccount.unwrap_or_default())
             .field("client_order_id", order.client_order_id.as_deref());
-        situation.estimate(
+        estimator.estimate(
             record,
             bought,
             bought_price.unwrap_or(price),
@@ -241,9 +245,9 @@ async fn place(
     order: CreateOrderV2Request,
     timeout: Duration,
 ) -> Result<OrderOutcome, Failure> {
-    let waiting = context.output.waiting("placing the order");
+    let spinner = context.output.spinner("placing the order");
     let outcome = client.orders().place(order).await;
-    waiting.finish();
+    spinner.finish();
     let outcome = outcome?;
     if let OrderOutcome::Unknown(unknown) = &outcome {
         context.output.note(&format!(
@@ -251,14 +255,14 @@ async fn place(
             unknown.error()
         ));
     }
-    let waiting = context.output.waiting("looking for the order");
+    let spinner = context.output.spinner("looking for the order");
     let outcome = outcome.reconciled(timeout).await;
-    waiting.finish();
+    spinner.finish();
     Ok(outcome)
 }
 
 /// An order that was sent.
-struct Sent {
+struct SentOrder {
     /// The outcome that the order buys or sells.
     outcome: OutcomeSide,
     client_order_id: ClientOrderId,
@@ -266,7 +270,7 @@ struct Sent {
     time_in_force: TimeInForce,
 }
 
-impl Sent {
+impl SentOrder {
     /// Returns the exit code and the record of the outcome.
     fn outcome(&self, outcome: OrderOutcome) -> (Exit, Record) {
         let is_immediate = self.time_in_force != TimeInForce::GoodTillCanceled;

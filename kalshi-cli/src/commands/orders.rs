@@ -5,9 +5,9 @@ use clap::Args;
 use kalshi_sdk::{Contracts, orders::OrderLookup, types::Order};
 
 use super::{
-    listing::{Length, sum},
-    moment::since,
-    sending::orders_table,
+    listing::{ListOptions, sum},
+    tables::orders_table,
+    time_args::past_time,
 };
 use crate::{
     context::Context,
@@ -30,13 +30,13 @@ pub(crate) struct Orders {
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
     /// Only orders placed since this time, or in this duration before now, such as 2h.
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    #[arg(long, value_name = "TIME", value_parser = past_time)]
     since: Option<DateTime<Utc>>,
     /// Find the order with this client order id, in any status. Waits until reads are up to date before it reports that there is none.
     #[arg(long, value_name = "ID", conflicts_with_all = ["event", "status", "since", "limit", "all"])]
     client_order_id: Option<String>,
     #[command(flatten)]
-    length: Length,
+    list: ListOptions,
 }
 
 impl Orders {
@@ -45,7 +45,7 @@ impl Orders {
         if let Some(id) = &self.client_order_id {
             return self.find(context, id).await;
         }
-        let mut request = client.get_orders().limit(self.length.page());
+        let mut request = client.get_orders().limit(self.list.page_size());
         if let Some(ticker) = self.ticker {
             request = request.ticker(ticker);
         }
@@ -61,7 +61,7 @@ impl Orders {
         if self.status != "any" {
             request = request.status(self.status);
         }
-        let rows = self.length.read(context, "orders", request.by_item());
+        let rows = self.list.read(context, "orders", request.by_item());
         print(context, &rows.await?)?;
         Ok(Exit::Success)
     }
@@ -74,9 +74,9 @@ impl Orders {
         if let Some(subaccount) = self.subaccount {
             find = find.subaccount(subaccount);
         }
-        let waiting = context.output.waiting("looking for the order");
+        let spinner = context.output.spinner("looking for the order");
         let found = find.await;
-        waiting.finish();
+        spinner.finish();
         match found {
             OrderLookup::Found(order) => {
                 print(context, std::slice::from_ref(&order))?;

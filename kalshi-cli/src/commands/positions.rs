@@ -9,7 +9,7 @@ use kalshi_sdk::{
     types::{Market, MarketPosition, PositionCountFilter, SettlementStatus},
 };
 
-use super::listing::{Length, sum};
+use super::listing::{ListOptions, sum};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -34,18 +34,18 @@ pub(crate) struct Positions {
     #[arg(long)]
     closed: bool,
     #[command(flatten)]
-    length: Length,
+    list: ListOptions,
 }
 
 /// Number of markets in one request.
-const MARKETS: usize = 100;
+const MARKETS_PER_REQUEST: usize = 100;
 
 impl Positions {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client()?;
         let mut request = client
             .get_positions()
-            .limit(self.length.page())
+            .limit(self.list.page_size())
             .settlement_status(SettlementStatus::from(self.status.as_str()));
         if let Some(ticker) = self.ticker {
             request = request.ticker(ticker);
@@ -60,7 +60,7 @@ impl Positions {
             request = request.count_filter([PositionCountFilter::Position]);
         }
         let rows = request.by_market_position();
-        let positions = self.length.read(context, "positions", rows).await?;
+        let positions = self.list.read(context, "positions", rows).await?;
         let markets = markets(&client, &positions).await?;
         let mut table = Table::new(
             "positions",
@@ -157,7 +157,7 @@ async fn markets(
     positions: &[MarketPosition],
 ) -> Result<BTreeMap<String, Market>, Failure> {
     let mut markets = BTreeMap::new();
-    for positions in positions.chunks(MARKETS) {
+    for positions in positions.chunks(MARKETS_PER_REQUEST) {
         let tickers = positions.iter().map(|position| &position.ticker);
         let mut rows = client.get_markets().tickers(tickers).limit(1_000).by_item();
         while let Some(market) = rows.try_next().await? {

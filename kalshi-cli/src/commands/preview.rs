@@ -12,7 +12,7 @@ pub(super) struct Preview(Part);
 impl Preview {
     /// Shows the preview and asks the question. Returns `None` if the answer is no. `outcome_fields` are the fields of the outcome, so
     /// that an unknown name in `--fields` is an error before anything is sent.
-    pub(super) fn confirmed(
+    pub(super) fn confirm(
         context: &Context,
         preview: Record,
         outcome_fields: &[&'static str],
@@ -20,13 +20,15 @@ impl Preview {
     ) -> Result<Option<Self>, Failure> {
         let preview = [Part::from(preview)];
         // Only JSON has the preview beside the outcome.
-        let of_preview = match context.output.format {
+        let preview_fields = match context.output.format {
             Format::Json => preview[0].fields(),
             _ => Vec::new(),
         };
-        let fields = of_preview.into_iter().chain(outcome_fields.iter().copied());
+        let fields = preview_fields
+            .into_iter()
+            .chain(outcome_fields.iter().copied());
         context.output.check_fields(fields)?;
-        context.output.show(&preview);
+        context.output.print_to_stderr(&preview);
         if !context.confirm(question)? {
             context.output.note("nothing was sent");
             return Ok(None);

@@ -6,13 +6,13 @@ use kalshi_sdk::{Contracts, Dollars};
 pub(super) fn price(text: &str) -> Result<Dollars, String> {
     let price = match text.strip_suffix(['c', '¢']) {
         Some(cents) => {
-            let hundredfold: Dollars = cents
+            let scaled: Dollars = cents
                 .parse()
                 .map_err(|error| format!("the price {text:?} is invalid: {error}"))?;
-            if hundredfold.micros() % 100 != 0 {
+            if scaled.micros() % 100 != 0 {
                 return Err(format!("the price {text:?} has too many decimal places"));
             }
-            Dollars::from_micros(hundredfold.micros() / 100)
+            Dollars::from_micros(scaled.micros() / 100)
         }
         None => {
             let dollars = text.strip_prefix('$').unwrap_or(text);
@@ -50,8 +50,8 @@ pub(super) fn count(text: &str) -> Result<Contracts, String> {
 }
 
 /// Parses `COUNT @ PRICE`. The `@` is optional, and so are the spaces around it.
-pub(super) fn count_at_price(words: &[String]) -> Result<(Contracts, Dollars), String> {
-    let text = words.join(" ");
+pub(super) fn count_at_price(arguments: &[String]) -> Result<(Contracts, Dollars), String> {
+    let text = arguments.join(" ");
     let parts: Vec<_> = match text.split_once('@') {
         Some((count, price)) => vec![count.trim(), price.trim()],
         None => text.split_whitespace().collect(),
@@ -70,8 +70,8 @@ mod tests {
     use super::*;
 
     fn terms(text: &str) -> Result<(Contracts, Dollars), String> {
-        let words: Vec<_> = text.split(' ').map(str::to_owned).collect();
-        count_at_price(&words)
+        let arguments: Vec<_> = text.split(' ').map(str::to_owned).collect();
+        count_at_price(&arguments)
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
         ] {
             assert_eq!(price(text), Ok(expected.parse().unwrap()), "{text}");
         }
-        for (text, said) in [
+        for (text, expected) in [
             ("45", "ambiguous"),
             ("1", "ambiguous"),
             ("0", "ambiguous"),
@@ -102,12 +102,12 @@ mod tests {
             ("0.00001c", "too many decimal places"),
         ] {
             let error = price(text).unwrap_err();
-            assert!(error.contains(said), "{text}: {error}");
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 
     #[test]
-    fn at_is_optional_or_a_word_of_its_own() {
+    fn at_sign_and_its_spaces_are_optional() {
         let expected = Ok((10.into(), Dollars::from_cents(45)));
         for text in ["10 @ 0.45", "10 0.45", "10 @0.45", "10@ 0.45", "10@45c"] {
             assert_eq!(terms(text), expected, "{text}");

@@ -7,11 +7,11 @@ use kalshi_sdk::ws::{BookStream, BookUpdate, Channel, Event};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::{
-    commands::moment,
+    commands::time_args,
     context::Context,
     failure::{Exit, Failure},
-    output::Record as Fields,
-    recording::{Incident, Limits, Writer},
+    output::Record as OutputRecord,
+    recording::{ConnectionEvent, Limits, Writer},
     signals::Signals,
 };
 
@@ -37,13 +37,13 @@ pub(crate) struct Record {
     #[arg(long = "channel", value_name = "NAME", default_value = "trade", value_parser = ["trade", "ticker", "market_lifecycle_v2"])]
     channels: Vec<String>,
     /// Stop after this time, such as 90s, 15m or 6h.
-    #[arg(long = "for", value_name = "TIME", value_parser = moment::duration)]
-    length: Option<Duration>,
+    #[arg(long = "for", value_name = "TIME", value_parser = time_args::duration)]
+    duration: Option<Duration>,
     /// Start another segment after this many megabytes before compression. Each begins with a snapshot of the books.
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     segment_size: u64,
     /// Start another segment after this time.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = moment::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_args::duration)]
     segment_time: Duration,
 }
 
@@ -82,7 +82,7 @@ impl Record {
             channels,
             limits,
         )?;
-        let end = self.length.map(|length| Instant::now() + length);
+        let end = self.duration.map(|duration| Instant::now() + duration);
         let progress = context.output.progress("frames");
         let mut flushes = tokio::time::interval(FLUSH_INTERVAL);
         flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,23 +103,23 @@ impl Record {
                     None => break,
                 },
                 _ = flushes.tick() => {
-                    if writer.idle() > ALIVE_INTERVAL {
-                        writer.incident(&Incident::Alive)?;
+                    if writer.idle_time() > ALIVE_INTERVAL {
+                        writer.event(&ConnectionEvent::Alive)?;
                     }
                     writer.flush()?;
                 }
                 _ = signals.next() => break,
                 () = sleep_until(end), if end.is_some() => break,
             }
-            if writer.rotate_if_due()? {
+            if writer.rotate_if_full()? {
                 request_snapshots(&books, self.tickers.clone());
             }
         }
         progress.finish();
-        writer.incident(&Incident::Stopped)?;
+        writer.event(&ConnectionEvent::Stopped)?;
         let summary = writer.close()?;
         books.shutdown().await;
-        let record = Fields::new("recording")
+        let record = OutputRecord::new("recording")
             .field("directory", self.output.display().to_string())
             .field("segments", summary.segments)
             .field("frames", i64::try_from(summary.frames)?)
@@ -138,8 +138,8 @@ fn write(writer: &mut Writer, event: &Event) -> Result<bool, Failure> {
         writer.frame(raw.received_ts_us(), raw.text())?;
         return Ok(true);
     }
-    if let Some(incident) = Incident::from_event(event) {
-        writer.incident(&incident)?;
+    if let Some(event) = ConnectionEvent::from_event(event) {
+        writer.event(&event)?;
     }
     Ok(false)
 }
@@ -148,7 +148,8 @@ fn write(writer: &mut Writer, event: &Event) -> Result<bool, Failure> {
 fn request_snapshots(books: &BookStream, tickers: Vec<String>) {
     let connection = books.connection();
     let mut subscriptions = connection.subscriptions().iter();
-    let Some(subscription) = subscriptions.find(|own| *own.channel() == Channel::OrderbookDelta)
+    let Some(subscription) =
+        subscriptions.find(|subscription| *subscription.channel() == Channel::OrderbookDelta)
     else {
         return;
     };

@@ -13,13 +13,13 @@ use self::player::Player;
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    live,
-    output::{Format, Part, Record, clean},
+    market_data,
+    output::{Format, Part, Record, sanitize},
     recording::{self, Damage, Entry, Line, Segment},
 };
 
 /// Number of lines between points at which ctrl-C is handled.
-const LINES_AT_ONCE: u64 = 256;
+const LINES_PER_YIELD: u64 = 256;
 
 /// Replays a recording: rebuilds the order books, and reports how long each was live.
 #[derive(Args)]
@@ -42,7 +42,7 @@ pub(crate) struct Replay {
 }
 
 /// Fields of the lines and of the report, for `--fields`.
-const LINES: [&str; 11] = [
+const LINE_FIELDS: [&str; 11] = [
     "time",
     "text",
     "type",
@@ -60,7 +60,7 @@ impl Replay {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let prints_lines = self.frames || self.books;
         if prints_lines {
-            context.output.check_line_fields(&LINES)?;
+            context.output.check_line_fields(&LINE_FIELDS)?;
         }
         let paths = recording::segments(&self.directory)?;
         let progress = match prints_lines {
@@ -69,7 +69,7 @@ impl Replay {
         };
         let mut player = Player::default();
         let mut damages = Vec::new();
-        let mut clock = Clock::default();
+        let mut clock = RealtimeClock::default();
         for path in &paths {
             let mut report = |damage: Damage| {
                 let name = path.file_name().unwrap_or_default().display();
@@ -78,12 +78,12 @@ impl Replay {
             let segment = match Segment::open(path)? {
                 Ok(segment) => segment,
                 Err(damage) => {
-                    player.damaged();
+                    player.mark_damaged();
                     report(damage);
                     continue;
                 }
             };
-            if !player.begin(segment.header()) {
+            if !player.begin_segment(segment.header()) {
                 report(Damage::Missing);
             }
             let mut lines = 0;
@@ -91,7 +91,7 @@ impl Replay {
                 let line = match line {
                     Ok(line) => line,
                     Err(damage) => {
-                        player.damaged();
+                        player.mark_damaged();
                         report(damage);
                         break;
                     }
@@ -102,7 +102,7 @@ impl Replay {
                 if self.frames {
                     print_line(context, &line)?;
                 }
-                for event in player.play(&line) {
+                for event in player.apply(&line) {
                     if self.books {
                         print_event(context, &player, time(line.time_us), &event)?;
                     }
@@ -111,7 +111,7 @@ impl Replay {
                     progress.increment();
                 }
                 lines += 1;
-                if lines % LINES_AT_ONCE == 0 {
+                if lines % LINES_PER_YIELD == 0 {
                     tokio::task::yield_now().await;
                 }
             }
@@ -140,9 +140,9 @@ impl Replay {
             .field("damage", damage);
         let mut parts = vec![player.table().into(), record.into()];
         if self.depth > 0 {
-            let mut levels = live::levels_table();
+            let mut levels = market_data::levels_table();
             for (ticker, book) in player.last_books() {
-                live::push_levels(&mut levels, ticker, book, self.depth);
+                market_data::push_levels(&mut levels, ticker, book, self.depth);
             }
             parts.push(levels.into());
         }
@@ -157,7 +157,7 @@ fn time(us: i64) -> DateTime<Utc> {
 fn print_line(context: &Context, line: &Line) -> Result<(), Failure> {
     let (kind, text) = match &line.entry {
         Entry::Frame(text) => ("frame", text.clone()),
-        Entry::Incident(incident) => ("event", serde_json::to_string(incident)?),
+        Entry::Event(event) => ("event", serde_json::to_string(event)?),
         Entry::Header(header) => ("segment", serde_json::to_string(header)?),
     };
     let time = time(line.time_us);
@@ -165,7 +165,7 @@ fn print_line(context: &Context, line: &Line) -> Result<(), Failure> {
         Format::Text => context.output.line(&format!(
             "{} {kind:7} {}",
             time.format("%H:%M:%S%.6f"),
-            clean(&text)
+            sanitize(&text)
         )),
         // The text is as received; JSON escapes most of the characters that control a terminal.
         _ => context.output.print_line(
@@ -184,7 +184,7 @@ fn print_event(
     event: &BookEvent,
 ) -> Result<(), Failure> {
     let ticker = event.market_ticker();
-    let record = live::book_line(time, event, player.live(ticker));
+    let record = market_data::book_line(time, event, player.live(ticker));
     match record {
         Some(record) => context.output.print_line(record),
         None => Ok(()),
@@ -193,14 +193,14 @@ fn print_event(
 
 /// Reproduces the pauses of the recording.
 #[derive(Default)]
-struct Clock {
+struct RealtimeClock {
     start: Option<(Instant, i64)>,
 }
 
-impl Clock {
+impl RealtimeClock {
     async fn wait_for(&mut self, time_us: i64) {
         let (started, first_us) = *self.start.get_or_insert((Instant::now(), time_us));
-        let passed = time_us.saturating_sub(first_us).max(0).unsigned_abs();
-        tokio::time::sleep_until(started + Duration::from_micros(passed)).await;
+        let elapsed = time_us.saturating_sub(first_us).max(0).unsigned_abs();
+        tokio::time::sleep_until(started + Duration::from_micros(elapsed)).await;
     }
 }

@@ -5,8 +5,8 @@ use clap::Args;
 use kalshi_sdk::{Dollars, types::Settlement};
 
 use super::{
-    listing::{Length, sum},
-    moment::since,
+    listing::{ListOptions, sum},
+    time_args::past_time,
 };
 use crate::{
     context::Context,
@@ -26,16 +26,16 @@ pub(crate) struct Settlements {
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
     /// Only settlements since this time, or in this duration before now, such as 7d.
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    #[arg(long, value_name = "TIME", value_parser = past_time)]
     since: Option<DateTime<Utc>>,
     #[command(flatten)]
-    length: Length,
+    list: ListOptions,
 }
 
 impl Settlements {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client()?;
-        let mut request = client.get_settlements().limit(self.length.page());
+        let mut request = client.get_settlements().limit(self.list.page_size());
         if let Some(ticker) = self.ticker {
             request = request.ticker(ticker);
         }
@@ -48,7 +48,7 @@ impl Settlements {
         if let Some(since) = self.since {
             request = request.min_ts(since);
         }
-        let rows = self.length.read(context, "settlements", request.by_item());
+        let rows = self.list.read(context, "settlements", request.by_item());
         let settlements = rows.await?;
         let mut table = Table::new(
             "settlements",

@@ -5,7 +5,7 @@ use clap::Args;
 use futures_util::TryStreamExt;
 
 use crate::{
-    commands::moment,
+    commands::time_args,
     context::Context,
     failure::{Exit, Failure},
     output::Table,
@@ -16,7 +16,7 @@ pub(crate) struct Trades {
     /// Ticker of the market.
     ticker: String,
     /// Only trades since this time: a duration before now such as 6h, a date, or a time in RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = moment::since)]
+    #[arg(long, value_name = "TIME", value_parser = time_args::past_time)]
     since: Option<DateTime<Utc>>,
     /// List at most this many, latest first.
     #[arg(long, default_value_t = 50, value_name = "N")]

@@ -25,14 +25,14 @@ use self::{
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    live,
+    market_data,
     output::{Format, Record},
-    recording::Incident,
+    recording::ConnectionEvent,
     signals::Signals,
 };
 
 /// Time between screen updates.
-const FRAME: Duration = Duration::from_millis(100);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows live order books, last trades and spreads, full screen. Press q to quit.
 #[derive(Args)]
@@ -49,7 +49,7 @@ pub(crate) struct Watch {
 }
 
 /// Fields of the lines, for `--fields`.
-const LINES: [&str; 16] = [
+const LINE_FIELDS: [&str; 16] = [
     "time",
     "market_ticker",
     "state",
@@ -72,7 +72,7 @@ impl Watch {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let mut signals = Signals::new()?;
         let prints_lines = context.output.format == Format::Json;
-        context.output.check_line_fields(&LINES)?;
+        context.output.check_line_fields(&LINE_FIELDS)?;
         let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
         if !prints_lines && !has_terminal {
             return Err(Failure::usage(
@@ -102,7 +102,7 @@ impl Watch {
             true => print_lines(context, &mut books, &mut signals, self.events).await,
             false => {
                 let screen = Screen::new(context.exchange(), &self.tickers, titles);
-                show(&mut books, &mut signals, screen).await
+                run_screen(&mut books, &mut signals, screen).await
             }
         };
         books.shutdown().await;
@@ -145,38 +145,40 @@ async fn print_lines(
 fn line(update: &BookUpdate, books: &BookStream) -> Result<Option<Record>, Failure> {
     let now = Utc::now();
     Ok(match update {
-        BookUpdate::Book(event) => live::book_line(now, event, books.live(event.market_ticker())),
+        BookUpdate::Book(event) => {
+            market_data::book_line(now, event, books.live(event.market_ticker()))
+        }
         BookUpdate::Connection(Event::Message(received)) => match &received.frame.message {
-            Message::Trade(trade) => Some(live::trade_line(now, trade)),
+            Message::Trade(trade) => Some(market_data::trade_line(now, trade)),
             _ => None,
         },
-        BookUpdate::Connection(event) => Incident::from_event(event).map(|incident| {
+        BookUpdate::Connection(event) => ConnectionEvent::from_event(event).map(|event| {
             Record::new("connection")
                 .field("time", now)
-                .field("type", incident.name())
-                .field("detail", incident.detail())
+                .field("type", event.name())
+                .field("detail", event.detail())
         }),
         _ => None,
     })
 }
 
 /// Draws the screen until a key or a signal ends it. The terminal is restored in every case.
-async fn show(
+async fn run_screen(
     books: &mut BookStream,
     signals: &mut Signals,
     mut screen: Screen,
 ) -> Result<Exit, Failure> {
     let has_colors = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     let (mut full_screen, mut inputs) = FullScreen::open(has_colors)?;
-    let mut frames = tokio::time::interval(FRAME);
-    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut redraws = tokio::time::interval(REDRAW_INTERVAL);
+    redraws.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             changes = books.changed() => match changes {
-                Some(changes) => screen.take(changes?),
+                Some(changes) => screen.apply(changes?),
                 None => return Err("the connection has ended".into()),
             },
-            _ = frames.tick() => {
+            _ = redraws.tick() => {
                 screen.refresh(books, Utc::now());
                 full_screen.draw(|frame| draw::draw(frame, &screen))?;
             }

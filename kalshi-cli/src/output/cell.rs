@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use kalshi_sdk::{Contracts, Decimal, Dollars};
 use serde_json::{Value, json};
 
-use super::clean;
+use super::sanitize;
 
 /// Value of a table or record. In JSON, money and counts are decimal strings, times are RFC 3339, and absent values are `null`.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ impl Cell {
     /// Returns the value for a table. Control characters in strings are replaced.
     pub(crate) fn to_text(&self) -> String {
         match self {
-            Self::Text(text) => clean(text),
+            Self::Text(text) => sanitize(text),
             Self::Dollars(amount) => amount.to_string(),
             Self::Contracts(count) => count.to_string(),
             Self::Decimal(number) => number.to_string(),
@@ -38,7 +38,7 @@ impl Cell {
     /// Returns the value for JSON.
     pub(crate) fn to_json(&self) -> Value {
         match self {
-            Self::Text(text) => json!(clean(text)),
+            Self::Text(text) => json!(sanitize(text)),
             Self::Dollars(amount) => json!(amount),
             Self::Contracts(count) => json!(count),
             Self::Decimal(number) => json!(number.to_string()),

@@ -19,7 +19,7 @@ impl Progress {
     }
 
     /// Returns a spinner without a count.
-    pub(crate) fn waiting(what: &'static str) -> Self {
+    pub(crate) fn spinner(what: &'static str) -> Self {
         let progress = Self::new(what);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
             progress.0.set_style(style);

@@ -31,7 +31,7 @@ impl Part {
 
     /// Keeps only the fields with these names, in this order.
     pub(crate) fn select(&mut self, names: &[String]) {
-        let kept: Vec<_> = {
+        let indices: Vec<_> = {
             let fields = self.fields();
             names
                 .iter()
@@ -40,13 +40,13 @@ impl Part {
         };
         match self {
             Self::Table(table) => {
-                table.columns = kept.iter().map(|index| table.columns[*index]).collect();
+                table.columns = indices.iter().map(|index| table.columns[*index]).collect();
                 for row in &mut table.rows {
-                    *row = kept.iter().map(|index| row[*index].clone()).collect();
+                    *row = indices.iter().map(|index| row[*index].clone()).collect();
                 }
             }
             Self::Record(record) => {
-                record.fields = kept
+                record.fields = indices
                     .iter()
                     .map(|index| record.fields[*index].clone())
                     .collect();

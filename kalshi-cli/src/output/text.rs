@@ -26,23 +26,23 @@ fn table_text(table: &Table, width: Option<u16>) -> String {
     if table.rows.is_empty() {
         return format!("no {}\n", table.name.replace('_', " "));
     }
-    let shown = width.map_or(table.columns.len(), |width| columns_that_fit(table, width));
-    let mut drawn = comfy_table::Table::new();
-    drawn
+    let visible_columns = width.map_or(table.columns.len(), |width| columns_that_fit(table, width));
+    let mut rendered = comfy_table::Table::new();
+    rendered
         .load_style(presets::NOTHING)
         .set_truncation_indicator("…");
-    let header = table.columns.iter().take(shown);
-    drawn.set_header(header.map(|name| name.replace('_', " ")));
+    let header = table.columns.iter().take(visible_columns);
+    rendered.set_header(header.map(|name| name.replace('_', " ")));
     for row in &table.rows {
-        let mut drawn_row = comfy_table::Row::new();
-        drawn_row.max_height(1);
-        for cell in row.iter().take(shown) {
-            drawn_row.add_cell(comfy_table::Cell::new(one_line(cell)));
+        let mut rendered_row = comfy_table::Row::new();
+        rendered_row.max_height(1);
+        for cell in row.iter().take(visible_columns) {
+            rendered_row.add_cell(comfy_table::Cell::new(one_line(cell)));
         }
-        drawn.add_row(drawn_row);
+        rendered.add_row(rendered_row);
     }
     for (index, name) in table.columns.iter().enumerate() {
-        let Some(column) = drawn.column_mut(index) else {
+        let Some(column) = rendered.column_mut(index) else {
             break;
         };
         column.set_padding((0, PADDING as u16));
@@ -54,20 +54,20 @@ fn table_text(table: &Table, width: Option<u16>) -> String {
         }
     }
     if let Some(width) = width {
-        drawn
+        rendered
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width);
     }
-    let drawn = drawn.to_string();
-    let mut lines = drawn.lines().map(str::trim_end);
+    let rendered = rendered.to_string();
+    let mut lines = rendered.lines().map(str::trim_end);
     let bold = Style::new().bold();
     let mut text = format!("{bold}{}{bold:#}\n", lines.next().unwrap_or_default());
     for line in lines {
         text.push_str(line);
         text.push('\n');
     }
-    if shown < table.columns.len() {
-        let hidden = table.columns[shown..].join(", ");
+    if visible_columns < table.columns.len() {
+        let hidden = table.columns[visible_columns..].join(", ");
         text.push_str(&format!("(the terminal is too narrow for: {hidden})\n"));
     }
     text
@@ -75,15 +75,15 @@ fn table_text(table: &Table, width: Option<u16>) -> String {
 
 /// Returns the number of columns that fit if flexible columns are truncated, at least one.
 fn columns_that_fit(table: &Table, width: u16) -> usize {
-    let mut left = usize::from(width);
+    let mut remaining = usize::from(width);
     for (index, name) in table.columns.iter().enumerate() {
         let cells = table.rows.iter().map(|row| one_line(&row[index]).width());
         let mut needed = cells.chain([name.len()]).max().unwrap_or_default();
         if table.flexible.contains(name) {
             needed = needed.min(MIN_FLEXIBLE.max(name.len()));
         }
-        match left.checked_sub(needed + PADDING) {
-            Some(rest) => left = rest,
+        match remaining.checked_sub(needed + PADDING) {
+            Some(rest) => remaining = rest,
             None => return index.max(1),
         }
     }
@@ -105,7 +105,7 @@ fn one_line(cell: &Cell) -> String {
 }
 
 fn record_text(record: &Record) -> String {
-    let widest = record
+    let max_width = record
         .fields
         .iter()
         .map(|(name, _)| name.len())
@@ -120,8 +120,10 @@ fn record_text(record: &Record) -> String {
         }
         let name = name.replace('_', " ");
         // Indents the continuation lines of a value.
-        let value = cell.to_text().replace('\n', &format!("\n{:widest$}  ", ""));
-        text.push_str(&format!("{bold}{name:widest$}{bold:#}  {value}\n"));
+        let value = cell
+            .to_text()
+            .replace('\n', &format!("\n{:max_width$}  ", ""));
+        text.push_str(&format!("{bold}{name:max_width$}{bold:#}  {value}\n"));
     }
     text
 }

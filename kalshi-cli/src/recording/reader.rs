@@ -8,7 +8,7 @@ use std::{
 
 use zstd::stream::read::Decoder;
 
-use super::{Entry, Header, Line, VERSION};
+use super::{Entry, FORMAT_VERSION, Header, Line};
 use crate::failure::Failure;
 
 /// Maximum length of a line in bytes. The exchange sends frames of at most 16 MiB.
@@ -68,7 +68,7 @@ pub(crate) struct Segment {
     header: Header,
     lines: BufReader<Decoder<'static, BufReader<File>>>,
     number: u64,
-    is_over: bool,
+    has_ended: bool,
     buffer: Vec<u8>,
 }
 
@@ -79,7 +79,7 @@ impl Segment {
             File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let mut segment = Self {
             header: Header {
-                version: VERSION,
+                version: FORMAT_VERSION,
                 recording: String::new(),
                 number: 0,
                 exchange: String::new(),
@@ -88,7 +88,7 @@ impl Segment {
             },
             lines: BufReader::new(Decoder::new(file)?),
             number: 0,
-            is_over: false,
+            has_ended: false,
             buffer: Vec::new(),
         };
         let invalid = |reason: &str| Damage::Invalid {
@@ -99,7 +99,7 @@ impl Segment {
             Some(Ok(Line {
                 entry: Entry::Header(header),
                 ..
-            })) if header.version == VERSION => {
+            })) if header.version == FORMAT_VERSION => {
                 segment.header = header;
                 Ok(segment)
             }
@@ -107,7 +107,7 @@ impl Segment {
                 entry: Entry::Header(header),
                 ..
             })) => Err(invalid(&format!(
-                "the format has version {}, and this program reads version {VERSION}",
+                "the format has version {}, and this program reads version {FORMAT_VERSION}",
                 header.version
             ))),
             Some(Ok(_)) => Err(invalid("it does not begin with a header")),
@@ -148,11 +148,11 @@ impl Iterator for Segment {
     type Item = Result<Line, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
+        if self.has_ended {
             return None;
         }
         let line = self.read_line();
-        self.is_over = !matches!(line, Some(Ok(_)));
+        self.has_ended = !matches!(line, Some(Ok(_)));
         line
     }
 }

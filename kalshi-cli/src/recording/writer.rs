@@ -10,11 +10,11 @@ use std::{
 use chrono::Utc;
 use zstd::stream::write::Encoder;
 
-use super::{Header, Incident, VERSION, frame_line};
+use super::{ConnectionEvent, FORMAT_VERSION, Header, frame_line};
 use crate::failure::Failure;
 
 /// Compression level: the default of zstd.
-const LEVEL: i32 = 3;
+const COMPRESSION_LEVEL: i32 = 3;
 
 /// Size and age at which a segment is complete.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +41,11 @@ pub(crate) struct Writer {
     limits: Limits,
     path: PathBuf,
     encoder: Encoder<'static, File>,
-    opened: Instant,
+    opened_at: Instant,
     /// Bytes of this segment before compression.
     written: u64,
     is_dirty: bool,
-    last_line: Instant,
+    last_line_at: Instant,
     summary: Summary,
 }
 
@@ -58,9 +58,9 @@ impl Writer {
         channels: Vec<String>,
         limits: Limits,
     ) -> Result<Self, Failure> {
-        fs::create_dir_all(directory).map_err(|error| failed("create", directory, &error))?;
+        fs::create_dir_all(directory).map_err(|error| io_failure("create", directory, &error))?;
         let header = Header {
-            version: VERSION,
+            version: FORMAT_VERSION,
             recording: Utc::now().format("%Y%m%dT%H%M%S%6fZ").to_string(),
             number: 1,
             exchange,
@@ -74,10 +74,10 @@ impl Writer {
             limits,
             path,
             encoder,
-            opened: Instant::now(),
+            opened_at: Instant::now(),
             written: 0,
             is_dirty: false,
-            last_line: Instant::now(),
+            last_line_at: Instant::now(),
             summary: Summary::default(),
         };
         writer.begin()?;
@@ -100,9 +100,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes an incident with the current time.
-    pub(crate) fn incident(&mut self, incident: &Incident) -> Result<(), Failure> {
-        let content = serde_json::to_string(incident)?;
+    /// Writes an event with the current time.
+    pub(crate) fn event(&mut self, event: &ConnectionEvent) -> Result<(), Failure> {
+        let content = serde_json::to_string(event)?;
         self.line(Utc::now().timestamp_micros(), "event", &content)?;
         self.summary.events += 1;
         Ok(())
@@ -112,11 +112,11 @@ impl Writer {
         let line = format!("{time_us}\t{kind}\t{content}\n");
         self.encoder
             .write_all(line.as_bytes())
-            .map_err(|error| failed("write", &self.path, &error))?;
+            .map_err(|error| io_failure("write", &self.path, &error))?;
         self.written += line.len() as u64;
         self.summary.bytes += line.len() as u64;
         self.is_dirty = true;
-        self.last_line = Instant::now();
+        self.last_line_at = Instant::now();
         Ok(())
     }
 
@@ -125,27 +125,27 @@ impl Writer {
         if self.is_dirty {
             self.encoder
                 .flush()
-                .map_err(|error| failed("write", &self.path, &error))?;
+                .map_err(|error| io_failure("write", &self.path, &error))?;
             self.is_dirty = false;
         }
         Ok(())
     }
 
     /// Returns the time since the last line.
-    pub(crate) fn idle(&self) -> Duration {
-        self.last_line.elapsed()
+    pub(crate) fn idle_time(&self) -> Duration {
+        self.last_line_at.elapsed()
     }
 
     /// Starts another segment if this one is complete. Returns `true` if it did.
-    pub(crate) fn rotate_if_due(&mut self) -> Result<bool, Failure> {
-        if self.written < self.limits.bytes && self.opened.elapsed() < self.limits.age {
+    pub(crate) fn rotate_if_full(&mut self) -> Result<bool, Failure> {
+        if self.written < self.limits.bytes && self.opened_at.elapsed() < self.limits.age {
             return Ok(false);
         }
         self.header.number += 1;
         let (path, encoder) = open(&self.directory, &self.header)?;
         let path = std::mem::replace(&mut self.path, path);
         finish(std::mem::replace(&mut self.encoder, encoder), &path)?;
-        self.opened = Instant::now();
+        self.opened_at = Instant::now();
         self.written = 0;
         self.begin()?;
         Ok(true)
@@ -166,13 +166,13 @@ fn open(directory: &Path, header: &Header) -> Result<(PathBuf, Encoder<'static, 
             .write(true)
             .create_new(true)
             .open(&path)?;
-        let mut encoder = Encoder::new(file, LEVEL)?;
+        let mut encoder = Encoder::new(file, COMPRESSION_LEVEL)?;
         encoder.include_checksum(true)?;
         Ok(encoder)
     };
     match create() {
         Ok(encoder) => Ok((path, encoder)),
-        Err(error) => Err(failed("create", &path, &error)),
+        Err(error) => Err(io_failure("create", &path, &error)),
     }
 }
 
@@ -180,9 +180,9 @@ fn finish(encoder: Encoder<'static, File>, path: &Path) -> Result<(), Failure> {
     encoder
         .finish()
         .and_then(|file| file.sync_all())
-        .map_err(|error| failed("write", path, &error))
+        .map_err(|error| io_failure("write", path, &error))
 }
 
-fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
+fn io_failure(what: &str, path: &Path, error: &io::Error) -> Failure {
     format!("cannot {what} {}: {error}", path.display()).into()
 }

@@ -42,7 +42,7 @@ async fn operations_of_all_apis_are_called() -> TestResult {
         let document: Value = serde_json::from_str(&run.stdout)?;
         assert!(document.get(field).is_some(), "{operation}: {document}");
     }
-    let run = Run::of(program("--mock call get-settlement-balance")).await?;
+    let run = Run::capture(program("--mock call get-settlement-balance")).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     Ok(())
 }
@@ -75,9 +75,9 @@ async fn public_operation_needs_no_key_and_is_not_signed() -> TestResult {
 async fn each_page_is_a_separate_document() -> TestResult {
     let setup = Setup::new().await?;
     let run = setup.run("call get-markets --limit 1000 --all").await?;
-    let whole: Value = serde_json::from_str(&run.stdout)?;
+    let complete: Value = serde_json::from_str(&run.stdout)?;
     let listed = |page: &Value| page["markets"].as_array().cloned().unwrap_or_default();
-    let limit = listed(&whole).len() / 3;
+    let limit = listed(&complete).len() / 3;
     let run = setup
         .run(&format!("call get-markets --all --limit {limit}"))
         .await?;
@@ -86,7 +86,7 @@ async fn each_page_is_a_separate_document() -> TestResult {
     let pages = pages.collect::<Result<Vec<_>, _>>()?;
     assert!(pages.len() >= 3, "{} pages", pages.len());
     let markets: Vec<Value> = pages.iter().flat_map(listed).collect();
-    assert_eq!(markets.len(), listed(&whole).len());
+    assert_eq!(markets.len(), listed(&complete).len());
     let run = setup
         .run(&format!("call get-markets --limit {limit}"))
         .await?;
@@ -197,7 +197,7 @@ async fn hostile_values_stay_in_their_path_segment() -> TestResult {
         setup.exchange.clear_requests();
         let mut command = setup.command("call get-market");
         command.arg(format!("--ticker={value}"));
-        let run = Run::of(command).await?;
+        let run = Run::capture(command).await?;
         assert_eq!(run.code, Some(1), "{value}: {}", run.stderr);
         let requests = setup.exchange.requests();
         assert_eq!(requests.len(), 1, "{value}: {}", run.stderr);
@@ -207,7 +207,7 @@ async fn hostile_values_stay_in_their_path_segment() -> TestResult {
     for value in ["", ".", "..", "../balance", "a/../b", "a\\..\\b", "a\nb"] {
         let mut command = setup.command("call get-market");
         command.arg(format!("--ticker={value}"));
-        let run = Run::of(command).await?;
+        let run = Run::capture(command).await?;
         assert_eq!(run.code, Some(2), "{value}: {}", run.stderr);
     }
     assert!(setup.exchange.requests().is_empty());
@@ -251,10 +251,10 @@ async fn secret_is_printed() -> TestResult {
 
 #[tokio::test]
 async fn help_of_an_operation_lists_its_parameters() -> TestResult {
-    let run = Run::of(program("call get-market-candlesticks --help")).await?;
+    let run = Run::capture(program("call get-market-candlesticks --help")).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     golden_text("call_help.txt", &run.stdout)?;
-    let run = Run::of(program("call --help")).await?;
+    let run = Run::capture(program("call --help")).await?;
     assert!(
         run.stdout
             .contains("perps:intra-exchange-instance-transfer")

@@ -106,7 +106,7 @@ async fn damaged_key_file_is_a_failure() -> TestResult {
 
 #[tokio::test]
 async fn wrong_clock_is_a_failure_and_a_small_skew_a_warning() -> TestResult {
-    for (skew, code, result, said) in [
+    for (skew, code, result, message) in [
         (60, 1, "failure", " s behind the exchange"),
         (-60, 1, "failure", " s ahead of the exchange"),
         (5, 0, "warning", " s behind the exchange"),
@@ -117,7 +117,7 @@ async fn wrong_clock_is_a_failure_and_a_small_skew_a_warning() -> TestResult {
             .fault(Fault::ClockSkew(TimeDelta::seconds(skew)));
         let (exit, clock) = doctor(&setup, "clock").await?;
         assert_eq!((exit, clock[0].0.as_str()), (Some(code), result), "{skew}");
-        assert!(clock[0].1.contains(said), "{clock:?}");
+        assert!(clock[0].1.contains(message), "{clock:?}");
     }
     Ok(())
 }

@@ -55,13 +55,13 @@ impl Setup {
     }
 
     /// Waits until the bot has at least `count` resting orders.
-    async fn until_quoted(&self, count: usize) -> TestResult {
-        self.until(|| self.resting() >= count).await
+    async fn wait_until_quoted(&self, count: usize) -> TestResult {
+        self.wait_until(|| self.resting() >= count).await
     }
 
-    async fn until(&self, is_so: impl Fn() -> bool) -> TestResult {
+    async fn wait_until(&self, condition: impl Fn() -> bool) -> TestResult {
         let wait = async {
-            while !is_so() {
+            while !condition() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -69,7 +69,7 @@ impl Setup {
     }
 
     /// Returns the ids of the processes of the bot.
-    fn processes(&self) -> Vec<Pid> {
+    fn bot_processes(&self) -> Vec<Pid> {
         let names = fs::read_dir(self.pids()).into_iter().flatten().flatten();
         names
             .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
@@ -77,10 +77,10 @@ impl Setup {
     }
 
     /// Asserts that neither orders nor processes of the bot are left.
-    fn assert_over(&self) {
+    fn assert_nothing_left(&self) {
         assert_eq!(self.resting(), 0, "resting orders");
-        assert!(!self.processes().is_empty(), "the bot has run");
-        for process in self.processes() {
+        assert!(!self.bot_processes().is_empty(), "the bot has run");
+        for process in self.bot_processes() {
             assert!(test_kill_process(process).is_err(), "{process:?} is left");
         }
     }
@@ -111,11 +111,11 @@ fn report(run: &Run) -> Result<Value, Box<dyn std::error::Error>> {
 async fn bot_that_is_killed_leaves_no_orders() -> TestResult {
     let setup = setup().await?;
     let guard = setup.guard(SUBACCOUNT, "quote").spawn()?;
-    setup.until_quoted(2).await?;
-    kill_process(setup.processes()[0], Signal::KILL)?;
+    setup.wait_until_quoted(2).await?;
+    kill_process(setup.bot_processes()[0], Signal::KILL)?;
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     let mut document: Value = serde_json::from_str(&run.stdout)?;
     let until = &mut document["guard"]["new_orders_may_be_cancelled_until"];
     assert!(until.is_string());
@@ -128,7 +128,7 @@ async fn bot_that_exits_leaves_no_orders() -> TestResult {
     let setup = setup().await?;
     let run = finish(setup.guard(SUBACCOUNT, "quote-and-exit").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     assert_eq!(report(&run)?["exit_code"], 3);
     assert_eq!(setup.exchange.user().orders().len(), 2);
     Ok(())
@@ -144,10 +144,10 @@ async fn bot_that_hangs_is_stopped_after_its_last_heartbeat() -> TestResult {
     );
     // The bot touches the file for three times the timeout before it quotes.
     let guard = setup.guard(&arguments, "hang").spawn()?;
-    setup.until_quoted(2).await?;
+    setup.wait_until_quoted(2).await?;
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     assert_eq!(report(&run)?["reason"], "no heartbeat");
     Ok(())
 }
@@ -163,7 +163,7 @@ async fn bot_that_never_touches_its_heartbeat_is_stopped() -> TestResult {
     );
     let run = finish(setup.guard(&arguments, "quote").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     Ok(())
 }
 
@@ -171,12 +171,12 @@ async fn bot_that_never_touches_its_heartbeat_is_stopped() -> TestResult {
 async fn bot_that_ignores_sigterm_and_quotes_again_is_killed_first() -> TestResult {
     let setup = setup().await?;
     let guard = setup.guard(SUBACCOUNT, "resist").spawn()?;
-    setup.until_quoted(2).await?;
+    setup.wait_until_quoted(2).await?;
     let id = guard.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
     kill_process(id.ok_or("an id")?, Signal::TERM)?;
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     let report = report(&run)?;
     assert_eq!(report["reason"], "SIGTERM");
     assert_eq!(report["signal"], 9);
@@ -194,15 +194,15 @@ async fn signals_are_passed_on_to_the_bot() -> TestResult {
     let id = guard.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
     let id = id.ok_or("an id")?;
     setup
-        .until(|| fs::read(&heartbeat).is_ok_and(|text| !text.is_empty()))
+        .wait_until(|| fs::read(&heartbeat).is_ok_and(|text| !text.is_empty()))
         .await?;
     kill_process(id, Signal::TSTP)?;
     kill_process(id, Signal::USR1)?;
-    setup.until_quoted(2).await?;
+    setup.wait_until_quoted(2).await?;
     kill_process(id, Signal::INT)?;
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     let report = report(&run)?;
     assert_eq!(report["reason"], "SIGINT");
     assert_eq!(report["exit_code"], 5);
@@ -215,8 +215,8 @@ async fn process_that_left_the_group_and_requotes_is_killed() -> TestResult {
     let setup = setup().await?;
     let run = finish(setup.guard(SUBACCOUNT, "daemon").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
-    assert_eq!(setup.processes().len(), 2);
+    setup.assert_nothing_left();
+    assert_eq!(setup.bot_processes().len(), 2);
     Ok(())
 }
 
@@ -227,7 +227,7 @@ async fn orders_that_arrive_after_the_first_proof_are_cancelled() -> TestResult 
     let guard = setup.guard(&arguments, "quote-and-exit").spawn()?;
     // The first proof has read the orders.
     setup
-        .until(|| {
+        .wait_until(|| {
             !setup
                 .exchange
                 .requests_to(operation::CANCEL_ALL_ORDERS)
@@ -236,14 +236,14 @@ async fn orders_that_arrive_after_the_first_proof_are_cancelled() -> TestResult 
         .await?;
     let reads = || setup.exchange.requests_to(operation::GET_ORDERS).len();
     let before = reads();
-    setup.until(|| reads() > before).await?;
+    setup.wait_until(|| reads() > before).await?;
     let order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(9), 1);
     let outcome = setup.exchange.client()?.orders().place(order).await?;
     assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("orders still rest"), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     Ok(())
 }
 
@@ -265,7 +265,7 @@ async fn cancelling_is_repeated_through_failures_and_reads_that_lag() -> TestRes
         .fault(Fault::StaleReads(Duration::from_millis(700)));
     let run = finish(setup.guard(SUBACCOUNT, "quote-and-exit").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.assert_over();
+    setup.assert_nothing_left();
     assert!(run.stderr.contains("cancelling failed"), "{}", run.stderr);
     Ok(())
 }
@@ -293,7 +293,7 @@ async fn orders_are_cancelled_one_by_one_if_cancel_all_is_rejected() -> TestResu
         "{}",
         run.stderr
     );
-    setup.assert_over();
+    setup.assert_nothing_left();
     Ok(())
 }
 
@@ -302,14 +302,14 @@ async fn unproven_cancel_exits_with_20() -> TestResult {
     let setup = setup().await?;
     let arguments = format!("{SUBACCOUNT} --timeout 2");
     let guard = setup.guard(&arguments, "quote").spawn()?;
-    setup.until_quoted(2).await?;
+    setup.wait_until_quoted(2).await?;
     setup
         .exchange
         .fault(Fault::ServerError(503).on(operation::CANCEL_ALL_ORDERS));
     setup
         .exchange
         .fault(Fault::ServerError(503).on(operation::BATCH_CANCEL_ORDERS_V2));
-    kill_process(setup.processes()[0], Signal::KILL)?;
+    kill_process(setup.bot_processes()[0], Signal::KILL)?;
     let run = finish(guard).await?;
     assert_eq!(run.code, Some(20), "{}", run.stderr);
     assert!(run.stderr.contains("NOT PROVEN"), "{}", run.stderr);
@@ -356,12 +356,12 @@ async fn group_is_triggered_even_if_responses_are_lost() -> TestResult {
     assert_eq!(report["group"], group.as_str());
     assert!(report["new_orders_may_be_cancelled_until"].is_null());
     setup.exchange.clear_faults();
-    let shown = client
+    let group_state = client
         .get_order_group()
         .order_group_id(&group)
         .send()
         .await?;
-    assert!(!shown.is_auto_cancel_enabled);
+    assert!(!group_state.is_auto_cancel_enabled);
     assert!(
         setup
             .exchange
@@ -375,7 +375,7 @@ async fn group_is_triggered_even_if_responses_are_lost() -> TestResult {
 async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     let setup = setup().await?;
     let guard = |arguments: &str| setup.guard(arguments, "quote");
-    for (arguments, said) in [
+    for (arguments, message) in [
         (
             "--yes guard --subaccount 0",
             "requires the exchange to be named",
@@ -401,11 +401,11 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     ] {
         let run = finish(guard(arguments).spawn()?).await?;
         assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
-        assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
+        assert!(run.stderr.contains(message), "{arguments}: {}", run.stderr);
     }
     // A variable that was exported for something else is no choice.
-    let mut inherited = guard("--yes guard --subaccount 0");
-    let run = finish(inherited.env("KALSHI_PROFILE", "test").spawn()?).await?;
+    let mut from_variable = guard("--yes guard --subaccount 0");
+    let run = finish(from_variable.env("KALSHI_PROFILE", "test").spawn()?).await?;
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     let run = finish(guard("--profile test --dry-run guard --subaccount 0").spawn()?).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -423,7 +423,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
         "{}",
         run.stderr
     );
-    assert!(setup.processes().is_empty());
+    assert!(setup.bot_processes().is_empty());
     Ok(())
 }
 
@@ -456,7 +456,7 @@ async fn key_that_may_not_cancel_is_rejected() -> TestResult {
         "{}",
         run.stderr
     );
-    assert!(setup.processes().is_empty());
+    assert!(setup.bot_processes().is_empty());
     Ok(())
 }
 
@@ -467,7 +467,7 @@ async fn bot_runs_on_the_local_exchange() -> TestResult {
         .args(bot::command())
         .env(bot::MODE, "quote-and-exit")
         .stdout(Stdio::piped());
-    let run = Run::of(command).await?;
+    let run = Run::capture(command).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("exit code"), "{}", run.stdout);
     Ok(())

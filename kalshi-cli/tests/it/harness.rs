@@ -91,7 +91,7 @@ impl Setup {
 
     /// Runs the program without a terminal.
     pub(crate) async fn run(&self, arguments: &str) -> Result<Run, Box<dyn Error>> {
-        Run::of(self.command(arguments)).await
+        Run::capture(self.command(arguments)).await
     }
 
     /// Runs the program with `--json` and returns what it prints. It must succeed.
@@ -178,7 +178,7 @@ impl Run {
             .map_err(|error| format!("{error} in {:?}: {}", self.stdout, self.stderr).into())
     }
 
-    pub(crate) async fn of(mut command: Command) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn capture(mut command: Command) -> Result<Self, Box<dyn Error>> {
         let Output {
             status,
             stdout,

@@ -99,7 +99,7 @@ async fn key_given_instead_of_a_path_is_not_printed() -> TestResult {
 #[tokio::test]
 async fn completions_include_the_commands() -> TestResult {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let run = Run::of(program(&format!("completions {shell}"))).await?;
+        let run = Run::capture(program(&format!("completions {shell}"))).await?;
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         assert!(run.stdout.contains("guard"), "{shell}");
     }

@@ -1,18 +1,17 @@
 //! Tests of the program `kalshi`, run as a process against a local exchange.
 
-mod amending;
+mod amend;
 mod call;
-mod cancelling;
+mod cancel;
 mod doctor;
 #[cfg(unix)]
 mod guard;
 mod harness;
 mod keys;
-mod markets;
-mod ordering;
+mod market_data;
+mod order;
 mod portfolio;
 mod profiles;
-mod reads;
 mod recording;
 mod terminal;
 mod watch;

@@ -113,7 +113,7 @@ async fn settlements_include_the_profit() -> TestResult {
 }
 
 #[tokio::test]
-async fn cut_lists_report_that_there_are_more() -> TestResult {
+async fn truncated_lists_note_that_there_are_more() -> TestResult {
     let setup = setup().await?;
     let run = setup.run("fills --limit 2").await?;
     assert!(

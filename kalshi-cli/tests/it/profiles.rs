@@ -4,14 +4,14 @@ use crate::harness::{Run, Setup, TestResult, program};
 
 #[tokio::test]
 async fn missing_key_error_names_the_sources() -> TestResult {
-    let run = Run::of(program("balance")).await?;
+    let run = Run::capture(program("balance")).await?;
     assert_eq!(run.code, Some(1));
     assert!(
         run.stderr.contains("KALSHI_DEMO_API_KEY_ID"),
         "{}",
         run.stderr
     );
-    let run = Run::of(program("--production balance")).await?;
+    let run = Run::capture(program("--production balance")).await?;
     assert!(run.stderr.contains("KALSHI_API_KEY_ID"), "{}", run.stderr);
     Ok(())
 }
@@ -52,8 +52,8 @@ async fn error_of_the_config_file_does_not_show_its_lines() -> TestResult {
         let run = setup.run("--profile test balance").await?;
         assert_eq!(run.code, Some(2), "{line}");
         assert!(run.stderr.contains("line 3"), "{}", run.stderr);
-        let shown = run.stderr.to_lowercase();
-        assert!(!shown.contains("secret"), "{}", run.stderr);
+        let output = run.stderr.to_lowercase();
+        assert!(!output.contains("secret"), "{}", run.stderr);
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn profile_of_the_environment_yields_to_the_command_line() -> TestResult {
     ] {
         let mut command = setup.command(arguments);
         command.env("KALSHI_PROFILE", profile);
-        let run = Run::of(command).await?;
+        let run = Run::capture(command).await?;
         assert_eq!(
             run.code,
             Some(code),
@@ -101,9 +101,18 @@ async fn urls_are_not_ignored_in_favour_of_another_exchange() -> TestResult {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn config_file_without_an_end_is_refused() -> TestResult {
-    let run = Run::of(program("--config /dev/zero balance")).await?;
+async fn oversized_config_file_is_rejected() -> TestResult {
+    let run = Run::capture(program("--config /dev/zero balance")).await?;
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stderr.contains("larger than"), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn mock_needs_no_account() -> TestResult {
+    let run = Run::capture(program("--mock balance --json")).await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout)?;
+    assert_eq!(document["balance"]["cash"], "10000.0000");
     Ok(())
 }

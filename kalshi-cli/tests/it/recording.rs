@@ -17,18 +17,18 @@ use crate::harness::{Setup, TestResult, golden};
 
 const TICKER: &str = "KXTEST-26-A";
 /// Timeout of each step, generous for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn cents(cents: i64) -> Dollars {
     Dollars::from_cents(cents)
 }
 
-fn recordings(setup: &Setup) -> PathBuf {
+fn recording_directory(setup: &Setup) -> PathBuf {
     setup.directory.path().join("recording")
 }
 
 fn segments(setup: &Setup) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let entries = fs::read_dir(recordings(setup))?;
+    let entries = fs::read_dir(recording_directory(setup))?;
     let mut paths = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()?;
@@ -38,14 +38,14 @@ fn segments(setup: &Setup) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 
 /// Starts a recorder of the market, and waits until it is connected.
 async fn record(setup: &Setup, options: &str) -> Result<Child, Box<dyn Error>> {
-    let directory = recordings(setup);
+    let directory = recording_directory(setup);
     let arguments = format!("record {TICKER} -o {} {options}", directory.display());
     let recorder = setup
         .command(&arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()?;
-    timeout(PATIENCE, setup.exchange.streams().until_connected(1)).await?;
+    timeout(STEP_TIMEOUT, setup.exchange.streams().until_connected(1)).await?;
     Ok(recorder)
 }
 
@@ -74,13 +74,13 @@ fn replayed_levels(report: &Value) -> Vec<Value> {
 }
 
 /// Waits until the recording on disk contains the book of the exchange, while the recorder is running.
-async fn recorded(setup: &Setup, market: &Market) -> TestResult {
-    let caught_up = async {
+async fn wait_until_recorded(setup: &Setup, market: &Market) -> TestResult {
+    let poll = async {
         loop {
             let run = setup
                 .run(&format!(
                     "replay {} --depth 1000 --json",
-                    recordings(setup).display()
+                    recording_directory(setup).display()
                 ))
                 .await?;
             // There may be no segment yet.
@@ -91,7 +91,7 @@ async fn recorded(setup: &Setup, market: &Market) -> TestResult {
             }
         }
     };
-    timeout(PATIENCE, caught_up).await?
+    timeout(STEP_TIMEOUT, poll).await?
 }
 
 async fn kill(mut recorder: Child) -> TestResult {
@@ -104,7 +104,7 @@ async fn interrupt(recorder: Child) -> Result<String, Box<dyn Error>> {
     let pid = recorder.id().ok_or("a process")?;
     let pid = rustix::process::Pid::from_raw(pid.try_into()?).ok_or("a process")?;
     rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
-    let output = timeout(PATIENCE, recorder.wait_with_output()).await??;
+    let output = timeout(STEP_TIMEOUT, recorder.wait_with_output()).await??;
     assert_eq!(output.status.code(), Some(0));
     Ok(String::from_utf8(output.stdout)?)
 }
@@ -120,9 +120,9 @@ async fn killed_recorder_leaves_the_book_of_the_exchange() -> TestResult {
             .bid(cents(1 + step % 40), 1)
             .ask(cents(99 - step % 50), 2);
     }
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     kill(recorder).await?;
-    let report = replay(&setup, &recordings(&setup)).await?;
+    let report = replay(&setup, &recording_directory(&setup)).await?;
     assert_eq!(replayed_levels(&report), levels(&market));
     assert_eq!(report["books"][0]["at_end"], "live");
     let damage = report["recording"]["damage"].as_str().unwrap_or_default();
@@ -136,30 +136,30 @@ async fn truncated_segment_is_read_up_to_the_cut() -> TestResult {
     let market = setup.exchange.market(TICKER);
     market.bid(cents(41), 10).ask(cents(43), 5);
     let recorder = record(&setup, "").await?;
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     for step in 1..=100 {
         market.bid(cents(1 + step % 40), 1);
     }
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     interrupt(recorder).await?;
-    let whole = replay(&setup, &recordings(&setup)).await?;
-    assert_eq!(whole["recording"]["damage"], Value::Null);
+    let complete = replay(&setup, &recording_directory(&setup)).await?;
+    assert_eq!(complete["recording"]["damage"], Value::Null);
     let path = segments(&setup)?.remove(0);
     let bytes = fs::read(&path)?;
-    for share in [0, 1, 5, 9] {
-        fs::write(&path, &bytes[..bytes.len() * share / 10])?;
-        let report = replay(&setup, &recordings(&setup)).await?;
+    for tenths in [0, 1, 5, 9] {
+        fs::write(&path, &bytes[..bytes.len() * tenths / 10])?;
+        let report = replay(&setup, &recording_directory(&setup)).await?;
         let damage = report["recording"]["damage"].as_str().unwrap_or_default();
-        assert!(damage.contains("was not closed"), "{share}: {report}");
+        assert!(damage.contains("was not closed"), "{tenths}: {report}");
         let frames = |report: &Value| report["recording"]["frames"].as_i64();
-        assert!(frames(&report) <= frames(&whole), "{share}");
+        assert!(frames(&report) <= frames(&complete), "{tenths}");
     }
     // The checksum of zstd is at the end; a byte in the middle mostly breaks a block.
     let mut broken = bytes.clone();
     let middle = broken.len() / 2;
     broken[middle..middle + 16].fill(0xff);
     fs::write(&path, broken)?;
-    let report = replay(&setup, &recordings(&setup)).await?;
+    let report = replay(&setup, &recording_directory(&setup)).await?;
     assert!(report["recording"]["damage"].is_string(), "{report}");
     Ok(())
 }
@@ -170,15 +170,15 @@ async fn recording_reports_frames_and_how_long_books_were_live() -> TestResult {
     let market = setup.exchange.market(TICKER);
     market.bid(cents(41), 10).ask(cents(43), 5);
     let recorder = record(&setup, "").await?;
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     let streams = setup.exchange.streams();
     streams.reset();
     // Changes between the two connections are in the second snapshot.
     market.bid(cents(42), 3);
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     let printed = interrupt(recorder).await?;
     assert!(printed.contains("frames"), "{printed}");
-    let directory = recordings(&setup);
+    let directory = recording_directory(&setup);
     let mut report = replay(&setup, &directory).await?;
     for seconds in ["live_seconds", "stale_seconds"] {
         report["books"][0][seconds] = "(seconds)".into();
@@ -215,18 +215,18 @@ async fn each_segment_can_be_replayed_alone() -> TestResult {
     let market = setup.exchange.market(TICKER);
     market.bid(cents(41), 10).ask(cents(43), 5);
     let recorder = record(&setup, "--segment-time 1s").await?;
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     let rotated = async {
         while segments(&setup)?.len() < 3 {
-            recorded(&setup, &market).await?;
+            wait_until_recorded(&setup, &market).await?;
         }
         Ok::<_, Box<dyn Error>>(())
     };
-    timeout(PATIENCE, rotated).await??;
+    timeout(STEP_TIMEOUT, rotated).await??;
     interrupt(recorder).await?;
     let paths = segments(&setup)?;
     assert_eq!(
-        replayed_levels(&replay(&setup, &recordings(&setup)).await?),
+        replayed_levels(&replay(&setup, &recording_directory(&setup)).await?),
         levels(&market)
     );
     let alone = setup.directory.path().join("alone");
@@ -248,15 +248,15 @@ async fn recordings_share_a_directory() -> TestResult {
     let market = setup.exchange.market(TICKER);
     market.bid(cents(41), 10).ask(cents(43), 5);
     let first = record(&setup, "").await?;
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     kill(first).await?;
     setup.exchange.streams().until_connected(0).await;
     market.clear().bid(cents(30), 1);
     let second = record(&setup, "").await?;
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     interrupt(second).await?;
     assert_eq!(segments(&setup)?.len(), 2);
-    let report = replay(&setup, &recordings(&setup)).await?;
+    let report = replay(&setup, &recording_directory(&setup)).await?;
     assert_eq!(report["levels"].as_array().map(Vec::len), Some(1));
     assert_eq!(report["books"][0]["losses"], 0);
     assert_eq!(report["levels"][0]["yes_price"], "0.3000");
@@ -269,13 +269,13 @@ async fn frames_with_control_characters_are_kept_and_not_printed_raw() -> TestRe
     let market = setup.exchange.market(TICKER);
     market.bid(cents(41), 10).ask(cents(43), 5);
     let recorder = record(&setup, "").await?;
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     let hostile = "{\"type\":\"\u{1b}[2J\",\n\"msg\":{}}";
     setup.exchange.streams().send_raw(hostile);
     market.bid(cents(42), 1);
-    recorded(&setup, &market).await?;
+    wait_until_recorded(&setup, &market).await?;
     interrupt(recorder).await?;
-    let directory = recordings(&setup);
+    let directory = recording_directory(&setup);
     let run = setup
         .run(&format!("replay {} --frames", directory.display()))
         .await?;
@@ -292,7 +292,7 @@ async fn frames_with_control_characters_are_kept_and_not_printed_raw() -> TestRe
 async fn realtime_takes_as_long_as_the_recording() -> TestResult {
     let setup = Setup::new().await?;
     setup.exchange.market(TICKER).bid(cents(41), 10);
-    let directory = recordings(&setup);
+    let directory = recording_directory(&setup);
     let run = setup
         .run(&format!(
             "record {TICKER} -o {} --for 1s",

@@ -17,9 +17,9 @@ use crate::{
 
 const TICKER: &str = "KXTEST-26-A";
 /// Timeout of each step, generous for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-fn quoted(setup: &Setup) -> Market {
+fn quoted_market(setup: &Setup) -> Market {
     setup
         .exchange
         .market(TICKER)
@@ -28,12 +28,15 @@ fn quoted(setup: &Setup) -> Market {
 }
 
 /// Starts the program, and waits until the whole screen is drawn.
-async fn shown(setup: &Setup, arguments: &str) -> Result<Terminal, Box<dyn std::error::Error>> {
+async fn start_watch(
+    setup: &Setup,
+    arguments: &str,
+) -> Result<Terminal, Box<dyn std::error::Error>> {
     let mut terminal = Terminal::start(setup, arguments)?;
     let live = terminal.wait_for(|text| {
         text.contains("LIVE") && text.contains("0.4100") && text.contains("q quit")
     });
-    timeout(PATIENCE, live).await??;
+    timeout(STEP_TIMEOUT, live).await??;
     Ok(terminal)
 }
 
@@ -47,8 +50,8 @@ fn assert_restored(terminal: &Terminal) {
 #[tokio::test]
 async fn screen_shows_books_spread_and_trades() -> TestResult {
     let setup = Setup::new().await?;
-    let market = quoted(&setup);
-    let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
+    let market = quoted_market(&setup);
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER}")).await?;
     assert!(terminal.screen().alternate_screen());
     assert!(!terminal.is_cooked()?);
     let text = terminal.text();
@@ -63,7 +66,7 @@ async fn screen_shows_books_spread_and_trades() -> TestResult {
     }
     market.bid(Dollars::from_cents(42), 7);
     timeout(
-        PATIENCE,
+        STEP_TIMEOUT,
         terminal.wait_for(|text| text.contains("0.4200") && text.contains("0.0100")),
     )
     .await??;
@@ -72,7 +75,7 @@ async fn screen_shows_books_spread_and_trades() -> TestResult {
     let outcome = client.orders().place(order).await?;
     assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
     timeout(
-        PATIENCE,
+        STEP_TIMEOUT,
         terminal.wait_for(|text| text.contains("3.00") && text.contains("yes")),
     )
     .await??;
@@ -84,13 +87,13 @@ async fn books_of_a_silent_connection_become_stale_and_recover() -> TestResult {
     // The exchange pings more often than the timeout of the program.
     let builder = MockExchange::builder().seed(7);
     let setup = Setup::with(builder.ping_interval(Duration::from_millis(100))).await?;
-    quoted(&setup);
-    let mut terminal = shown(&setup, &format!("watch {TICKER} --idle-timeout 1")).await?;
+    quoted_market(&setup);
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER} --idle-timeout 1")).await?;
     let streams = setup.exchange.streams();
     streams.refuse_handshakes(503, u32::MAX);
     streams.silence();
     timeout(
-        PATIENCE,
+        STEP_TIMEOUT,
         terminal.wait_for(|text| {
             text.contains("STALE: the connection was lost") && !text.contains("LIVE")
         }),
@@ -111,7 +114,7 @@ async fn books_of_a_silent_connection_become_stale_and_recover() -> TestResult {
     assert!(cell.ok_or("a cell")?.dim());
     streams.refuse_handshakes(503, 0);
     timeout(
-        PATIENCE,
+        STEP_TIMEOUT,
         terminal.wait_for(|text| text.contains("LIVE") && !text.contains("STALE ")),
     )
     .await??;
@@ -121,22 +124,26 @@ async fn books_of_a_silent_connection_become_stale_and_recover() -> TestResult {
 #[tokio::test]
 async fn closed_connection_makes_books_stale() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
-    let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
+    quoted_market(&setup);
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER}")).await?;
     let streams = setup.exchange.streams();
     streams.refuse_handshakes(503, u32::MAX);
     streams.close(1001, "going away");
-    timeout(PATIENCE, terminal.wait_for(|text| text.contains("STALE"))).await??;
+    timeout(
+        STEP_TIMEOUT,
+        terminal.wait_for(|text| text.contains("STALE")),
+    )
+    .await??;
     Ok(())
 }
 
 #[tokio::test]
 async fn q_quits_and_restores_the_terminal() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
-    let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
+    quoted_market(&setup);
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER}")).await?;
     terminal.type_keys("q").await?;
-    assert_eq!(timeout(PATIENCE, terminal.end()).await??, Some(0));
+    assert_eq!(timeout(STEP_TIMEOUT, terminal.end()).await??, Some(0));
     assert_restored(&terminal);
     Ok(())
 }
@@ -144,10 +151,10 @@ async fn q_quits_and_restores_the_terminal() -> TestResult {
 #[tokio::test]
 async fn ctrl_c_quits_and_restores_the_terminal() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
-    let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
+    quoted_market(&setup);
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER}")).await?;
     terminal.type_keys("\x03").await?;
-    assert_eq!(timeout(PATIENCE, terminal.end()).await??, Some(130));
+    assert_eq!(timeout(STEP_TIMEOUT, terminal.end()).await??, Some(130));
     assert_restored(&terminal);
     Ok(())
 }
@@ -155,11 +162,11 @@ async fn ctrl_c_quits_and_restores_the_terminal() -> TestResult {
 #[tokio::test]
 async fn sigterm_quits_and_restores_the_terminal() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
-    let mut terminal = shown(&setup, &format!("watch {TICKER}")).await?;
+    quoted_market(&setup);
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER}")).await?;
     let pid = terminal.pid().ok_or("a process")?;
     rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-    assert_eq!(timeout(PATIENCE, terminal.end()).await??, Some(143));
+    assert_eq!(timeout(STEP_TIMEOUT, terminal.end()).await??, Some(143));
     assert_restored(&terminal);
     Ok(())
 }
@@ -173,7 +180,7 @@ async fn tickers_with_control_characters_do_not_reach_the_terminal() -> TestResu
         .market(hostile)
         .bid(Dollars::from_cents(41), 10)
         .ask(Dollars::from_cents(43), 5);
-    let terminal = shown(&setup, &format!("watch {hostile}")).await?;
+    let terminal = start_watch(&setup, &format!("watch {hostile}")).await?;
     let written = terminal.written();
     assert!(
         written.contains("KXTEST-26-\u{fffd}[2J\u{fffd}A"),
@@ -189,16 +196,16 @@ async fn tickers_with_control_characters_do_not_reach_the_terminal() -> TestResu
 #[tokio::test]
 async fn arrow_keys_select_the_market() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
+    quoted_market(&setup);
     setup
         .exchange
         .market("KXTEST-26-B")
         .bid(Dollars::from_cents(11), 1);
-    let mut terminal = shown(&setup, &format!("watch {TICKER} KXTEST-26-B")).await?;
+    let mut terminal = start_watch(&setup, &format!("watch {TICKER} KXTEST-26-B")).await?;
     assert!(terminal.text().contains("bids of KXTEST-26-A"));
     terminal.type_keys("\x1b[B").await?;
     timeout(
-        PATIENCE,
+        STEP_TIMEOUT,
         terminal.wait_for(|text| text.contains("bids of KXTEST-26-B")),
     )
     .await??;
@@ -208,7 +215,7 @@ async fn arrow_keys_select_the_market() -> TestResult {
 #[tokio::test]
 async fn events_are_printed_as_lines() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
+    quoted_market(&setup);
     let run = setup
         .run(&format!("watch {TICKER} --json --events 2"))
         .await?;
@@ -230,16 +237,16 @@ async fn error_without_a_terminal_suggests_json() -> TestResult {
 #[tokio::test]
 async fn ctrl_c_ends_line_output() -> TestResult {
     let setup = Setup::new().await?;
-    quoted(&setup);
+    quoted_market(&setup);
     let mut child = setup
         .command(&format!("watch {TICKER} --json"))
         .stdout(Stdio::null())
         .spawn()?;
-    timeout(PATIENCE, setup.exchange.streams().until_connected(1)).await?;
+    timeout(STEP_TIMEOUT, setup.exchange.streams().until_connected(1)).await?;
     let pid = child.id().ok_or("a process")?;
     let pid = rustix::process::Pid::from_raw(pid.try_into()?).ok_or("a process")?;
     rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
-    let status = timeout(PATIENCE, child.wait()).await??;
+    let status = timeout(STEP_TIMEOUT, child.wait()).await??;
     assert_eq!(status.code(), Some(130));
     Ok(())
 }

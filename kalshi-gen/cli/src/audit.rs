@@ -16,18 +16,18 @@ use kalshi_gen::{
     },
 };
 
-use crate::{lock::Locks, words};
+use crate::{descriptions, lock::Locks};
 
 /// The result of one check.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Finding {
     /// The name of the check.
-    pub what: &'static str,
+    pub check: &'static str,
     /// The result, in a few words.
-    pub found: String,
+    pub summary: String,
     /// The action that fixes a failed check, or `None` if the check passed.
-    pub to_do: Option<String>,
+    pub action: Option<String>,
     /// Content that the generator ignores, one line each. No action is needed.
     pub warnings: Vec<String>,
 }
@@ -65,7 +65,7 @@ impl<'a> Committed<'a> {
         let document = Value::from(tree.clone());
         let warnings = keywords::warnings(&document);
         let document = stages::checked(document)?;
-        let protocol = protocol::of(&document);
+        let protocol = protocol::detect(&document);
         let version = document["info"]["version"].as_str().unwrap_or_default();
         let version = visible(version, false);
         let content = match protocol {
@@ -77,25 +77,25 @@ impl<'a> Committed<'a> {
             }
         };
         let valid = Finding {
-            what: "valid",
-            found: format!("version {version}, {content}"),
-            to_do: None,
+            check: "valid",
+            summary: format!("version {version}, {content}"),
+            action: None,
             warnings: warnings.iter().map(ToString::to_string).collect(),
         };
         let strict = self.generate(protocol, FixupMode::Strict);
         let error = strict.as_ref().err().map(ToString::to_string);
         let output = strict.or_else(|_| self.generate(protocol, FixupMode::Lenient));
-        let fixups = fixups(error, output.is_ok());
+        let fixups = check_fixups(error, output.is_ok());
         let mut findings = vec![
             valid,
-            described(tree, &document, protocol),
-            generates(output.as_ref().map(|output| output.rust.as_str())),
+            check_descriptions(tree, &document, protocol),
+            check_generation(output.as_ref().map(|output| output.rust.as_str())),
             fixups,
-            self.locked(protocol, &version)?,
+            self.check_lock(protocol, &version)?,
         ];
         if protocol == Protocol::Rest {
             let surface = output.as_ref().ok().map(|output| output.surface.as_str());
-            findings.push(self.reviewed(surface));
+            findings.push(self.check_surface(surface));
         }
         Ok(findings)
     }
@@ -115,8 +115,8 @@ impl<'a> Committed<'a> {
                     .or_else(|_| stages::rest(document.clone(), &perps))
                     .or_else(|_| stages::rest(document, &none))?;
                 Ok(Output {
-                    rust: refine::text(&refined),
-                    surface: surface::of(&refined, &normalized)?,
+                    rust: refine::to_source(&refined),
+                    surface: surface::rest_surface(&refined, &normalized)?,
                 })
             }
             Protocol::Streams => Ok(Output {
@@ -126,12 +126,12 @@ impl<'a> Committed<'a> {
         }
     }
 
-    fn locked(&self, protocol: Protocol, version: &str) -> Result<Finding, Error> {
-        let what = "locked";
-        let vendor = |found: &str| Finding {
-            what,
-            found: found.to_owned(),
-            to_do: Some("vendor the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
+    fn check_lock(&self, protocol: Protocol, version: &str) -> Result<Finding, Error> {
+        let check = "locked";
+        let vendor = |summary: &str| Finding {
+            check,
+            summary: summary.to_owned(),
+            action: Some("vendor the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
             warnings: Vec::new(),
         };
         let Some(text) = self.lock else {
@@ -142,31 +142,34 @@ impl<'a> Committed<'a> {
             Err(error) => return Ok(vendor(&error.to_string())),
         };
         Ok(match locks.get(protocol) {
-            None => vendor(&format!("spec.lock has no entry `{}`", protocol.member())),
+            None => vendor(&format!(
+                "spec.lock has no entry `{}`",
+                protocol.root_field()
+            )),
             Some(lock) if visible(&lock.version, false) != version => vendor(&format!(
                 "spec.lock has version {}, the spec has {version}",
                 visible(&lock.version, false)
             )),
             Some(lock) if !lock.matches(self.spec)? => vendor(&format!(
                 "{}.yaml differs from spec.lock: put corrections into fixups.rs, not into the spec",
-                protocol.member()
+                protocol.root_field()
             )),
             Some(lock) => Finding {
-                what,
-                found: format!(
+                check,
+                summary: format!(
                     "vendored from {} on {}",
                     visible(&lock.source, false),
                     visible(&lock.date, false)
                 ),
-                to_do: None,
+                action: None,
                 warnings: Vec::new(),
             },
         })
     }
 
-    fn reviewed(&self, expected: Option<&str>) -> Finding {
+    fn check_surface(&self, expected: Option<&str>) -> Finding {
         let update = "run UPDATE=1 cargo test --test it snapshots, and review the diff of tests/generated/surface.txt";
-        let (found, to_do) = match (expected, self.surface) {
+        let (summary, action) = match (expected, self.surface) {
             (None, _) => (
                 "not checked: the spec does not generate".to_owned(),
                 Some("see above"),
@@ -187,9 +190,9 @@ impl<'a> Committed<'a> {
             }
         };
         Finding {
-            what: "surface",
-            found,
-            to_do: to_do.map(str::to_owned),
+            check: "surface",
+            summary,
+            action: action.map(str::to_owned),
             warnings: Vec::new(),
         }
     }
@@ -203,53 +206,59 @@ struct Output {
 }
 
 /// The maximum number of locations that are listed before the rest is only counted.
-const SHOWN: usize = 20;
+const MAX_LISTED: usize = 20;
 
-fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Finding {
-    let mut places = words::mark(&mut tree);
-    let missing_words = places.len();
+fn check_descriptions(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Finding {
+    let mut missing = descriptions::mark_missing(&mut tree);
+    let missing_descriptions = missing.len();
     for (path, method, operation) in spec::operations(document) {
         for key in ["x-token-cost", "x-rate-bucket"] {
             if !operation.contains_key(key) {
-                places.push(JsonPath::new(&["paths", path, method, key]).to_string());
+                missing.push(JsonPath::new(&["paths", path, method, key]).to_string());
             }
         }
     }
-    if places.is_empty() {
-        let found = match protocol {
+    if missing.is_empty() {
+        let summary = match protocol {
             Protocol::Rest => "all descriptions and costs present",
             Protocol::Streams => "all descriptions present",
         };
         return Finding {
-            what: "described",
-            found: found.to_owned(),
-            to_do: None,
+            check: "described",
+            summary: summary.to_owned(),
+            action: None,
             warnings: Vec::new(),
         };
     }
-    let mut to_do = String::from("add what is missing; write descriptions in your own words");
-    for place in places.iter().take(SHOWN) {
-        _ = write!(to_do, "\n{place}");
+    let mut action = String::from("add what is missing; write descriptions in your own words");
+    for location in missing.iter().take(MAX_LISTED) {
+        _ = write!(action, "\n{location}");
     }
-    if let Some(more @ 1..) = places.len().checked_sub(SHOWN) {
-        _ = write!(to_do, "\nand {more} more: search for `{}`", words::NEEDED);
+    if let Some(more @ 1..) = missing.len().checked_sub(MAX_LISTED) {
+        _ = write!(
+            action,
+            "\nand {more} more: search for `{}`",
+            descriptions::PLACEHOLDER
+        );
     }
-    let costs = places.len() - missing_words;
+    let costs = missing.len() - missing_descriptions;
     Finding {
-        what: "described",
-        found: match protocol {
+        check: "described",
+        summary: match protocol {
             Protocol::Rest => {
-                format!("descriptions missing: {missing_words}; costs or buckets missing: {costs}")
+                format!(
+                    "descriptions missing: {missing_descriptions}; costs or buckets missing: {costs}"
+                )
             }
-            Protocol::Streams => format!("descriptions missing: {missing_words}"),
+            Protocol::Streams => format!("descriptions missing: {missing_descriptions}"),
         },
-        to_do: Some(to_do),
+        action: Some(action),
         warnings: Vec::new(),
     }
 }
 
-fn generates(output: Result<&str, &Error>) -> Finding {
-    let (found, to_do) = match output {
+fn check_generation(output: Result<&str, &Error>) -> Finding {
+    let (summary, action) = match output {
         Ok(rust) => (format!("{} kB of Rust", rust.len() / 1000), None),
         Err(error) => (
             error.to_string(),
@@ -257,17 +266,17 @@ fn generates(output: Result<&str, &Error>) -> Finding {
         ),
     };
     Finding {
-        what: "generates",
-        found,
-        to_do,
+        check: "generates",
+        summary,
+        action,
         warnings: Vec::new(),
     }
 }
 
-fn fixups(error: Option<String>, generates: bool) -> Finding {
-    let (found, to_do) = match error {
+fn check_fixups(error: Option<String>, is_generated: bool) -> Finding {
+    let (summary, action) = match error {
         None => ("all apply".to_owned(), None),
-        Some(_) if !generates => (
+        Some(_) if !is_generated => (
             "not checked: the spec does not generate".to_owned(),
             Some("see above"),
         ),
@@ -279,9 +288,9 @@ fn fixups(error: Option<String>, generates: bool) -> Finding {
         ),
     };
     Finding {
-        what: "fixups",
-        found,
-        to_do: to_do.map(str::to_owned),
+        check: "fixups",
+        summary,
+        action: action.map(str::to_owned),
         warnings: Vec::new(),
     }
 }

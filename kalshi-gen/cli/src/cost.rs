@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use kalshi_gen::internals::{operations::DEFAULT_TOKEN_COST, spec::text};
+use kalshi_gen::internals::{operations::DEFAULT_TOKEN_COST, spec::str_field};
 
 /// The tokens that a request takes, and from which bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +15,16 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// Returns the cost given by the `x-` fields of an operation, else by its description, else the default.
-    pub(crate) fn of(method: &str, operation: &Map<String, Value>) -> Self {
-        let member = |key: &str| operation.get(key).and_then(Value::as_u64);
-        let as_data = match (member("x-token-cost-per-item"), member("x-token-cost")) {
+    pub(crate) fn from_operation(method: &str, operation: &Map<String, Value>) -> Self {
+        let number = |key: &str| operation.get(key).and_then(Value::as_u64);
+        let from_fields = match (number("x-token-cost-per-item"), number("x-token-cost")) {
             (Some(tokens), _) => Some((tokens, true)),
             (None, tokens) => tokens.map(|tokens| (tokens, false)),
         };
-        let (tokens, per_item) = as_data
-            .or_else(|| stated_of(operation))
+        let (tokens, per_item) = from_fields
+            .or_else(|| stated_cost(operation))
             .unwrap_or((DEFAULT_TOKEN_COST, false));
-        let bucket = text(operation, "x-rate-bucket").unwrap_or(if method == "get" {
+        let bucket = str_field(operation, "x-rate-bucket").unwrap_or(if method == "get" {
             "read"
         } else {
             "write"
@@ -51,41 +51,41 @@ impl std::fmt::Display for Cost {
 }
 
 /// Returns the cost that an operation's description states. The exchange writes it there or on its web page.
-pub(crate) fn stated_of(operation: &Map<String, Value>) -> Option<(u64, bool)> {
+pub(crate) fn stated_cost(operation: &Map<String, Value>) -> Option<(u64, bool)> {
     let page = operation
         .get("x-mint")
         .and_then(|page| page.get("content")?.as_str());
-    [text(operation, "description"), page]
+    [str_field(operation, "description"), page]
         .into_iter()
         .flatten()
-        .find_map(stated)
+        .find_map(parse_cost)
 }
 
 /// Parses the cost after `Rate limit:`, and whether it applies to each item of a batch.
-pub(crate) fn stated(words: &str) -> Option<(u64, bool)> {
-    let words = words.to_ascii_lowercase();
-    let (_, rest) = words.split_once("rate limit:")?;
+pub(crate) fn parse_cost(text: &str) -> Option<(u64, bool)> {
+    let text = text.to_ascii_lowercase();
+    let (_, rest) = text.split_once("rate limit:")?;
     // The label may be bold in Markdown.
     let rest = rest.trim_start_matches(['*', ' ', '\n']);
     let (number, rest) = rest.split_once(char::is_whitespace)?;
     let unit = rest.split(['.', ',', ';']).next()?;
-    let what = unit
+    let basis = unit
         .strip_prefix("tokens")
         .or(unit.strip_prefix("token"))?
         .trim_start();
-    let per_item = what
+    let per_item = basis
         .strip_prefix("per ")
-        .is_some_and(|what| !what.starts_with("request") && !what.starts_with("call"));
+        .is_some_and(|basis| !basis.starts_with("request") && !basis.starts_with("call"));
     Some((number.parse().ok()?, per_item))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::stated;
+    use super::parse_cost;
 
     #[test]
-    fn words_state_costs() {
-        for (words, cost) in [
+    fn costs_are_parsed_from_descriptions() {
+        for (text, cost) in [
             (
                 "Cancels it.\n\n**Rate limit:** 2 tokens per request. More elsewhere.",
                 Some((2, false)),
@@ -105,7 +105,7 @@ mod tests {
             ),
             ("Takes 3 tokens per request.", None),
         ] {
-            assert_eq!(stated(words), cost, "{words}");
+            assert_eq!(parse_cost(text), cost, "{text}");
         }
     }
 }

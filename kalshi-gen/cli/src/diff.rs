@@ -1,16 +1,16 @@
 //! Comparison of two specs: the differences that a program using the SDK would notice.
 
+mod bodies;
 mod change;
-mod content;
 mod document;
-mod members;
 mod operations;
 mod owner;
 mod parameters;
 mod renames;
 mod report;
+mod schema_content;
 mod schemas;
-mod side;
+mod spec_index;
 mod streams;
 mod types;
 mod values;
@@ -21,8 +21,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use self::renames::Renames;
-pub(crate) use self::report::{code, escaped};
-use self::side::Side;
+pub(crate) use self::report::{escape_markdown, inline_code};
+use self::spec_index::SpecIndex;
 pub use self::{
     change::{Change, Class, Kind, Subject},
     report::Format,
@@ -35,7 +35,7 @@ use kalshi_gen::{
     },
 };
 
-use crate::facts;
+use crate::structure;
 
 /// The differences between two specs, most severe first.
 #[derive(Clone, Debug, Serialize)]
@@ -56,9 +56,9 @@ impl Diff {
     ///
     /// Returns an error if one of the two is not a valid spec, or if one is OpenAPI and the other AsyncAPI.
     pub fn new(old: &str, new: &str) -> Result<Self, SpecsError> {
-        let old = read(old).map_err(SpecsError::Old)?;
-        let new = read(new).map_err(SpecsError::New)?;
-        of_one_kind(&old, &new)?;
+        let old = parse(old).map_err(SpecsError::Old)?;
+        let new = parse(new).map_err(SpecsError::New)?;
+        check_same_protocol(&old, &new)?;
         Ok(compare(&old, &new).0)
     }
 
@@ -138,33 +138,33 @@ impl std::error::Error for SpecsError {
     }
 }
 
-fn read(text: &str) -> Result<Value, Error> {
+fn parse(text: &str) -> Result<Value, Error> {
     stages::checked(yaml::parse(text)?)
 }
 
 /// Rejects the comparison of an OpenAPI spec with an AsyncAPI spec.
-pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), SpecsError> {
-    let (old, new) = (protocol::of(old), protocol::of(new));
+pub(crate) fn check_same_protocol(old: &Value, new: &Value) -> Result<(), SpecsError> {
+    let (old, new) = (protocol::detect(old), protocol::detect(new));
     if old == new {
         return Ok(());
     }
     Err(SpecsError::New(error::document(format!(
         "the specs are of different kinds: this one has `{}`, the other `{}`",
-        new.member(),
-        old.member()
+        new.root_field(),
+        old.root_field()
     ))))
 }
 
 /// Compares two checked documents. Also returns the detected renames.
 pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
-    let (before, after) = (Side::new(old), Side::new(new));
+    let (before, after) = (SpecIndex::new(old), SpecIndex::new(new));
     let renames = Renames::find(&before, &after);
     let mut comparison = Comparison {
         old: &before,
         new: &after,
         renames,
         changes: Vec::new(),
-        shared: Default::default(),
+        compared_components: Default::default(),
     };
     comparison.operations();
     comparison.streams();
@@ -172,14 +172,14 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
     comparison.document();
     comparison.types(old, new);
     comparison.envelopes();
-    comparison.rest();
+    comparison.unclassified_difference();
     let Comparison {
         renames,
         mut changes,
         ..
     } = comparison;
     changes.sort_by(|a, b| {
-        (a.class, &a.place, a.subject, a.kind).cmp(&(b.class, &b.place, b.subject, b.kind))
+        (a.class, &a.location, a.subject, a.kind).cmp(&(b.class, &b.location, b.subject, b.kind))
     });
     changes.dedup();
     let version = |document: &Value| {
@@ -199,49 +199,49 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
 }
 
 /// Returns the first location where two trees differ.
-fn difference(old: &Value, new: &Value, place: &JsonPath) -> Option<JsonPath> {
+fn difference(old: &Value, new: &Value, path: &JsonPath) -> Option<JsonPath> {
     match (old, new) {
-        (Value::Object(was), Value::Object(is)) => {
-            let gone = was.keys().find(|key| !is.contains_key(*key));
-            let come = || is.keys().find(|key| !was.contains_key(*key));
-            match gone.or_else(come) {
-                Some(key) => Some(place.join(key)),
-                None => was
+        (Value::Object(old), Value::Object(new)) => {
+            let removed = old.keys().find(|key| !new.contains_key(*key));
+            let added = || new.keys().find(|key| !old.contains_key(*key));
+            match removed.or_else(added) {
+                Some(key) => Some(path.join(key)),
+                None => old
                     .iter()
-                    .find_map(|(key, was)| difference(was, is.get(key)?, &place.join(key))),
+                    .find_map(|(key, old)| difference(old, new.get(key)?, &path.join(key))),
             }
         }
-        (Value::Array(was), Value::Array(is)) if was.len() == is.len() => {
-            let mut pairs = was.iter().zip(is).enumerate();
-            pairs.find_map(|(index, (was, is))| difference(was, is, &place.item(index)))
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            let mut pairs = old.iter().zip(new).enumerate();
+            pairs.find_map(|(index, (old, new))| difference(old, new, &path.item(index)))
         }
-        (old, new) => (old != new).then(|| place.clone()),
+        (old, new) => (old != new).then(|| path.clone()),
     }
 }
 
 /// The state of a comparison.
 struct Comparison<'a> {
-    old: &'a Side,
-    new: &'a Side,
+    old: &'a SpecIndex,
+    new: &'a SpecIndex,
     renames: Renames,
     changes: Vec<Change>,
     /// Shared components that have already been compared.
-    shared: std::collections::BTreeSet<String>,
+    compared_components: std::collections::BTreeSet<String>,
 }
 
 /// The message for a difference that is reported by its location only.
-const UNNAMED: &str = "changed, without effect on types or requests";
+const UNCLASSIFIED: &str = "changed, without effect on types or requests";
 
 /// A location in both specs.
 #[derive(Clone)]
-struct At {
+struct Location {
     /// The location in terms of the spec, such as `Market.status`.
     name: String,
     old: JsonPath,
     new: JsonPath,
 }
 
-impl At {
+impl Location {
     fn join(&self, name: String, key: &str) -> Self {
         Self {
             name,
@@ -257,7 +257,7 @@ impl Comparison<'_> {
         class: Class,
         kind: Kind,
         subject: Subject,
-        at: &At,
+        at: &Location,
         text: impl Into<String>,
     ) -> &mut Change {
         let path = if kind == Kind::Removed {
@@ -269,7 +269,7 @@ impl Comparison<'_> {
             class,
             kind,
             subject,
-            place: at.name.clone(),
+            location: at.name.clone(),
             path: path.to_string(),
             before: None,
             after: None,
@@ -280,31 +280,35 @@ impl Comparison<'_> {
     }
 
     /// Reports a difference in structure that affects no type, if nothing else was reported.
-    fn rest(&mut self) {
-        let facts = |side: &Side| {
-            let mut facts = facts::facts(&side.document);
-            facts["info"]["version"] = Value::Null;
-            facts
+    fn unclassified_difference(&mut self) {
+        let without_version = |spec: &SpecIndex| {
+            let mut structure = structure::canonical(&spec.document);
+            structure["info"]["version"] = Value::Null;
+            structure
         };
-        let noticed = self
+        let is_reported = self
             .changes
             .iter()
             .any(|change| change.class != Class::Prose);
-        if let (false, Some(place)) = (
-            noticed,
-            difference(&facts(self.old), &facts(self.new), &JsonPath::new(&[])),
+        if let (false, Some(path)) = (
+            is_reported,
+            difference(
+                &without_version(self.old),
+                &without_version(self.new),
+                &JsonPath::new(&[]),
+            ),
         ) {
-            let at = At {
-                name: place.to_string(),
-                old: place.clone(),
-                new: place,
+            let at = Location {
+                name: path.to_string(),
+                old: path.clone(),
+                new: path,
             };
             self.push(
                 Class::Additive,
                 Kind::Changed,
                 Subject::Document,
                 &at,
-                UNNAMED,
+                UNCLASSIFIED,
             );
         }
     }
@@ -314,12 +318,12 @@ impl Comparison<'_> {
         &mut self,
         class: Class,
         subject: Subject,
-        at: &At,
-        what: &str,
+        at: &Location,
+        attribute: &str,
         before: &str,
         after: &str,
     ) {
-        let text = format!("{what} was {before}, is {after}");
+        let text = format!("{attribute} was {before}, is {after}");
         let change = self.push(class, Kind::Changed, subject, at, text);
         change.before = Some(before.to_owned());
         change.after = Some(after.to_owned());
@@ -331,19 +335,19 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    use crate::facts::{Keys, facts};
+    use crate::structure::{Keys, canonical};
 
     /// Collects the JSON pointers of all structural fields below a node.
     fn pointers(node: &Value, keys: Keys, at: &str, found: &mut Vec<String>) {
-        let children: Vec<(String, &Value, Keys)> = match node {
-            Value::Object(members) => members
+        let fields: Vec<(String, &Value, Keys)> = match node {
+            Value::Object(node) => node
                 .iter()
-                .filter(|(key, _)| keys.is_fact(key))
+                .filter(|(key, _)| keys.is_structural(key))
                 .map(|(key, value)| {
                     (
                         key.replace('~', "~0").replace('/', "~1"),
                         value,
-                        keys.below(key, value.is_object()),
+                        keys.nested(key, value.is_object()),
                     )
                 })
                 .collect(),
@@ -354,7 +358,7 @@ mod tests {
                 .collect(),
             _ => return,
         };
-        for (key, value, keys) in children {
+        for (key, value, keys) in fields {
             let at = format!("{at}/{key}");
             pointers(value, keys, &at, found);
             found.push(at);
@@ -366,9 +370,7 @@ mod tests {
         let mut changed = document.clone();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         match changed.pointer_mut(parent).unwrap() {
-            Value::Object(members) => {
-                _ = members.remove(&key.replace("~1", "/").replace("~0", "~"))
-            }
+            Value::Object(fields) => _ = fields.remove(&key.replace("~1", "/").replace("~0", "~")),
             Value::Array(items) => _ = items.remove(key.parse().unwrap()),
             _ => {}
         }
@@ -390,10 +392,10 @@ mod tests {
     /// Asserts that every structural change that leaves a valid spec is reported, and not as prose. Returns how many
     /// changes were tried, how many left a valid spec, and how many were reported by their location only.
     fn assert_changes_are_reported(text: &str, silent: &[&str]) -> (usize, usize, usize) {
-        let spec = read(text).unwrap();
+        let spec = parse(text).unwrap();
         let mut found = Vec::new();
         pointers(&spec, Keys::Keywords, "", &mut found);
-        let (mut tried, mut valid, mut unnamed) = (0, 0, 0);
+        let (mut tried, mut valid, mut unclassified) = (0, 0, 0);
         for pointer in &found {
             let silent = silent.iter().any(|silent| pointer.starts_with(silent));
             for changed in [without(&spec, pointer), altered(&spec, pointer)] {
@@ -401,23 +403,23 @@ mod tests {
                 let Ok(changed) = stages::checked(changed) else {
                     continue;
                 };
-                if silent || facts(&changed) == facts(&spec) {
+                if silent || canonical(&changed) == canonical(&spec) {
                     continue;
                 }
                 valid += 1;
                 for (old, new) in [(&spec, &changed), (&changed, &spec)] {
                     let (diff, _) = compare(old, new);
-                    let noticed = diff
+                    let is_reported = diff
                         .changes
                         .iter()
                         .any(|change| change.class != Class::Prose);
-                    assert!(noticed, "{pointer}: {:?}", diff.changes);
-                    let by_place = |change: &Change| change.text.starts_with(UNNAMED);
-                    unnamed += usize::from(diff.changes.iter().any(by_place));
+                    assert!(is_reported, "{pointer}: {:?}", diff.changes);
+                    let is_unclassified = |change: &Change| change.text.starts_with(UNCLASSIFIED);
+                    unclassified += usize::from(diff.changes.iter().any(is_unclassified));
                 }
             }
         }
-        (tried, valid, unnamed)
+        (tried, valid, unclassified)
     }
 
     #[test]
@@ -433,9 +435,9 @@ mod tests {
     fn every_structural_change_of_an_asyncapi_spec_is_reported() {
         let text = include_str!("../../tests/specs/streams.yaml");
         let silent = ["/info/version", "/asyncapi"];
-        let (tried, valid, unnamed) = assert_changes_are_reported(text, &silent);
+        let (tried, valid, unclassified) = assert_changes_are_reported(text, &silent);
         assert!(tried > 400 && valid > 150, "{tried} {valid}");
-        assert_eq!(unnamed, 0);
+        assert_eq!(unclassified, 0);
     }
 
     /// Descriptions and `x-` fields are reported as prose.
@@ -445,8 +447,8 @@ mod tests {
             include_str!("../../tests/specs/exchange.yaml"),
             include_str!("../../tests/specs/streams.yaml"),
         ] {
-            let spec = read(text).unwrap();
-            let mut stripped = facts(&spec);
+            let spec = parse(text).unwrap();
+            let mut stripped = canonical(&spec);
             // A spec must have a title.
             stripped["info"]["title"] = "T".into();
             let (diff, _) = compare(&spec, &stages::checked(stripped).unwrap());

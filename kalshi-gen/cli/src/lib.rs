@@ -2,13 +2,13 @@
 
 mod audit;
 mod cost;
+mod descriptions;
 mod diff;
-mod facts;
 mod formatted;
 mod lock;
 mod show;
+mod structure;
 mod vendor;
-mod words;
 mod write;
 
 pub use audit::{Committed, Finding};

@@ -13,7 +13,7 @@ use kalshi_gen::{
     },
 };
 
-use crate::{facts, write};
+use crate::{structure, write};
 
 /// The content of `spec.lock`: one lock per spec, under the root field of its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl Locks {
         let document = yaml::parse(text)?;
         let mut locks = BTreeMap::new();
         for protocol in [Protocol::Rest, Protocol::Streams] {
-            if let Some(lock) = document.get(protocol.member()) {
-                locks.insert(protocol, Lock::read(lock)?);
+            if let Some(lock) = document.get(protocol.root_field()) {
+                locks.insert(protocol, Lock::from_value(lock)?);
             }
         }
         if locks.is_empty() {
@@ -87,13 +87,13 @@ impl Lock {
                 .unwrap_or_default()
                 .to_owned(),
             date: date.to_owned(),
-            sha256: facts::sha256(upstream.as_bytes()),
-            structure: structure(&document),
+            sha256: structure::sha256(upstream.as_bytes()),
+            structure: structure_hash(&document),
         })
     }
 
-    fn read(lock: &Value) -> Result<Self, Error> {
-        let member = |key: &str| {
+    fn from_value(lock: &Value) -> Result<Self, Error> {
+        let field = |key: &str| {
             let text = lock.get(key).and_then(Value::as_str).map(str::to_owned);
             text.ok_or_else(|| {
                 error::document(format!(
@@ -102,11 +102,11 @@ impl Lock {
             })
         };
         Ok(Self {
-            source: member("source")?,
-            version: member("version")?,
-            date: member("date")?,
-            sha256: member("sha256")?,
-            structure: member("structure")?,
+            source: field("source")?,
+            version: field("version")?,
+            date: field("date")?,
+            sha256: field("sha256")?,
+            structure: field("structure")?,
         })
     }
 
@@ -117,12 +117,12 @@ impl Lock {
     /// Returns an error if `spec` is not a valid spec.
     pub fn matches(&self, spec: &str) -> Result<bool, Error> {
         let document = stages::checked(yaml::parse(spec)?)?;
-        Ok(structure(&document) == self.structure)
+        Ok(structure_hash(&document) == self.structure)
     }
 
     /// Returns `true` if both locks are of the same published bytes, regardless of origin and date.
     #[must_use]
-    pub fn is_of_same(&self, other: &Self) -> bool {
+    pub fn has_same_content(&self, other: &Self) -> bool {
         (&self.sha256, &self.structure) == (&other.sha256, &other.structure)
     }
 }
@@ -131,20 +131,20 @@ impl Lock {
 impl std::fmt::Display for Locks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let locks = self.0.iter().map(|(protocol, lock)| {
-            let members = [
+            let fields = [
                 ("source", &lock.source),
                 ("version", &lock.version),
                 ("date", &lock.date),
                 ("sha256", &lock.sha256),
                 ("structure", &lock.structure),
             ];
-            let members = members.map(|(key, text)| {
+            let fields = fields.map(|(key, text)| {
                 let text = names::visible(text, false);
                 (key.to_owned(), Tree::Leaf(text.into()))
             });
             (
-                protocol.member().to_owned(),
-                Tree::Mapping(IndexMap::from(members)),
+                protocol.root_field().to_owned(),
+                Tree::Mapping(IndexMap::from(fields)),
             )
         });
         write!(
@@ -155,6 +155,6 @@ impl std::fmt::Display for Locks {
     }
 }
 
-fn structure(document: &Value) -> String {
-    facts::sha256(facts::facts(document).to_string().as_bytes())
+fn structure_hash(document: &Value) -> String {
+    structure::sha256(structure::canonical(document).to_string().as_bytes())
 }

@@ -11,7 +11,7 @@ use kalshi_gen::{
         error, names,
         operations::{self, Operation},
         scalars,
-        spec::{self, follow, text},
+        spec::{self, follow, str_field},
         stages, yaml,
     },
 };
@@ -19,10 +19,10 @@ use kalshi_gen::{
 use crate::write;
 
 /// The maximum depth of nested fields that are shown.
-const DEPTH: usize = 6;
+const MAX_DEPTH: usize = 6;
 
 /// The maximum width of a field's description.
-const WORDS: usize = 72;
+const MAX_DESCRIPTION_WIDTH: usize = 72;
 
 /// Formats the operation `id` of a spec, with ANSI colours. The id may be in any case: `GetMarkets`, `get_markets`.
 ///
@@ -32,7 +32,7 @@ const WORDS: usize = 72;
 /// error suggests similar ids.
 pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     let document = stages::checked_rest(yaml::parse(spec)?)?;
-    let tree = shown(stages::normalized(document, FixupMode::Lenient)?.tree);
+    let tree = escaped(stages::normalized(document, FixupMode::Lenient)?.tree);
     let all = operations::list(&tree)?;
     let ids: Vec<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
     let id = find(&ids, id)?;
@@ -41,8 +41,8 @@ pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     };
     let node = spec::operations(&tree)
         .map(|(_, _, node)| node)
-        .find(|node| text(node, "operationId") == Some(operation.id.as_str()));
-    let mut out = head(operation);
+        .find(|node| str_field(node, "operationId") == Some(operation.id.as_str()));
+    let mut out = header(operation);
     let node = node.cloned().unwrap_or_default();
     let bold = Style::new().bold();
     let parameters = node
@@ -53,31 +53,35 @@ pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     if !parameters.is_empty() {
         _ = writeln!(out, "\n{bold}Parameters{bold:#}");
         for parameter in &parameters {
-            let place = parameter["in"].as_str().unwrap_or_default();
+            let location = parameter["in"].as_str().unwrap_or_default();
             let required = parameter["required"] == true;
             let name = parameter["name"].as_str().unwrap_or_default();
             let schema = parameter.get("schema").cloned().unwrap_or_default();
-            line(
+            write_line(
                 &mut out,
                 &tree,
                 &Line {
                     name,
                     schema: &schema,
                     optional: !required,
-                    note: place,
-                    words: parameter,
+                    note: location,
+                    described: parameter,
                     indent: 1,
                 },
             );
         }
     }
     let body = node.get("requestBody").and_then(spec::json_schema);
-    let answer = operations::success_schema(&node);
-    for (heading, schema) in [("Request", body), ("Response", answer)] {
+    let response = operations::success_schema(&node);
+    for (heading, schema) in [("Request", body), ("Response", response)] {
         match schema {
             Some(schema) => {
-                _ = writeln!(out, "\n{bold}{heading}{bold:#}  {}", kind(&tree, schema));
-                members(&mut out, &tree, schema, 1, &mut Vec::new());
+                _ = writeln!(
+                    out,
+                    "\n{bold}{heading}{bold:#}  {}",
+                    type_name(&tree, schema)
+                );
+                write_fields(&mut out, &tree, schema, 1, &mut Vec::new());
             }
             None if heading == "Response" => _ = writeln!(out, "\n{bold}Response{bold:#}  none"),
             None => {}
@@ -87,15 +91,15 @@ pub fn show(spec: &str, id: &str) -> Result<String, Error> {
 }
 
 /// Returns the tree with strings that are safe to print to a terminal.
-fn shown(node: Value) -> Value {
+fn escaped(node: Value) -> Value {
     match node {
         Value::String(text) => Value::String(names::visible(&text, true)),
-        Value::Array(items) => items.into_iter().map(shown).collect(),
-        Value::Object(members) => {
-            let members = members
+        Value::Array(items) => items.into_iter().map(escaped).collect(),
+        Value::Object(fields) => {
+            let fields = fields
                 .into_iter()
-                .map(|(key, value)| (names::visible(&key, false), shown(value)));
-            Value::Object(members.collect())
+                .map(|(key, value)| (names::visible(&key, false), escaped(value)));
+            Value::Object(fields.collect())
         }
         leaf => leaf,
     }
@@ -103,30 +107,30 @@ fn shown(node: Value) -> Value {
 
 /// Returns the element of `ids` that matches `id` in any case: `GetMarkets`, `get_markets`.
 pub fn find<'a>(ids: &[&'a str], id: &str) -> Result<&'a str, Error> {
-    let wanted = names::snake(id);
+    let snake_id = names::snake(id);
     let found = ids
         .iter()
-        .find(|other| names::snake(other) == wanted || other.eq_ignore_ascii_case(id));
+        .find(|other| names::snake(other) == snake_id || other.eq_ignore_ascii_case(id));
     found.copied().ok_or_else(|| {
-        let mut near: Vec<(f64, &str)> = ids
+        let mut similar: Vec<(f64, &str)> = ids
             .iter()
             .map(|other| {
                 let name = names::snake(other);
-                let contained = if name.contains(&wanted) { 0.2 } else { 0.0 };
-                (strsim::jaro_winkler(&name, &wanted) + contained, *other)
+                let bonus = if name.contains(&snake_id) { 0.2 } else { 0.0 };
+                (strsim::jaro_winkler(&name, &snake_id) + bonus, *other)
             })
-            .filter(|(likeness, _)| *likeness > 0.8)
+            .filter(|(similarity, _)| *similarity > 0.8)
             .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let near: Vec<_> = near
+        similar.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let similar: Vec<_> = similar
             .iter()
             .take(3)
             .map(|(_, id)| format!("`{id}`"))
             .collect();
-        let hint = if near.is_empty() {
+        let hint = if similar.is_empty() {
             String::new()
         } else {
-            format!("; did you mean {}?", near.join(", "))
+            format!("; did you mean {}?", similar.join(", "))
         };
         error::document(format!(
             "there is no operation `{id}` among the {}{hint}",
@@ -135,7 +139,7 @@ pub fn find<'a>(ids: &[&'a str], id: &str) -> Result<&'a str, Error> {
     })
 }
 
-fn head(operation: &Operation) -> String {
+fn header(operation: &Operation) -> String {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     let mut out = format!(
         "{bold}{}{bold:#}  {} {}\n",
@@ -145,7 +149,7 @@ fn head(operation: &Operation) -> String {
         Some(cost) => format!("{cost} tokens per item"),
         None => format!("{} tokens", operation.token_cost),
     };
-    let mut facts = vec![
+    let mut attributes = vec![
         if operation.auth { "signed" } else { "public" }.to_owned(),
         match &operation.token_cost_with {
             Some((parameter, with)) => format!(
@@ -156,16 +160,16 @@ fn head(operation: &Operation) -> String {
         },
     ];
     if let Some(paging) = &operation.paging {
-        facts.push(format!("paginated by `{}`", paging.cursor_field));
+        attributes.push(format!("paginated by `{}`", paging.cursor_field));
     }
     if operation.deprecated {
-        facts.push("deprecated".to_owned());
+        attributes.push("deprecated".to_owned());
     }
-    _ = writeln!(out, "{}", facts.join(", "));
+    _ = writeln!(out, "{}", attributes.join(", "));
     _ = writeln!(out, "{dim}client.{}(){dim:#}", names::snake(&operation.id));
-    for words in [&operation.summary, &operation.description] {
-        if !words.is_empty() {
-            _ = write!(out, "\n{}\n", wrapped(words, 100));
+    for text in [&operation.summary, &operation.description] {
+        if !text.is_empty() {
+            _ = write!(out, "\n{}\n", wrapped(text, 100));
         }
     }
     out
@@ -178,18 +182,18 @@ struct Line<'a> {
     optional: bool,
     note: &'a str,
     /// The node with the description.
-    words: &'a Value,
+    described: &'a Value,
     indent: usize,
 }
 
-fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
+fn write_line(out: &mut String, tree: &Value, line: &Line<'_>) {
     let (green, dim) = (AnsiColor::Green.on_default(), Style::new().dimmed());
     let Line {
         name,
         schema,
         optional,
         note,
-        words,
+        described,
         indent,
     } = line;
     let optional = if *optional { "?" } else { "" };
@@ -198,34 +202,40 @@ fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
     } else {
         format!(" ({note})")
     };
-    let words = words
+    let description = described
         .get("description")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let first = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut short: String = first.chars().take(WORDS).collect();
-    if short.len() < first.len() {
+    let single_line = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = single_line.chars().take(MAX_DESCRIPTION_WIDTH).collect();
+    if short.len() < single_line.len() {
         short.push('…');
     }
     if !short.is_empty() {
         short = format!("  {dim}{short}{dim:#}");
     }
-    let kind = kind(tree, schema);
+    let type_name = type_name(tree, schema);
     _ = writeln!(
         out,
-        "{:width$}{name}{optional}: {green}{kind}{green:#}{note}{short}",
+        "{:width$}{name}{optional}: {green}{type_name}{green:#}{note}{short}",
         "",
         width = indent * 2
     );
 }
 
-/// Writes the fields of an object and of its nested objects. `open` has the names of the schemas that are being shown.
-fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: &mut Vec<String>) {
+/// Writes the fields of an object and of its nested objects. `ancestors` has the names of the schemas that are being shown.
+fn write_fields(
+    out: &mut String,
+    tree: &Value,
+    schema: &Value,
+    indent: usize,
+    ancestors: &mut Vec<String>,
+) {
     let name = spec::reference(schema).unwrap_or_default().to_owned();
-    if indent > DEPTH || (!name.is_empty() && open.contains(&name)) {
+    if indent > MAX_DEPTH || (!name.is_empty() && ancestors.contains(&name)) {
         return;
     }
-    open.push(name);
+    ancestors.push(name);
     let node = follow(tree, schema);
     let required: Vec<&str> = node
         .get("required")
@@ -234,35 +244,35 @@ fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: 
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    for (name, member) in node
+    for (name, field) in node
         .get("properties")
         .and_then(Value::as_object)
         .unwrap_or(&Map::new())
     {
-        line(
+        write_line(
             out,
             tree,
             &Line {
                 name,
-                schema: member,
+                schema: field,
                 optional: !required.contains(&name.as_str()),
                 note: "",
-                words: member,
+                described: field,
                 indent,
             },
         );
-        members(out, tree, member, indent + 1, open);
+        write_fields(out, tree, field, indent + 1, ancestors);
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = node.get(key).filter(|inner| inner.is_object()) {
-            members(out, tree, inner, indent, open);
+            write_fields(out, tree, inner, indent, ancestors);
         }
     }
-    open.pop();
+    ancestors.pop();
 }
 
 /// Describes the type of a schema in a few words.
-fn kind(tree: &Value, schema: &Value) -> String {
+fn type_name(tree: &Value, schema: &Value) -> String {
     if let Some(name) = spec::reference(schema).and_then(spec::schema_name) {
         let scalar = scalars::SCALARS
             .iter()
@@ -277,19 +287,19 @@ fn kind(tree: &Value, schema: &Value) -> String {
             (None, None) => name.to_owned(),
         };
     }
-    let word = |key: &str| schema.get(key).and_then(Value::as_str);
-    match (word("type"), word("format")) {
+    let keyword = |key: &str| schema.get(key).and_then(Value::as_str);
+    match (keyword("type"), keyword("format")) {
         (Some("array"), _) => format!(
             "list of {}",
             schema
                 .get("items")
-                .map_or_else(|| "anything".to_owned(), |items| kind(tree, items))
+                .map_or_else(|| "anything".to_owned(), |items| type_name(tree, items))
         ),
         (Some("object"), _) if schema.get("properties").is_none() => match schema
             .get("additionalProperties")
             .filter(|node| node.is_object())
         {
-            Some(values) => format!("map of {}", kind(tree, values)),
+            Some(values) => format!("map of {}", type_name(tree, values)),
             None => "object".to_owned(),
         },
         (Some("string"), Some(format)) => format.to_owned(),

@@ -16,9 +16,10 @@ use kalshi_gen::internals::{
 };
 
 use crate::{
+    descriptions,
     diff::{self, Diff, Format, SpecsError},
-    facts::{self, Keys},
-    words, write,
+    structure::{self, Keys},
+    write,
 };
 
 /// A published spec with this project's descriptions and `x-` fields.
@@ -30,7 +31,7 @@ pub struct Vendored {
     /// The `info.version` of the published spec.
     pub version: String,
     /// The JSON paths of the elements without a description. Each is marked `DESCRIPTION NEEDED`.
-    pub needs_words: Vec<String>,
+    pub missing_descriptions: Vec<String>,
     /// Other points to review, one line each.
     pub notes: Vec<String>,
     /// The differences from the previous vendored spec, or `None` for the first version.
@@ -46,17 +47,17 @@ impl Vendored {
                 "version": self.version,
                 "diff": self.diff,
                 "verdict": self.diff.as_ref().map(Diff::verdict),
-                "needs_words": self.needs_words,
+                "needs_words": self.missing_descriptions,
                 "notes": self.notes,
             });
             return format!("{report:#}\n");
         }
-        let shown = |text: &str| match format {
-            Format::Markdown => diff::escaped(text),
+        let escape = |text: &str| match format {
+            Format::Markdown => diff::escape_markdown(text),
             _ => visible(text, false),
         };
         let mut out = self.diff.as_ref().map_or_else(
-            || format!("spec {}, first version\n", shown(&self.version)),
+            || format!("spec {}, first version\n", escape(&self.version)),
             |diff| diff.report(format, false),
         );
         let (heading, item) = match format {
@@ -65,7 +66,7 @@ impl Vendored {
         };
         for (title, lines) in [
             ("To review", &self.notes),
-            ("Descriptions needed", &self.needs_words),
+            ("Descriptions needed", &self.missing_descriptions),
         ] {
             if !lines.is_empty() {
                 _ = write!(out, "\n{heading}{title} ({})\n", lines.len());
@@ -74,9 +75,9 @@ impl Vendored {
                 }
                 for line in lines {
                     let line = if title == "Descriptions needed" && format == Format::Markdown {
-                        diff::code(line)
+                        diff::inline_code(line)
                     } else {
-                        shown(line)
+                        escape(line)
                     };
                     _ = writeln!(out, "{item}{line}");
                 }
@@ -110,39 +111,39 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
         .transpose()
         .map_err(SpecsError::Old)?;
     if let Some(old) = &old_value {
-        diff::of_one_kind(old, &new_value)?;
+        diff::check_same_protocol(old, &new_value)?;
     }
     let renames = old_value
         .as_ref()
         .map(|old| diff::compare(old, &new_value).1)
         .unwrap_or_default();
 
-    let taking = Merge {
+    let merge = Merge {
         operations: operations(old.as_ref()),
         renames,
     };
-    let mut tree = taking.merge(old.as_ref(), &new, Keys::Keywords, "", &JsonPath::new(&[]));
+    let mut tree = merge.merge(old.as_ref(), &new, Keys::Keywords, "", &JsonPath::new(&[]));
     additions::list_tags(&mut tree, old.as_ref(), &new);
     let mut notes: Vec<String> = ignored.iter().map(ToString::to_string).collect();
-    additions::costs(&mut tree, &new_value, &taking, &mut notes);
+    additions::add_costs(&mut tree, &new_value, &merge, &mut notes);
     if let Some(old) = &old {
-        additions::word_answers(&mut tree, old);
+        additions::describe_responses(&mut tree, old);
     }
-    let needs_words = words::mark(&mut tree);
+    let missing_descriptions = descriptions::mark_missing(&mut tree);
 
     let header = ours.map_or("", header);
     let text = format!("{header}{}", write::write(&tree));
-    let lost = ours.map_or(0, |text| {
-        comments(text.strip_prefix(header).unwrap_or(text))
+    let dropped_comments = ours.map_or(0, |text| {
+        count_comments(text.strip_prefix(header).unwrap_or(text))
     });
-    if lost > 0 {
+    if dropped_comments > 0 {
         notes.push(format!(
-            "comments dropped below the top of the file: {lost}"
+            "comments dropped below the top of the file: {dropped_comments}"
         ));
     }
     // Check that the output parses to the same structure. A difference would be a bug in this module.
     let written = yaml::parse_in_order(&text).map_err(SpecsError::New)?;
-    if facts::facts(&written.clone().into()) != facts::facts(&new.into()) {
+    if structure::canonical(&written.clone().into()) != structure::canonical(&new.into()) {
         return Err(SpecsError::New(error::document(
             "cannot be written without losing some of its structure",
         )));
@@ -156,7 +157,7 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
     Ok(Vendored {
         text,
         version,
-        needs_words,
+        missing_descriptions,
         notes,
         diff,
     })
@@ -172,7 +173,7 @@ fn header(text: &str) -> &str {
 }
 
 /// Returns the number of comment lines.
-fn comments(text: &str) -> usize {
+fn count_comments(text: &str) -> usize {
     text.lines()
         .filter(|line| line.trim_start().starts_with('#'))
         .count()

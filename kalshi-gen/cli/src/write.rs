@@ -10,7 +10,7 @@ use kalshi_gen::internals::{
 };
 
 /// The maximum width of a line of prose.
-const WIDTH: usize = 112;
+const MAX_WIDTH: usize = 112;
 
 /// Mappings whose fields are separated by an empty line.
 const SPACED: [&str; 7] = [
@@ -27,42 +27,42 @@ const SPACED: [&str; 7] = [
 pub(crate) fn write(tree: &Tree) -> String {
     let mut out = String::new();
     match tree {
-        Tree::Mapping(members) if !members.is_empty() => {
-            for (index, (key, value)) in members.iter().enumerate() {
+        Tree::Mapping(fields) if !fields.is_empty() => {
+            for (index, (key, value)) in fields.iter().enumerate() {
                 if index > 0 && !matches!(value, Tree::Leaf(_)) {
                     out.push('\n');
                 }
-                member(&mut out, key, value, 0);
+                write_field(&mut out, key, value, 0);
             }
         }
-        other => after(&mut out, other, 0, None),
+        other => write_value(&mut out, other, 0, None),
     }
     out
 }
 
 /// Writes a field of a mapping, from the start of its line.
-fn member(out: &mut String, key: &str, value: &Tree, indent: usize) {
-    _ = write!(out, "{:indent$}{}:", "", scalar(key));
-    after(out, value, indent, (indent <= 2).then_some(key));
+fn write_field(out: &mut String, key: &str, value: &Tree, indent: usize) {
+    _ = write!(out, "{:indent$}{}:", "", inline_string(key));
+    write_value(out, value, indent, (indent <= 2).then_some(key));
 }
 
 /// Writes the value after `key:` or `-`. `key` is set for mappings whose fields may be separated by empty lines.
-fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
+fn write_value(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
     match value {
-        Tree::Mapping(members) if !members.is_empty() => {
+        Tree::Mapping(fields) if !fields.is_empty() => {
             out.push('\n');
             let spaced = key.is_some_and(|key| SPACED.contains(&key));
-            for (index, (key, value)) in members.iter().enumerate() {
+            for (index, (key, value)) in fields.iter().enumerate() {
                 if spaced && index > 0 {
                     out.push('\n');
                 }
-                member(out, key, value, indent + 2);
+                write_field(out, key, value, indent + 2);
             }
         }
         Tree::List(items) if !items.is_empty() => {
             out.push('\n');
             for item in items {
-                node(out, item, indent + 2);
+                write_item(out, item, indent + 2);
             }
         }
         Tree::Mapping(_) => out.push_str(" {}\n"),
@@ -70,19 +70,19 @@ fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
         Tree::Leaf(Value::String(text)) => {
             // The column at which an inline string would begin.
             let column = out.len() - out.rfind('\n').map_or(0, |at| at + 1) + 1;
-            string(out, text, indent + 2, column);
+            write_string(out, text, indent + 2, column);
         }
         Tree::Leaf(value) => _ = writeln!(out, " {value}"),
     }
 }
 
 /// Writes an item of a list, whose first line begins with a dash.
-fn node(out: &mut String, item: &Tree, indent: usize) {
+fn write_item(out: &mut String, item: &Tree, indent: usize) {
     match item {
-        Tree::Mapping(members) if !members.is_empty() => {
+        Tree::Mapping(fields) if !fields.is_empty() => {
             let mut inner = String::new();
-            for (key, value) in members {
-                member(&mut inner, key, value, indent + 2);
+            for (key, value) in fields {
+                write_field(&mut inner, key, value, indent + 2);
             }
             // The dash replaces the indentation of the first field.
             _ = write!(out, "{:indent$}- ", "");
@@ -90,22 +90,22 @@ fn node(out: &mut String, item: &Tree, indent: usize) {
         }
         other => {
             _ = write!(out, "{:indent$}-", "");
-            after(out, other, indent, None);
+            write_value(out, other, indent, None);
         }
     }
 }
 
 /// Writes a string: inline if it fits, folded if it is long, literal if it has several lines.
-fn string(out: &mut String, text: &str, indent: usize, column: usize) {
+fn write_string(out: &mut String, text: &str, indent: usize, column: usize) {
     // A block scalar is only lossless without surrounding white space and with plain lines.
-    let blocks = !text.is_empty()
+    let is_block_safe = !text.is_empty()
         && text.trim() == text
-        && !text.chars().any(|c| is_odd(c) && c != '\n')
+        && !text.chars().any(|c| needs_escape(c) && c != '\n')
         && text
             .lines()
             .all(|line| !line.starts_with([' ', '\t']) && !line.ends_with([' ', '\t']));
-    let inline = scalar(text);
-    if blocks && text.contains('\n') {
+    let inline = inline_string(text);
+    if is_block_safe && text.contains('\n') {
         out.push_str(" |-\n");
         for line in text.split('\n') {
             if !line.is_empty() {
@@ -113,13 +113,13 @@ fn string(out: &mut String, text: &str, indent: usize, column: usize) {
             }
             out.push('\n');
         }
-    } else if blocks
-        && column + inline.chars().count() > WIDTH
+    } else if is_block_safe
+        && column + inline.chars().count() > MAX_WIDTH
         && text.contains(' ')
         && !text.contains("  ")
     {
         out.push_str(" >-\n");
-        for line in wrapped(text, WIDTH.saturating_sub(indent)) {
+        for line in wrapped(text, MAX_WIDTH.saturating_sub(indent)) {
             _ = writeln!(out, "{:indent$}{line}", "");
         }
     } else {
@@ -143,13 +143,13 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Returns `true` for characters that some YAML parsers interpret differently, or that are invisible.
-fn is_odd(c: char) -> bool {
+fn needs_escape(c: char) -> bool {
     names::is_hidden(c)
 }
 
 /// Writes a string on one line: plain if all YAML parsers agree on it, quoted otherwise.
-fn scalar(text: &str) -> String {
-    if text.chars().any(is_odd) {
+fn inline_string(text: &str) -> String {
+    if text.chars().any(needs_escape) {
         // YAML supports JSON's escapes, but may not accept every non-ASCII character that JSON leaves unescaped.
         let mut quoted = String::from("\"");
         for c in text.chars() {
@@ -157,10 +157,10 @@ fn scalar(text: &str) -> String {
                 '"' | '\\' => quoted.extend(['\\', c]),
                 '\n' => quoted.push_str("\\n"),
                 '\t' => quoted.push_str("\\t"),
-                c if is_odd(c) && u32::from(c) > 0xffff => {
+                c if needs_escape(c) && u32::from(c) > 0xffff => {
                     _ = write!(quoted, "\\U{:08x}", u32::from(c));
                 }
-                c if is_odd(c) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
+                c if needs_escape(c) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
                 c => quoted.push(c),
             }
         }
@@ -198,12 +198,14 @@ mod tests {
 
     #[test]
     fn canonical_format_is_stable() {
-        let form = "openapi: '3.0.0'\n\ninfo:\n  title: 'A: b'\n  version: '1'\n\npaths:\n  /a:\n    get:\n      tags: []\n      list:\n        - name: a\n          in: query\n        - - 1\n          - null\n        - {}\n      responses:\n        '200':\n          description: Fine.\n        '404': {}\n\n  /b: {}\n\nx-data:\n  - 'no'\n  - true\n  - 0.5\n";
+        let canonical = "openapi: '3.0.0'\n\ninfo:\n  title: 'A: b'\n  version: '1'\n\npaths:\n  /a:\n    get:\n      tags: []\n      list:\n        - name: a\n          in: query\n        - - 1\n          - null\n        - {}\n      responses:\n        '200':\n          description: Fine.\n        '404': {}\n\n  /b: {}\n\nx-data:\n  - 'no'\n  - true\n  - 0.5\n";
         assert_eq!(
-            rewritten(&form.replace("        - - 1\n          - null\n", "        - [1, null]\n")),
-            rewritten(form)
+            rewritten(
+                &canonical.replace("        - - 1\n          - null\n", "        - [1, null]\n")
+            ),
+            rewritten(canonical)
         );
-        assert_eq!(rewritten(&rewritten(form)), rewritten(form));
+        assert_eq!(rewritten(&rewritten(canonical)), rewritten(canonical));
         assert_eq!(
             rewritten("b: 1\na: {d: 2, c: 3}\n"),
             "b: 1\n\na:\n  d: 2\n  c: 3\n"
@@ -218,7 +220,10 @@ mod tests {
             written.starts_with("a:\n  b: >-\n    word word"),
             "{written}"
         );
-        assert!(written.lines().all(|line| line.len() <= WIDTH), "{written}");
+        assert!(
+            written.lines().all(|line| line.len() <= MAX_WIDTH),
+            "{written}"
+        );
         assert_eq!(
             rewritten("a: |-\n  one\n\n  two: # three\n"),
             "a: |-\n  one\n\n  two: # three\n"

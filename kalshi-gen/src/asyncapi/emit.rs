@@ -8,22 +8,22 @@ use crate::{docs, runtime};
 
 /// Emits the enum of all messages and the decoder of message bodies.
 pub(crate) fn messages(messages: &[Message]) -> TokenStream {
-    let (message_enum, reader) = (message_enum(messages), reader(messages));
-    quote!(#message_enum #reader)
+    let (message_enum, decoder) = (message_enum(messages), decoder(messages));
+    quote!(#message_enum #decoder)
 }
 
 /// Emits the enum of all messages.
 fn message_enum(messages: &[Message]) -> TokenStream {
     let sdk = runtime::root();
     let variants = messages.iter().map(|message| {
-        let (name, words) = (format_ident!("{}", message.name), words(message));
+        let (name, doc) = (format_ident!("{}", message.name), doc(message));
         match message.body {
-            Body::None => quote!(#[doc = #words] #name),
+            Body::None => quote!(#[doc = #doc] #name),
             Body::Object if message.is_large => {
-                quote!(#[doc = #words] #name(::std::boxed::Box<#name>))
+                quote!(#[doc = #doc] #name(::std::boxed::Box<#name>))
             }
-            Body::Object => quote!(#[doc = #words] #name(#name)),
-            Body::List => quote!(#[doc = #words] #name(::std::vec::Vec<#name>)),
+            Body::Object => quote!(#[doc = #doc] #name(#name)),
+            Body::List => quote!(#[doc = #doc] #name(::std::vec::Vec<#name>)),
         }
     });
     let kinds = messages.iter().map(|message| {
@@ -35,7 +35,7 @@ fn message_enum(messages: &[Message]) -> TokenStream {
         };
         quote!(#pattern => #kind)
     });
-    let stamps = messages.iter().filter_map(|message| {
+    let timestamps = messages.iter().filter_map(|message| {
         let name = format_ident!("{}", message.name);
         Some(match message.timestamp? {
             Timestamp::Signed => {
@@ -79,7 +79,7 @@ fn message_enum(messages: &[Message]) -> TokenStream {
             #[must_use]
             pub fn ts_ms(&self) -> ::std::option::Option<i64> {
                 match self {
-                    #(#stamps,)*
+                    #(#timestamps,)*
                     _ => ::std::option::Option::None,
                 }
             }
@@ -87,16 +87,19 @@ fn message_enum(messages: &[Message]) -> TokenStream {
     }
 }
 
-fn words(message: &Message) -> String {
-    let (words, kind) = (docs::markdown(&message.words), docs::code(&message.kind));
-    match words.trim_end_matches('.') {
+fn doc(message: &Message) -> String {
+    let (description, kind) = (
+        docs::markdown(&message.description),
+        docs::inline_code(&message.kind),
+    );
+    match description.trim_end_matches('.') {
         "" => format!("{kind}."),
-        words => docs::markdown(&format!("{words}: {kind}.")),
+        description => docs::markdown(&format!("{description}: {kind}.")),
     }
 }
 
 /// Emits the implementation of the runtime's message trait, which decodes a body by its `type`.
-fn reader(messages: &[Message]) -> TokenStream {
+fn decoder(messages: &[Message]) -> TokenStream {
     let mut kinds: Vec<&str> = messages
         .iter()
         .map(|message| message.kind.as_str())
@@ -104,28 +107,28 @@ fn reader(messages: &[Message]) -> TokenStream {
     kinds.sort_unstable();
     kinds.dedup();
     let arms = kinds.iter().map(|kind| {
-        let mut sharing: Vec<&Message> = messages
+        let mut candidates: Vec<&Message> = messages
             .iter()
             .filter(|message| message.kind == *kind)
             .collect();
         // Messages without a body need no decoding unless they are the only ones of their type.
-        if sharing.iter().any(|message| message.body != Body::None) {
-            sharing.retain(|message| message.body != Body::None);
+        if candidates.iter().any(|message| message.body != Body::None) {
+            candidates.retain(|message| message.body != Body::None);
         } else {
-            sharing.truncate(1);
+            candidates.truncate(1);
         }
         // Most specific first.
-        sharing.sort_by_key(|message| {
+        candidates.sort_by_key(|message| {
             (
                 message.discriminator.is_none(),
                 std::cmp::Reverse(message.required.len()),
             )
         });
-        let read = match sharing.as_slice() {
+        let decode = match candidates.as_slice() {
             [message] => decode_single(message),
             several => decode_shared(several),
         };
-        quote!(#kind => { #read })
+        quote!(#kind => { #decode })
     });
     let bodiless = messages.iter().filter(|message| message.body == Body::None);
     let mut kinds_without_body: Vec<&str> = Vec::new();
@@ -200,18 +203,18 @@ fn decode_single(message: &Message) -> TokenStream {
 /// whose discriminator matches is chosen, or else the last one.
 fn decode_shared(messages: &[&Message]) -> TokenStream {
     let sdk = runtime::root();
-    let tries = messages.iter().map(|message| {
+    let attempts = messages.iter().map(|message| {
         let name = format_ident!("{}", message.name);
-        let is_this_one = match message.body {
+        let condition = match message.body {
             Body::List => quote!(raw.starts_with('[')),
             _ => {
                 let (values, names) = (message.discriminator.iter(), &message.required);
-                let values = values.map(|(member, value)| quote!((#member, #value)));
+                let values = values.map(|(field, value)| quote!((#field, #value)));
                 quote!(#sdk::rt::discriminates(raw, &[#(#values),*], &[#(#names),*]))
             }
         };
         quote! {
-            let is_this_one = #is_this_one;
+            let is_this_one = #condition;
             if is_this_one && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
                 *place = Message::#name(body);
                 return ::std::result::Result::Ok(true);
@@ -224,7 +227,7 @@ fn decode_shared(messages: &[&Message]) -> TokenStream {
     quote! {
         let raw = <&::serde_json::value::RawValue as ::serde::Deserialize>::deserialize(deserializer)?;
         let raw = raw.get();
-        #(#tries)*
+        #(#attempts)*
         *place = Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?);
     }
 }

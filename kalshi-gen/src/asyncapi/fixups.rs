@@ -74,8 +74,8 @@ const FIXUPS: [Fixup; 11] = [
 pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     for fixup in FIXUPS {
-        let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
-        if belongs && !(fixup.apply)(document) && mode == FixupMode::Strict {
+        let applies = spec.is_none_or(|spec| fixup.specs.contains(&spec));
+        if applies && !(fixup.apply)(document) && mode == FixupMode::Strict {
             return Err(Error::document(format!(
                 "the fixup `{}` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
                 fixup.name
@@ -151,19 +151,19 @@ fn book_clock_is_new(document: &mut Value) -> bool {
     ["orderbookSnapshotPayload", "orderbookDeltaPayload"]
         .into_iter()
         .all(|payload| {
-            let softened = make_optional(document, payload, &["clock"]);
+            let was_required = make_optional(document, payload, &["clock"]);
             let fields = body(document, payload)
                 .and_then(|body| body.get_mut("properties"))
                 .and_then(Value::as_object_mut);
             let Some(fields) = fields else {
                 return false;
             };
-            let is_old = !fields.contains_key("clock");
-            if is_old {
+            let is_absent = !fields.contains_key("clock");
+            if is_absent {
                 let clock = json!({"type": "integer", "format": "int64", "description": "The exchange's count of the market's changes; added in October 2026, after this version of the spec."});
                 fields.insert("clock".to_owned(), clock);
             }
-            softened || is_old
+            was_required || is_absent
         })
 }
 

@@ -10,18 +10,16 @@ pub(super) fn inline_scalars(document: &mut Value) {
     fn walk(node: &mut Value, scalars: &Map<String, Value>) {
         match node {
             Value::Array(items) => items.iter_mut().for_each(|item| walk(item, scalars)),
-            Value::Object(members) => {
-                members
-                    .values_mut()
-                    .for_each(|member| walk(member, scalars));
-                let target = members
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|field| walk(field, scalars));
+                let target = fields
                     .get("$ref")
                     .and_then(Value::as_str)
                     .and_then(spec::schema_name);
                 if let Some(Value::Object(scalar)) = target.and_then(|name| scalars.get(name)) {
-                    members.remove("$ref");
+                    fields.remove("$ref");
                     for (key, value) in scalar {
-                        members.entry(key).or_insert_with(|| value.clone());
+                        fields.entry(key).or_insert_with(|| value.clone());
                     }
                 }
             }
@@ -51,8 +49,8 @@ pub fn scalars(document: &Value) -> Map<String, Value> {
 /// Converts all schemas of a document to OpenAPI 3.0.
 pub fn convert(document: &mut Value, constant: &str) {
     fn nodes(node: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
-        let members = node.and_then(Value::as_object_mut).into_iter();
-        members.flat_map(Map::values_mut)
+        let entries = node.and_then(Value::as_object_mut).into_iter();
+        entries.flat_map(Map::values_mut)
     }
     let payloads = |messages: Option<&mut Value>| {
         nodes(messages)
@@ -68,14 +66,14 @@ pub fn convert(document: &mut Value, constant: &str) {
 /// Converts a schema to OpenAPI 3.0: lists of types are resolved, and a single allowed value is stored
 /// under the key `constant`.
 pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
-    let Value::Object(members) = schema else {
+    let Value::Object(fields) = schema else {
         return match schema {
             Value::Array(items) => items.iter().map(|item| converted(item, constant)).collect(),
             leaf => leaf.clone(),
         };
     };
     let mut out = Map::new();
-    for (key, value) in members {
+    for (key, value) in fields {
         match (key.as_str(), value) {
             ("properties", Value::Object(properties)) => {
                 let properties = properties

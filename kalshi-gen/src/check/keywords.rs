@@ -43,7 +43,7 @@ const INEXPRESSIBLE: [&str; 30] = [
 ];
 
 /// Keys of a path item that define an operation, or refer to one elsewhere, that the generator does not read.
-const UNREAD_OPERATIONS: [&str; 6] = [
+const UNSUPPORTED_OPERATIONS: [&str; 6] = [
     "$ref",
     "additionalOperations",
     "head",
@@ -53,7 +53,7 @@ const UNREAD_OPERATIONS: [&str; 6] = [
 ];
 
 /// Keys that may be null, because they contain values of the API rather than of the spec.
-const VALUES: [&str; 4] = ["const", "default", "example", "value"];
+const NULLABLE_KEYS: [&str; 4] = ["const", "default", "example", "value"];
 
 /// Returns `true` if a schema with this keyword cannot be expressed in Rust.
 pub(super) fn is_inexpressible(keyword: &str) -> bool {
@@ -62,7 +62,7 @@ pub(super) fn is_inexpressible(keyword: &str) -> bool {
 
 /// Returns `true` if the key of a path item may contain an operation that would be lost.
 pub(super) fn may_be_operation(key: &str, value: &Value) -> bool {
-    UNREAD_OPERATIONS.contains(&key) || value.is_object()
+    UNSUPPORTED_OPERATIONS.contains(&key) || value.is_object()
 }
 
 /// The permitted content at a location of a spec.
@@ -231,22 +231,22 @@ pub(crate) fn remove_stray(document: &mut Value) -> Vec<Warning> {
 
 fn visit(node: &mut Value, shape: &Shape, path: &JsonPath, warnings: &mut Vec<Warning>) {
     match (shape, node) {
-        (Fields(known), Value::Object(fields)) => keyed(fields, known, path, warnings),
+        (Fields(known), Value::Object(fields)) => visit_fields(fields, known, path, warnings),
         (Shape::Payload, Value::Object(fields)) => {
             let Fields(known) = &SCHEMA else { return };
             if fields.contains_key("schemaFormat") {
                 return;
             }
-            keyed(fields, known, path, warnings);
+            visit_fields(fields, known, path, warnings);
         }
         (ListOf(shape), Value::Array(items)) => {
             for (index, item) in items.iter_mut().enumerate() {
                 visit(item, shape, &path.item(index), warnings);
             }
         }
-        (MapOf(shape), Value::Object(fields)) => named(fields, shape, |_| true, path, warnings),
+        (MapOf(shape), Value::Object(fields)) => visit_map(fields, shape, |_| true, path, warnings),
         (Patterned(shape), Value::Object(fields)) => {
-            named(
+            visit_map(
                 fields,
                 shape,
                 |name| !name.starts_with("x-"),
@@ -259,7 +259,7 @@ fn visit(node: &mut Value, shape: &Shape, path: &JsonPath, warnings: &mut Vec<Wa
 }
 
 /// Visits an object whose keys are names.
-fn named(
+fn visit_map(
     fields: &mut Map<String, Value>,
     shape: &Shape,
     is_name: impl Fn(&str) -> bool,
@@ -269,7 +269,7 @@ fn named(
     for (name, value) in fields.iter_mut().filter(|(name, _)| is_name(name)) {
         let path = path.join(name);
         if value.is_null() {
-            let message = format!("ignored: this name has no value; {SPLIT}");
+            let message = format!("ignored: this name has no value; {SPLIT_HINT}");
             warnings.push(Warning::new(&path, message));
         }
         visit(value, shape, &path, warnings);
@@ -277,10 +277,10 @@ fn named(
 }
 
 /// The likely cause of a key without a value.
-const SPLIT: &str = "a comma may have split an unquoted string in `{ }`: quote it";
+const SPLIT_HINT: &str = "a comma may have split an unquoted string in `{ }`: quote it";
 
 /// Visits an object with known keys.
-fn keyed(
+fn visit_fields(
     fields: &mut Map<String, Value>,
     known: &[(&str, &Shape)],
     path: &JsonPath,
@@ -295,14 +295,14 @@ fn keyed(
     fields.retain(|key, value| {
         let known = shape_of(key).is_some();
         // A method without a value is an operation that was lost.
-        let may_be_null = VALUES.contains(&key.as_str()) || METHODS.contains(&key.as_str());
+        let may_be_null = NULLABLE_KEYS.contains(&key.as_str()) || METHODS.contains(&key.as_str());
         let message = match (known, value.is_null()) {
             _ if key.starts_with("x-") => return true,
-            (true, true) if !may_be_null => format!("ignored: this key has no value; {SPLIT}"),
+            (true, true) if !may_be_null => format!("ignored: this key has no value; {SPLIT_HINT}"),
             (true, _) => return true,
             (false, is_null) => {
                 let hint = if is_null {
-                    format!("; {SPLIT}")
+                    format!("; {SPLIT_HINT}")
                 } else {
                     String::new()
                 };

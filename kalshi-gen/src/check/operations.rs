@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     keywords::may_be_operation,
-    require::{identifier, is_security, object, of_kind},
+    require::{check_identifier, is_security, object, require_kind},
     schemas::check_schema,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     names,
     operations::PLURAL,
     reserved,
-    spec::{METHODS, dereference, follow, text},
+    spec::{METHODS, dereference, follow, str_field},
 };
 
 /// Checks all operations of the document.
@@ -24,10 +24,10 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
         .get("paths")
         .ok_or_else(|| Error::at(&root, "the spec has no paths"))?;
     if let Some(root) = document.as_object() {
-        let place = JsonPath::new(&[]);
-        of_kind(
+        let location = JsonPath::new(&[]);
+        require_kind(
             root,
-            &place,
+            &location,
             &["security"],
             "a list of security requirements",
             is_security,
@@ -35,71 +35,77 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     }
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     for (path, item) in object(paths, &root)? {
-        let place = root.join(path);
+        let location = root.join(path);
         if !path.starts_with('/') {
-            return Err(Error::at(&place, "a path must start with `/`"));
+            return Err(Error::at(&location, "a path must start with `/`"));
         }
-        let item = object(item, &place)?;
-        let shared = parameters(document, item, &place)?;
+        let item = object(item, &location)?;
+        let shared = parameters(document, item, &location)?;
         for (method, operation) in item {
-            let place = place.join(method);
+            let location = location.join(method);
             match method.as_str() {
                 "parameters" | "summary" | "description" | "servers" => continue,
                 method if METHODS.contains(&method) => {}
                 method if method.starts_with("x-") => continue,
                 method if may_be_operation(method, operation) => {
-                    return Err(Error::at(&place, "unsupported HTTP method"));
+                    return Err(Error::at(&location, "unsupported HTTP method"));
                 }
                 _ => continue,
             }
-            let operation = object(operation, &place)?;
-            of_kind(
+            let operation = object(operation, &location)?;
+            require_kind(
                 operation,
-                &place,
+                &location,
                 &["summary", "description"],
                 "a string",
                 Value::is_string,
             )?;
-            of_kind(
+            require_kind(
                 operation,
-                &place,
+                &location,
                 &["deprecated"],
                 "true or false",
                 Value::is_boolean,
             )?;
-            let texts = |list: &Value| {
+            let is_string_list = |list: &Value| {
                 list.as_array()
                     .is_some_and(|list| list.iter().all(Value::is_string))
             };
-            of_kind(operation, &place, &["tags"], "a list of strings", texts)?;
-            of_kind(
+            require_kind(
                 operation,
-                &place,
+                &location,
+                &["tags"],
+                "a list of strings",
+                is_string_list,
+            )?;
+            require_kind(
+                operation,
+                &location,
                 &["security"],
                 "a list of security requirements",
                 is_security,
             )?;
-            let id = text(operation, "operationId")
-                .ok_or_else(|| Error::at(&place, "`operationId` is missing"))?;
-            identifier(id, &place.join("operationId"))?;
+            let id = str_field(operation, "operationId")
+                .ok_or_else(|| Error::at(&location, "`operationId` is missing"))?;
+            check_identifier(id, &location.join("operationId"))?;
             let builder = names::builder(id);
             if reserved::is_operation(&names::snake(id)) || reserved::is_builder(&builder) {
                 return Err(Error::at(
-                    &place.join("operationId"),
+                    &location.join("operationId"),
                     format!("the name `{id}` is reserved in the generated code"),
                 ));
             }
-            if let Some(other) = ids.insert(builder, place.to_string()) {
+            if let Some(other) = ids.insert(builder, location.to_string()) {
                 return Err(Error::at(
-                    &place.join("operationId"),
+                    &location.join("operationId"),
                     format!("the operationId `{id}` is already used by {other}"),
                 ));
             }
             let mut all = shared.clone();
-            all.extend(parameters(document, operation, &place)?);
-            check_path_template(path, &all, &place)?;
-            check_body(document, operation, &place)?;
-            check_answers(document, operation, &place)?;
+            all.extend(parameters(document, operation, &location)?);
+            check_path_template(path, &all, &location)?;
+            check_body(document, operation, &location)?;
+            check_responses(document, operation, &location)?;
         }
     }
     Ok(())
@@ -109,46 +115,55 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
 fn parameters(
     document: &Value,
     node: &Map<String, Value>,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<BTreeMap<(String, String), Value>, Error> {
     let mut found = BTreeMap::new();
-    let place = place.join("parameters");
+    let location = location.join("parameters");
     let list = match node.get("parameters") {
         None => return Ok(found),
         Some(list) => list
             .as_array()
-            .ok_or_else(|| Error::at(&place, "not a list"))?,
+            .ok_or_else(|| Error::at(&location, "not a list"))?,
     };
     for (index, parameter) in list.iter().enumerate() {
-        let place = place.item(index);
-        let parameter = dereference(document, parameter, &place)?;
-        let node = object(parameter, &place)?;
-        let (Some(name), Some(kind)) = (text(node, "name"), text(node, "in")) else {
-            return Err(Error::at(&place, "a parameter must have `name` and `in`"));
+        let location = location.item(index);
+        let parameter = dereference(document, parameter, &location)?;
+        let node = object(parameter, &location)?;
+        let (Some(name), Some(kind)) = (str_field(node, "name"), str_field(node, "in")) else {
+            return Err(Error::at(
+                &location,
+                "a parameter must have `name` and `in`",
+            ));
         };
-        identifier(name, &place.join("name"))?;
+        check_identifier(name, &location.join("name"))?;
         if node.contains_key(PLURAL) {
             return Err(Error::at(
-                &place.join(PLURAL),
+                &location.join(PLURAL),
                 "this field is reserved for the generator",
             ));
         }
-        of_kind(node, &place, &["description"], "a string", Value::is_string)?;
-        of_kind(
+        require_kind(
             node,
-            &place,
+            &location,
+            &["description"],
+            "a string",
+            Value::is_string,
+        )?;
+        require_kind(
+            node,
+            &location,
             &["required", "explode"],
             "true or false",
             Value::is_boolean,
         )?;
-        of_kind(node, &place, &["style"], "a string", Value::is_string)?;
+        require_kind(node, &location, &["style"], "a string", Value::is_string)?;
         if let Some(examples) = node.get("examples") {
-            let place = place.join("examples");
-            for (name, example) in object(examples, &place)? {
-                object(example, &place.join(name))?;
+            let location = location.join("examples");
+            for (name, example) in object(examples, &location)? {
+                object(example, &location.join(name))?;
             }
         }
-        let style = text(node, "style");
+        let style = str_field(node, "style");
         let supported = match kind {
             "path" => matches!(style, None | Some("simple")),
             "query" => matches!(style, None | Some("form")),
@@ -157,7 +172,7 @@ fn parameters(
         };
         if !supported {
             return Err(Error::at(
-                &place,
+                &location,
                 format!(
                     "a {kind} parameter of style {} is not supported",
                     style.unwrap_or("default")
@@ -165,17 +180,17 @@ fn parameters(
             ));
         }
         if kind == "path" && node.get("required") != Some(&Value::Bool(true)) {
-            return Err(Error::at(&place, "a path parameter must be required"));
+            return Err(Error::at(&location, "a path parameter must be required"));
         }
         let schema = node
             .get("schema")
-            .ok_or_else(|| Error::at(&place, "a parameter must have a `schema`"))?;
-        check_schema(document, schema, &place.join("schema"))?;
-        let fits =
+            .ok_or_else(|| Error::at(&location, "a parameter must have a `schema`"))?;
+        check_schema(document, schema, &location.join("schema"))?;
+        let is_supported =
             is_scalar(document, schema) || (kind == "query" && is_scalar_list(document, schema));
-        if !fits {
+        if !is_supported {
             return Err(Error::at(
-                &place.join("schema"),
+                &location.join("schema"),
                 "a parameter must be a string, a number, a boolean or, in a query, a list of these",
             ));
         }
@@ -203,25 +218,28 @@ fn is_scalar_list(document: &Value, schema: &Value) -> bool {
 fn check_path_template(
     path: &str,
     parameters: &BTreeMap<(String, String), Value>,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<(), Error> {
     let mut in_template = BTreeSet::new();
     let mut rest = path;
-    let unopened = || Error::at(place, "the path has an unmatched `}`");
+    let unmatched_brace = || Error::at(location, "the path has an unmatched `}`");
     while let Some((head, tail)) = rest.split_once('{') {
         let Some((name, tail)) = tail.split_once('}') else {
-            return Err(Error::at(place, "the path has an unmatched `{`"));
+            return Err(Error::at(location, "the path has an unmatched `{`"));
         };
         if head.contains('}') {
-            return Err(unopened());
+            return Err(unmatched_brace());
         }
         if !in_template.insert(name) {
-            return Err(Error::at(place, format!("the path names `{name}` twice")));
+            return Err(Error::at(
+                location,
+                format!("the path names `{name}` twice"),
+            ));
         }
         rest = tail;
     }
     if rest.contains('}') {
-        return Err(unopened());
+        return Err(unmatched_brace());
     }
     let declared: BTreeSet<&str> = parameters
         .keys()
@@ -230,7 +248,7 @@ fn check_path_template(
         .collect();
     if let Some(name) = in_template.symmetric_difference(&declared).next() {
         return Err(Error::at(
-            place,
+            location,
             format!("`{name}` must be both in the path and in its parameters"),
         ));
     }
@@ -238,13 +256,13 @@ fn check_path_template(
     for (_, name) in parameters.keys() {
         if reserved::BUILDER_METHODS.contains(&names::field(name).as_str()) {
             return Err(Error::at(
-                place,
+                location,
                 format!("the parameter name `{name}` is reserved in the generated code"),
             ));
         }
         if let Some(other) = rust_names.insert(names::field(name), name) {
             return Err(Error::at(
-                place,
+                location,
                 format!("the parameters `{name}` and `{other}` have the same name in Rust"),
             ));
         }
@@ -255,27 +273,27 @@ fn check_path_template(
 fn check_body(
     document: &Value,
     operation: &Map<String, Value>,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<(), Error> {
     let Some(body) = operation.get("requestBody") else {
         return Ok(());
     };
-    let place = place.join("requestBody");
-    check_content(document, dereference(document, body, &place)?, &place)
+    let location = location.join("requestBody");
+    check_content(document, dereference(document, body, &location)?, &location)
 }
 
-fn check_answers(
+fn check_responses(
     document: &Value,
     operation: &Map<String, Value>,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<(), Error> {
-    let place = place.join("responses");
-    let answers = operation
+    let location = location.join("responses");
+    let responses = operation
         .get("responses")
-        .ok_or_else(|| Error::at(&place, "an operation must have `responses`"))?;
-    let answers = object(answers, &place)?.iter();
-    for (status, answer) in answers.filter(|(status, _)| !status.starts_with("x-")) {
-        let place = place.join(status);
+        .ok_or_else(|| Error::at(&location, "an operation must have `responses`"))?;
+    let responses = object(responses, &location)?.iter();
+    for (status, response) in responses.filter(|(status, _)| !status.starts_with("x-")) {
+        let location = location.join(status);
         let known = status == "default"
             || matches!(status.as_bytes(), [b'1'..=b'5', b'X', b'X'])
             || (status.len() == 3
@@ -283,28 +301,32 @@ fn check_answers(
                     .parse::<u16>()
                     .is_ok_and(|code| (100..600).contains(&code)));
         if !known {
-            return Err(Error::at(&place, "not an HTTP status"));
+            return Err(Error::at(&location, "not an HTTP status"));
         }
-        check_content(document, dereference(document, answer, &place)?, &place)?;
+        check_content(
+            document,
+            dereference(document, response, &location)?,
+            &location,
+        )?;
     }
     Ok(())
 }
 
 /// Checks the content of a body or a response, which must be JSON with a schema.
-fn check_content(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
-    let Some(content) = object(node, place)?.get("content") else {
+fn check_content(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Error> {
+    let Some(content) = object(node, location)?.get("content") else {
         return Ok(());
     };
-    let place = place.join("content");
-    for (media_type, content) in object(content, &place)? {
-        let place = place.join(media_type);
+    let location = location.join("content");
+    for (media_type, content) in object(content, &location)? {
+        let location = location.join(media_type);
         if media_type.split(';').next() != Some("application/json") {
-            return Err(Error::at(&place, "only application/json is supported"));
+            return Err(Error::at(&location, "only application/json is supported"));
         }
-        let schema = object(content, &place)?
+        let schema = object(content, &location)?
             .get("schema")
-            .ok_or_else(|| Error::at(&place, "`schema` is missing"))?;
-        check_schema(document, schema, &place.join("schema"))?;
+            .ok_or_else(|| Error::at(&location, "`schema` is missing"))?;
+        check_schema(document, schema, &location.join("schema"))?;
     }
     Ok(())
 }

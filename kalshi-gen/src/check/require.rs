@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, JsonPath};
 
 /// Checks the title, version and description of a spec.
-pub(super) fn info(document: &Value) -> Result<(), Error> {
+pub(super) fn check_info(document: &Value) -> Result<(), Error> {
     for key in ["title", "version"] {
         if document
             .pointer(&format!("/info/{key}"))
@@ -19,25 +19,31 @@ pub(super) fn info(document: &Value) -> Result<(), Error> {
         }
     }
     if let Some(info) = document.get("info").and_then(Value::as_object) {
-        let place = JsonPath::new(&["info"]);
-        of_kind(info, &place, &["description"], "a string", Value::is_string)?;
+        let location = JsonPath::new(&["info"]);
+        require_kind(
+            info,
+            &location,
+            &["description"],
+            "a string",
+            Value::is_string,
+        )?;
     }
     Ok(())
 }
 
 /// Rejects fields that are present but not of the given kind.
-pub(super) fn of_kind(
+pub(super) fn require_kind(
     node: &Map<String, Value>,
-    place: &JsonPath,
+    location: &JsonPath,
     keys: &[&str],
     kind: &str,
-    is: impl Fn(&Value) -> bool,
+    is_valid: impl Fn(&Value) -> bool,
 ) -> Result<(), Error> {
     match keys
         .iter()
-        .find(|key| node.get(**key).is_some_and(|value| !is(value)))
+        .find(|key| node.get(**key).is_some_and(|value| !is_valid(value)))
     {
-        Some(key) => Err(Error::at(&place.join(key), format!("must be {kind}"))),
+        Some(key) => Err(Error::at(&location.join(key), format!("must be {kind}"))),
         None => Ok(()),
     }
 }
@@ -54,21 +60,21 @@ pub(super) fn is_security(node: &Value) -> bool {
 
 pub(super) fn object<'a>(
     node: &'a Value,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<&'a Map<String, Value>, Error> {
     node.as_object()
-        .ok_or_else(|| Error::at(place, "not a mapping"))
+        .ok_or_else(|| Error::at(location, "not a mapping"))
 }
 
 /// Checks a name that becomes a Rust identifier: an ASCII letter, then letters, digits, `_`, `-` and `.`.
-pub(super) fn identifier(name: &str, place: &JsonPath) -> Result<(), Error> {
+pub(super) fn check_identifier(name: &str, location: &JsonPath) -> Result<(), Error> {
     let mut chars = name.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
     if first && chars.all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && name.len() <= 128 {
         Ok(())
     } else {
         Err(Error::at(
-            place,
+            location,
             format!("{name:?} cannot be a Rust identifier"),
         ))
     }

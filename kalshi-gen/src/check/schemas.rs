@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     keywords::is_inexpressible,
-    require::{identifier, object, of_kind},
+    require::{check_identifier, object, require_kind},
 };
 use crate::{
     error::{Error, JsonPath},
@@ -23,28 +23,28 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     let schemas = object(value, &components)?;
     let mut rust_names = BTreeMap::new();
     for (name, schema) in schemas {
-        let place = components.join(name);
-        identifier(name, &place)?;
+        let location = components.join(name);
+        check_identifier(name, &location)?;
         if reserved::is_type(&names::pascal(name)) {
             return Err(Error::at(
-                &place,
+                &location,
                 "this name is reserved in the generated code",
             ));
         }
         if let Some(other) = rust_names.insert(names::pascal(name), name) {
             return Err(Error::at(
-                &place,
+                &location,
                 format!("has the same name in Rust as `{other}`"),
             ));
         }
-        check_schema(document, schema, &place)?;
-        check_alias(document, name, &place)?;
+        check_schema(document, schema, &location)?;
+        check_alias(document, name, &location)?;
     }
     Ok(())
 }
 
 /// Rejects a schema that refers to itself through `$ref` and `allOf` alone.
-fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Error> {
+fn check_alias(document: &Value, name: &str, location: &JsonPath) -> Result<(), Error> {
     fn parts(schema: &Value) -> Vec<&str> {
         let one = schema.get("$ref").and_then(Value::as_str);
         let many = schema.get("allOf").and_then(Value::as_array);
@@ -57,18 +57,18 @@ fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Err
             .filter_map(schema_name)
             .collect()
     }
-    let (mut seen, mut open) = (BTreeSet::new(), vec![name]);
-    while let Some(next) = open.pop() {
+    let (mut seen, mut pending) = (BTreeSet::new(), vec![name]);
+    while let Some(next) = pending.pop() {
         for part in schemas(document)
             .and_then(|all| all.get(next))
             .map(parts)
             .unwrap_or_default()
         {
             if part == name {
-                return Err(Error::at(place, "refers to itself"));
+                return Err(Error::at(location, "refers to itself"));
             }
             if seen.insert(part) {
-                open.push(part);
+                pending.push(part);
             }
         }
     }
@@ -79,34 +79,34 @@ fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Err
 pub(super) fn check_schema(
     document: &Value,
     schema: &Value,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<(), Error> {
     const TYPES: [&str; 6] = ["object", "array", "string", "integer", "number", "boolean"];
-    let node = object(schema, place)?;
+    let node = object(schema, location)?;
     for key in node.keys() {
         if key == "x-kalshi-type" {
             return Err(Error::at(
-                &place.join(key),
+                &location.join(key),
                 "this field is reserved for the generator",
             ));
         }
         if is_inexpressible(key) {
             return Err(Error::at(
-                &place.join(key),
+                &location.join(key),
                 "this keyword cannot be expressed in Rust",
             ));
         }
     }
-    of_kind(
+    require_kind(
         node,
-        place,
+        location,
         &["description", "format"],
         "a string",
         Value::is_string,
     )?;
-    of_kind(
+    require_kind(
         node,
-        place,
+        location,
         &["nullable", "deprecated"],
         "true or false",
         Value::is_boolean,
@@ -115,13 +115,13 @@ pub(super) fn check_schema(
         let known = kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
         if !known {
             return Err(Error::at(
-                &place.join("type"),
+                &location.join("type"),
                 format!("not an OpenAPI 3.0 type: {kind}"),
             ));
         }
     }
     if node.get("type").and_then(Value::as_str) == Some("array") && !node.contains_key("items") {
-        return Err(Error::at(place, "an array must have `items`"));
+        return Err(Error::at(location, "an array must have `items`"));
     }
     if let Some(reference) = node.get("$ref") {
         let target = reference
@@ -131,67 +131,70 @@ pub(super) fn check_schema(
             Some(Some(_)) => {}
             Some(None) => {
                 return Err(Error::at(
-                    place,
+                    location,
                     format!("refers to {reference}, which does not exist"),
                 ));
             }
             None => {
                 return Err(Error::at(
-                    place,
+                    location,
                     format!("{reference} does not refer to a schema of this document"),
                 ));
             }
         }
     }
     if let Some(values) = node.get("enum") {
-        let place = place.join("enum");
+        let location = location.join("enum");
         values
             .as_array()
-            .ok_or_else(|| Error::at(&place, "not a list"))?;
+            .ok_or_else(|| Error::at(&location, "not a list"))?;
     }
     let required = match node.get("required") {
         Some(value) => {
-            let place = place.join("required");
+            let location = location.join("required");
             let list = value
                 .as_array()
-                .ok_or_else(|| Error::at(&place, "not a list"))?;
+                .ok_or_else(|| Error::at(&location, "not a list"))?;
             list.iter()
                 .map(|name| {
                     name.as_str()
-                        .ok_or_else(|| Error::at(&place, format!("{name} is not a string")))
+                        .ok_or_else(|| Error::at(&location, format!("{name} is not a string")))
                 })
                 .collect::<Result<Vec<_>, _>>()?
         }
         None => Vec::new(),
     };
-    if let Some(members) = node.get("properties") {
-        let place = place.join("properties");
-        let members = object(members, &place)?;
+    if let Some(properties) = node.get("properties") {
+        let location = location.join("properties");
+        let properties = object(properties, &location)?;
         let mut rust_names = BTreeMap::new();
-        for (name, member) in members {
-            let place = place.join(name);
+        for (name, property) in properties {
+            let location = location.join(name);
             let rust_name = names::field(name);
             if !names::snake(name).contains(|c: char| c.is_ascii_alphanumeric())
                 || !rust_name.is_ascii()
             {
                 return Err(Error::at(
-                    &place,
+                    &location,
                     format!("{name:?} cannot be a Rust field name"),
                 ));
             }
             if let Some(other) = rust_names.insert(rust_name, name) {
                 return Err(Error::at(
-                    &place,
+                    &location,
                     format!("has the same name in Rust as `{other}`"),
                 ));
             }
-            check_schema(document, member, &place)?;
+            check_schema(document, property, &location)?;
         }
-        if let Some(name) = required.iter().find(|name| !members.contains_key(**name)) {
+        if let Some(name) = required
+            .iter()
+            .find(|name| !properties.contains_key(**name))
+        {
             // Another part of an `allOf` may define the field.
             if !node.contains_key("allOf") {
                 return Err(Error::at(
-                    &place,
+                    &location,
                     format!("`{name}` is required but not among the properties"),
                 ));
             }
@@ -199,23 +202,23 @@ pub(super) fn check_schema(
     }
     for key in ["allOf", "oneOf", "anyOf"] {
         if let Some(parts) = node.get(key) {
-            let place = place.join(key);
+            let location = location.join(key);
             let parts = parts
                 .as_array()
-                .ok_or_else(|| Error::at(&place, "not a list"))?;
+                .ok_or_else(|| Error::at(&location, "not a list"))?;
             if parts.is_empty() {
-                return Err(Error::at(&place, "the list is empty"));
+                return Err(Error::at(&location, "the list is empty"));
             }
             for (index, part) in parts.iter().enumerate() {
-                check_schema(document, part, &place.item(index))?;
+                check_schema(document, part, &location.item(index))?;
             }
         }
     }
     if let Some(items) = node.get("items") {
-        check_schema(document, items, &place.join("items"))?;
+        check_schema(document, items, &location.join("items"))?;
     }
     match node.get("additionalProperties") {
         None | Some(Value::Bool(_)) => Ok(()),
-        Some(values) => check_schema(document, values, &place.join("additionalProperties")),
+        Some(values) => check_schema(document, values, &location.join("additionalProperties")),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    require::{identifier, info, object},
+    require::{check_identifier, check_info, object},
     schemas,
 };
 use crate::{
@@ -22,36 +22,36 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
             "not an AsyncAPI 3 document: `asyncapi` is not `3.x`",
         ));
     }
-    info(document)?;
+    check_info(document)?;
     let root = JsonPath::new(&[]);
     for key in ["servers", "channels", "operations"] {
         if let Some(node) = document.get(key) {
             references(document, node, &root.join(key))?;
         }
     }
-    for (name, channel) in members(document, "/channels", &root.join("channels"))? {
+    for (name, channel) in entries(document, "/channels", &root.join("channels"))? {
         self::channel(document, channel, &root.join("channels").join(name))?;
     }
-    for (name, operation) in members(document, "/operations", &root.join("operations"))? {
+    for (name, operation) in entries(document, "/operations", &root.join("operations"))? {
         self::operation(operation, &root.join("operations").join(name))?;
     }
-    let place = JsonPath::new(&["components", "messages"]);
+    let location = JsonPath::new(&["components", "messages"]);
     let mut rust_names = BTreeMap::new();
-    for (name, message) in members(document, "/components/messages", &place)? {
-        let place = place.join(name);
-        message_name(name, &place)?;
+    for (name, message) in entries(document, "/components/messages", &location)? {
+        let location = location.join(name);
+        check_message_name(name, &location)?;
         if let Some(other) = rust_names.insert(names::pascal(name), name) {
             return Err(Error::at(
-                &place,
+                &location,
                 format!("has the same name in Rust as `{other}`"),
             ));
         }
-        self::message(document, message, &place)?;
+        self::message(document, message, &location)?;
     }
-    let place = JsonPath::new(&["components", "schemas"]);
-    let named = members(document, "/components/schemas", &place)?;
+    let location = JsonPath::new(&["components", "schemas"]);
+    let named = entries(document, "/components/schemas", &location)?;
     for (name, schema) in &named {
-        multi_format(schema, &place.join(name))?;
+        reject_multi_format(schema, &location.join(name))?;
     }
     let named = named.into_iter();
     // Converted to OpenAPI 3.0, at the same JSON paths.
@@ -62,45 +62,45 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
 }
 
 /// Returns the fields of a mapping, or nothing if it is absent.
-fn members<'a>(
+fn entries<'a>(
     document: &'a Value,
     pointer: &str,
-    place: &JsonPath,
+    location: &JsonPath,
 ) -> Result<Vec<(&'a String, &'a Value)>, Error> {
     match document.pointer(pointer) {
         None => Ok(Vec::new()),
-        Some(node) => Ok(object(node, place)?.iter().collect()),
+        Some(node) => Ok(object(node, location)?.iter().collect()),
     }
 }
 
-fn channel(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
-    let channel = object(node, place)?;
+fn channel(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Error> {
+    let channel = object(node, location)?;
     if !channel.get("address").is_some_and(Value::is_string) {
         return Err(Error::at(
-            &place.join("address"),
+            &location.join("address"),
             "this string is missing: clients subscribe to a channel by its address",
         ));
     }
-    let place = place.join("messages");
-    let messages = members(node, "/messages", &place)?;
+    let location = location.join("messages");
+    let messages = entries(node, "/messages", &location)?;
     if messages.is_empty() {
-        return Err(Error::at(&place, "a channel must have messages"));
+        return Err(Error::at(&location, "a channel must have messages"));
     }
     for (name, message) in messages {
-        let place = place.join(name);
-        message_name(name, &place)?;
-        self::message(document, message, &place)?;
+        let location = location.join(name);
+        check_message_name(name, &location)?;
+        self::message(document, message, &location)?;
     }
     Ok(())
 }
 
 /// Checks that a message can have its name in Rust.
-fn message_name(name: &str, place: &JsonPath) -> Result<(), Error> {
-    identifier(name, place)?;
+fn check_message_name(name: &str, location: &JsonPath) -> Result<(), Error> {
+    check_identifier(name, location)?;
     let rust_name = asyncapi::message_name(name);
     if reserved::is_message(&rust_name) {
         return Err(Error::at(
-            place,
+            location,
             format!("the name `{rust_name}` is reserved in the generated code"),
         ));
     }
@@ -108,29 +108,29 @@ fn message_name(name: &str, place: &JsonPath) -> Result<(), Error> {
 }
 
 /// Rejects fields that change what is sent and that the generator does not support.
-fn unsupported(
+fn reject_unsupported(
     node: &Map<String, Value>,
-    place: &JsonPath,
+    location: &JsonPath,
     keys: &[&str],
-    what: &str,
+    instead: &str,
 ) -> Result<(), Error> {
     let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
     let mut keys = keys.iter();
     match keys.find(|key| node.get(**key).is_some_and(|value| !is_empty(value))) {
         Some(key) => Err(Error::at(
-            &place.join(key),
-            format!("is not supported: {what}"),
+            &location.join(key),
+            format!("is not supported: {instead}"),
         )),
         None => Ok(()),
     }
 }
 
 /// Rejects schemas in a language other than AsyncAPI's.
-fn multi_format(node: &Value, place: &JsonPath) -> Result<(), Error> {
+fn reject_multi_format(node: &Value, location: &JsonPath) -> Result<(), Error> {
     match node.as_object() {
-        Some(schema) => unsupported(
+        Some(schema) => reject_unsupported(
             schema,
-            place,
+            location,
             &["schemaFormat", "schema"],
             "write the schema here as an AsyncAPI schema",
         ),
@@ -138,19 +138,24 @@ fn multi_format(node: &Value, place: &JsonPath) -> Result<(), Error> {
     }
 }
 
-fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
-    let fields = object(node, place)?;
-    unsupported(fields, place, &["traits"], "inline them into the operation")?;
-    unsupported(
+fn operation(node: &Value, location: &JsonPath) -> Result<(), Error> {
+    let fields = object(node, location)?;
+    reject_unsupported(
         fields,
-        place,
+        location,
+        &["traits"],
+        "inline them into the operation",
+    )?;
+    reject_unsupported(
+        fields,
+        location,
         &["reply"],
         "describe replies as a separate operation",
     )?;
     let action = node["action"].as_str().unwrap_or_default();
     if !["send", "receive"].contains(&action) {
         return Err(Error::at(
-            &place.join("action"),
+            &location.join("action"),
             "must be `send` or `receive`",
         ));
     }
@@ -158,21 +163,21 @@ fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
         .filter(|reference| reference.starts_with("#/channels/"))
         .ok_or_else(|| {
             Error::at(
-                &place.join("channel"),
+                &location.join("channel"),
                 "an operation must refer to its channel",
             )
         })?;
-    let place = place.join("messages");
+    let location = location.join("messages");
     let messages = node["messages"].as_array().map(Vec::as_slice);
     let Some(messages @ [_, ..]) = messages else {
-        return Err(Error::at(&place, "an operation must have messages"));
+        return Err(Error::at(&location, "an operation must have messages"));
     };
     for (index, message) in messages.iter().enumerate() {
         let of_channel = spec::reference(message)
             .and_then(|reference| reference.strip_prefix(channel)?.strip_prefix("/messages/"));
         if of_channel.is_none() {
             return Err(Error::at(
-                &place.item(index),
+                &location.item(index),
                 format!("is not a message of the operation's channel, {channel}"),
             ));
         }
@@ -180,52 +185,57 @@ fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
     Ok(())
 }
 
-fn message(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
-    object(node, place)?;
+fn message(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Error> {
+    object(node, location)?;
     if node.get("$ref").is_some() {
-        references(document, node, place)?;
+        references(document, node, location)?;
     }
     let message = spec::follow(document, node);
     if let Some(fields) = message.as_object() {
-        unsupported(fields, place, &["traits"], "inline them into the message")?;
+        reject_unsupported(
+            fields,
+            location,
+            &["traits"],
+            "inline them into the message",
+        )?;
     }
     let payload = message
         .get("payload")
         .filter(|payload| payload.is_object())
-        .ok_or_else(|| Error::at(place, "a message must have a payload"))?;
+        .ok_or_else(|| Error::at(location, "a message must have a payload"))?;
     if node.get("$ref").is_some() {
         return Ok(());
     }
-    let place = place.join("payload");
-    multi_format(payload, &place)?;
-    schemas::check_schema(document, &converted(payload, "x-const"), &place)
+    let location = location.join("payload");
+    reject_multi_format(payload, &location)?;
+    schemas::check_schema(document, &converted(payload, "x-const"), &location)
 }
 
 /// Checks that all referenced elements exist.
-fn references(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
+fn references(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Error> {
     match node {
-        Value::Object(members) => {
-            if let Some(reference) = members.get("$ref") {
+        Value::Object(entries) => {
+            if let Some(reference) = entries.get("$ref") {
                 let target = reference
                     .as_str()
                     .and_then(|text| spec::resolve(document, text));
                 if target.is_none() {
                     return Err(Error::at(
-                        place,
+                        location,
                         format!("refers to {reference}, which does not exist"),
                     ));
                 }
             }
             // Payloads are checked as schemas, and examples contain no references.
-            members
+            entries
                 .iter()
                 .filter(|(key, _)| !["payload", "headers", "examples"].contains(&key.as_str()))
-                .try_for_each(|(key, value)| references(document, value, &place.join(key)))
+                .try_for_each(|(key, value)| references(document, value, &location.join(key)))
         }
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .try_for_each(|(index, item)| references(document, item, &place.item(index))),
+            .try_for_each(|(index, item)| references(document, item, &location.item(index))),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Fixup, Spec, field, fixup, mark, schema};
-use crate::scalars::{DOLLARS, REFUSAL};
+use crate::scalars::{API_ERROR, DOLLARS};
 
 /// The fixups of the spec for clearing members, in the order in which they are applied.
 pub(super) const FIXUPS: [Fixup; 4] = [
@@ -52,7 +52,7 @@ fn withdrawals_are_dollars(document: &mut Value) -> bool {
 fn errors_have_several_formats(document: &mut Value) -> bool {
     match schema(document, "Error") {
         Some(Value::Object(node)) => {
-            node.insert("x-kalshi-type".into(), json!(REFUSAL));
+            node.insert("x-kalshi-type".into(), json!(API_ERROR));
             true
         }
         _ => false,

@@ -120,9 +120,9 @@ pub(super) fn string_parameter<'a>(
 ) -> Option<&'a mut Value> {
     let parameter = parameter(document, operation, name)?;
     let schema = parameter.get("schema")?;
-    let is_text = schema.get("type").and_then(Value::as_str) == Some("string")
+    let is_string = schema.get("type").and_then(Value::as_str) == Some("string")
         && schema.get("enum").is_none();
-    is_text.then_some(parameter)
+    is_string.then_some(parameter)
 }
 
 /// Returns a parameter of an operation. A shared parameter is copied into the operation first.

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fixup, Spec, field, fixup, mark, optional, parameters::string_parameter};
+use super::{Fixup, Spec, field, fixup, make_optional, mark, parameters::string_parameter};
 use crate::scalars::{DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID};
 
 /// The fixups of the spec of perpetual futures, in the order in which they are applied.
@@ -104,7 +104,7 @@ fn market_ids_are_uuids(document: &mut Value) -> bool {
 
 /// `""` for a demo market in all recordings of June 2026, and absent in production at that time.
 fn tick_size_may_be_empty(document: &mut Value) -> bool {
-    optional(document, "MarginMarket", &["tick_size"])
+    make_optional(document, "MarginMarket", &["tick_size"])
         && mark_fields(document, "MarginMarket", &["tick_size"], DOLLARS_OR_NONE)
 }
 
@@ -126,19 +126,20 @@ fn market_rules_are_new(document: &mut Value) -> bool {
         "underlying_multiplier",
     ];
     // Lists such as `halt_sources` are empty if absent.
-    optional(document, "MarginMarket", &names)
+    make_optional(document, "MarginMarket", &names)
 }
 
 /// Required, but absent in positions recorded in June 2026.
 fn portfolio_flag_is_new_on_positions(document: &mut Value) -> bool {
-    ["MarginPosition", "MarginRiskPosition"].map(|name| optional(document, name, &["is_portfolio"]))
+    ["MarginPosition", "MarginRiskPosition"]
+        .map(|name| make_optional(document, name, &["is_portfolio"]))
         == [true; 2]
 }
 
 /// Required, but absent in limits recorded in June 2026. `current_usage_by_market_ticker` was absent too; as a map,
 /// it is then empty.
 fn usage_is_new_on_notional_limits(document: &mut Value) -> bool {
-    optional(
+    make_optional(
         document,
         "NotionalRiskLimitResponse",
         &["total_current_usage"],

@@ -65,10 +65,10 @@ fn row(operation: &Operation) -> TokenStream {
         row = quote!(#row.returns_secret());
     }
     if let Some(paging) = &operation.paging {
-        let (parameter, member) = (&paging.cursor_parameter, &paging.cursor_field);
+        let (parameter, cursor) = (&paging.cursor_parameter, &paging.cursor_field);
         let limit = option(paging.limit_parameter.as_ref());
         let items = option(paging.items_field.as_ref());
-        row = quote!(#row.paged(Paging::new(#parameter, #member, #limit, #items)));
+        row = quote!(#row.paged(Paging::new(#parameter, #cursor, #limit, #items)));
     }
     if !operation.summary.is_empty() {
         let summary = &operation.summary;
@@ -103,7 +103,7 @@ fn parameter_row(parameter: &Parameter) -> TokenStream {
     if parameter.deprecated {
         row = quote!(#row.deprecated());
     }
-    match (parameter.is_list, parameter.comma_joined) {
+    match (parameter.is_list, parameter.comma_separated) {
         (true, true) => row = quote!(#row.list(ListFormat::CommaSeparated)),
         (true, false) => row = quote!(#row.list(ListFormat::Repeated)),
         (false, _) => {}

@@ -17,7 +17,7 @@ use crate::{
     operations::Operation,
     options::Options,
     pages, runtime,
-    syntax::{arguments, document, foreign_ident, functions, last_ident},
+    syntax::{arguments, foreign_ident, functions, last_ident, set_doc},
 };
 
 /// Refines the request builders: setters get the descriptions of the spec, and `send` is replaced.
@@ -50,7 +50,7 @@ pub(super) fn refine_builders(
                             operation.route()
                         )
                     });
-                document(
+                set_doc(
                     &mut item.attrs,
                     doc.as_deref().unwrap_or("Request builder."),
                 );
@@ -87,8 +87,8 @@ fn refine_call(
         return Err(Error::document("a builder from progenitor has no client"));
     };
     let (constant, sdk) = (operation.constant(), runtime::root());
-    messages::reword_bodies(item)?;
-    let mut of_one_item = Vec::new();
+    messages::rewrite_messages(item)?;
+    let mut single_item_setters = Vec::new();
     for function in functions(item) {
         let name = function.sig.ident.to_string();
         match name.as_str() {
@@ -123,14 +123,14 @@ fn refine_call(
                 continue;
             }
             "body" => {
-                document(
+                set_doc(
                     &mut function.attrs,
                     "Sets the complete body, from a value or its builder.",
                 );
                 continue;
             }
             "body_map" => {
-                document(&mut function.attrs, "Modifies the body's builder.");
+                set_doc(&mut function.attrs, "Modifies the body's builder.");
                 continue;
             }
             _ => {}
@@ -145,25 +145,26 @@ fn refine_call(
         } else {
             doc
         };
-        document(&mut function.attrs, &doc);
+        set_doc(&mut function.attrs, &doc);
         if parameter.is_some_and(|parameter| parameter.deprecated) {
             function.attrs.push(deprecation::attribute(&doc));
         }
-        let stored = fields
+        let field_type = fields
             .iter()
             .find(|(ident, _)| *ident == function.sig.ident);
-        if let (Some(parameter), Some((_, stored))) = (parameter, stored) {
+        if let (Some(parameter), Some((_, field_type))) = (parameter, field_type) {
             let plural = parameter.plural.as_deref();
-            of_one_item.extend(setters::refine(
+            single_item_setters.extend(setters::refine(
                 function,
-                stored,
+                field_type,
                 parameter.unix_time,
                 plural,
                 Builder::Request,
             ));
         }
     }
-    item.items.extend(of_one_item.into_iter().map(ImplItem::Fn));
+    item.items
+        .extend(single_item_setters.into_iter().map(ImplItem::Fn));
     let request = request_function(operation, client, fields);
     item.items.push(ImplItem::Fn(parse_quote!(#request)));
     let paged = pages::methods(types, operation, client);
@@ -198,7 +199,7 @@ fn request_function(
         });
         quote! { let #ident = #sdk::rt::check_param(operations::#constant, #ident #finish)?; }
     });
-    let ident_of = |name: &str| {
+    let find_ident = |name: &str| {
         fields
             .iter()
             .map(|(ident, _)| ident)
@@ -212,7 +213,7 @@ fn request_function(
         let (name, tail) = tail.split_once('}').unwrap_or((tail, ""));
         template.push_str(head);
         template.push_str("{}");
-        segments.extend(ident_of(name).map(|ident| {
+        segments.extend(find_ident(name).map(|ident| {
             quote! { #sdk::rt::segment(operations::#constant, #name, &#ident)? }
         }));
         rest = tail;
@@ -223,11 +224,11 @@ fn request_function(
         .collect();
     let in_path = |name: &str| operation.path.contains(&format!("{{{name}}}"));
     let query = operation.parameters.iter().filter(|parameter| !in_path(&parameter.name)).filter_map(|parameter| {
-        let (name, ident) = (&parameter.name, ident_of(&parameter.name)?);
+        let (name, ident) = (&parameter.name, find_ident(&parameter.name)?);
         let value = if parameter.required { quote!(Some(&#ident)) } else { quote!(#ident.as_ref()) };
         Some(if parameter.in_header {
             quote! { let __request = #sdk::rt::header(__request, #name, #value); }
-        } else if parameter.comma_joined {
+        } else if parameter.comma_separated {
             quote! { let __request = #sdk::rt::comma_separated(operations::#constant, __request, #name, #value)?; }
         } else {
             quote! { let __request = __request.query(&::progenitor_client::QueryParam::new(#name, &#ident)); }
@@ -265,7 +266,7 @@ fn body_type(ty: &Type) -> Option<syn::Ident> {
 
 /// Refines the client's methods and documents them with the descriptions of the spec.
 pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation], options: &Options) {
-    document(
+    set_doc(
         &mut block.attrs,
         "# Operations\n\nOne method per operation of the spec. Each returns a request builder; call `send` on it to send the request.",
     );
@@ -277,7 +278,7 @@ pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation], opt
         else {
             continue;
         };
-        document(
+        set_doc(
             &mut function.attrs,
             &operation.doc(options.preferred(&operation.id)),
         );

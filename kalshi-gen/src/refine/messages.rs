@@ -8,9 +8,9 @@ use crate::{error::Error, syntax::functions};
 
 /// Replaces progenitor's messages in the bodies of an impl's functions. Apply it to code from progenitor only: a string
 /// of the spec may match too.
-pub(super) fn reword_bodies(block: &mut ItemImpl) -> Result<(), Error> {
+pub(super) fn rewrite_messages(block: &mut ItemImpl) -> Result<(), Error> {
     for function in functions(block) {
-        let body = reword(function.block.to_token_stream());
+        let body = rewrite(function.block.to_token_stream());
         function.block = syn::parse2(body).map_err(|error| {
             Error::document(format!(
                 "a function from progenitor does not parse: {error}"
@@ -20,10 +20,10 @@ pub(super) fn reword_bodies(block: &mut ItemImpl) -> Result<(), Error> {
     Ok(())
 }
 
-fn reword(tokens: TokenStream) -> TokenStream {
-    let one = |token| match token {
+fn rewrite(tokens: TokenStream) -> TokenStream {
+    let rewrite_token = |token| match token {
         TokenTree::Group(group) => {
-            let mut inner = Group::new(group.delimiter(), reword(group.stream()));
+            let mut inner = Group::new(group.delimiter(), rewrite(group.stream()));
             inner.set_span(group.span());
             TokenTree::Group(inner)
         }
@@ -33,7 +33,7 @@ fn reword(tokens: TokenStream) -> TokenStream {
         },
         token => token,
     };
-    tokens.into_iter().map(one).collect()
+    tokens.into_iter().map(rewrite_token).collect()
 }
 
 fn message(literal: &str) -> Option<String> {

@@ -19,25 +19,25 @@ pub(super) enum Builder {
     Body,
 }
 
-/// Replaces the signature of a setter if the field is a Unix time or a list. `stored` is the type of the field in the
+/// Replaces the signature of a setter if the field is a Unix time or a list. `field_type` is the type of the field in the
 /// builder: a `Result` of the value, or of an `Option` of it. A list whose name is singular gets a setter with the name
 /// `plural`, and the returned setter sets one item.
 pub(super) fn refine(
     function: &mut ImplItemFn,
-    stored: &Type,
+    field_type: &Type,
     unit: Option<UnixTime>,
     plural: Option<&str>,
     builder: Builder,
 ) -> Option<ImplItemFn> {
-    let (value, is_optional) = syntax::stored(stored)?;
+    let (value, is_optional) = syntax::builder_value(field_type)?;
     let field = function.sig.ident.clone();
-    let (argument, takes, result) = conversion(&field, value, unit, builder)?;
+    let (argument, argument_type, result) = conversion(&field, value, unit, builder)?;
     let name = plural.map_or_else(|| field.clone(), |plural| format_ident!("{plural}"));
     let some = is_optional.then(|| quote!(.map(::std::option::Option::Some)));
     let attributes = &function.attrs;
     *function = parse_quote! {
         #(#attributes)*
-        pub fn #name(mut self, #argument: #takes) -> Self {
+        pub fn #name(mut self, #argument: #argument_type) -> Self {
             self.#field = #result #some;
             self
         }
@@ -78,7 +78,7 @@ fn conversion(
     foreign_ident(value).filter(|ident| ident == "Vec")?;
     let item = arguments(value).first().copied()?;
     let iterable = |item: TokenStream| quote!(impl ::std::iter::IntoIterator<Item = #item>);
-    let (takes, items) = match item.to_token_stream().to_string().as_str() {
+    let (argument_type, items) = match item.to_token_stream().to_string().as_str() {
         ":: std :: string :: String" => (
             iterable(quote!(impl ::std::convert::AsRef<str>)),
             quote!(::std::result::Result::Ok(#sdk::rt::texts(items))),
@@ -96,5 +96,5 @@ fn conversion(
         Builder::Request => quote!(#items.and_then(|items| #sdk::rt::query_list(#name, items))),
         Builder::Body => items,
     };
-    Some((format_ident!("items"), takes, result))
+    Some((format_ident!("items"), argument_type, result))
 }

@@ -16,7 +16,7 @@ use crate::{
     names::{self, is_ident},
     normalize::Normalized,
     spec,
-    syntax::{arguments, document, foreign_ident, functions, last_ident},
+    syntax::{arguments, foreign_ident, functions, last_ident, set_doc},
     unix_time::UnixTime,
 };
 
@@ -45,12 +45,12 @@ impl<'a> Schemas<'a> {
             .any(|sent| names::pascal(sent) == name)
     }
 
-    fn is_cursor(&self, ident: &syn::Ident, member: &syn::Ident) -> bool {
-        let (ident, member) = (ident.to_string(), member.to_string());
+    fn is_cursor(&self, ident: &syn::Ident, field: &syn::Ident) -> bool {
+        let (ident, field) = (ident.to_string(), field.to_string());
         self.spec
             .cursors
             .iter()
-            .any(|(schema, name)| names::pascal(schema) == ident && is_ident(name, &member))
+            .any(|(schema, name)| names::pascal(schema) == ident && is_ident(name, &field))
     }
 
     fn values(&self, ident: &syn::Ident) -> Option<Vec<String>> {
@@ -75,14 +75,14 @@ impl<'a> Schemas<'a> {
             .as_str()
     }
 
-    fn member_description(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
-        let (_, schema) = self.member(ident, member)?;
+    fn field_description(&self, ident: &syn::Ident, field: &syn::Ident) -> Option<&str> {
+        let (_, schema) = self.field(ident, field)?;
         schema.get("description")?.as_str()
     }
 
     /// Returns the description of a field if the field is deprecated.
-    fn deprecated(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
-        let (_, schema) = self.member(ident, member)?;
+    fn deprecated(&self, ident: &syn::Ident, field: &syn::Ident) -> Option<&str> {
+        let (_, schema) = self.field(ident, field)?;
         let is_deprecated = schema.get("deprecated") == Some(&Value::Bool(true));
         let description = schema.get("description").and_then(Value::as_str);
         is_deprecated.then(|| description.unwrap_or_default())
@@ -90,32 +90,32 @@ impl<'a> Schemas<'a> {
 
     /// Returns `true` if an impl belongs to a type with deprecated fields, and may therefore use them.
     fn uses_deprecated(&self, block: &syn::ItemImpl) -> bool {
-        let of = block.trait_.as_ref().map(|(path, _)| path);
+        let trait_path = block.trait_.as_ref().map(|(path, _)| path);
         let text = format!(
             "{} {}",
-            of.to_token_stream(),
+            trait_path.to_token_stream(),
             block.self_ty.to_token_stream()
         );
         let mut idents = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
         idents.any(|ident| {
             let schema = self.by_name.get(ident).copied();
-            let members = schema.and_then(|schema| schema.get("properties")?.as_object());
-            let mut members = members.into_iter().flatten();
-            members.any(|(_, member)| member.get("deprecated") == Some(&Value::Bool(true)))
+            let properties = schema.and_then(|schema| schema.get("properties")?.as_object());
+            let mut properties = properties.into_iter().flatten();
+            properties.any(|(_, field)| field.get("deprecated") == Some(&Value::Bool(true)))
         })
     }
 
-    fn unix_time(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<UnixTime> {
-        let (name, schema) = self.member(ident, member)?;
+    fn unix_time(&self, ident: &syn::Ident, field: &syn::Ident) -> Option<UnixTime> {
+        let (name, schema) = self.field(ident, field)?;
         let description = schema.get("description").and_then(Value::as_str);
         UnixTime::from_schema(name, schema.as_object()?, description.unwrap_or_default())
     }
 
-    fn member(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<(&String, &Value)> {
+    fn field(&self, ident: &syn::Ident, field: &syn::Ident) -> Option<(&String, &Value)> {
         let schema = self.by_name.get(&ident.to_string())?;
-        let members = schema.get("properties")?.as_object()?;
-        let member = member.to_string();
-        members.iter().find(|(name, _)| is_ident(name, &member))
+        let properties = schema.get("properties")?.as_object()?;
+        let field = field.to_string();
+        properties.iter().find(|(name, _)| is_ident(name, &field))
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                         .unwrap_or("An enumeration of string values.");
                     kept.extend(enums::open_enum(&item.ident, doc, &values));
                 }
-                None => kept.push(Item::Enum(documented(item))),
+                None => kept.push(Item::Enum(document_variants(item))),
             },
             Item::Struct(mut item) => {
                 refine_struct(&mut item, &schemas);
@@ -158,12 +158,12 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                     item.attrs.push(parse_quote!(#[allow(deprecated)]));
                 }
                 for function in functions(&mut item).filter(|f| f.sig.ident == "builder") {
-                    document(&mut function.attrs, "Creates a builder with no fields set.");
+                    set_doc(&mut function.attrs, "Creates a builder with no fields set.");
                 }
                 kept.push(Item::Impl(item));
             }
             Item::Mod(mut item) if item.ident == "builder" => {
-                document(
+                set_doc(
                     &mut item.attrs,
                     "Builders for the types that requests contain.",
                 );
@@ -178,15 +178,15 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
 }
 
 /// Documents an enum of alternative schemas and its variants.
-fn documented(mut item: syn::ItemEnum) -> syn::ItemEnum {
-    document(&mut item.attrs, "One of several alternative schemas.");
+fn document_variants(mut item: syn::ItemEnum) -> syn::ItemEnum {
+    set_doc(&mut item.attrs, "One of several alternative schemas.");
     for variant in &mut item.variants {
         let doc = format!("The alternative `{}`.", variant.ident);
-        document(&mut variant.attrs, &doc);
+        set_doc(&mut variant.attrs, &doc);
         for field in &mut variant.fields {
             if let Some(ident) = &field.ident {
                 let doc = format!("The field `{ident}`.");
-                document(&mut field.attrs, &doc);
+                set_doc(&mut field.attrs, &doc);
             }
         }
     }
@@ -209,40 +209,40 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     .map(|ident| ident.to_string())
                     .unwrap_or_default();
                 // A list, a map or a cursor that is null or absent is empty.
-                let cursor = field
+                let is_cursor = field
                     .ident
                     .as_ref()
                     .is_some_and(|ident| schemas.is_cursor(&item.ident, ident));
-                if cursor || ["Vec", "BTreeMap", "JsonObject"].contains(&kind.as_str()) {
-                    let defaulted = field.attrs.iter().any(|attribute| {
+                if is_cursor || ["Vec", "BTreeMap", "JsonObject"].contains(&kind.as_str()) {
+                    let is_defaulted = field.attrs.iter().any(|attribute| {
                         attribute.path().is_ident("serde")
                             && attribute.to_token_stream().to_string().contains("default")
                     });
                     // The same applies to its items if they are lists or maps.
-                    let nested = arguments(&field.ty).last().and_then(|ty| foreign_ident(ty));
-                    let nested = nested.is_some_and(|inner| {
+                    let is_nested = arguments(&field.ty).last().and_then(|ty| foreign_ident(ty));
+                    let is_nested = is_nested.is_some_and(|inner| {
                         ["Vec", "BTreeMap", "JsonObject"]
                             .iter()
                             .any(|name| inner == name)
                     });
-                    let reader = match (nested, kind.as_str()) {
+                    let reader = match (is_nested, kind.as_str()) {
                         (true, "Vec") => "::kalshi_core::rt::null_items_are_empty",
                         (true, "BTreeMap") => "::kalshi_core::rt::null_values_are_empty",
                         _ => "::kalshi_core::rt::null_is_empty",
                     };
-                    field.attrs.push(if defaulted {
+                    field.attrs.push(if is_defaulted {
                         parse_quote!(#[serde(deserialize_with = #reader)])
                     } else {
                         parse_quote!(#[serde(default, deserialize_with = #reader)])
                     });
                 }
                 refine_placeholder(field);
-                let time = field
+                let is_time = field
                     .ty
                     .to_token_stream()
                     .to_string()
                     .contains("chrono :: DateTime");
-                match (kind.as_str(), time) {
+                match (kind.as_str(), is_time) {
                     ("DateTime", true) => field
                         .attrs
                         .push(parse_quote!(#[serde(with = "::kalshi_core::rt::time")])),
@@ -254,9 +254,9 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     _ => {}
                 }
                 if let Some(ident) = &field.ident {
-                    let doc = schemas.member_description(&item.ident, ident);
+                    let doc = schemas.field_description(&item.ident, ident);
                     let name = ident.to_string();
-                    document(
+                    set_doc(
                         &mut field.attrs,
                         doc.unwrap_or(&format!("`{}`.", name.trim_end_matches('_'))),
                     );
@@ -280,7 +280,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
     let doc = schemas
         .description(&item.ident)
         .map_or_else(|| format!("`{}`.", item.ident), str::to_owned);
-    document(&mut item.attrs, &doc);
+    set_doc(&mut item.attrs, &doc);
 }
 
 /// Replaces a type that only the generator has with the runtime's type.
@@ -319,10 +319,10 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
         Item::Impl(item) => last_ident(&item.self_ty).is_some_and(|ident| schemas.is_sent(&ident)),
         _ => true,
     });
-    let mut stored = BTreeMap::new();
+    let mut field_types = BTreeMap::new();
     for item in items {
         if let Item::Impl(block) = item {
-            messages::reword_bodies(block)?;
+            messages::rewrite_messages(block)?;
             if block.trait_.is_some() && schemas.uses_deprecated(block) {
                 block.attrs.push(parse_quote!(#[allow(deprecated)]));
             }
@@ -331,13 +331,13 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
             Item::Struct(item) => {
                 for field in &item.fields {
                     let ident = field.ident.clone();
-                    stored.insert((item.ident.clone(), ident), field.ty.clone());
+                    field_types.insert((item.ident.clone(), ident), field.ty.clone());
                 }
                 let doc = format!(
                     "Builder for [`{0}`](super::{0}). A missing required field is reported when the request is sent.",
                     item.ident
                 );
-                document(&mut item.attrs, &doc);
+                set_doc(&mut item.attrs, &doc);
             }
             Item::Impl(item) if item.trait_.is_none() => {
                 let Some(target) = last_ident(&item.self_ty) else {
@@ -358,10 +358,8 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                             }
                         };
                     }
-                    let doc = schemas
-                        .member_description(&target, &name)
-                        .map(str::to_owned);
-                    document(
+                    let doc = schemas.field_description(&target, &name).map(str::to_owned);
+                    set_doc(
                         &mut function.attrs,
                         &doc.unwrap_or_else(|| format!("Sets `{name}`.")),
                     );
@@ -369,8 +367,8 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                         function.attrs.push(deprecation::attribute(description));
                     }
                     let unit = schemas.unix_time(&target, &name);
-                    if let Some(stored) = stored.get(&(target.clone(), Some(name))) {
-                        setters::refine(function, stored, unit, None, Builder::Body);
+                    if let Some(field_type) = field_types.get(&(target.clone(), Some(name))) {
+                        setters::refine(function, field_type, unit, None, Builder::Body);
                     }
                 }
             }

@@ -34,8 +34,8 @@ impl Arguments {
     }
 }
 
-fn serialized<T: Serialize>(answer: &T) -> Value {
-    serde_json::to_value(answer).unwrap()
+fn serialized<T: Serialize>(response: &T) -> Value {
+    serde_json::to_value(response).unwrap()
 }
 
 /// Returns the next page of a list, or `None` after the last.
@@ -73,16 +73,16 @@ pub struct Server {
     pub server: MockServer,
     pub client: Client,
     next: Arc<Mutex<ResponseTemplate>>,
-    taken: AtomicUsize,
+    request_count: AtomicUsize,
 }
 
 impl Server {
     pub async fn start() -> Self {
         let server = MockServer::start().await;
         let next = Arc::new(Mutex::new(ResponseTemplate::new(500)));
-        let answer = next.clone();
+        let response = next.clone();
         Mock::given(any())
-            .respond_with(move |_: &Request| answer.lock().unwrap().clone())
+            .respond_with(move |_: &Request| response.lock().unwrap().clone())
             .mount(&server)
             .await;
         let client = super::client(&server);
@@ -90,7 +90,7 @@ impl Server {
             server,
             client,
             next,
-            taken: AtomicUsize::new(0),
+            request_count: AtomicUsize::new(0),
         }
     }
 
@@ -111,7 +111,7 @@ impl Server {
     /// Returns the only request since the last call.
     pub async fn take_request(&self) -> Request {
         let requests = self.server.received_requests().await.unwrap();
-        let before = self.taken.swap(requests.len(), Ordering::Relaxed);
+        let before = self.request_count.swap(requests.len(), Ordering::Relaxed);
         assert_eq!(requests.len(), before + 1, "not one request");
         requests.into_iter().next_back().unwrap()
     }

@@ -7,7 +7,7 @@ use kalshi_core::{
     Environment, Operation,
     operation::{ListFormat, Location, ParameterType},
 };
-use kalshi_gen::{Place, Samples};
+use kalshi_gen::{ParameterLocation, Samples};
 use reqwest::Url;
 use serde_json::{Value, json};
 use wiremock::Request;
@@ -19,7 +19,7 @@ async fn every_request_matches_the_spec() {
     let (samples, server) = (samples(), Server::start().await);
     let base = Url::parse(Environment::rest_url(server.client.environment())).unwrap();
     for operation in &operation::ALL {
-        let full = samples.answers(operation.id).into_iter().next();
+        let full = samples.responses(operation.id).into_iter().next();
         server.respond(
             samples.status(operation.id).unwrap(),
             full.map(|sample| sample.body),
@@ -66,14 +66,14 @@ fn table_has_the_parameters_of_the_spec() {
         assert_eq!(operation.parameters.len(), expected.len(), "{id}");
         for (parameter, expected) in operation.parameters.iter().zip(expected) {
             assert_eq!(parameter.name, expected.name, "{id}");
-            let location = match expected.place {
-                Place::Path => Location::Path,
-                Place::Header => Location::Header,
+            let location = match expected.location {
+                ParameterLocation::Path => Location::Path,
+                ParameterLocation::Header => Location::Header,
                 _ => Location::Query,
             };
             assert_eq!(parameter.location, location, "{id}: {}", expected.name);
-            let list = match (expected.place, expected.value.is_array()) {
-                (Place::JoinedQuery, _) => Some(ListFormat::CommaSeparated),
+            let list = match (expected.location, expected.value.is_array()) {
+                (ParameterLocation::CommaSeparatedQuery, _) => Some(ListFormat::CommaSeparated),
                 (_, true) => Some(ListFormat::Repeated),
                 (_, false) => None,
             };
@@ -141,7 +141,7 @@ fn assert_path_and_query(samples: &Samples, operation: &Operation, base: &str, r
     let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for argument in arguments
         .iter()
-        .filter(|argument| argument.place == Place::Query)
+        .filter(|argument| argument.location == ParameterLocation::Query)
     {
         let values = argument.value.as_array().map_or_else(
             || vec![text(&argument.value)],
@@ -151,7 +151,7 @@ fn assert_path_and_query(samples: &Samples, operation: &Operation, base: &str, r
     }
     for argument in arguments
         .iter()
-        .filter(|argument| argument.place == Place::JoinedQuery)
+        .filter(|argument| argument.location == ParameterLocation::CommaSeparatedQuery)
     {
         let values = argument.value.as_array().into_iter().flatten().map(text);
         let joined = values.collect::<Vec<_>>().join(",");
@@ -194,14 +194,14 @@ fn assert_body(samples: &Samples, id: &str, request: &Request) {
 #[tokio::test]
 async fn every_response_variant_decodes() {
     let (samples, server) = (samples(), Server::start().await);
-    let (mut with_answer, mut decoded) = (0, 0);
+    let (mut with_response, mut decoded) = (0, 0);
     for operation in &operation::ALL {
-        let answers = samples.answers(operation.id);
-        with_answer += usize::from(!answers.is_empty());
-        for answer in answers {
+        let responses = samples.responses(operation.id);
+        with_response += usize::from(!responses.is_empty());
+        for response in responses {
             server.respond(
                 samples.status(operation.id).unwrap(),
-                Some(answer.body.clone()),
+                Some(response.body.clone()),
             );
             let value = call(
                 &server.client,
@@ -212,15 +212,15 @@ async fn every_response_variant_decodes() {
             .unwrap_or_else(|error| {
                 panic!(
                     "{}, {}: {error}\n{:#}",
-                    operation.id, answer.name, answer.body
+                    operation.id, response.name, response.body
                 )
             });
             // A full response round-trips without loss, including unknown values.
-            if ["full", "unknown values"].contains(&answer.name) {
-                assert_eq!(value, answer.body, "{}, {}", operation.id, answer.name);
+            if ["full", "unknown values"].contains(&response.name) {
+                assert_eq!(value, response.body, "{}, {}", operation.id, response.name);
             }
             decoded += 1;
         }
     }
-    assert_eq!(decoded, 5 * with_answer);
+    assert_eq!(decoded, 5 * with_response);
 }

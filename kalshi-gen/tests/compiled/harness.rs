@@ -20,13 +20,13 @@ use crate::target::{self, Client, ClientBuilder};
 
 /// Returns a builder for the server, with credentials but without rate limits and retries.
 pub fn builder(server: &MockServer) -> ClientBuilder {
-    patient_builder(server)
+    default_builder(server)
         .rate_limits(RateLimits::Unlimited)
         .retry(RetryPolicy::none())
 }
 
 /// Returns a builder for the server, with credentials and the default rate limits and retries.
-pub fn patient_builder(server: &MockServer) -> ClientBuilder {
+pub fn default_builder(server: &MockServer) -> ClientBuilder {
     let builder = Client::builder().environment(target::environment(&server.uri()));
     target::with_credentials(builder)
 }

@@ -19,18 +19,18 @@ pub(crate) fn spec(operation: &str, schemas: &str) -> String {
 
 pub(crate) const PARAMETERS: &str =
     "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n";
-pub(crate) const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
+pub(crate) const RESPONSE: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
 
 pub(crate) fn with_schemas(schemas: &str) -> String {
-    spec(&format!("{PARAMETERS}{ANSWER}"), schemas)
+    spec(&format!("{PARAMETERS}{RESPONSE}"), schemas)
 }
 
 /// Returns the code generated for the schemas, without white space.
 fn code(schemas: &str) -> String {
-    squeezed(&with_schemas(schemas))
+    compact_code(&with_schemas(schemas))
 }
 
-pub(crate) fn squeezed(spec: &str) -> String {
+pub(crate) fn compact_code(spec: &str) -> String {
     let code = generate(spec, &Options::new())
         .unwrap_or_else(|error| panic!("{error}\n{spec}"))
         .rust;
@@ -145,7 +145,7 @@ fn cursors_are_required_strings() {
         "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
         "Thing: {type: object, properties: {next_cursor: {type: string, nullable: true}, rows: {type: array, nullable: true, items: {type: string}}}}",
     );
-    let code = squeezed(&spec);
+    let code = compact_code(&spec);
     assert!(code.contains("#[serde(default,deserialize_with=\"::kalshi_core::rt::null_is_empty\")]pubnext_cursor:::std::string::String"));
     assert!(code.contains("#[serde(default,deserialize_with=\"::kalshi_core::rt::null_is_empty\")]pubrows:::std::vec::Vec<::std::string::String>"));
     assert!(
@@ -181,7 +181,7 @@ fn deprecated_elements_have_the_attribute() {
         "deprecated: true\ndescription: 'Deprecated: use `GetOther`, which is better.'\nparameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: old, in: query, deprecated: true, schema: {type: string}, description: 'Read `new` instead.'}\nrequestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
         "Sent: {type: object, properties: {old: {type: integer, deprecated: true}, new: {type: integer}}}\nThing: {type: object, properties: {kind: {type: string, enum: [a, b], deprecated: true, description: 'Deprecated: read `x`.'}, x: {type: string}}}",
     );
-    let code = squeezed(&spec);
+    let code = compact_code(&spec);
     let default = "#[deprecated(note=\"deprecatedbytheexchange\")]";
     for expected in [
         "#[deprecated(note=\"use`GetOther`\")]pubfnget_thing".to_owned(),
@@ -201,7 +201,7 @@ fn deprecated_elements_have_the_attribute() {
 #[test]
 fn page_is_empty_if_all_its_lists_are() {
     let page = |fields: &str| {
-        squeezed(&spec(
+        compact_code(&spec(
             "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
             &format!("Thing: {{type: object, properties: {{cursor: {{type: string}}, {fields}}}}}"),
         ))
@@ -217,9 +217,9 @@ fn page_is_empty_if_all_its_lists_are() {
 
 #[test]
 fn parameter_with_a_cost_of_its_own_changes_that_of_its_operation() {
-    let code = squeezed(&spec(
+    let code = compact_code(&spec(
         &format!(
-            "{PARAMETERS}  - {{name: q, in: query, x-token-cost: 50, schema: {{type: boolean}}}}\n{ANSWER}"
+            "{PARAMETERS}  - {{name: q, in: query, x-token-cost: 50, schema: {{type: boolean}}}}\n{RESPONSE}"
         ),
         "Thing: {type: object, properties: {x: {type: string}}}",
     ));
@@ -232,9 +232,9 @@ fn operations_that_return_a_secret_are_marked() {
     let secret = with_schemas(
         "Thing: {type: object, properties: {keys: {type: array, items: {$ref: '#/components/schemas/Key'}}}}\nKey: {type: object, properties: {private_key: {type: string}}}",
     );
-    assert!(squeezed(&secret).contains(".returns_secret()"));
+    assert!(compact_code(&secret).contains(".returns_secret()"));
     let open = with_schemas("Thing: {type: object, properties: {key: {type: string}}}");
-    assert!(!squeezed(&open).contains("returns_secret"));
+    assert!(!compact_code(&open).contains("returns_secret"));
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn only_sent_types_have_builders() {
     let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
         .replace("      operationId: GetThing\n", "      operationId: GetThing\n      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\n")
         .replace("    get:\n", "    post:\n");
-    let code = squeezed(&spec);
+    let code = compact_code(&spec);
     for (name, sent) in [("Thing", false), ("Sent", true), ("Inner", true)] {
         assert_eq!(
             code.contains(&format!("pubfnbuilder()->builder::{name}")),
@@ -321,7 +321,7 @@ fn document_security_applies_unless_the_operation_has_its_own() {
         ("security: [{key: []}, {}]", false),
         ("security: []", false),
     ] {
-        let is_public = squeezed(&spec(security)).contains("Bucket::Read).public()");
+        let is_public = compact_code(&spec(security)).contains("Bucket::Read).public()");
         assert_eq!(is_public, !auth, "{security}");
     }
 }
@@ -379,8 +379,8 @@ fn invalid_specs_are_rejected_with_their_json_path() {
         (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: not an OpenAPI 3.0 type: \"objekt\""),
         (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: not an OpenAPI 3.0 type"),
         (with_schemas("Thing: {type: object, description: [1]}"), "$.components.schemas.Thing.description: must be a string"),
-        (spec(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of strings"),
-        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of security requirements"),
+        (spec(&format!("{PARAMETERS}tags: things\n{RESPONSE}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of strings"),
+        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{RESPONSE}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of security requirements"),
         (with_schemas("Thing: {type: array}"), "an array must have `items`"),
         (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
         (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
@@ -388,21 +388,21 @@ fn invalid_specs_are_rejected_with_their_json_path() {
         (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required but not among the properties"),
         (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
         (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be a Rust identifier"),
-        (spec(ANSWER, thing), "`id` must be both in the path and in its parameters"),
+        (spec(RESPONSE, thing), "`id` must be both in the path and in its parameters"),
         (spec(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation must have `responses`"),
         (spec(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success response (2xx)"),
         (spec(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: not an HTTP status"),
         (spec(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
-        (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
-        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
-        (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
-        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: string}}}}\n{ANSWER}"), thing), "only a boolean query parameter can have a cost of its own"),
-        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: boolean}}}}\n  - {{name: r, in: query, x-token-cost: 6, schema: {{type: boolean}}}}\n{ANSWER}"), thing), "a second parameter of the operation has a cost of its own"),
-        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is not one of read, write and balance"),
+        (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{RESPONSE}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{RESPONSE}"), thing), "of style deepObject is not supported"),
+        (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{RESPONSE}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: string}}}}\n{RESPONSE}"), thing), "only a boolean query parameter can have a cost of its own"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: boolean}}}}\n  - {{name: r, in: query, x-token-cost: 6, schema: {{type: boolean}}}}\n{RESPONSE}"), thing), "a second parameter of the operation has a cost of its own"),
+        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{RESPONSE}"), thing), "`bath` is not one of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already used by $.paths[\"/other\"].get"),
         (with_schemas(thing).replace("operationId: GetThing", "operationId: WithRetry"), "the name `WithRetry` is reserved in the generated code"),
         (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: this name is reserved in the generated code"),
-        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter name `send` is reserved in the generated code"),
+        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{RESPONSE}"), thing), "the parameter name `send` is reserved in the generated code"),
         (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "`operationId` is missing"),
         (with_schemas(thing).replace("    get:", "    fetch:"), "unsupported HTTP method"),
     ] {
@@ -471,7 +471,7 @@ fn numbers_are_exact() {
     let spec = with_schemas(
         "Thing: {type: object, required: [rate], properties: {rate: {type: number, format: double}, other: {type: number}, rates: {type: object, additionalProperties: {type: number}}}}",
     );
-    let code = squeezed(&spec);
+    let code = compact_code(&spec);
     for field in [
         "pubrate:::kalshi_core::Decimal,",
         "pubother:::std::option::Option<::kalshi_core::Decimal>,",

@@ -2,13 +2,13 @@
 
 use kalshi_gen::{Options, generate};
 
-use crate::generate::{ANSWER, PARAMETERS, error, spec, squeezed, with_schemas};
+use crate::generate::{PARAMETERS, RESPONSE, compact_code, error, spec, with_schemas};
 
 const NAMES: &str = include_str!("../specs/names.yaml");
 
 #[test]
 fn values_named_as_associated_types_are_not_ambiguous() {
-    let code = squeezed(&with_schemas(
+    let code = compact_code(&with_schemas(
         "Thing: {type: object, properties: {kind: {type: string, enum: [err, ERR, ok]}}}",
     ));
     assert!(code.contains("Err,#[doc=\"`ERR`\"]Err2,"), "{code}");
@@ -32,7 +32,7 @@ fn strings_of_the_spec_are_never_reworded() {
         let values = serde_json::to_string(&[text]).unwrap();
         let spec = spec(
             &format!(
-                "summary: {0}\ndescription: {0}\ntags: [{0}]\n{PARAMETERS}  - {{name: kind, in: query, schema: {{type: string, enum: {values}}}}}\n{ANSWER}",
+                "summary: {0}\ndescription: {0}\ntags: [{0}]\n{PARAMETERS}  - {{name: kind, in: query, schema: {{type: string, enum: {values}}}}}\n{RESPONSE}",
                 serde_json::to_string(text).unwrap()
             ),
             &format!(
@@ -90,7 +90,7 @@ fn operations_with_names_that_builders_use_are_rejected() {
 
 #[test]
 fn operation_ids_that_lose_words_keep_their_methods() {
-    let code = squeezed(NAMES);
+    let code = compact_code(NAMES);
     for (method, builder, constant) in [
         ("a_b", "AB", "A_B"),
         ("v2_3", "V23", "V2_3"),
@@ -181,7 +181,7 @@ fn schemas_with_reserved_names_are_rejected() {
 
 #[test]
 fn inline_enum_uses_the_named_enum_with_the_same_name_and_values() {
-    let code = squeezed(&with_schemas(
+    let code = compact_code(&with_schemas(
         "Thing: {type: object, required: [kind], properties: {kind: {type: string, enum: [a, b]}, other: {$ref: '#/components/schemas/thing_kind'}}}\nthing_kind: {type: string, enum: [a, b]}",
     ));
     assert!(code.contains("pubkind:ThingKind"), "{code}");
@@ -191,17 +191,17 @@ fn inline_enum_uses_the_named_enum_with_the_same_name_and_values() {
 #[test]
 fn runtime_error_is_exported_unless_its_name_is_taken() {
     let export = "pubuse::kalshi_core::ErrorResponse;";
-    let plain = squeezed(&with_schemas("Thing: {type: object}"));
+    let plain = compact_code(&with_schemas("Thing: {type: object}"));
     assert!(plain.contains(export));
-    assert!(!squeezed(NAMES).contains(export));
-    assert!(squeezed(NAMES).contains("pubstructErrorResponse{"));
+    assert!(!compact_code(NAMES).contains(export));
+    assert!(compact_code(NAMES).contains("pubstructErrorResponse{"));
     let inline = "Thing: {type: object, properties: {error: {$ref: '#/components/schemas/Error'}}}\nError: {type: object, properties: {response: {type: object, properties: {a: {type: string}}}}}";
-    assert!(!squeezed(&with_schemas(inline)).contains(export));
+    assert!(!compact_code(&with_schemas(inline)).contains(export));
 }
 
 #[test]
 fn page_items_are_named_from_outside_the_types_module() {
-    let code = squeezed(NAMES);
+    let code = compact_code(NAMES);
     for (builder, item) in [
         ("Lists", "::std::vec::Vec<::std::string::String>"),
         ("ListsOfThings", "::std::vec::Vec<types::Thing>"),
@@ -230,7 +230,7 @@ fn page_items_are_named_from_outside_the_types_module() {
 
 #[test]
 fn schema_may_have_the_name_of_a_collection() {
-    let code = squeezed(NAMES);
+    let code = compact_code(NAMES);
     assert!(
         code.contains("::kalshi_core::rt::send(&client.core,operations::A_B,request)"),
         "{code}"
@@ -285,7 +285,7 @@ fn invalid_marker_names_are_rejected() {
 }
 
 #[test]
-fn variants_are_listed_and_required() {
+fn variants_are_listed_and_fields_required() {
     let spec = with_schemas(
         "Thing: {type: object, properties: {1abc: {type: string}, foo_bar: {type: string}, a: {type: string}, type: {type: string}, kind: {type: string, enum: [one, two_three]}}}",
     );
@@ -300,24 +300,15 @@ fn variants_are_listed_and_required() {
     assert_eq!(of("ThingKind").variants, ["One", "TwoThree", "Unknown"]);
     assert_eq!(of("Thing").variants, [""; 0]);
     let options = Options::new()
-        .require_variants("ThingKind", &["One", "TwoThree"])
-        .require_variants("Thing", &[])
         .require_fields(
             "Thing",
             &["1abc", "x1abc", "foo_bar", "a", "type", "type_", "kind"],
-        );
+        )
+        .require_fields("ThingKind", &[]);
     generate(&spec, &options).unwrap();
     let error = |options: Options| generate(&spec, &options).unwrap_err().to_string();
     assert_eq!(
-        error(
-            options
-                .clone()
-                .require_variants("ThingKind", &["One", "Two"])
-        ),
-        "type `ThingKind` has no variant `Two`, but hand-written code requires it"
-    );
-    assert_eq!(
-        error(options.clone().require_variants("OtherKind", &[])),
+        error(options.clone().require_fields("OtherKind", &[])),
         "type `OtherKind` is not in the spec, but hand-written code requires it"
     );
     for field in ["FOO_BAR", "a_", "fooBar", "_1abc"] {

@@ -1,6 +1,6 @@
 //! Errors in a spec that later stages would report without a location.
 
-use crate::generate::{ANSWER, PARAMETERS, error, spec, with_schemas};
+use crate::generate::{PARAMETERS, RESPONSE, error, spec, with_schemas};
 use kalshi_gen::{Options, generate};
 
 const THING: &str = "Thing: {type: object, properties: {a: {type: string}}}";
@@ -24,7 +24,7 @@ fn every_error_has_a_json_path() {
         (
             spec(
                 &format!(
-                    "{PARAMETERS}  - {{name: q, in: query, examples: {{a: null}}, schema: {{type: string}}}}\n{ANSWER}"
+                    "{PARAMETERS}  - {{name: q, in: query, examples: {{a: null}}, schema: {{type: string}}}}\n{RESPONSE}"
                 ),
                 THING,
             ),
@@ -33,7 +33,7 @@ fn every_error_has_a_json_path() {
         (
             spec(
                 &format!(
-                    "{PARAMETERS}  - {{name: q, in: query, examples: [a], schema: {{type: string}}}}\n{ANSWER}"
+                    "{PARAMETERS}  - {{name: q, in: query, examples: [a], schema: {{type: string}}}}\n{RESPONSE}"
                 ),
                 THING,
             ),
@@ -42,7 +42,7 @@ fn every_error_has_a_json_path() {
         (
             spec(
                 &format!(
-                    "{PARAMETERS}  - {{name: q, in: query, style: 5, schema: {{type: string}}}}\n{ANSWER}"
+                    "{PARAMETERS}  - {{name: q, in: query, style: 5, schema: {{type: string}}}}\n{RESPONSE}"
                 ),
                 THING,
             ),
@@ -67,7 +67,7 @@ fn every_error_has_a_json_path() {
             "$.paths[\"/thi}ngs/{id}\"].get: the path has an unmatched `}`",
         ),
         (
-            spec(&format!("{PARAMETERS}x-rate-bucket: 5\n{ANSWER}"), THING),
+            spec(&format!("{PARAMETERS}x-rate-bucket: 5\n{RESPONSE}"), THING),
             "$.paths[\"/things/{id}\"].get.x-rate-bucket: `5` is not one of read, write and balance",
         ),
     ] {
@@ -82,7 +82,7 @@ fn every_error_has_a_json_path() {
 #[test]
 fn descriptive_fields_of_a_parameter_are_not_validated() {
     let parameters = "  - {name: q, in: query, example: null, deprecated: x, allowReserved: 1, examples: {a: {value: null, summary: Nothing}}, schema: {type: string}}\n";
-    let spec = spec(&format!("{PARAMETERS}{parameters}{ANSWER}"), THING);
+    let spec = spec(&format!("{PARAMETERS}{parameters}{RESPONSE}"), THING);
     assert_eq!(generate(&spec, &Options::new()).unwrap().warnings, []);
 }
 
@@ -99,7 +99,7 @@ fn messages_contain_no_terminal_control_characters() {
         let value = serde_json::to_string(text).unwrap();
         let version = with_schemas(THING).replace("openapi: 3.0.0", &format!("openapi: {value}"));
         let bucket = spec(
-            &format!("{PARAMETERS}x-rate-bucket: {value}\n{ANSWER}"),
+            &format!("{PARAMETERS}x-rate-bucket: {value}\n{RESPONSE}"),
             THING,
         );
         let reference = with_schemas(&format!("Thing: {{$ref: {value}}}"));

@@ -2,9 +2,7 @@
 
 use kalshi_gen::{Options, generate};
 
-use crate::generate::{PARAMETERS, spec, with_schemas};
-
-const RESPONSE: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
+use crate::generate::{PARAMETERS, RESPONSE, spec, with_schemas};
 
 const SIDES: &str = "Side: {type: string, enum: [up, down]}\nThing:\n  type: object\n  required: [side, taker_side]\n  properties:\n    side: {$ref: '#/components/schemas/Side'}\n    taker_side: {type: string, enum: [down, up]}\n    result: {type: string, enum: [up, down]}\n";
 

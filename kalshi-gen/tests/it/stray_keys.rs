@@ -25,7 +25,7 @@ fn string_split_by_a_comma_does_not_stop_generation() {
         ))
     };
     let plain = generate(&field("type: integer, description: Fee"), &Options::new()).unwrap();
-    for (text, words) in [
+    for (text, keys) in [
         ("Fee, if, then.", &["if", "[\"then.\"]"][..]),
         ("Fee, deprecated", &["deprecated"]),
         ("Fee, enum", &["enum"]),
@@ -52,13 +52,13 @@ fn string_split_by_a_comma_does_not_stop_generation() {
             continue;
         }
         let spec = field(&format!("type: integer, description: {text}"));
-        let mut expected: Vec<_> = words
+        let mut expected: Vec<_> = keys
             .iter()
-            .map(|word| {
-                if word.starts_with('[') {
-                    format!("{FEE}{word}")
+            .map(|key| {
+                if key.starts_with('[') {
+                    format!("{FEE}{key}")
                 } else {
-                    format!("{FEE}.{word}")
+                    format!("{FEE}.{key}")
                 }
             })
             .collect();
@@ -242,18 +242,22 @@ fn objects(node: &Value, path: &str, found: &mut Vec<String>) {
 fn stray_keys_of_every_object_are_warnings() {
     for document in [openapi(), asyncapi()] {
         assert_eq!(warnings(&document.to_string()), [""; 0]);
-        let mut places = Vec::new();
-        objects(&document, "", &mut places);
-        assert!(places.len() > 25, "{places:?}");
-        for place in places {
+        let mut locations = Vec::new();
+        objects(&document, "", &mut locations);
+        assert!(locations.len() > 25, "{locations:?}");
+        for location in locations {
             for value in [Value::Null, json!("x")] {
                 let mut stray = document.clone();
-                let object = stray.pointer_mut(&place).unwrap().as_object_mut().unwrap();
+                let object = stray
+                    .pointer_mut(&location)
+                    .unwrap()
+                    .as_object_mut()
+                    .unwrap();
                 // The parser ignores keys beside a `$ref`, but a reader does not.
                 object.insert("of many".to_owned(), value);
                 let found = warnings(&stray.to_string());
-                assert_eq!(found.len(), 1, "{place}: {found:?}");
-                assert!(found[0].ends_with("[\"of many\"]"), "{place}: {found:?}");
+                assert_eq!(found.len(), 1, "{location}: {found:?}");
+                assert!(found[0].ends_with("[\"of many\"]"), "{location}: {found:?}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use kalshi_gen::{Error, Options, generate};
 use serde_json::{Value, json};
 
-use crate::generate::squeezed;
+use crate::generate::compact_code;
 
 fn payload(kind: &str, msg: Value) -> Value {
     json!({ "payload": { "type": "object", "properties": { "type": { "type": "string", "const": kind }, "msg": msg } } })
@@ -153,7 +153,7 @@ fn messages_and_schemas_with_the_same_name_are_rejected() {
         json!({ "fooResponse": payload("a", object()), "fooReply": payload("a", object()) }),
     );
     assert_eq!(
-        squeezed(&same.to_string())
+        compact_code(&same.to_string())
             .matches("pubstructFooReply{")
             .count(),
         1
@@ -220,7 +220,7 @@ fn bodies_without_a_type_are_rejected() {
 
 #[test]
 fn timestamps_of_any_integer_format_are_signed_milliseconds() {
-    let code = squeezed(include_str!("../specs/shared_types.yaml"));
+    let code = compact_code(include_str!("../specs/shared_types.yaml"));
     assert!(
         code.contains("Self::Signed(message)=>::std::convert::Into::into(message.ts_ms)"),
         "{code}"

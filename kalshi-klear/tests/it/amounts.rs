@@ -71,7 +71,7 @@ async fn withdrawals_are_sent_and_read_as_dollars() {
 #[tokio::test]
 async fn session_prices_are_dollars_and_positions_are_contracts() {
     let mut body = samples()
-        .answers("GetSettlementEstimateByAssetClass")
+        .responses("GetSettlementEstimateByAssetClass")
         .remove(0)
         .body;
     let estimate =
@@ -96,7 +96,7 @@ async fn session_prices_are_dollars_and_positions_are_contracts() {
     assert_eq!(notional, dollars("62590.1234"));
 
     let mut body = samples()
-        .answers("GetObligationFundingPayments")
+        .responses("GetObligationFundingPayments")
         .remove(0)
         .body;
     body["funding_payments"][0]["position_quantity_fp"] = json!("-1.25");

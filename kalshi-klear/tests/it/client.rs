@@ -18,7 +18,7 @@ fn balance() -> Value {
 }
 
 /// Starts a server that responds with `status` `times` times, and then with a balance.
-async fn failing(times: u64, status: u16) -> (MockServer, Client) {
+async fn server_failing_first(times: u64, status: u16) -> (MockServer, Client) {
     let server = MockServer::start().await;
     Mock::given(any())
         .respond_with(ResponseTemplate::new(status))
@@ -30,7 +30,7 @@ async fn failing(times: u64, status: u16) -> (MockServer, Client) {
         .mount(&server)
         .await;
     let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(2));
-    let client = harness::patient_builder(&server)
+    let client = harness::default_builder(&server)
         .retry(retry)
         .build()
         .unwrap();
@@ -42,11 +42,8 @@ fn environments_have_the_published_urls() {
     let url =
         |environment: &Environment| kalshi_core::Environment::rest_url(environment).to_owned();
     let published = [&Environment::Production, &Environment::Demo].map(url);
-    for found in &published {
-        assert!(
-            target::SPEC.contains(&format!("- url: {found}\n")),
-            "{found}"
-        );
+    for url in &published {
+        assert!(target::SPEC.contains(&format!("- url: {url}\n")), "{url}");
     }
     assert_ne!(published[0], published[1]);
     assert_eq!(Environment::default(), Environment::Demo);
@@ -99,7 +96,7 @@ async fn nothing_is_sent_without_credentials() {
 
 #[tokio::test]
 async fn rejected_token_is_not_retried() {
-    let (server, client) = failing(9, 401).await;
+    let (server, client) = server_failing_first(9, 401).await;
     let error: Error = client.get_settlement_balance().send().await.unwrap_err();
     assert!(error.is_auth());
     let message = error.to_string();
@@ -116,14 +113,14 @@ async fn rejected_token_is_not_retried() {
 
 #[tokio::test]
 async fn reads_are_retried_and_withdrawals_are_not() {
-    let (server, client) = failing(2, 503).await;
+    let (server, client) = server_failing_first(2, 503).await;
     let balance = client.get_settlement_balance().send().await.unwrap();
     assert_eq!(balance.balance_available_centicents, 12_345);
     let received = server.received_requests().await.unwrap();
     assert_eq!(received.len(), 3);
     received.iter().for_each(target::assert_authenticated);
 
-    let (server, client) = failing(1, 503).await;
+    let (server, client) = server_failing_first(1, 503).await;
     let amount = "1.00".parse::<kalshi_klear::Dollars>().unwrap();
     let withdrawal = client.withdraw_settlement_balance();
     let error = withdrawal

@@ -22,7 +22,7 @@ async fn all_pages_of_every_paginated_operation_are_read() {
     for paged in &operation::ALL {
         let Some(paging) = paged.paging else { continue };
         paginated += 1;
-        let mut first = samples.answers(paged.id).remove(0).body;
+        let mut first = samples.responses(paged.id).remove(0).body;
         let mut last = first.clone();
         first[paging.cursor_field] = json!("next page");
         last[paging.cursor_field] = Value::Null;

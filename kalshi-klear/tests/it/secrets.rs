@@ -24,14 +24,14 @@ use crate::{
 };
 
 /// All log output of this process, at every level.
-static LOGGED: Mutex<String> = Mutex::new(String::new());
+static LOG_OUTPUT: Mutex<String> = Mutex::new(String::new());
 
 struct Log;
 
 impl Visit for Log {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let line = format!("{field}={value:?}\n");
-        LOGGED.lock().unwrap().push_str(&line);
+        LOG_OUTPUT.lock().unwrap().push_str(&line);
     }
 }
 
@@ -65,21 +65,21 @@ fn log_everything() {
     ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
 }
 
-fn assert_hidden(shown: &str) {
+fn assert_hidden(text: &str) {
     for secret in [ADMIN_USER_ID, ACCESS_TOKEN] {
-        assert!(!shown.contains(secret), "{shown}");
+        assert!(!text.contains(secret), "{text}");
     }
 }
 
 /// Returns the messages of an error and of all its sources.
 fn messages(error: &Error) -> String {
-    let mut shown = format!("{error} {error:?} {error:#?}");
+    let mut text = format!("{error} {error:?} {error:#?}");
     let mut next = std::error::Error::source(error);
     while let Some(source) = next {
-        shown += &format!(" {source} {source:?}");
+        text += &format!(" {source} {source:?}");
         next = source.source();
     }
-    shown
+    text
 }
 
 async fn server(response: ResponseTemplate) -> MockServer {
@@ -98,7 +98,7 @@ async fn neither_logs_nor_errors_show_the_token() {
     for status in [200, 400, 401, 403, 404, 429, 500, 503] {
         let server = server(ResponseTemplate::new(status).insert_header("retry-after", "0")).await;
         let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(1));
-        let client = harness::patient_builder(&server)
+        let client = harness::default_builder(&server)
             .retry(retry)
             .build()
             .unwrap();
@@ -111,14 +111,14 @@ async fn neither_logs_nor_errors_show_the_token() {
                 .unwrap_err(),
         );
     }
-    let nobody = target::environment("http://127.0.0.1:1");
-    let client = target::with_credentials(Client::builder()).environment(nobody);
+    let unreachable = target::environment("http://127.0.0.1:1");
+    let client = target::with_credentials(Client::builder()).environment(unreachable);
     let client = client.retry(RetryPolicy::none()).build().unwrap();
     errors.push(client.get_settlement_balance().send().await.unwrap_err());
     for error in &errors {
         assert_hidden(&messages(error));
     }
-    let logged = LOGGED.lock().unwrap();
+    let logged = LOG_OUTPUT.lock().unwrap();
     assert!(
         logged.contains("GetSettlementBalance") && logged.contains("retrying"),
         "{logged}"
@@ -129,10 +129,10 @@ async fn neither_logs_nor_errors_show_the_token() {
 #[test]
 fn debug_does_not_show_the_token() {
     let builder = target::with_credentials(Client::builder());
-    let shown = format!("{builder:?} {:?}", target::credentials());
+    let text = format!("{builder:?} {:?}", target::credentials());
     let client = builder.build().unwrap();
     let request = client.get_settlement_balance();
-    assert_hidden(&format!("{shown} {client:?} {client:#?} {request:?}"));
+    assert_hidden(&format!("{text} {client:?} {client:#?} {request:?}"));
 }
 
 /// A middleware that redirects requests to another host.

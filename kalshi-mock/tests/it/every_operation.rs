@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::common::{Raw, TICKER, answer, exchange, now_ms};
-use kalshi_gen::{FixupMode, Place, Samples};
+use kalshi_gen::{FixupMode, ParameterLocation, Samples};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{Operation, operation};
 use serde_json::{Value, json};
@@ -45,8 +45,8 @@ fn request(
             .get(argument.name.as_str())
             .cloned()
             .unwrap_or(argument.value);
-        match (argument.place, value) {
-            (Place::Path, value) => {
+        match (argument.location, value) {
+            (ParameterLocation::Path, value) => {
                 // Candlesticks of an event have the parameter `ticker` too, but it is the ticker of the event.
                 let of_event = argument.name == "ticker" && operation.path.contains("/events/");
                 let value = if of_event {

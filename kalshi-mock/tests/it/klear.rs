@@ -1,6 +1,6 @@
 //! The clearing API: bearer credentials, and samples with the values of the request.
 
-use kalshi_gen::{FixupMode, Place, Samples};
+use kalshi_gen::{FixupMode, ParameterLocation, Samples};
 use kalshi_klear::{BearerCredentials, Client, Environment, operation};
 use kalshi_mock::MockExchange;
 use serde_json::{Value, json};
@@ -45,8 +45,8 @@ async fn every_operation_returns_a_sample() {
         for argument in samples.arguments(operation.id) {
             let text = argument.value.as_str().map(ToOwned::to_owned);
             let text = text.unwrap_or_else(|| argument.value.to_string());
-            match argument.place {
-                Place::Path => {
+            match argument.location {
+                ParameterLocation::Path => {
                     let id = "5f0c2a1e-7d43-4b8a-9c16-2e8f3d70b5a9";
                     path = path.replace(&format!("{{{}}}", argument.name), id);
                 }

@@ -7,7 +7,7 @@ use kalshi_perps::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{builder, calls::Server, client, patient_builder, signed::assert_signed};
+use crate::harness::{builder, calls::Server, client, default_builder, signed::assert_signed};
 
 fn limits(read: i64, write: i64) -> Value {
     json!({
@@ -45,7 +45,7 @@ async fn discovered_limits_are_applied() {
 async fn limits_are_read_before_the_first_signed_request() {
     let server = Server::start().await;
     server.respond(200, Some(limits(4000, 300)));
-    let client = patient_builder(&server.server)
+    let client = default_builder(&server.server)
         .rate_limits(RateLimits::Discovered)
         .build()
         .unwrap();
@@ -68,7 +68,7 @@ async fn limits_are_read_before_the_first_signed_request() {
 #[tokio::test]
 async fn invalid_limits_are_not_applied() {
     let server = Server::start().await;
-    let client = patient_builder(&server.server).build().unwrap();
+    let client = default_builder(&server.server).build().unwrap();
     server.respond(200, Some(limits(-1, 300)));
     let error = client.discover_limits().await.unwrap_err();
     assert!(error.to_string().contains("`refill_rate` is -1"), "{error}");
@@ -82,7 +82,7 @@ async fn computed_balance_costs_more_tokens() {
     let server = Server::start().await;
     let limit = BucketLimit::new(1, 1_000);
     let limits = AccountLimits::from_tier(Tier::Basic).with_read(limit);
-    let client = patient_builder(&server.server)
+    let client = default_builder(&server.server)
         .rate_limits(RateLimits::Account(limits))
         .build()
         .unwrap();
@@ -104,7 +104,7 @@ async fn computed_balance_costs_more_tokens() {
 async fn cost_of_computed_balance_is_capped_at_bucket_capacity() {
     let server = Server::start().await;
     let limits = AccountLimits::from_tier(Tier::Basic).with_read(BucketLimit::new(1, 20));
-    let client = patient_builder(&server.server)
+    let client = default_builder(&server.server)
         .rate_limits(RateLimits::Account(limits))
         .build()
         .unwrap();
@@ -172,7 +172,7 @@ async fn rates_keep_all_digits() {
 async fn placeholder_prices_are_none() {
     let server = Server::start().await;
     let samples = crate::harness::calls::samples();
-    let mut body = samples.answers("GetMarginMarket").remove(0).body;
+    let mut body = samples.responses("GetMarginMarket").remove(0).body;
     body["market"]["tick_size"] = json!("");
     body["market"]["ask"] = json!("922337203685477.5807");
     body["market"]["contract_size"] = json!("0.000100");

@@ -14,7 +14,7 @@ async fn missing_field_is_an_error_or_stays_absent() {
     let (samples, server) = (samples(), Server::start().await);
     let (mut rejected, mut absent) = (0, 0);
     for operation in &operation::ALL {
-        let Some(full) = samples.answers(operation.id).into_iter().next() else {
+        let Some(full) = samples.responses(operation.id).into_iter().next() else {
             continue;
         };
         let arguments = arguments(samples, operation.id);

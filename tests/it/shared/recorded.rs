@@ -80,7 +80,7 @@ pub fn responses(samples: &Samples, recorded: &Recorded) -> Vec<Value> {
     let Some(field) = &recorded.field else {
         return vec![recorded.body.clone()];
     };
-    let sample = samples.answers(&recorded.operation).remove(0).body;
+    let sample = samples.responses(&recorded.operation).remove(0).body;
     assert!(
         sample.get(field).is_some(),
         "{}: the response has no `{field}`",

@@ -1,6 +1,6 @@
 //! Compares the operation table with the spec.
 
-use kalshi_gen::Place;
+use kalshi_gen::ParameterLocation;
 use serde_json::Value;
 
 use crate::{harness::calls::samples, target::operation};
@@ -98,16 +98,16 @@ fn table_matches_the_spec() {
                     (
                         parameter["name"].as_str().unwrap(),
                         match parameter["in"].as_str() {
-                            Some("path") => Place::Path,
-                            _ if is_joined => Place::JoinedQuery,
-                            _ => Place::Query,
+                            Some("path") => ParameterLocation::Path,
+                            _ if is_joined => ParameterLocation::CommaSeparatedQuery,
+                            _ => ParameterLocation::Query,
                         },
                     )
                 })
                 .collect();
             let found: Vec<_> = arguments
                 .iter()
-                .map(|argument| (argument.name.as_str(), argument.place))
+                .map(|argument| (argument.name.as_str(), argument.location))
                 .collect();
             assert_eq!(found, expected, "{id}");
             let body = node
@@ -123,7 +123,7 @@ fn table_matches_the_spec() {
                     .any(|(status, response)| {
                         status.starts_with('2') && resolve(response).get("content").is_some()
                     });
-            assert_eq!(!samples.answers(id).is_empty(), has_response, "{id}");
+            assert_eq!(!samples.responses(id).is_empty(), has_response, "{id}");
             let status = samples.status(id).unwrap().to_string();
             assert!(node["responses"].get(&status).is_some(), "{id}: {status}");
         }

@@ -21,8 +21,8 @@ impl Arguments {
     /// Returns the given cursor, or `None` if the list is read from its start.
     pub(super) fn cursor(&self, operation: &Operation) -> Option<&str> {
         let name = operation.paging?.cursor_parameter;
-        let mut given = self.0.iter();
-        let (_, values) = given.find(|(parameter, _)| parameter.name == name)?;
+        let mut parameters = self.0.iter();
+        let (_, values) = parameters.find(|(parameter, _)| parameter.name == name)?;
         values.first().map(String::as_str)
     }
 
@@ -34,11 +34,11 @@ impl Arguments {
         body: Option<&RawValue>,
         cursor: Option<&str>,
     ) -> Result<CustomRequest, Failure> {
-        let at = |location| {
-            let given = self.0.iter();
-            given.filter(move |(parameter, _)| parameter.location == location)
+        let in_location = |location| {
+            let parameters = self.0.iter();
+            parameters.filter(move |(parameter, _)| parameter.location == location)
         };
-        let in_path: Vec<_> = at(Location::Path)
+        let in_path: Vec<_> = in_location(Location::Path)
             .flat_map(|(parameter, values)| values.iter().map(|value| (parameter.name, &**value)))
             .collect();
         let path = operation.path_with(&in_path).map_err(Failure::usage)?;
@@ -47,7 +47,7 @@ impl Arguments {
             request = request.unsigned();
         }
         let cursor_parameter = operation.paging.map(|paging| paging.cursor_parameter);
-        for (parameter, values) in at(Location::Query) {
+        for (parameter, values) in in_location(Location::Query) {
             if Some(parameter.name) == cursor_parameter {
                 continue;
             }
@@ -62,7 +62,7 @@ impl Arguments {
         if let (Some(name), Some(cursor)) = (cursor_parameter, cursor) {
             request = request.query(&[(name, cursor)]);
         }
-        for (parameter, values) in at(Location::Header) {
+        for (parameter, values) in in_location(Location::Header) {
             for value in values {
                 request = request.header(parameter.name, value);
             }

@@ -13,7 +13,7 @@ use kalshi_sdk::{
 };
 
 use super::{Arguments, Call, Invocation};
-use crate::{api::Api, failure::Failure, output::clean};
+use crate::{api::Api, failure::Failure, output::sanitize};
 
 /// Ids of the arguments that are not parameters. They contain spaces, so no parameter of a spec can have the same id.
 const BODY: &str = "call --body";
@@ -48,17 +48,17 @@ impl FromArgMatches for Call {
                 "an operation is required\n",
             ));
         };
-        let Some(&Named { api, operation, .. }) = find(name) else {
-            return Ok(Self(Err(unknown(name))));
+        let Some(&NamedOperation { api, operation, .. }) = find_operation(name) else {
+            return Ok(Self(Err(unknown_operation(name))));
         };
-        let given = operation.parameters.iter().filter_map(|parameter| {
-            let values = matches.get_many::<String>(&id(parameter))?;
+        let arguments = operation.parameters.iter().filter_map(|parameter| {
+            let values = matches.get_many::<String>(&argument_id(parameter))?;
             Some((parameter, values.cloned().collect()))
         });
         Ok(Self(Ok(Invocation {
             api,
             operation,
-            arguments: Arguments(given.collect()),
+            arguments: Arguments(arguments.collect()),
             body: match operation.has_body {
                 true => matches.get_one(BODY).cloned(),
                 false => None,
@@ -75,15 +75,15 @@ impl FromArgMatches for Call {
 
 /// An operation with its name on the command line, such as `get-markets`. A name that several APIs have is prefixed with the name of
 /// the API: `perps:get-markets`.
-pub(crate) struct Named {
+pub(crate) struct NamedOperation {
     pub(crate) name: String,
     pub(crate) api: Api,
     pub(crate) operation: &'static Operation,
-    is_shared: bool,
+    is_ambiguous: bool,
 }
 
 /// The operations of the three APIs.
-pub(crate) static OPERATIONS: LazyLock<Vec<Named>> = LazyLock::new(|| {
+pub(crate) static OPERATIONS: LazyLock<Vec<NamedOperation>> = LazyLock::new(|| {
     let all = || {
         let apis = Api::ALL.into_iter();
         apis.flat_map(|api| {
@@ -93,16 +93,16 @@ pub(crate) static OPERATIONS: LazyLock<Vec<Named>> = LazyLock::new(|| {
         })
     };
     let named = all().map(|(api, operation)| {
-        let is_shared = all().filter(|(_, it)| it.id == operation.id).count() > 1;
-        let name = kebab(operation.id);
-        Named {
-            name: match is_shared {
+        let is_ambiguous = all().filter(|(_, it)| it.id == operation.id).count() > 1;
+        let name = kebab_case(operation.id);
+        NamedOperation {
+            name: match is_ambiguous {
                 true => format!("{}:{name}", api.name()),
                 false => name,
             },
             api,
             operation,
-            is_shared,
+            is_ambiguous,
         }
     });
     named.collect()
@@ -119,33 +119,33 @@ pub(crate) fn bucket_name(bucket: Bucket) -> &'static str {
 }
 
 /// Returns the operation with this command-line name, or `None` if no operation has it.
-fn find(name: &str) -> Option<&'static Named> {
+fn find_operation(name: &str) -> Option<&'static NamedOperation> {
     OPERATIONS.iter().find(|named| named.name == name)
 }
 
 /// Returns the error for a name that is unknown or ambiguous.
-fn unknown(name: &str) -> Failure {
-    let wanted = kebab(name).replace('_', "-");
-    let same = OPERATIONS.iter();
-    let same: Vec<_> = same
-        .filter(|named| kebab(named.operation.id) == wanted)
+fn unknown_operation(name: &str) -> Failure {
+    let normalized = kebab_case(name).replace('_', "-");
+    let matching = OPERATIONS.iter();
+    let matching: Vec<_> = matching
+        .filter(|named| kebab_case(named.operation.id) == normalized)
         .map(|named| &*named.name)
         .collect();
-    if !same.is_empty() {
+    if !matching.is_empty() {
         return Failure::usage(format!(
-            "{wanted} is an operation of more than one API: write {}",
-            same.join(" or ")
+            "{normalized} is an operation of more than one API: write {}",
+            matching.join(" or ")
         ));
     }
     let nearest = OPERATIONS
         .iter()
         .map(|named| {
-            let likeness = strsim::normalized_damerau_levenshtein(&named.name, &wanted);
-            (likeness, &named.name)
+            let similarity = strsim::normalized_damerau_levenshtein(&named.name, &normalized);
+            (similarity, &named.name)
         })
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     let mut message = format!("there is no operation {name:?}");
-    if let Some((_, nearest)) = nearest.filter(|(likeness, _)| *likeness > 0.6) {
+    if let Some((_, nearest)) = nearest.filter(|(similarity, _)| *similarity > 0.6) {
         message.push_str(&format!("; did you mean {nearest}?"));
     }
     message.push_str(" `kalshi operations --search TEXT` lists operations");
@@ -153,54 +153,54 @@ fn unknown(name: &str) -> Failure {
 }
 
 /// Returns `get-markets` for `GetMarkets`, and `get-rfqs` for `GetRFQs`.
-fn kebab(id: &str) -> String {
+fn kebab_case(id: &str) -> String {
     let mut out = String::with_capacity(id.len() + 8);
     let mut rest = id.chars();
-    let mut before: Option<char> = None;
+    let mut previous: Option<char> = None;
     while let Some(c) = rest.next() {
         let mut after = rest.clone();
         let (next, after) = (after.next(), after.next());
         // The plural `s` of an abbreviation does not begin a word.
         let is_plural = next == Some('s') && after.is_none_or(|c| c.is_ascii_uppercase());
-        let begins_word = before.is_some_and(|before| {
-            !before.is_ascii_uppercase()
+        let begins_word = previous.is_some_and(|previous| {
+            !previous.is_ascii_uppercase()
                 || next.is_some_and(|next| next.is_ascii_lowercase()) && !is_plural
         });
         if c.is_ascii_uppercase() && begins_word {
             out.push('-');
         }
         out.push(c.to_ascii_lowercase());
-        before = Some(c);
+        previous = Some(c);
     }
     out
 }
 
-fn subcommand(named: &'static Named) -> Command {
-    let Named {
+fn subcommand(named: &'static NamedOperation) -> Command {
+    let NamedOperation {
         name,
         api,
         operation,
-        is_shared,
+        is_ambiguous,
     } = named;
-    let own = kebab(operation.id);
+    let kebab_name = kebab_case(operation.id);
     let qualified = |name: &str| format!("{}:{name}", api.name());
-    let snake = own.replace('-', "_");
+    let snake = kebab_name.replace('-', "_");
     let mut aliases = vec![qualified(&snake), qualified(operation.id)];
-    if !is_shared {
-        aliases.extend([qualified(&own), snake, operation.id.to_owned()]);
+    if !is_ambiguous {
+        aliases.extend([qualified(&kebab_name), snake, operation.id.to_owned()]);
     }
     Command::new(&**name)
         .aliases(aliases)
-        .about(clean(operation.summary))
-        .defer(with_arguments)
+        .about(sanitize(operation.summary))
+        .defer(add_options)
 }
 
 /// Adds the options of an operation to its subcommand.
-fn with_arguments(command: Command) -> Command {
-    let Some(&Named { operation, .. }) = find(command.get_name()) else {
+fn add_options(command: Command) -> Command {
+    let Some(&NamedOperation { operation, .. }) = find_operation(command.get_name()) else {
         return command;
     };
-    let taken: Vec<String> = command
+    let reserved: Vec<String> = command
         .get_arguments()
         .filter_map(|argument| Some(argument.get_long()?.to_owned()))
         .chain(["all", "body", "help"].map(str::to_owned))
@@ -208,7 +208,7 @@ fn with_arguments(command: Command) -> Command {
     let parameters = operation.parameters.iter();
     let mut command = command
         .long_about(StyledStr::from(description(operation)))
-        .args(parameters.map(|parameter| argument(parameter, &taken)));
+        .args(parameters.map(|parameter| argument(parameter, &reserved)));
     if operation.has_body {
         command = command.arg(
             Arg::new(BODY)
@@ -240,7 +240,7 @@ fn description(operation: &Operation) -> String {
     };
     let mut text = format!(
         "{}\n\n{} {}\n{}, {access}, ",
-        clean(operation.summary),
+        sanitize(operation.summary),
         operation.method,
         operation.path,
         operation.id,
@@ -257,38 +257,38 @@ fn description(operation: &Operation) -> String {
     if let Some((parameter, tokens)) = operation.token_cost_with {
         text.push_str(&format!(" ({tokens} with {parameter})"));
     }
-    let facts = [
+    let attributes = [
         (operation.paging.is_some(), ", paginated"),
         (operation.deprecated, ", deprecated"),
         (operation.returns_secret, ", returns a secret"),
     ];
     text.extend(
-        facts
+        attributes
             .iter()
-            .filter(|(holds, _)| *holds)
+            .filter(|(applies, _)| *applies)
             .map(|(_, text)| *text),
     );
     text
 }
 
-fn id(parameter: &Parameter) -> String {
+fn argument_id(parameter: &Parameter) -> String {
     format!("parameter {}", parameter.name)
 }
 
 /// Returns the option for a parameter. It begins with `--param-` if a global option has the same name.
-pub(super) fn argument(parameter: &'static Parameter, taken: &[String]) -> Arg {
+pub(super) fn argument(parameter: &'static Parameter, reserved: &[String]) -> Arg {
     let mut long = parameter.name.replace('_', "-");
-    if taken.contains(&long) {
+    if reserved.contains(&long) {
         long = format!("param-{long}");
     }
-    let mut help = clean(parameter.description);
+    let mut help = sanitize(parameter.description);
     if parameter.deprecated {
         help = format!("Deprecated. {help}");
     }
     if parameter.required {
         help.push_str(" [required]");
     }
-    let mut argument = Arg::new(id(parameter))
+    let mut argument = Arg::new(argument_id(parameter))
         .long(long.clone())
         .required(parameter.required)
         .help(help)
@@ -308,7 +308,9 @@ pub(super) fn argument(parameter: &'static Parameter, taken: &[String]) -> Arg {
             [] => argument.allow_hyphen_values(true),
             known => argument.value_parser(OpenValues(known)),
         },
-        _ => argument.value_parser(number).allow_negative_numbers(true),
+        _ => argument
+            .value_parser(json_number)
+            .allow_negative_numbers(true),
     }
 }
 
@@ -324,7 +326,7 @@ fn type_name(kind: ParameterType) -> &'static str {
 }
 
 /// Accepts a JSON number, and returns it unchanged.
-fn number(text: &str) -> Result<String, String> {
+fn json_number(text: &str) -> Result<String, String> {
     match serde_json::from_str::<serde_json::Number>(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("not a number".to_owned()),

@@ -8,7 +8,7 @@ use kalshi_sdk::{
     operation::{Location, Parameter, ParameterType},
 };
 
-use super::{Invocation, Named, OPERATIONS};
+use super::{Invocation, NamedOperation, OPERATIONS};
 use crate::{
     api::{Api, ApiClient},
     options::{Command, Options},
@@ -72,7 +72,7 @@ async fn every_operation_can_be_called() {
         ),
         ApiClient::Klear(exchange.klear_client().unwrap()),
     ];
-    for &Named {
+    for &NamedOperation {
         ref name,
         api,
         operation,
@@ -104,7 +104,7 @@ async fn every_operation_can_be_called() {
             .find_map(|(client, other)| (other == api).then_some(client))
             .unwrap();
         exchange.clear_requests();
-        let result = call.page(client, body.as_deref(), None).await;
+        let result = call.fetch_page(client, body.as_deref(), None).await;
         let received = exchange.requests();
         let [request] = &received[..] else {
             panic!("{name}: {} requests, {:?}", received.len(), result.err());
@@ -116,17 +116,17 @@ async fn every_operation_can_be_called() {
             "{name}"
         );
         let status = request.status.unwrap().as_u16();
-        let shown = result.as_ref().err().map(ToString::to_string);
+        let error = result.as_ref().err().map(ToString::to_string);
         // The sample ids do not exist, and an empty body lacks required fields.
         let expected: &[u16] = match operation.has_body {
             true => &[200, 201, 204, 400, 403, 404, 409],
             false => &[200, 201, 204, 403, 404, 409],
         };
-        assert!(expected.contains(&status), "{name}: {status} {shown:?}");
+        assert!(expected.contains(&status), "{name}: {status} {error:?}");
         assert_eq!(
             result.is_ok(),
             (200..300).contains(&status),
-            "{name}: {shown:?}"
+            "{name}: {error:?}"
         );
     }
 }
@@ -172,7 +172,7 @@ fn every_operation_is_a_subcommand_with_its_parameters() {
     command.build();
     command.clone().debug_assert();
     let call = command.find_subcommand("call").unwrap();
-    for Named {
+    for NamedOperation {
         name, operation, ..
     } in OPERATIONS.iter()
     {

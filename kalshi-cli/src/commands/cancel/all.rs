@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use kalshi_sdk::{Client, operation, types::Order};
 
-use super::{Cancel, resting};
+use super::{Cancel, list_resting};
 use crate::{
     commands::{
         interrupt::unless_interrupted,
-        sending::{orders_table, request, requests},
+        tables::{orders_table, request_row, requests_table},
     },
     context::Context,
     failure::{Exit, Failure},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Pause between two reads.
-const PAUSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 const WARNING: &str = "warning: orders that are placed within the next minute may be cancelled too";
 
@@ -28,7 +28,7 @@ pub(super) async fn run(
     context: &Context,
     client: &Client,
 ) -> Result<Exit, Failure> {
-    let orders = resting(context, client, None, options.subaccount).await?;
+    let orders = list_resting(context, client, None, options.subaccount).await?;
     let table = orders_table(&orders);
     context.output.note(WARNING);
     if context.dry_run {
@@ -36,8 +36,8 @@ pub(super) async fn run(
             .subaccount
             .map(|number| ("subaccount", number.to_string()));
         let query: Vec<_> = subaccount.into_iter().collect();
-        let mut requests = requests();
-        let row = request(operation::CANCEL_ALL_ORDERS, "", &query, None::<&()>)?;
+        let mut requests = requests_table();
+        let row = request_row(operation::CANCEL_ALL_ORDERS, "", &query, None::<&()>)?;
         requests.push(row);
         context.output.print([Part::from(table), requests.into()])?;
         return Ok(Exit::Success);
@@ -46,13 +46,13 @@ pub(super) async fn run(
     context
         .output
         .check_fields(table.fields().into_iter().chain(FIELDS))?;
-    context.output.show(&[table]);
-    let of = match options.subaccount {
+    context.output.print_to_stderr(&[table]);
+    let scope = match options.subaccount {
         Some(subaccount) => format!("subaccount {subaccount}"),
         None => "all subaccounts".to_owned(),
     };
     let question = format!(
-        "Cancel all orders of {of} on {}? {} are listed.",
+        "Cancel all orders of {scope} on {}? {} are listed.",
         context.exchange(),
         orders.len()
     );
@@ -60,9 +60,9 @@ pub(super) async fn run(
         context.output.note("nothing was sent");
         return Ok(Exit::Failure);
     }
-    let (outcome, exit, left, error) =
+    let (outcome, exit, remaining, error) =
         match unless_interrupted(cancel(options, context, client)).await {
-            Some(ended) => ended?,
+            Some(result) => result?,
             None => {
                 let error = "interrupted before the outcome was known".to_owned();
                 ("unknown", Exit::Unknown, None, Some(error))
@@ -72,26 +72,30 @@ pub(super) async fn run(
     let record = Record::new("outcome")
         .field("outcome", outcome)
         .field("listed", count(orders.len()))
-        .field("left", left.as_ref().map(|left| count(left.len())))
+        .field("left", remaining.as_ref().map(|orders| count(orders.len())))
         .field("error", error);
-    let left = orders_table(&left.unwrap_or_default());
+    let remaining = orders_table(&remaining.unwrap_or_default());
     // The exit code reports the outcome even if the output cannot be written.
-    if let Err(failure) = context.output.print([Part::from(record), left.into()]) {
+    if let Err(failure) = context.output.print([Part::from(record), remaining.into()]) {
         context.output.note(&failure.to_string());
     }
     Ok(exit)
 }
 
 /// Outcome of the cancel: its name, the exit code, the remaining orders if they could be read, and an error.
-type Ended = (&'static str, Exit, Option<Vec<Order>>, Option<String>);
+type CancelAllResult = (&'static str, Exit, Option<Vec<Order>>, Option<String>);
 
 /// Sends the cancel once, and reads until no order rests or the timeout expires.
-async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<Ended, Failure> {
+async fn cancel(
+    options: &Cancel,
+    context: &Context,
+    client: &Client,
+) -> Result<CancelAllResult, Failure> {
     let mut request = client.cancel_all_orders();
     if let Some(subaccount) = options.subaccount {
         request = request.subaccount(subaccount);
     }
-    let lost = match request.send().await {
+    let lost_response = match request.send().await {
         Ok(_) => None,
         Err(error) if error.was_not_processed() => return Err(error.into()),
         Err(error) if !error.may_have_taken_effect() => {
@@ -105,8 +109,8 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
             Some(error)
         }
     };
-    let mut left = None;
-    let reading = async {
+    let mut remaining = None;
+    let poll = async {
         loop {
             let mut list = client.orders().resting().timeout(options.timeout);
             if let Some(subaccount) = options.subaccount {
@@ -114,25 +118,25 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
             }
             match list.await {
                 Ok(orders) if orders.is_empty() => return,
-                Ok(orders) => left = Some(orders),
+                Ok(orders) => remaining = Some(orders),
                 Err(unresolved) => {
                     if let Some(error) = unresolved.error() {
                         context.output.note(&error.to_string());
                     }
                 }
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    let is_empty = tokio::time::timeout(options.timeout, reading).await.is_ok();
+    let is_empty = tokio::time::timeout(options.timeout, poll).await.is_ok();
     if is_empty {
         return Ok(("cancelled", Exit::Success, Some(Vec::new()), None));
     }
-    let error = match lost {
+    let error = match lost_response {
         Some(error) => error.to_string(),
         None => {
             "the exchange accepted the cancel, and orders are still listed or reads are not up to date".to_owned()
         }
     };
-    Ok(("unknown", Exit::Unknown, left, Some(error)))
+    Ok(("unknown", Exit::Unknown, remaining, Some(error)))
 }

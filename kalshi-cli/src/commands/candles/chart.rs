@@ -15,35 +15,35 @@ pub(super) struct Bar {
 }
 
 /// Columns left of the chart: a price and the axis.
-const LABELS: usize = 9;
+const LABEL_WIDTH: usize = 9;
 /// Maximum width of a candlestick in dots.
-const MAX_SLOT: usize = 8;
+const MAX_BAR_WIDTH: usize = 8;
 
 /// Draws the bars in lines of this width, from the highest price to the lowest.
 pub(super) fn draw(bars: Vec<Bar>, width: u16, height: u16) -> Vec<String> {
-    let columns = usize::from(width).saturating_sub(LABELS).max(1);
+    let columns = usize::from(width).saturating_sub(LABEL_WIDTH).max(1);
     let lines = usize::from(height).max(1);
     let bars = merge(bars, columns * 2);
     let scale = Scale::new(&bars, lines * 4);
-    let slot = (columns * 2 / bars.len().max(1)).clamp(1, MAX_SLOT);
+    let bar_width = (columns * 2 / bars.len().max(1)).clamp(1, MAX_BAR_WIDTH);
     let mut dots = Dots::new(columns, lines);
     for (index, bar) in bars.iter().enumerate() {
-        let left = index * slot;
+        let left = index * bar_width;
         let rises = bar.close >= bar.open;
-        let wick = left + slot.saturating_sub(1) / 2;
+        let wick = left + bar_width.saturating_sub(1) / 2;
         dots.column(wick, scale.row(bar.high), scale.row(bar.low), rises);
         let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
         // A column of dots between two bodies is left empty.
-        for x in left..left + slot.saturating_sub(1).max(1) {
+        for x in left..left + bar_width.saturating_sub(1).max(1) {
             dots.column(x, scale.row(top), scale.row(bottom), rises);
         }
     }
-    let labelled = (lines / 4).max(1);
+    let label_interval = (lines / 4).max(1);
     (0..lines)
         .map(|line| {
             let label = match line + 1 == lines {
                 true => scale.price(lines * 4 - 1).to_string(),
-                false if line % labelled == 0 => scale.price(line * 4).to_string(),
+                false if line % label_interval == 0 => scale.price(line * 4).to_string(),
                 false => String::new(),
             };
             format!("{label:>7} ┤{}", dots.line(line))
@@ -54,19 +54,19 @@ pub(super) fn draw(bars: Vec<Bar>, width: u16, height: u16) -> Vec<String> {
 /// Returns the line below the chart.
 pub(super) fn time_axis(first: DateTime<Utc>, last: DateTime<Utc>, width: u16) -> String {
     let text = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M").to_string();
-    let free = usize::from(width).saturating_sub(LABELS).max(36);
+    let chart_width = usize::from(width).saturating_sub(LABEL_WIDTH).max(36);
     format!(
-        "{:LABELS$}{}{:>rest$}",
+        "{:LABEL_WIDTH$}{}{:>rest$}",
         "",
         text(first),
         text(last),
-        rest = free - 16
+        rest = chart_width - 16
     )
 }
 
-/// Merges neighbours until there are at most this many.
-fn merge(bars: Vec<Bar>, most: usize) -> Vec<Bar> {
-    let size = bars.len().div_ceil(most).max(1);
+/// Merges neighbours until there are at most `max_bars`.
+fn merge(bars: Vec<Bar>, max_bars: usize) -> Vec<Bar> {
+    let size = bars.len().div_ceil(max_bars).max(1);
     bars.chunks(size)
         .filter_map(|chunk| {
             let (first, last) = (chunk.first()?, chunk.last()?);
@@ -150,9 +150,9 @@ impl Dots {
 
     fn line(&self, line: usize) -> String {
         let cells = &self.cells[line * self.columns..(line + 1) * self.columns];
-        let used = cells.iter().rposition(|(bits, _)| *bits != 0);
+        let last_used = cells.iter().rposition(|(bits, _)| *bits != 0);
         let mut text = String::new();
-        for (bits, rises) in &cells[..used.map_or(0, |last| last + 1)] {
+        for (bits, rises) in &cells[..last_used.map_or(0, |last| last + 1)] {
             if *bits == 0 {
                 text.push(' ');
                 continue;

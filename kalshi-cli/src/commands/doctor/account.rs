@@ -12,7 +12,7 @@ use super::Checks;
 use crate::{context::Context, failure::Failure};
 
 /// Clock skew above which the check warns, and above which it fails. In a test, the exchange accepted 10 s and rejected 60 s.
-const MAX_SKEW: [TimeDelta; 2] = [TimeDelta::seconds(2), TimeDelta::seconds(10)];
+const SKEW_LIMITS: [TimeDelta; 2] = [TimeDelta::seconds(2), TimeDelta::seconds(10)];
 
 /// Checks that the exchange accepts a key.
 pub(crate) async fn check_with_exchange(
@@ -31,7 +31,7 @@ pub(crate) async fn check_with_exchange(
     Ok(())
 }
 
-/// Checks that the exchange accepts signatures, and what the token buckets allow.
+/// Checks that the exchange accepts signatures, and reports what the token buckets allow.
 ///
 /// # Errors
 ///
@@ -43,13 +43,13 @@ pub(super) async fn check_access(
     let limits = match client.get_account_api_limits().send().await {
         Ok(limits) => limits,
         Err(error) => {
-            let (detail, remedy) = explain(&error);
+            let (detail, remedy) = explain_rejection(&error);
             checks.failure("access", detail, remedy);
             return Err(error.api().and_then(ApiError::auth_failure));
         }
     };
     checks.ok("access", "the exchange accepts the key");
-    let a_second = |bucket: i64, cost: u32| bucket / i64::from(cost.max(1));
+    let per_second = |bucket: i64, cost: u32| bucket / i64::from(cost.max(1));
     let (read, write) = (&limits.read, &limits.write);
     let order = operation::CREATE_ORDER_V2.token_cost;
     let cancel = operation::CANCEL_ORDER_V2.token_cost;
@@ -60,18 +60,18 @@ pub(super) async fn check_access(
             limits.usage_tier,
             read.refill_rate,
             read.bucket_capacity,
-            a_second(read.refill_rate, operation::GET_ORDERS.token_cost),
+            per_second(read.refill_rate, operation::GET_ORDERS.token_cost),
             write.refill_rate,
             write.bucket_capacity,
-            a_second(write.refill_rate, order),
-            a_second(write.refill_rate, cancel),
+            per_second(write.refill_rate, order),
+            per_second(write.refill_rate, cancel),
         ),
     );
     Ok(())
 }
 
 /// Returns the meaning of a rejected signature, and the remedy.
-fn explain(error: &Error) -> (String, String) {
+fn explain_rejection(error: &Error) -> (String, String) {
     let Some(cause) = error.api().and_then(ApiError::auth_failure) else {
         let remedy = match error.status() {
             Some(status) if status.as_u16() == 401 => {
@@ -83,7 +83,7 @@ fn explain(error: &Error) -> (String, String) {
         return (error.to_string(), remedy.to_owned());
     };
     let code = error.code().unwrap_or_default();
-    let (what, remedy) = match cause {
+    let (problem, remedy) = match cause {
         AuthFailure::UnknownKeyId => (
             "unknown key id",
             "check the key id. Keys of demo and production are not interchangeable: use --production or --demo, whichever the key \
@@ -106,11 +106,11 @@ fn explain(error: &Error) -> (String, String) {
             "check the key",
         ),
     };
-    let mut detail = format!("{what} (401 {code})");
+    let mut detail = format!("{problem} (401 {code})");
     if let Some(behind) = error.clock_behind_ms() {
         detail.push_str(&format!(
             "; this machine's clock is {}",
-            skew(TimeDelta::milliseconds(behind))
+            describe_skew(TimeDelta::milliseconds(behind))
         ));
     }
     (detail, remedy.to_owned())
@@ -132,8 +132,8 @@ pub(super) async fn other_environment(
         .retry(RetryPolicy::none())
         .build()
         .ok()?;
-    let accepted = client.get_account_api_limits().send().await;
-    accepted.is_ok().then_some(name)
+    let response = client.get_account_api_limits().send().await;
+    response.is_ok().then_some(name)
 }
 
 /// Checks the clock against the times of the responses so far.
@@ -146,16 +146,16 @@ pub(super) fn check_clock(checks: &mut Checks, client: &Client) {
         );
         return;
     };
-    let [small, large] = MAX_SKEW;
+    let [warn_above, fail_from] = SKEW_LIMITS;
     let detail = match ahead.abs() {
-        size if size <= small => return checks.ok("clock", skew(ahead)),
-        size if size < large => skew(ahead),
+        size if size <= warn_above => return checks.ok("clock", describe_skew(ahead)),
+        size if size < fail_from => describe_skew(ahead),
         _ => {
             return checks.failure(
                 "clock",
                 format!(
                     "{}: signatures are rejected, unless a program corrects for it",
-                    skew(ahead)
+                    describe_skew(ahead)
                 ),
                 "synchronise this machine's clock, such as by `timedatectl set-ntp true`",
             );
@@ -168,7 +168,7 @@ pub(super) fn check_clock(checks: &mut Checks, client: &Client) {
     );
 }
 
-fn skew(exchange_ahead: TimeDelta) -> String {
+fn describe_skew(exchange_ahead: TimeDelta) -> String {
     let ms = exchange_ahead.num_milliseconds();
     let seconds = format!("{}.{} s", ms.abs() / 1000, ms.abs() % 1000 / 100);
     match ms {
@@ -197,8 +197,8 @@ pub(super) async fn check_scopes(checks: &mut Checks, client: &Client, id: &str)
         if let Some(subaccount) = key.subaccount {
             detail.push_str(&format!("; locked to subaccount {subaccount}"));
         }
-        let may = |wanted: &[&str]| scopes.iter().any(|scope| wanted.contains(scope));
-        match may(&["read"]) && may(&["write", "write::trade"]) {
+        let has_scope = |accepted: &[&str]| scopes.iter().any(|scope| accepted.contains(scope));
+        match has_scope(&["read"]) && has_scope(&["write", "write::trade"]) {
             true => checks.ok("scopes", detail),
             false => checks.warning(
                 "scopes",
@@ -211,13 +211,13 @@ pub(super) async fn check_scopes(checks: &mut Checks, client: &Client, id: &str)
     }
     let expiry = keys.api_key_region_expiration_ts;
     if let Some(expiry) = expiry.and_then(|seconds| DateTime::from_timestamp(seconds, 0)) {
-        let left = expiry - Utc::now();
+        let remaining = expiry - Utc::now();
         let detail = format!(
             "location attestation until {}",
             expiry.format("%Y-%m-%d %H:%M UTC")
         );
         let remedy = "renew it on the exchange's site: without it orders in some categories are rejected with 403";
-        match left < TimeDelta::days(3) {
+        match remaining < TimeDelta::days(3) {
             true => checks.warning("location", detail, remedy),
             false => checks.ok("location", detail),
         }
@@ -242,13 +242,13 @@ pub(super) async fn check_funds(
         let shards = funds.entry(row.subaccount_number.into()).or_default();
         shards.insert(row.exchange_index.unwrap_or_default(), row.balance);
     }
-    let listed = status.map(|status| &status.exchange_index_statuses);
-    let mut all: BTreeSet<i64> = funds
+    let shard_statuses = status.map(|status| &status.exchange_index_statuses);
+    let mut all_shards: BTreeSet<i64> = funds
         .values()
         .flat_map(|shards| shards.keys().copied())
         .collect();
-    for shard in listed.into_iter().flatten() {
-        all.insert(shard.exchange_index.0);
+    for shard in shard_statuses.into_iter().flatten() {
+        all_shards.insert(shard.exchange_index.0);
     }
     for (subaccount, shards) in &funds {
         let text: Vec<_> = shards
@@ -256,11 +256,14 @@ pub(super) async fn check_funds(
             .map(|(shard, balance)| format!("shard {shard} ${balance}"))
             .collect();
         let detail = format!("subaccount {subaccount}: {}", text.join(", "));
-        let has_money = |shard: &i64| shards.get(shard).is_some_and(|it| *it > Dollars::ZERO);
-        let empty: Vec<_> = all.iter().filter(|shard| !has_money(shard)).collect();
+        let is_funded = |shard: &i64| shards.get(shard).is_some_and(|it| *it > Dollars::ZERO);
+        let empty: Vec<_> = all_shards
+            .iter()
+            .filter(|shard| !is_funded(shard))
+            .collect();
         if empty.is_empty() {
             checks.ok("funds", detail);
-        } else if empty.len() == all.len() {
+        } else if empty.len() == all_shards.len() {
             checks.warning(
                 "funds",
                 format!("{detail}: no money"),
@@ -284,10 +287,10 @@ pub(super) async fn check_costs(checks: &mut Checks, client: &Client) {
         return;
     }
     let limiter = client.rate_limiter();
-    let in_spec = kalshi_sdk::limits::RateLimiter::new(Tier::Basic);
+    let spec_limiter = kalshi_sdk::limits::RateLimiter::new(Tier::Basic);
     let differing: Vec<_> = operation::ALL
         .iter()
-        .filter(|operation| limiter.cost(operation, 1) != in_spec.cost(operation, 1))
+        .filter(|operation| limiter.cost(operation, 1) != spec_limiter.cost(operation, 1))
         .map(|operation| format!("{} {}", operation.id, limiter.cost(operation, 1)))
         .collect();
     match differing.is_empty() {

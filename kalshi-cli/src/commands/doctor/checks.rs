@@ -5,19 +5,19 @@ use anstyle::{AnsiColor, Style};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    output::{Format, Part, Record, Table, clean},
+    output::{Format, Part, Record, Table, sanitize},
 };
 
 /// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Status {
     Ok,
     Info,
     Warning,
     Failure,
 }
 
-impl Verdict {
+impl Status {
     fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -41,7 +41,7 @@ impl Verdict {
 /// One line of a report.
 struct Check {
     name: &'static str,
-    verdict: Verdict,
+    status: Status,
     detail: String,
     remedy: Option<String>,
 }
@@ -52,12 +52,12 @@ pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
     pub(crate) fn ok(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.push(name, Verdict::Ok, detail.into(), None);
+        self.push(name, Status::Ok, detail.into(), None);
     }
 
     /// Adds a line that is neither a success nor a problem.
     pub(crate) fn info(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.push(name, Verdict::Info, detail.into(), None);
+        self.push(name, Status::Info, detail.into(), None);
     }
 
     pub(crate) fn warning(
@@ -66,7 +66,7 @@ impl Checks {
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.push(name, Verdict::Warning, detail.into(), Some(remedy.into()));
+        self.push(name, Status::Warning, detail.into(), Some(remedy.into()));
     }
 
     pub(crate) fn failure(
@@ -75,19 +75,13 @@ impl Checks {
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.push(name, Verdict::Failure, detail.into(), Some(remedy.into()));
+        self.push(name, Status::Failure, detail.into(), Some(remedy.into()));
     }
 
-    fn push(
-        &mut self,
-        name: &'static str,
-        verdict: Verdict,
-        detail: String,
-        remedy: Option<String>,
-    ) {
+    fn push(&mut self, name: &'static str, status: Status, detail: String, remedy: Option<String>) {
         self.0.push(Check {
             name,
-            verdict,
+            status,
             detail,
             remedy,
         });
@@ -95,7 +89,7 @@ impl Checks {
 
     /// Prints the report. The exit code is a failure if a check failed.
     pub(crate) fn print(&self, context: &Context) -> Result<Exit, Failure> {
-        let has_failed = self.0.iter().any(|check| check.verdict == Verdict::Failure);
+        let has_failed = self.0.iter().any(|check| check.status == Status::Failure);
         let printed = self.write(context, !has_failed);
         // A failed check determines the exit code even if the report cannot be written, so that the bot does not start.
         match has_failed {
@@ -127,7 +121,7 @@ impl Checks {
         for check in &self.0 {
             table.push([
                 check.name.into(),
-                check.verdict.name().into(),
+                check.status.name().into(),
                 check.detail.clone().into(),
                 check.remedy.clone().into(),
             ]);
@@ -139,16 +133,16 @@ impl Checks {
 impl Check {
     /// Returns the line of a check, followed by a line with the remedy if there is one.
     fn text(&self) -> String {
-        let style = self.verdict.style();
+        let style = self.status.style();
         let indent = format!("\n{:27}", "");
-        let detail = clean(&self.detail).replace('\n', &indent);
+        let detail = sanitize(&self.detail).replace('\n', &indent);
         let mut text = format!(
             "{style}{:7}{style:#}  {:16}  {detail}",
-            self.verdict.name(),
+            self.status.name(),
             self.name
         );
         if let Some(remedy) = &self.remedy {
-            let remedy = clean(remedy).replace('\n', &indent);
+            let remedy = sanitize(remedy).replace('\n', &indent);
             text.push_str(&format!("{indent}-> {remedy}"));
         }
         text

@@ -53,20 +53,20 @@ pub(super) async fn check_status(
     environment: &Environment,
     client: &Client,
 ) -> Option<ExchangeStatus> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let status = match client.get_exchange_status().send().await {
         Ok(status) => status.into_inner(),
         Err(error) if error.status().is_some() => {
-            checks.ok("connection", way(environment, begun));
+            checks.ok("connection", connection_detail(environment, started));
             checks.failure("status", error.to_string(), "wait until the exchange is up");
             return None;
         }
         Err(error) => {
-            checks.failure("connection", chain(&error), remedy(&error));
+            checks.failure("connection", with_sources(&error), remedy(&error));
             return None;
         }
     };
-    checks.ok("connection", way(environment, begun));
+    checks.ok("connection", connection_detail(environment, started));
     let resume = match status.exchange_estimated_resume_time {
         Some(time) => format!(
             "wait: it is expected to resume at {}",
@@ -96,7 +96,7 @@ pub(super) async fn check_status(
     Some(status)
 }
 
-fn way(environment: &Environment, begun: Instant) -> String {
+fn connection_detail(environment: &Environment, started: Instant) -> String {
     let url = environment.rest_url();
     let tls = match url.starts_with("https:") {
         true => "TLS",
@@ -104,12 +104,12 @@ fn way(environment: &Environment, begun: Instant) -> String {
     };
     format!(
         "{url}, {tls}, first response after {} ms",
-        begun.elapsed().as_millis()
+        started.elapsed().as_millis()
     )
 }
 
 /// Returns an error with its causes.
-fn chain(error: &Error) -> String {
+fn with_sources(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -123,7 +123,7 @@ fn chain(error: &Error) -> String {
 }
 
 fn remedy(error: &Error) -> &'static str {
-    let text = chain(error).to_lowercase();
+    let text = with_sources(error).to_lowercase();
     if text.contains("certificate") {
         "the certificate is not accepted: check this machine's clock and certificates, and proxies that intercept TLS"
     } else if text.contains("dns") {
@@ -174,7 +174,7 @@ pub(super) async fn check_schedule(checks: &mut Checks, client: &Client) {
         ];
         let pauses: Vec<_> = days
             .iter()
-            .filter(|(_, sessions)| !is_whole_day(sessions))
+            .filter(|(_, sessions)| !is_all_day(sessions))
             .map(|(day, sessions)| {
                 let sessions: Vec<_> = sessions
                     .iter()
@@ -196,12 +196,12 @@ pub(super) async fn check_schedule(checks: &mut Checks, client: &Client) {
     }
 }
 
-fn is_whole_day(sessions: &[DailySchedule]) -> bool {
-    let whole = |session: &DailySchedule| {
+fn is_all_day(sessions: &[DailySchedule]) -> bool {
+    let is_all_day_session = |session: &DailySchedule| {
         session.open_time == "00:00"
             && ["24:00", "23:59", "00:00"].contains(&session.close_time.as_str())
     };
-    matches!(sessions, [session] if whole(session))
+    matches!(sessions, [session] if is_all_day_session(session))
 }
 
 /// Compares the version of the spec with the published one.

@@ -25,8 +25,8 @@ pub(crate) fn check_file(
         }
         Err(error) => {
             // The error names the path, unless the path may itself be a key.
-            let (what, remedy) = split(&error.to_string());
-            checks.failure("key file", what, remedy);
+            let (problem, remedy) = split_remedy(&error.to_string());
+            checks.failure("key file", problem, remedy);
             None
         }
     }
@@ -103,9 +103,9 @@ fn format(path: &Path) -> &'static str {
 }
 
 /// Splits an error message into the cause and the remedy, which follows a semicolon.
-fn split(text: &str) -> (String, String) {
+fn split_remedy(text: &str) -> (String, String) {
     match text.split_once("; ") {
-        Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),
+        Some((problem, remedy)) => (problem.to_owned(), remedy.to_owned()),
         None => (
             text.to_owned(),
             "check the file: it must hold the private key that was shown once".to_owned(),

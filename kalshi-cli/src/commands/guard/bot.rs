@@ -21,18 +21,18 @@ use super::signals::Signals;
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Interval at which remaining processes are checked.
-const PAUSE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Exit status of the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum BotExit {
     Exited(i32),
     Killed(i32),
     /// The exit status is unknown.
     Unknown,
 }
 
-impl From<WaitStatus> for End {
+impl From<WaitStatus> for BotExit {
     fn from(status: WaitStatus) -> Self {
         match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Self::Exited(code),
@@ -42,7 +42,7 @@ impl From<WaitStatus> for End {
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for BotExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(code) => write!(f, "exited with {code}"),
@@ -57,39 +57,39 @@ impl fmt::Display for End {
 /// On Linux, guard adopts processes whose parent has ended. It can therefore find processes that have left the group.
 pub(super) struct Bot {
     group: Pid,
-    end: Option<End>,
+    exit: Option<BotExit>,
     /// No process is left, and the system may reuse the id of the group.
-    is_gone: bool,
-    children: unix::Signal,
+    has_ended: bool,
+    child_signals: unix::Signal,
 }
 
 impl Bot {
     pub(super) fn start(command: &mut Command) -> io::Result<Self> {
-        let children = unix::signal(SignalKind::child())?;
+        let child_signals = unix::signal(SignalKind::child())?;
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let child = command.process_group(0).spawn()?;
+        let process = command.process_group(0).spawn()?;
         Ok(Self {
-            group: Pid::from_child(&child),
-            end: None,
-            is_gone: false,
-            children,
+            group: Pid::from_child(&process),
+            exit: None,
+            has_ended: false,
+            child_signals,
         })
     }
 
-    pub(super) fn end(&self) -> Option<End> {
-        self.end
+    pub(super) fn exit(&self) -> Option<BotExit> {
+        self.exit
     }
 
     /// Waits until the bot has ended. Processes that it started may still run.
-    pub(super) async fn ended(&mut self) -> End {
+    pub(super) async fn wait_for_exit(&mut self) -> BotExit {
         loop {
             self.reap();
-            if let Some(end) = self.end {
-                return end;
+            if let Some(exit) = self.exit {
+                return exit;
             }
             // A signal can be lost when others arrive at the same time.
-            let _ = timeout(Duration::from_secs(1), self.children.recv()).await;
+            let _ = timeout(Duration::from_secs(1), self.child_signals.recv()).await;
         }
     }
 
@@ -110,24 +110,25 @@ impl Bot {
         if !self.is_running() {
             return true;
         }
-        let gentle = first.filter(|signal| *signal != Signal::TERM);
-        for signal in gentle.into_iter().chain([Signal::TERM]) {
+        let first_signal = first.filter(|signal| *signal != Signal::TERM);
+        for signal in first_signal.into_iter().chain([Signal::TERM]) {
             self.signal_all(signal);
             // A stopped process handles signals only after SIGCONT.
             self.signal_all(Signal::CONT);
-            let gone = select! {
-                gone = self.gone(grace, None) => gone,
-                _ = signals.next_end() => false,
+            let has_ended = select! {
+                ended = self.wait_until_ended(grace, None) => ended,
+                _ = signals.next_termination() => false,
             };
-            if gone {
+            if has_ended {
                 return true;
             }
         }
-        self.gone(KILL_TIMEOUT, Some(Signal::KILL)).await
+        self.wait_until_ended(KILL_TIMEOUT, Some(Signal::KILL))
+            .await
     }
 
     /// Waits until all processes have ended, and sends them `repeat` at each check. Returns `false` after `limit`.
-    async fn gone(&mut self, limit: Duration, repeat: Option<Signal>) -> bool {
+    async fn wait_until_ended(&mut self, limit: Duration, repeat: Option<Signal>) -> bool {
         let deadline = Instant::now() + limit;
         loop {
             if !self.is_running() {
@@ -139,22 +140,22 @@ impl Bot {
             if Instant::now() >= deadline {
                 return !self.is_running();
             }
-            sleep(PAUSE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     fn is_running(&mut self) -> bool {
         self.reap();
-        self.is_gone = self.is_gone
+        self.has_ended = self.has_ended
             || test_kill_process_group(self.group) == Err(Errno::SRCH)
-                && processes_outside(self.group).is_empty();
-        !self.is_gone
+                && escaped_processes(self.group).is_empty();
+        !self.has_ended
     }
 
     fn signal_all(&self, signal: Signal) {
         self.signal(signal);
         // Each process gets a signal once: a second SIGINT or SIGTERM often means that it must not finish its work.
-        for process in processes_outside(self.group) {
+        for process in escaped_processes(self.group) {
             let _ = kill_process(process, signal);
         }
     }
@@ -164,13 +165,13 @@ impl Bot {
         loop {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((process, status))) if process == self.group => {
-                    self.end = Some(status.into());
+                    self.exit = Some(status.into());
                 }
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => return,
                 Err(_) => {
                     // No children are left.
-                    self.end.get_or_insert(End::Unknown);
+                    self.exit.get_or_insert(BotExit::Unknown);
                     return;
                 }
             }
@@ -189,7 +190,7 @@ impl Drop for Bot {
 
 /// Returns the processes of the bot that have left its process group: descendants of guard in other groups.
 #[cfg(target_os = "linux")]
-fn processes_outside(group: Pid) -> Vec<Pid> {
+fn escaped_processes(group: Pid) -> Vec<Pid> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes: Vec<_> = entries
         .filter_map(|entry| {
@@ -200,15 +201,15 @@ fn processes_outside(group: Pid) -> Vec<Pid> {
             )
         })
         .collect();
-    let own = rustix::process::getpid().as_raw_pid();
-    below(own, &processes)
+    let guard_pid = rustix::process::getpid().as_raw_pid();
+    descendants(guard_pid, &processes)
         .filter(|process| process.group != group.as_raw_pid())
         .filter_map(|process| Pid::from_raw(process.id))
         .collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn processes_outside(_group: Pid) -> Vec<Pid> {
+fn escaped_processes(_group: Pid) -> Vec<Pid> {
     Vec::new()
 }
 
@@ -239,7 +240,7 @@ impl Process {
 
 /// Returns all descendants of a process.
 #[cfg(target_os = "linux")]
-fn below(root: i32, processes: &[Process]) -> impl Iterator<Item = Process> {
+fn descendants(root: i32, processes: &[Process]) -> impl Iterator<Item = Process> {
     let mut found = Vec::new();
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
@@ -273,7 +274,7 @@ mod tests {
         let child = process(11, 10, 10);
         let daemon = process(12, 11, 12);
         let other = process(13, 1, 13);
-        let found: Vec<_> = below(5, &[daemon, other, child, bot]).collect();
+        let found: Vec<_> = descendants(5, &[daemon, other, child, bot]).collect();
         assert_eq!(found, [bot, child, daemon]);
     }
 }

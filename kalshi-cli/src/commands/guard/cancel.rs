@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::target::Target;
 
 /// Pauses between rounds of cancelling: the first one, doubled up to the second one.
-const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
 /// Number of orders in a batch of cancels.
-const BATCH: usize = 20;
+const BATCH_SIZE: usize = 20;
 
 /// Cancels the orders of a target.
 pub(super) struct Canceller<'a> {
@@ -40,7 +40,7 @@ pub(super) struct Outcome {
 }
 
 /// State of the target in reads that are up to date.
-struct Left {
+struct TargetState {
     orders: Vec<OrderRef>,
     /// `true` if the order group accepts orders.
     is_open: bool,
@@ -50,51 +50,51 @@ impl Canceller<'_> {
     /// Cancels until reads prove that no order rests, or the deadline passes. Calls `report` for each problem.
     pub(super) async fn run(&self, report: impl Fn(&str)) -> Outcome {
         let mut outcome = Outcome::default();
-        let rounds = self.rounds(&mut outcome, &report);
+        let rounds = self.cancel_until_proven(&mut outcome, &report);
         if timeout_at(self.deadline, rounds).await.is_ok() {
             outcome.is_proven = true;
         }
         outcome
     }
 
-    async fn rounds(&self, outcome: &mut Outcome, report: &impl Fn(&str)) {
-        let mut known = Vec::new();
-        let [mut pause, longest] = PAUSES;
+    async fn cancel_until_proven(&self, outcome: &mut Outcome, report: &impl Fn(&str)) {
+        let mut remaining = Vec::new();
+        let [mut pause, max_pause] = BACKOFF;
         loop {
             outcome.rounds += 1;
-            if let Err(error) = self.cancel(&known, outcome).await {
+            if let Err(error) = self.cancel(&remaining, outcome).await {
                 report(&format!("cancelling failed and is retried: {error}"));
             }
-            if self.is_proven(&mut known, outcome, report).await {
+            if self.prove_cancelled(&mut remaining, outcome, report).await {
                 return;
             }
             sleep(pause).await;
-            pause = (pause * 2).min(longest);
+            pause = (pause * 2).min(max_pause);
         }
     }
 
     /// Reads twice. In between, requests that the bot has sent have time to arrive.
-    async fn is_proven(
+    async fn prove_cancelled(
         &self,
-        known: &mut Vec<OrderRef>,
+        remaining: &mut Vec<OrderRef>,
         outcome: &mut Outcome,
         report: &impl Fn(&str),
     ) -> bool {
         for pause in [Duration::ZERO, self.settle] {
             sleep(pause).await;
-            match self.left().await {
-                Ok(left) => {
-                    outcome.resting = Some(left.orders.len());
-                    if !left.orders.is_empty() {
+            match self.read_target().await {
+                Ok(state) => {
+                    outcome.resting = Some(state.orders.len());
+                    if !state.orders.is_empty() {
                         report(&format!(
                             "{} orders still rest, or rest again",
-                            left.orders.len()
+                            state.orders.len()
                         ));
-                    } else if left.is_open {
+                    } else if state.is_open {
                         report("the order group still accepts orders, or accepts them again");
                     }
-                    *known = left.orders;
-                    if !known.is_empty() || left.is_open {
+                    *remaining = state.orders;
+                    if !remaining.is_empty() || state.is_open {
                         return false;
                     }
                 }
@@ -107,8 +107,8 @@ impl Canceller<'_> {
         true
     }
 
-    /// Cancels everything, and the known orders also by id. Errors are only reported, because the reads that follow decide.
-    async fn cancel(&self, known: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
+    /// Cancels everything, and the remaining orders also by id. Errors are only reported, because the reads that follow decide.
+    async fn cancel(&self, remaining: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
         let result = match self.target {
             Target::Group(group) => self.trigger(group).await,
             Target::Subaccount(subaccount) => {
@@ -117,7 +117,7 @@ impl Canceller<'_> {
             }
         };
         outcome.cancelled_at = Some(Utc::now());
-        for orders in known.chunks(BATCH) {
+        for orders in remaining.chunks(BATCH_SIZE) {
             let batch = self.client.orders().cancel_batch(orders.iter().cloned());
             let _ = batch.confirm(Duration::ZERO).await;
         }
@@ -135,13 +135,16 @@ impl Canceller<'_> {
             .map(|_| ())
     }
 
-    async fn left(&self) -> Result<Left, String> {
+    async fn read_target(&self) -> Result<TargetState, String> {
         let resting = self.client.orders().resting();
         let resting = resting.timeout(self.deadline.saturating_duration_since(Instant::now()));
         let group = match self.target {
             Target::Subaccount(subaccount) => {
-                let orders = resting.subaccount(*subaccount).await.map_err(unread)?;
-                return Ok(Left {
+                let orders = resting
+                    .subaccount(*subaccount)
+                    .await
+                    .map_err(describe_unresolved)?;
+                return Ok(TargetState {
                     orders: orders
                         .iter()
                         // The order may lack its subaccount.
@@ -153,12 +156,12 @@ impl Canceller<'_> {
             Target::Group(group) => group,
         };
         let id = &group.order_group_id;
-        let orders = resting.await.map_err(unread)?;
-        let of_group = orders
+        let orders = resting.await.map_err(describe_unresolved)?;
+        let group_orders = orders
             .iter()
             .filter(|order| order.order_group_id.as_deref() == Some(id));
-        let mut left = Left {
-            orders: of_group.map(OrderRef::from).collect(),
+        let mut state = TargetState {
+            orders: group_orders.map(OrderRef::from).collect(),
             is_open: false,
         };
         match self
@@ -168,18 +171,18 @@ impl Canceller<'_> {
             .send()
             .await
         {
-            Ok(shown) => {
-                left.is_open = shown.is_auto_cancel_enabled;
-                for id in &shown.orders {
+            Ok(group_state) => {
+                state.is_open = group_state.is_auto_cancel_enabled;
+                for id in &group_state.orders {
                     let order = OrderRef::new(id.as_str())
                         .with_subaccount(group.subaccount)
                         .with_exchange_index(group.exchange_index);
-                    if !left
+                    if !state
                         .orders
                         .iter()
                         .any(|known| known.order_id() == order.order_id())
                     {
-                        left.orders.push(order);
+                        state.orders.push(order);
                     }
                 }
             }
@@ -189,11 +192,11 @@ impl Canceller<'_> {
                     && error.api().is_some_and(|api| api.is_from_exchange()) => {}
             Err(error) => return Err(format!("the order group cannot be read: {error}")),
         }
-        Ok(left)
+        Ok(state)
     }
 }
 
-fn unread(unresolved: Unresolved) -> String {
+fn describe_unresolved(unresolved: Unresolved) -> String {
     match unresolved.error() {
         Some(error) => format!("the resting orders cannot be read: {error}"),
         None => "reads of the exchange are not up to date".to_owned(),

@@ -12,12 +12,12 @@ use tokio::{select, time::Instant};
 
 use super::{
     Guard,
-    bot::{Bot, End},
+    bot::{Bot, BotExit},
     cancel::{Canceller, Outcome},
     heartbeat,
-    notes::Notes,
+    messages::MessageWriter,
     signals::{self, Signals},
-    target::{Checked, Target},
+    target::{CheckedTarget, Target},
 };
 use crate::{
     context::Context,
@@ -29,7 +29,7 @@ use crate::{
 const HEARTBEAT: &str = "KALSHI_GUARD_HEARTBEAT";
 
 /// Reason for stopping the bot.
-enum Reason {
+enum StopReason {
     Ended,
     NoHeartbeat,
     Signal(Signal),
@@ -48,29 +48,29 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         ));
     }
     let client = context.client()?;
-    let Checked { target, remarks } = Target::check(&guard, &client, context).await?;
+    let CheckedTarget { target, notes } = Target::check(&guard, &client, context).await?;
     let output = &context.output;
-    for remark in remarks {
-        output.note(&format!("guard: {remark}"));
+    for note in notes {
+        output.note(&format!("guard: {note}"));
     }
-    let what = match &target {
+    let action = match &target {
         Target::Group(group) => format!("trigger the order group {}", group.order_group_id),
         Target::Subaccount(number) => format!("cancel all orders of subaccount {number}"),
     };
     let exchange = context.exchange();
     if context.dry_run {
         output.note(&format!(
-            "guard: dry run: would run the bot on {exchange}, and {what} when it ends"
+            "guard: dry run: would run the bot on {exchange}, and {action} when it ends"
         ));
         return Ok(Exit::Success);
     }
     if !context.confirm(&format!(
-        "Run the bot on {exchange}, and {what} when it ends?"
+        "Run the bot on {exchange}, and {action} when it ends?"
     ))? {
         return Ok(Exit::Failure);
     }
     let heartbeat = match &guard.heartbeat {
-        Some(path) => Some(heartbeat::prepare(path).map_err(|error| {
+        Some(path) => Some(heartbeat::create(path).map_err(|error| {
             Failure::usage(format!(
                 "cannot create the heartbeat file {}: {error}",
                 path.display()
@@ -79,7 +79,7 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         None => None,
     };
     let mut signals = Signals::new()?;
-    let notes = Notes::start()?;
+    let messages = MessageWriter::start()?;
     let mut command = command(&guard, context, &target, heartbeat.as_deref())?;
     let mut bot = Bot::start(&mut command).map_err(|error| {
         let program = guard.command.first().map(|name| name.to_string_lossy());
@@ -88,36 +88,36 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
             program.unwrap_or_default()
         )
     })?;
-    notes.note(&format!("the bot runs on {exchange}"));
+    messages.note(&format!("the bot runs on {exchange}"));
 
     let reason = {
-        let missed = async {
+        let heartbeat_lost = async {
             match heartbeat {
-                Some(path) => heartbeat::missed(path, guard.heartbeat_timeout).await,
+                Some(path) => heartbeat::wait_for_timeout(path, guard.heartbeat_timeout).await,
                 None => std::future::pending().await,
             }
         };
-        watch(&mut bot, missed, &mut signals).await
+        supervise(&mut bot, heartbeat_lost, &mut signals).await
     };
     // From here on nothing may fail before the orders are cancelled.
-    let ended = bot.end();
-    match (&reason, ended) {
-        (_, Some(end)) => notes.note(&format!("the bot {end}")),
-        (Reason::Signal(signal), None) => notes.note(&format!(
+    let exit = bot.exit();
+    match (&reason, exit) {
+        (_, Some(exit)) => messages.note(&format!("the bot {exit}")),
+        (StopReason::Signal(signal), None) => messages.note(&format!(
             "{} received, stopping the bot",
             signals::name(*signal)
         )),
-        (_, None) => notes.note("the bot did not touch its heartbeat, stopping it"),
+        (_, None) => messages.note("the bot did not touch its heartbeat, stopping it"),
     }
     let first = match reason {
-        Reason::Signal(signal) => Some(signal),
+        StopReason::Signal(signal) => Some(signal),
         _ => None,
     };
     let is_stopped = bot.stop(first, guard.grace, &mut signals).await;
     if !is_stopped {
-        notes.note("processes of the bot could not be killed");
+        messages.note("processes of the bot could not be killed");
     }
-    notes.note(&format!("going to {what}"));
+    messages.note(&format!("going to {action}"));
     let canceller = Canceller {
         client: &client,
         target: &target,
@@ -125,13 +125,13 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         deadline: Instant::now() + guard.timeout,
     };
     let outcome = {
-        let report = |problem: &str| notes.note(problem);
+        let report = |problem: &str| messages.note(problem);
         let cancelling = canceller.run(report);
         tokio::pin!(cancelling);
         loop {
             select! {
                 outcome = &mut cancelling => break outcome,
-                signal = signals.next() => notes.note(&format!(
+                signal = signals.next() => messages.note(&format!(
                     "{} ignored until the orders are cancelled, in at most {} s",
                     signals::name(signal),
                     guard.timeout.as_secs()
@@ -142,32 +142,36 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
     let exit = match outcome.is_proven && is_stopped {
         true => Exit::Success,
         false => {
-            notes.note(&format!(
+            messages.note(&format!(
                 "NOT PROVEN that no order rests on {exchange}: look at `kalshi orders`, and cancel on the exchange's site"
             ));
             Exit::Unproven
         }
     };
-    let report = report(context, &target, &reason, bot.end(), is_stopped, &outcome);
+    let report = report(context, &target, &reason, bot.exit(), is_stopped, &outcome);
     // The reader of the report may have gone; the exit code is the same.
     if output.print([report]).is_err() {
-        notes.note("the report could not be written");
+        messages.note("the report could not be written");
     }
-    notes.finish();
+    messages.finish();
     Ok(exit)
 }
 
 /// Passes signals on to the bot until it ends or has to be stopped.
-async fn watch(bot: &mut Bot, missed: impl Future<Output = ()>, signals: &mut Signals) -> Reason {
-    tokio::pin!(missed);
+async fn supervise(
+    bot: &mut Bot,
+    heartbeat_lost: impl Future<Output = ()>,
+    signals: &mut Signals,
+) -> StopReason {
+    tokio::pin!(heartbeat_lost);
     loop {
         let signal = select! {
-            _ = bot.ended() => return Reason::Ended,
-            () = &mut missed => return Reason::NoHeartbeat,
+            _ = bot.wait_for_exit() => return StopReason::Ended,
+            () = &mut heartbeat_lost => return StopReason::NoHeartbeat,
             signal = signals.next() => signal,
         };
-        if signals::is_end(signal) {
-            return Reason::Signal(signal);
+        if signals::is_termination(signal) {
+            return StopReason::Signal(signal);
         }
         bot.signal(signal);
     }
@@ -224,8 +228,8 @@ fn command(
 fn report(
     context: &Context,
     target: &Target,
-    reason: &Reason,
-    end: Option<End>,
+    reason: &StopReason,
+    exit: Option<BotExit>,
     is_stopped: bool,
     outcome: &Outcome,
 ) -> Record {
@@ -236,9 +240,9 @@ fn report(
         ),
         Target::Subaccount(number) => (None, *number),
     };
-    let (code, signal) = match end {
-        Some(End::Exited(code)) => (Some(code), None),
-        Some(End::Killed(signal)) => (None, Some(signal)),
+    let (code, signal) = match exit {
+        Some(BotExit::Exited(code)) => (Some(code), None),
+        Some(BotExit::Killed(signal)) => (None, Some(signal)),
         _ => (None, None),
     };
     // A minute, rounded up to whole seconds.
@@ -248,9 +252,9 @@ fn report(
         Target::Group(_) => None,
     };
     let reason = match reason {
-        Reason::Ended => "ended".to_owned(),
-        Reason::NoHeartbeat => "no heartbeat".to_owned(),
-        Reason::Signal(signal) => signals::name(*signal),
+        StopReason::Ended => "ended".to_owned(),
+        StopReason::NoHeartbeat => "no heartbeat".to_owned(),
+        StopReason::Signal(signal) => signals::name(*signal),
     };
     Record::new("guard")
         .field("exchange", context.exchange())

@@ -49,10 +49,10 @@ impl Signals {
     }
 
     /// Returns the next termination signal.
-    pub(super) async fn next_end(&mut self) -> Signal {
+    pub(super) async fn next_termination(&mut self) -> Signal {
         loop {
             let signal = self.next().await;
-            if is_end(signal) {
+            if is_termination(signal) {
                 return signal;
             }
         }
@@ -60,7 +60,7 @@ impl Signals {
 }
 
 /// Returns `true` for termination signals.
-pub(super) fn is_end(signal: Signal) -> bool {
+pub(super) fn is_termination(signal: Signal) -> bool {
     [Signal::INT, Signal::TERM, Signal::QUIT].contains(&signal)
 }
 

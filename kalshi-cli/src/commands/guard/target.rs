@@ -14,10 +14,10 @@ pub(super) enum Target {
     Subaccount(SubaccountNumber),
 }
 
-/// A target that has passed the checks, with remarks for the user.
-pub(super) struct Checked {
+/// A target that has passed the checks, with notes for the user.
+pub(super) struct CheckedTarget {
     pub(super) target: Target,
-    pub(super) remarks: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Target {
@@ -26,7 +26,7 @@ impl Target {
         guard: &Guard,
         client: &Client,
         context: &Context,
-    ) -> Result<Checked, Failure> {
+    ) -> Result<CheckedTarget, Failure> {
         // The default limits are those of the lowest tier, which would slow down many cancels. They remain in effect if this fails.
         let _ = client.discover_limits().await;
         let locked_to = check_key(client, context).await?;
@@ -52,31 +52,31 @@ async fn check_key(
 ) -> Result<Option<SubaccountNumber>, Failure> {
     let credentials = context.credentials()?;
     let keys = client.get_api_keys().send().await?;
-    let own = keys
+    let key = keys
         .api_keys
         .iter()
         .find(|key| key.api_key_id == credentials.key_id());
     // If the scopes cannot be read, the reads that follow test the key.
-    let Some(own) = own else { return Ok(None) };
+    let Some(key) = key else { return Ok(None) };
     let may_cancel = |scope: &str| matches!(scope, "write" | "write::trade");
-    if !own.scopes.iter().any(|scope| may_cancel(scope.as_str())) {
+    if !key.scopes.iter().any(|scope| may_cancel(scope.as_str())) {
         return Err(Failure::usage(
             "the key may not cancel orders, as it has neither the scope `write` nor `write::trade`: create one that has",
         ));
     }
-    Ok(own.subaccount)
+    Ok(key.subaccount)
 }
 
 async fn check_subaccount(
     client: &Client,
     subaccount: SubaccountNumber,
-) -> Result<Checked, Failure> {
-    let known = subaccounts(client).await?;
-    if !known.contains(&subaccount) {
-        let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+) -> Result<CheckedTarget, Failure> {
+    let existing = subaccounts(client).await?;
+    if !existing.contains(&subaccount) {
+        let existing: Vec<_> = existing.iter().map(ToString::to_string).collect();
         return Err(Failure::usage(format!(
             "there is no subaccount {subaccount}; there are: {}",
-            known.join(", ")
+            existing.join(", ")
         )));
     }
     let resting = client
@@ -86,28 +86,28 @@ async fn check_subaccount(
         .limit(1000)
         .send()
         .await?;
-    let mut remarks = Vec::new();
+    let mut notes = Vec::new();
     if !resting.orders.is_empty() {
-        remarks.push(format!(
+        notes.push(format!(
             "{} orders rest in subaccount {subaccount} before the bot starts; they will be cancelled too",
-            count(resting.orders.len(), resting.cursor.is_empty()),
+            row_count(resting.orders.len(), resting.cursor.is_empty()),
         ));
     }
-    Ok(Checked {
+    Ok(CheckedTarget {
         target: Target::Subaccount(subaccount),
-        remarks,
+        notes,
     })
 }
 
 /// Formats the number of rows in the first page, with "or more" if there are further pages.
-fn count(rows: usize, is_all: bool) -> String {
-    match is_all {
+fn row_count(rows: usize, is_last_page: bool) -> String {
+    match is_last_page {
         true => rows.to_string(),
         false => format!("{rows} or more"),
     }
 }
 
-async fn check_group(client: &Client, id: OrderGroupId) -> Result<Checked, Failure> {
+async fn check_group(client: &Client, id: OrderGroupId) -> Result<CheckedTarget, Failure> {
     let group = match client.get_order_group().order_group_id(&id).send().await {
         Ok(group) => group,
         Err(error) if error.is_not_found() => {
@@ -117,15 +117,15 @@ async fn check_group(client: &Client, id: OrderGroupId) -> Result<Checked, Failu
         }
         Err(error) => return Err(error.into()),
     };
-    let mut remarks = Vec::new();
+    let mut notes = Vec::new();
     if !group.is_auto_cancel_enabled {
-        remarks.push(
+        notes.push(
             "the order group has been triggered: the exchange rejects its orders until it is reset"
                 .to_owned(),
         );
     }
     if !group.orders.is_empty() {
-        remarks.push(format!(
+        notes.push(format!(
             "{} orders of the group rest before the bot starts; they will be cancelled too",
             group.orders.len()
         ));
@@ -140,7 +140,7 @@ async fn check_group(client: &Client, id: OrderGroupId) -> Result<Checked, Failu
                     .with_exchange_index(shard)
                     .with_subaccount(subaccount);
                 let target = Target::Group(group);
-                return Ok(Checked { target, remarks });
+                return Ok(CheckedTarget { target, notes });
             }
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),

@@ -9,13 +9,13 @@ use kalshi_sdk::{
 
 use crate::{
     output::{Cell, Table},
-    recording::{Entry, Header, Incident, Line},
+    recording::{ConnectionEvent, Entry, Header, Line},
 };
 
 /// Rebuilds order books, and counts how long each was live.
 pub(super) struct Player {
     books: Books,
-    markets: BTreeMap<String, Market>,
+    markets: BTreeMap<String, MarketCounters>,
     header: Option<Header>,
     first_us: Option<i64>,
     /// Time of the latest line. It never decreases, even if the clock of the recorder was set back.
@@ -29,7 +29,7 @@ pub(super) struct Player {
 
 /// Counters of one book. Times are in microseconds.
 #[derive(Default)]
-struct Market {
+struct MarketCounters {
     live_since: Option<i64>,
     live_us: i64,
     recorded_since: Option<i64>,
@@ -57,15 +57,15 @@ impl Default for Player {
 
 impl Player {
     /// Begins a segment. Returns `false` if segments of the recording before it are missing.
-    pub(super) fn begin(&mut self, header: &Header) -> bool {
-        let before = self.header.as_ref();
-        let before = before.filter(|before| before.recording == header.recording);
-        let is_complete = header.number == before.map_or(0, |before| before.number) + 1;
-        if before.is_none() {
+    pub(super) fn begin_segment(&mut self, header: &Header) -> bool {
+        let previous = self.header.as_ref();
+        let previous = previous.filter(|previous| previous.recording == header.recording);
+        let is_complete = header.number == previous.map_or(0, |previous| previous.number) + 1;
+        if previous.is_none() {
             self.end_recording();
         } else if self.is_damaged || !is_complete {
             let events = self.books.disconnected();
-            self.take(&events);
+            self.count_events(&events);
         }
         self.needs_markets = self.is_damaged || !is_complete;
         self.is_damaged = false;
@@ -77,7 +77,7 @@ impl Player {
     }
 
     /// Marks the rest of the segment as missing. The books remain as they were, and become stale if the recording continues.
-    pub(super) fn damaged(&mut self) {
+    pub(super) fn mark_damaged(&mut self) {
         self.is_damaged = true;
     }
 
@@ -85,7 +85,7 @@ impl Player {
     fn end_recording(&mut self) {
         self.books.disconnected();
         for market in self.markets.values_mut() {
-            market.stop(self.now_us);
+            market.stop_live(self.now_us);
             if let Some(since) = market.recorded_since.take() {
                 market.recorded_us += self.now_us.saturating_sub(since);
             }
@@ -93,7 +93,7 @@ impl Player {
     }
 
     /// Applies a line, and returns the changes of the books.
-    pub(super) fn play(&mut self, line: &Line) -> BookEvents {
+    pub(super) fn apply(&mut self, line: &Line) -> BookEvents {
         self.first_us.get_or_insert(line.time_us);
         self.now_us = self.now_us.max(line.time_us);
         let now = self.now_us;
@@ -108,9 +108,9 @@ impl Player {
                 self.register_markets(&frame);
                 self.books.apply(&frame)
             }
-            Entry::Incident(incident) => self.incident(incident),
+            Entry::Event(event) => self.apply_event(event),
         };
-        self.take(&events);
+        self.count_events(&events);
         events
     }
 
@@ -130,26 +130,28 @@ impl Player {
         }
     }
 
-    fn incident(&mut self, incident: &Incident) -> BookEvents {
-        match incident {
-            Incident::Connected => self.books.disconnected(),
-            Incident::Disconnected { .. } => {
+    fn apply_event(&mut self, event: &ConnectionEvent) -> BookEvents {
+        match event {
+            ConnectionEvent::Connected => self.books.disconnected(),
+            ConnectionEvent::Disconnected { .. } => {
                 self.disconnects += 1;
                 self.books.disconnected()
             }
-            Incident::Resubscribed {
+            ConnectionEvent::Resubscribed {
                 sid,
                 market_tickers,
             } => {
                 self.books.register(*sid, market_tickers);
                 BookEvents::default()
             }
-            Incident::Lagged { count } => self.books.apply_event(&Event::Lagged { count: *count }),
+            ConnectionEvent::Lagged { count } => {
+                self.books.apply_event(&Event::Lagged { count: *count })
+            }
             _ => BookEvents::default(),
         }
     }
 
-    fn take(&mut self, events: &[BookEvent]) {
+    fn count_events(&mut self, events: &[BookEvent]) {
         for event in events {
             let market = self
                 .markets
@@ -163,9 +165,9 @@ impl Player {
                 BookEvent::Stale { reason, .. } => {
                     market.losses += 1;
                     market.last_loss = Some(*reason);
-                    market.stop(self.now_us);
+                    market.stop_live(self.now_us);
                 }
-                BookEvent::Withheld { .. } => market.stop(self.now_us),
+                BookEvent::Withheld { .. } => market.stop_live(self.now_us),
                 _ => {}
             }
         }
@@ -251,8 +253,8 @@ impl Player {
     }
 }
 
-impl Market {
-    fn stop(&mut self, now_us: i64) {
+impl MarketCounters {
+    fn stop_live(&mut self, now_us: i64) {
         if let Some(since) = self.live_since.take() {
             self.live_us += now_us.saturating_sub(since);
         }

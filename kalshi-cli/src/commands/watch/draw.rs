@@ -12,8 +12,8 @@ use ratatui::{
 
 use super::screen::{Market, Screen, State};
 use crate::{
-    live,
-    output::{self, clean},
+    market_data,
+    output::{self, sanitize},
 };
 
 const STALE: Style = Style::new().fg(Color::DarkGray).add_modifier(Modifier::DIM);
@@ -43,7 +43,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen) {
 }
 
 fn title_line(screen: &Screen) -> Line<'_> {
-    let name = Span::from(format!(" kalshi watch, {} ", clean(&screen.exchange))).bold();
+    let name = Span::from(format!(" kalshi watch, {} ", sanitize(&screen.exchange))).bold();
     let name = match screen.exchange.starts_with("PRODUCTION") {
         true => name.fg(Color::White).bg(Color::Red),
         false => name,
@@ -74,18 +74,18 @@ fn market_list(screen: &Screen) -> Table<'_> {
         let quote = |text: String| Cell::from(text).style(style);
         Row::new([
             Cell::from(if index == screen.selected { "▶" } else { " " }),
-            Cell::from(clean(&market.ticker)),
+            Cell::from(sanitize(&market.ticker)),
             state_cell(market, screen.now),
-            quote(show(bid.map(|level| level.count))),
-            quote(show(bid.map(|level| level.price))),
-            quote(show(ask.map(|level| level.price))),
-            quote(show(ask.map(|level| level.count))),
-            quote(show(book.and_then(OrderBook::spread))),
-            Cell::from(show(trade.map(|trade| trade.yes_price_dollars))),
-            Cell::from(show(trade.map(|trade| trade.count_fp))),
+            quote(or_dash(bid.map(|level| level.count))),
+            quote(or_dash(bid.map(|level| level.price))),
+            quote(or_dash(ask.map(|level| level.price))),
+            quote(or_dash(ask.map(|level| level.count))),
+            quote(or_dash(book.and_then(OrderBook::spread))),
+            Cell::from(or_dash(trade.map(|trade| trade.yes_price_dollars))),
+            Cell::from(or_dash(trade.map(|trade| trade.count_fp))),
             Cell::from(
                 trade
-                    .map(|trade| live::taker_side(trade).to_text())
+                    .map(|trade| market_data::taker_side(trade).to_text())
                     .unwrap_or_default(),
             ),
         ])
@@ -162,7 +162,7 @@ fn draw_market(frame: &mut Frame<'_>, area: Rect, market: &Market, now: DateTime
         } else {
             STALE
         };
-        let title = format!(" {side} of {} ", clean(&market.ticker));
+        let title = format!(" {side} of {} ", sanitize(&market.ticker));
         let table = Table::new(
             level_rows(levels.unwrap_or_default()),
             [Constraint::Length(8), Constraint::Fill(1)],
@@ -171,12 +171,12 @@ fn draw_market(frame: &mut Frame<'_>, area: Rect, market: &Market, now: DateTime
         frame.render_widget(table.block(Block::bordered().title(title)), area);
     }
     let rows = market.trades.iter().map(|trade| {
-        let time = live::traded_time(trade).unwrap_or(now);
+        let time = market_data::traded_time(trade).unwrap_or(now);
         Row::new([
             time.format("%H:%M:%S").to_string(),
             trade.yes_price_dollars.to_string(),
             trade.count_fp.to_string(),
-            live::taker_side(trade).to_text(),
+            market_data::taker_side(trade).to_text(),
         ])
     });
     let widths = [
@@ -187,11 +187,11 @@ fn draw_market(frame: &mut Frame<'_>, area: Rect, market: &Market, now: DateTime
     ];
     let mut block = Block::bordered().title(" trades ");
     if !state.is_empty() {
-        block = block.title_bottom(output::clean(&state));
+        block = block.title_bottom(output::sanitize(&state));
     }
     frame.render_widget(Table::new(rows, widths).block(block), trades);
 }
 
-fn show(value: Option<impl ToString>) -> String {
+fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }

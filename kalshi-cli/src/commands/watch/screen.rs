@@ -10,7 +10,7 @@ use kalshi_sdk::ws::{
     BookEvent, BookStream, BookUpdate, Changes, Event, Message, OrderBook, messages::Trade,
 };
 
-use crate::{output::clean, recording::Incident};
+use crate::{output::sanitize, recording::ConnectionEvent};
 
 /// Number of trades kept for each market.
 const MAX_TRADES: usize = 100;
@@ -59,10 +59,10 @@ impl Screen {
     /// Returns a screen of these markets. `titles` contains tickers and YES titles.
     pub(super) fn new(exchange: String, tickers: &[String], titles: Vec<(String, String)>) -> Self {
         let market = |ticker: &String| {
-            let title = titles.iter().find(|(of, _)| of == ticker);
+            let title = titles.iter().find(|(other, _)| other == ticker);
             Market {
                 ticker: ticker.clone(),
-                yes_means: title.map(|(_, title)| clean(title)).unwrap_or_default(),
+                yes_means: title.map(|(_, title)| sanitize(title)).unwrap_or_default(),
                 state: State::Waiting,
                 live_at: None,
                 book: None,
@@ -81,11 +81,11 @@ impl Screen {
     }
 
     /// Applies updates. The books are read by [`refresh`](Self::refresh), once per screen update.
-    pub(super) fn take(&mut self, changes: Changes) {
+    pub(super) fn apply(&mut self, changes: Changes) {
         self.changed.extend(changes.market_tickers);
         for update in changes.updates {
             match update {
-                BookUpdate::Book(event) => self.take_book_event(&event),
+                BookUpdate::Book(event) => self.apply_book_event(&event),
                 BookUpdate::Connection(Event::Message(received)) => {
                     if let Message::Trade(trade) = received.frame.message
                         && let Some(market) = self.market(&trade.market_ticker)
@@ -94,13 +94,13 @@ impl Screen {
                         market.trades.truncate(MAX_TRADES);
                     }
                 }
-                BookUpdate::Connection(event) => self.take_connection_event(&event),
+                BookUpdate::Connection(event) => self.apply_connection_event(&event),
                 _ => {}
             }
         }
     }
 
-    fn take_book_event(&mut self, event: &BookEvent) {
+    fn apply_book_event(&mut self, event: &BookEvent) {
         let state = match event {
             BookEvent::Live { .. } => State::Live,
             BookEvent::Withheld { .. } => State::Crossed,
@@ -109,27 +109,27 @@ impl Screen {
         };
         let ticker = event.market_ticker();
         if let State::Stale(reason) = &state {
-            self.log(format!("{ticker} is stale: {reason}"));
+            self.push_log(format!("{ticker} is stale: {reason}"));
         }
         if let Some(market) = self.market(ticker) {
             market.state = state;
         }
     }
 
-    fn take_connection_event(&mut self, event: &Event) {
+    fn apply_connection_event(&mut self, event: &Event) {
         match event {
-            Event::Disconnected { reason } => self.outage = Some(clean(&reason.to_string())),
+            Event::Disconnected { reason } => self.outage = Some(sanitize(&reason.to_string())),
             Event::Connected => self.outage = None,
             _ => {}
         }
-        if let Some(incident) = Incident::from_event(event) {
-            let detail = incident.detail().unwrap_or_default();
-            self.log(format!("{} {detail}", incident.name()));
+        if let Some(event) = ConnectionEvent::from_event(event) {
+            let detail = event.detail().unwrap_or_default();
+            self.push_log(format!("{} {detail}", event.name()));
         }
     }
 
-    fn log(&mut self, text: String) {
-        self.log.push_front((Utc::now(), clean(&text)));
+    fn push_log(&mut self, text: String) {
+        self.log.push_front((Utc::now(), sanitize(&text)));
         self.log.truncate(MAX_LOG);
     }
 

@@ -52,11 +52,13 @@ pub enum Subject {
     /// The body of a request.
     Body,
     /// A response of an operation.
-    Answer,
+    #[serde(rename = "answer")]
+    Response,
     /// A named schema, or a component shared by operations.
     Schema,
     /// A field of an object.
-    Member,
+    #[serde(rename = "member")]
+    Field,
     /// A value of an enum.
     Value,
     /// The type of a field or a parameter.
@@ -80,7 +82,8 @@ pub enum Subject {
     /// A server, a tag or a security scheme.
     Document,
     /// A description, summary or title.
-    Words,
+    #[serde(rename = "words")]
+    Description,
 }
 
 /// A single difference between two specs.
@@ -94,7 +97,8 @@ pub struct Change {
     /// The element that the change concerns.
     pub subject: Subject,
     /// The location in terms of the spec: `GetMarkets, parameter limit`, `Market.status`.
-    pub place: String,
+    #[serde(rename = "place")]
+    pub location: String,
     /// The location as a JSON path, in the new spec, or in the old one for removed elements.
     pub path: String,
     /// The old value, or `None` unless it is a short string.

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::{At, Class, Comparison, Kind, Subject};
+use super::{Class, Comparison, Kind, Location, Subject};
 use kalshi_gen::internals::error::JsonPath;
 
-use crate::facts;
+use crate::structure;
 
 impl Comparison<'_> {
     /// Compares servers, security schemes, tags and descriptions of the document as a whole.
     pub(super) fn document(&mut self) {
         let (old, new) = (&self.old.document, &self.new.document);
         let root = JsonPath::new(&[]);
-        let at = |name: &str, key: &str| At {
+        let at = |name: &str, key: &str| Location {
             name: name.to_owned(),
             old: root.join(key),
             new: root.join(key),
@@ -29,7 +29,7 @@ impl Comparison<'_> {
         let addresses = |servers: &[(String, Option<Value>)]| -> Vec<String> {
             servers.iter().map(|(url, _)| url.clone()).collect()
         };
-        let words_differ = before != after;
+        let descriptions_differ = before != after;
         let (before, after) = (addresses(&before), addresses(&after));
         for url in before.iter().filter(|url| !after.contains(url)) {
             self.push(
@@ -52,7 +52,7 @@ impl Comparison<'_> {
         let schemes = |document: &Value| {
             document
                 .pointer("/components/securitySchemes")
-                .map(facts::facts)
+                .map(structure::canonical)
         };
         if schemes(old) != schemes(new) {
             self.push(
@@ -73,13 +73,13 @@ impl Comparison<'_> {
             );
         }
         if let (Some(old), Some(new)) = (old.get("info"), new.get("info")) {
-            self.words(old, new, &at("info", "info"));
+            self.descriptions(old, new, &at("info", "info"));
         }
-        if before == after && words_differ {
+        if before == after && descriptions_differ {
             self.push(
                 Class::Prose,
                 Kind::Changed,
-                Subject::Words,
+                Subject::Description,
                 &at("servers", "servers"),
                 "changed wording: description",
             );

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    At, Class, Comparison, Kind, Subject,
+    Class, Comparison, Kind, Location, Subject,
     values::{format_value, set},
 };
 use kalshi_gen::internals::error::JsonPath;
@@ -11,36 +11,38 @@ use kalshi_gen::internals::error::JsonPath;
 use crate::cost::Cost;
 
 /// An operation and its location: path, method, operation.
-pub(super) type Found<'a> = (&'a str, &'a str, &'a Map<String, Value>);
+pub(super) type LocatedOperation<'a> = (&'a str, &'a str, &'a Map<String, Value>);
 
 impl Comparison<'_> {
     pub(super) fn operations(&mut self) {
         let (old, new) = (self.old, self.new);
         let (before, after) = (old.operations(), new.operations());
-        let place = |(path, method, _): &Found<'_>| JsonPath::new(&["paths", path, method]);
-        let route =
-            |(path, method, _): &Found<'_>| format!("{} {path}", method.to_ascii_uppercase());
-        for (id, was) in &before {
+        let json_path =
+            |(path, method, _): &LocatedOperation<'_>| JsonPath::new(&["paths", path, method]);
+        let route = |(path, method, _): &LocatedOperation<'_>| {
+            format!("{} {path}", method.to_ascii_uppercase())
+        };
+        for (id, old_operation) in &before {
             let new_id = self.renames.operation(id).unwrap_or(id).to_owned();
-            let Some(is) = after.get(new_id.as_str()) else {
-                let at = At {
+            let Some(new_operation) = after.get(new_id.as_str()) else {
+                let at = Location {
                     name: (*id).to_owned(),
-                    old: place(was),
-                    new: place(was),
+                    old: json_path(old_operation),
+                    new: json_path(old_operation),
                 };
                 self.push(
                     Class::Breaking,
                     Kind::Removed,
                     Subject::Operation,
                     &at,
-                    format!("operation removed: {}", route(was)),
+                    format!("operation removed: {}", route(old_operation)),
                 );
                 continue;
             };
-            let at = At {
+            let at = Location {
                 name: new_id.clone(),
-                old: place(was),
-                new: place(is),
+                old: json_path(old_operation),
+                new: json_path(new_operation),
             };
             if *id != new_id {
                 let change = self.push(
@@ -53,42 +55,51 @@ impl Comparison<'_> {
                 change.before = Some((*id).to_owned());
                 change.after = Some(new_id.clone());
             }
-            if (was.0, was.1) != (is.0, is.1) {
+            if (old_operation.0, old_operation.1) != (new_operation.0, new_operation.1) {
                 self.changed(
                     Class::Behaviour,
                     Subject::Path,
                     &at,
                     "the route",
-                    &route(was),
-                    &route(is),
+                    &route(old_operation),
+                    &route(new_operation),
                 );
             }
-            self.operation(id, was, is, &at);
+            self.operation(id, old_operation, new_operation, &at);
         }
-        for (id, is) in &after {
+        for (id, operation) in &after {
             if !before.contains_key(id) && self.renames.old_operation(id).is_none() {
-                let at = At {
+                let at = Location {
                     name: (*id).to_owned(),
-                    old: place(is),
-                    new: place(is),
+                    old: json_path(operation),
+                    new: json_path(operation),
                 };
                 let text = format!(
                     "operation added: {}, {}, {}",
-                    route(is),
-                    access_word(&access(&new.document, is.2)),
-                    Cost::of(is.1, is.2)
+                    route(operation),
+                    access_label(&access(&new.document, operation.2)),
+                    Cost::from_operation(operation.1, operation.2)
                 );
                 self.push(Class::Additive, Kind::Added, Subject::Operation, &at, text)
-                    .after = Some(route(is));
+                    .after = Some(route(operation));
             }
         }
     }
 
-    fn operation(&mut self, id: &str, was: &Found<'_>, is: &Found<'_>, at: &At) {
-        let (old, new) = (Value::Object(was.2.clone()), Value::Object(is.2.clone()));
+    fn operation(
+        &mut self,
+        id: &str,
+        old_operation: &LocatedOperation<'_>,
+        new_operation: &LocatedOperation<'_>,
+        at: &Location,
+    ) {
+        let (old, new) = (
+            Value::Object(old_operation.2.clone()),
+            Value::Object(new_operation.2.clone()),
+        );
         let (before, after) = (
-            access(&self.old.document, was.2),
-            access(&self.new.document, is.2),
+            access(&self.old.document, old_operation.2),
+            access(&self.new.document, new_operation.2),
         );
         if before.is_empty() != after.is_empty() {
             self.changed(
@@ -96,8 +107,8 @@ impl Comparison<'_> {
                 Subject::Auth,
                 at,
                 "access",
-                access_word(&before),
-                access_word(&after),
+                access_label(&before),
+                access_label(&after),
             );
         } else if before != after {
             self.changed(
@@ -109,9 +120,12 @@ impl Comparison<'_> {
                 &after.join(" or "),
             );
         }
-        let (before, mut after) = (Cost::of(was.1, was.2), Cost::of(is.1, is.2));
+        let (before, mut after) = (
+            Cost::from_operation(old_operation.1, old_operation.2),
+            Cost::from_operation(new_operation.1, new_operation.2),
+        );
         // Published specs do not state the bucket; only ours does.
-        if ![was, is]
+        if ![old_operation, new_operation]
             .iter()
             .all(|(_, _, node)| node.contains_key("x-rate-bucket"))
         {
@@ -138,10 +152,10 @@ impl Comparison<'_> {
             );
         }
         self.deprecated(&old, &new, at);
-        self.words(&old, &new, at);
-        self.parameters(id, was, is, at);
+        self.descriptions(&old, &new, at);
+        self.parameters(id, old_operation, new_operation, at);
         self.body(&old, &new, at);
-        self.answers(was, is, at);
+        self.responses(old_operation, new_operation, at);
     }
 }
 
@@ -152,38 +166,43 @@ fn access(document: &Value, operation: &Map<String, Value>) -> Vec<String> {
         .get("security")
         .or(document.get("security"))
         .and_then(Value::as_array);
-    let way = |way: &Map<String, Value>| {
-        let schemes = way.iter().map(
-            |(name, scopes)| match scopes.as_array().map(Vec::as_slice) {
-                None | Some([]) => name.clone(),
-                Some(scopes) => format!(
-                    "{name} with {}",
-                    scopes
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .collect::<Vec<_>>()
-                        .join(" and ")
-                ),
-            },
-        );
+    let requirement = |requirement: &Map<String, Value>| {
+        let schemes =
+            requirement.iter().map(
+                |(name, scopes)| match scopes.as_array().map(Vec::as_slice) {
+                    None | Some([]) => name.clone(),
+                    Some(scopes) => format!(
+                        "{name} with {}",
+                        scopes
+                            .iter()
+                            .filter_map(Value::as_str)
+                            .collect::<Vec<_>>()
+                            .join(" and ")
+                    ),
+                },
+            );
         schemes.collect::<Vec<_>>().join(" + ")
     };
-    let mut ways: Vec<String> = list
+    let mut requirements: Vec<String> = list
         .into_iter()
         .flatten()
         .filter_map(Value::as_object)
-        .map(way)
+        .map(requirement)
         .collect();
-    ways.sort();
+    requirements.sort();
     // An empty requirement makes the operation public.
-    if ways.first().is_some_and(String::is_empty) {
+    if requirements.first().is_some_and(String::is_empty) {
         Vec::new()
     } else {
-        ways
+        requirements
     }
 }
 
 /// Returns `public` or `signed`.
-fn access_word(ways: &[String]) -> &'static str {
-    if ways.is_empty() { "public" } else { "signed" }
+fn access_label(requirements: &[String]) -> &'static str {
+    if requirements.is_empty() {
+        "public"
+    } else {
+        "signed"
+    }
 }

@@ -3,19 +3,25 @@
 use serde_json::Value;
 
 use super::{
-    At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner, renames,
-    values::format_value,
+    Class, Comparison, Kind, Location, Subject, operations::LocatedOperation, owner::Owner,
+    renames, values::format_value,
 };
 use kalshi_gen::internals::{error::JsonPath, spec};
 
-use crate::facts;
+use crate::structure;
 
 impl Comparison<'_> {
-    pub(super) fn parameters(&mut self, id: &str, was: &Found<'_>, is: &Found<'_>, at: &At) {
-        let (old_side, new_side) = (self.old, self.new);
+    pub(super) fn parameters(
+        &mut self,
+        id: &str,
+        old_operation: &LocatedOperation<'_>,
+        new_operation: &LocatedOperation<'_>,
+        at: &Location,
+    ) {
+        let (old_spec, new_spec) = (self.old, self.new);
         let (before, after) = (
-            parameters(&old_side.document, was),
-            parameters(&new_side.document, is),
+            parameters(&old_spec.document, old_operation),
+            parameters(&new_spec.document, new_operation),
         );
         let names = |list: &[Parameter<'_>]| {
             list.iter()
@@ -33,7 +39,7 @@ impl Comparison<'_> {
             .filter(|name| !old_names.contains(name))
             .map(String::as_str)
             .collect();
-        let of = |list: &[Parameter<'_>], name: &str| {
+        let find = |list: &[Parameter<'_>], name: &str| {
             list.iter()
                 .find(|parameter| parameter.name == name)
                 .map(|parameter| parameter.node.clone())
@@ -43,75 +49,78 @@ impl Comparison<'_> {
             path.split('/')
                 .position(|part| part == format!("{{{name}}}"))
         };
-        let renamed = renames::pairs(&removed, &added, |was_name, is_name| {
-            let facts = |node: Option<Value>| {
+        let renamed = renames::pairs(&removed, &added, |old_name, new_name| {
+            let structure = |node: Option<Value>| {
                 node.map(|mut node| {
                     node["name"] = Value::Null;
-                    facts::facts(&node)
+                    structure::canonical(&node)
                 })
             };
-            let places = (position(was.0, was_name), position(is.0, is_name));
-            let alike = match places {
-                (Some(was), Some(is)) => was == is,
-                (None, None) => renames::resemble(was_name, is_name),
+            let positions = (
+                position(old_operation.0, old_name),
+                position(new_operation.0, new_name),
+            );
+            let is_match = match positions {
+                (Some(old), Some(new)) => old == new,
+                (None, None) => renames::resemble(old_name, new_name),
                 _ => false,
             };
-            alike && facts(of(&before, was_name)) == facts(of(&after, is_name))
+            is_match && structure(find(&before, old_name)) == structure(find(&after, new_name))
         });
         for parameter in &after {
             let name = parameter.name;
-            let was_called = renamed
+            let old_name = renamed
                 .iter()
-                .find(|(_, now)| *now == name)
-                .map(|(was, _)| *was);
+                .find(|(_, new_name)| *new_name == name)
+                .map(|(old_name, _)| *old_name);
             let old = before
                 .iter()
-                .find(|other| other.name == was_called.unwrap_or(name));
-            let at = At {
+                .find(|other| other.name == old_name.unwrap_or(name));
+            let at = Location {
                 name: format!("{}, parameter {name}", at.name),
-                old: old.map_or_else(|| at.old.clone(), |old| old.place.clone()),
-                new: parameter.place.clone(),
+                old: old.map_or_else(|| at.old.clone(), |old| old.path.clone()),
+                new: parameter.path.clone(),
             };
             let Some(old) = old else {
                 let required = parameter.node.get("required") == Some(&Value::Bool(true));
-                let (class, how) = if required {
+                let (class, requirement) = if required {
                     (Class::Breaking, ", required")
                 } else {
                     (Class::Additive, "")
                 };
-                let shape = new_side.shape(
+                let shape = new_spec.shape(
                     parameter.node.get("schema").unwrap_or(&Value::Null),
                     name,
-                    &parameter.place.join("schema"),
+                    &parameter.path.join("schema"),
                 );
                 let change = self.push(
                     class,
                     Kind::Added,
                     Subject::Parameter,
                     &at,
-                    format!("added{how}: {shape}"),
+                    format!("added{requirement}: {shape}"),
                 );
                 change.after = Some(shape.to_string());
                 continue;
             };
-            if let Some(was_called) = was_called {
-                self.renames.note_member(&at.new, was_called);
+            if let Some(old_name) = old_name {
+                self.renames.record_field(&at.new, old_name);
                 let change = self.push(
                     Class::Breaking,
                     Kind::Renamed,
                     Subject::Parameter,
                     &at,
-                    format!("renamed from `{was_called}`"),
+                    format!("renamed from `{old_name}`"),
                 );
-                change.before = Some(was_called.to_owned());
+                change.before = Some(old_name.to_owned());
                 change.after = Some(name.to_owned());
             }
             // Shared parameters are reported once.
             match (old.component, parameter.component) {
-                (Some(was), Some(is)) if was == is => {
-                    if self.shared.insert(is.to_owned()) {
-                        let at = At {
-                            name: format!("parameter {is}"),
+                (Some(old_name), Some(new_name)) if old_name == new_name => {
+                    if self.compared_components.insert(new_name.to_owned()) {
+                        let at = Location {
+                            name: format!("parameter {new_name}"),
                             ..at
                         };
                         self.parameter(
@@ -119,18 +128,18 @@ impl Comparison<'_> {
                             parameter.node,
                             &at,
                             &Owner {
-                                old: was.to_owned(),
-                                new: is.to_owned(),
+                                old: old_name.to_owned(),
+                                new: new_name.to_owned(),
                                 sent: true,
                                 received: false,
                             },
                         );
                     }
                 }
-                (was, is) => {
+                (old_name, new_name) => {
                     let owner = Owner {
-                        old: was.unwrap_or(id).to_owned(),
-                        new: is.unwrap_or(id).to_owned(),
+                        old: old_name.unwrap_or(id).to_owned(),
+                        new: new_name.unwrap_or(id).to_owned(),
                         sent: true,
                         received: false,
                     };
@@ -140,16 +149,16 @@ impl Comparison<'_> {
         }
         for name in removed
             .iter()
-            .filter(|name| !renamed.iter().any(|(was, _)| was == *name))
+            .filter(|name| !renamed.iter().any(|(old_name, _)| old_name == *name))
         {
-            let place = before
+            let path = before
                 .iter()
                 .find(|parameter| parameter.name == *name)
-                .map_or_else(|| at.old.clone(), |parameter| parameter.place.clone());
-            let at = At {
+                .map_or_else(|| at.old.clone(), |parameter| parameter.path.clone());
+            let at = Location {
                 name: format!("{}, parameter {name}", at.name),
-                old: place.clone(),
-                new: place,
+                old: path.clone(),
+                new: path,
             };
             self.push(
                 Class::Breaking,
@@ -161,7 +170,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn parameter(&mut self, old: &Value, new: &Value, at: &At, owner: &Owner) {
+    fn parameter(&mut self, old: &Value, new: &Value, at: &Location, owner: &Owner) {
         let is_required = |node: &Value| node.get("required") == Some(&Value::Bool(true));
         match (is_required(old), is_required(new)) {
             (false, true) => self.changed(
@@ -198,10 +207,10 @@ impl Comparison<'_> {
         let name = new.get("name").and_then(Value::as_str).unwrap_or_default();
         if let (Some(old), Some(new)) = (old.get("schema"), new.get("schema")) {
             let at = at.join(at.name.clone(), "schema");
-            self.node(old, new, &at, name, owner);
+            self.schema(old, new, &at, name, owner);
             self.nullable(Class::Behaviour, old, new, &at);
         }
-        self.words(old, new, at);
+        self.descriptions(old, new, at);
     }
 }
 
@@ -209,13 +218,16 @@ impl Comparison<'_> {
 struct Parameter<'a> {
     name: &'a str,
     node: &'a Value,
-    place: JsonPath,
+    path: JsonPath,
     component: Option<&'a str>,
 }
 
 /// Returns the parameters of an operation and of its path. Those of the operation override those of the path.
-fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<Parameter<'a>> {
-    let shared = (
+fn parameters<'a>(
+    document: &'a Value,
+    (path, method, node): &LocatedOperation<'a>,
+) -> Vec<Parameter<'a>> {
+    let compared_components = (
         document
             .get("paths")
             .and_then(|paths| paths.get(path)?.get("parameters")),
@@ -226,7 +238,7 @@ fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<
         JsonPath::new(&["paths", path, method, "parameters"]),
     );
     let mut found: Vec<Parameter<'a>> = Vec::new();
-    for (list, place) in [shared, own] {
+    for (list, path) in [compared_components, own] {
         for (index, parameter) in list
             .and_then(Value::as_array)
             .into_iter()
@@ -241,15 +253,15 @@ fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<
                 continue;
             };
             let component = reference.and_then(|reference| reference.rsplit('/').next());
-            let place = component.map_or_else(
-                || place.item(index),
+            let path = component.map_or_else(
+                || path.item(index),
                 |name| JsonPath::new(&["components", "parameters", name]),
             );
             found.retain(|other| (other.name, other.node.get("in")) != (name, target.get("in")));
             found.push(Parameter {
                 name,
                 node: target,
-                place,
+                path,
                 component,
             });
         }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::side::{MESSAGES, Side, named};
+use super::spec_index::{MESSAGES, SpecIndex, entries};
 use kalshi_gen::internals::{
     error::JsonPath,
     spec::{self, reference, schema_name},
 };
 
-use crate::facts;
+use crate::structure;
 
 /// The elements that have a new name in the new spec.
 #[derive(Debug, Default)]
@@ -22,32 +22,32 @@ pub(crate) struct Renames {
     /// Old to new names of WebSocket messages.
     messages: BTreeMap<String, String>,
     /// Old names of fields and parameters, by their location in the new spec.
-    members: BTreeMap<String, String>,
+    fields: BTreeMap<String, String>,
 }
 
 impl Renames {
-    pub(super) fn find(old: &Side, new: &Side) -> Self {
+    pub(super) fn find(old: &SpecIndex, new: &SpecIndex) -> Self {
         let (before, after) = (old.operations(), new.operations());
-        let at: BTreeMap<_, _> = after
+        let by_route: BTreeMap<_, _> = after
             .iter()
             .map(|(id, (path, method, _))| ((*path, *method), *id))
             .collect();
-        let calls = before
+        let rest_operations = before
             .iter()
             .filter(|(id, _)| !after.contains_key(*id))
             .filter_map(|(id, (path, method, _))| {
-                let now = at
+                let new_id = by_route
                     .get(&(*path, *method))
-                    .filter(|now| !before.contains_key(*now))?;
-                Some(((*id).to_owned(), (*now).to_owned()))
+                    .filter(|id| !before.contains_key(*id))?;
+                Some(((*id).to_owned(), (*new_id).to_owned()))
             });
-        let of_streams = alike(old, new, "/operations", |_| None);
+        let stream_operations = same_content(old, new, "/operations", |_| None);
         let schemas = schemas(old, new);
         Self {
-            operations: calls.chain(of_streams).collect(),
-            messages: alike(old, new, MESSAGES, |name| schemas.get(name).cloned()),
+            operations: rest_operations.chain(stream_operations).collect(),
+            messages: same_content(old, new, MESSAGES, |name| schemas.get(name).cloned()),
             schemas,
-            members: BTreeMap::new(),
+            fields: BTreeMap::new(),
         }
     }
 
@@ -59,7 +59,7 @@ impl Renames {
         self.schemas.get(old).map(String::as_str)
     }
 
-    pub(super) fn is_new_name(&self, new: &str) -> bool {
+    pub(super) fn is_renamed(&self, new: &str) -> bool {
         self.old_schema(new).is_some()
     }
 
@@ -92,12 +92,12 @@ impl Renames {
     }
 
     /// Returns the old name of the field at a JSON path of the new spec.
-    pub(crate) fn old_member(&self, path: &str) -> Option<&str> {
-        self.members.get(path).map(String::as_str)
+    pub(crate) fn old_field(&self, path: &str) -> Option<&str> {
+        self.fields.get(path).map(String::as_str)
     }
 
-    pub(super) fn note_member(&mut self, now: &JsonPath, before: &str) {
-        self.members.insert(now.to_string(), before.to_owned());
+    pub(super) fn record_field(&mut self, path: &JsonPath, old_name: &str) {
+        self.fields.insert(path.to_string(), old_name.to_owned());
     }
 }
 
@@ -105,7 +105,7 @@ impl Renames {
 pub(super) fn pairs<'a>(
     removed: &[&'a str],
     added: &[&'a str],
-    fits: impl Fn(&str, &str) -> bool,
+    is_match: impl Fn(&str, &str) -> bool,
 ) -> Vec<(&'a str, &'a str)> {
     if removed.len().saturating_mul(added.len()) > MAX_PAIRS {
         return Vec::new();
@@ -113,12 +113,12 @@ pub(super) fn pairs<'a>(
     removed
         .iter()
         .filter_map(|old| {
-            let mut candidates = added.iter().filter(|new| fits(old, new));
+            let mut candidates = added.iter().filter(|new| is_match(old, new));
             let (new, None) = (candidates.next()?, candidates.next()) else {
                 return None;
             };
-            let only = removed.iter().filter(|other| fits(other, new)).count() == 1;
-            only.then_some((*old, *new))
+            let is_unique = removed.iter().filter(|other| is_match(other, new)).count() == 1;
+            is_unique.then_some((*old, *new))
         })
         .collect()
 }
@@ -141,7 +141,7 @@ pub(super) fn resemble(old: &str, new: &str) -> bool {
         (&new, &old)
     };
     // One extra letter, but not a digit and not at the start, where it may negate.
-    let one_more = || {
+    let has_extra_letter = || {
         let at = short
             .bytes()
             .zip(long.bytes())
@@ -155,14 +155,14 @@ pub(super) fn resemble(old: &str, new: &str) -> bool {
             && long.len() == short.len() + 1
             && long.is_ascii()
             && short.is_ascii()
-            && one_more())
+            && has_extra_letter())
 }
 
 /// The maximum number of pairs that are compared. So many changes are not renames.
 const MAX_PAIRS: usize = 10_000;
 
 /// Finds schemas that have a new name, but a similar structure and the same references to them.
-fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
+fn schemas(old: &SpecIndex, new: &SpecIndex) -> BTreeMap<String, String> {
     let removed: Vec<_> = old
         .schemas()
         .filter(|(name, _)| new.schema(name).is_none())
@@ -174,10 +174,10 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
     if removed.is_empty() || added.is_empty() {
         return BTreeMap::new();
     }
-    let (used_before, used_after) = (uses(&old.document), uses(&new.document));
-    let mut places: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
-    for (place, target) in &used_before {
-        places.entry(target).or_default().push(place);
+    let (old_references, new_references) = (references(&old.document), references(&new.document));
+    let mut locations: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for (location, target) in &old_references {
+        locations.entry(target).or_default().push(location);
     }
     // New schemas by trait, so that only schemas with a common trait are compared.
     let added: Vec<_> = added
@@ -188,27 +188,27 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
     for (index, (_, traits)) in added.iter().enumerate() {
         traits
             .iter()
-            .for_each(|one| by_trait.entry(one).or_default().push(index));
+            .for_each(|key| by_trait.entry(key).or_default().push(index));
     }
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for (name, schema) in &removed {
         let traits = traits(schema);
         // All remaining references to the old schema refer to the new one.
         let takes_over_references = |candidate: &str| {
-            let mut now = places
+            let mut new_targets = locations
                 .get(name)
                 .into_iter()
                 .flatten()
-                .filter_map(|place| used_after.get(*place))
+                .filter_map(|location| new_references.get(*location))
                 .peekable();
-            now.peek().is_some() && now.all(|target| target == candidate)
+            new_targets.peek().is_some() && new_targets.all(|target| target == candidate)
         };
         let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
         // A trait of more than 64 schemas is not distinctive.
         let distinctive = traits
             .iter()
-            .filter_map(|one| by_trait.get(one.as_str()))
-            .filter(|with| with.len() <= 64);
+            .filter_map(|key| by_trait.get(key.as_str()))
+            .filter(|indices| indices.len() <= 64);
         distinctive
             .flatten()
             .for_each(|index| *shared.entry(*index).or_default() += 1);
@@ -233,31 +233,31 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
     }
     // A new schema must match exactly one old schema.
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for now in found.values() {
-        *counts.entry(now.clone()).or_default() += 1;
+    for new_name in found.values() {
+        *counts.entry(new_name.clone()).or_default() += 1;
     }
-    found.retain(|_, now| counts.get(now) == Some(&1));
+    found.retain(|_, new_name| counts.get(new_name) == Some(&1));
     found
 }
 
 /// Returns pairs of messages or operations, old and new, that have a new name but the same content.
-fn alike(
-    old: &Side,
-    new: &Side,
+fn same_content(
+    old: &SpecIndex,
+    new: &SpecIndex,
     pointer: &str,
     schema: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
-    let (before, after) = (named(old, pointer), named(new, pointer));
-    let same = |was: &str, is: &str| {
-        let (Some(was), Some(is)) = (before.get(was), after.get(is)) else {
+    let (before, after) = (entries(old, pointer), entries(new, pointer));
+    let has_same_content = |old: &str, new: &str| {
+        let (Some(old), Some(new)) = (before.get(old), after.get(new)) else {
             return false;
         };
-        let mut was = (*was).clone();
-        let target = spec::reference(&was["payload"]).and_then(schema_name);
-        if let Some(now) = target.and_then(&schema) {
-            was["payload"]["$ref"] = format!("#/components/schemas/{now}").into();
+        let mut old = (*old).clone();
+        let target = spec::reference(&old["payload"]).and_then(schema_name);
+        if let Some(new_name) = target.and_then(&schema) {
+            old["payload"]["$ref"] = format!("#/components/schemas/{new_name}").into();
         }
-        facts::facts(&was) == facts::facts(is)
+        structure::canonical(&old) == structure::canonical(new)
     };
     let removed: Vec<&str> = before
         .keys()
@@ -269,9 +269,9 @@ fn alike(
         .filter(|name| !before.contains_key(*name))
         .copied()
         .collect();
-    let pairs = pairs(&removed, &added, same).into_iter();
+    let pairs = pairs(&removed, &added, has_same_content).into_iter();
     pairs
-        .map(|(was, is)| (was.to_owned(), is.to_owned()))
+        .map(|(old, new)| (old.to_owned(), new.to_owned()))
         .collect()
 }
 
@@ -284,19 +284,19 @@ fn traits(schema: &Value) -> BTreeSet<String> {
         let own = reference(node).unwrap_or(node["type"].as_str().unwrap_or_default());
         format!("{own} {}", inner.unwrap_or_default())
     };
-    let members = schema
+    let fields = schema
         .get("properties")
         .and_then(Value::as_object)
         .into_iter()
         .flatten();
-    let members = members.map(|(name, node)| format!("{name}: {}", kind(node)));
+    let fields = fields.map(|(name, node)| format!("{name}: {}", kind(node)));
     let values = schema
         .get("enum")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .map(ToString::to_string);
-    let mut traits: BTreeSet<String> = members.chain(values).collect();
+    let mut traits: BTreeSet<String> = fields.chain(values).collect();
     if traits.is_empty() {
         traits.insert(kind(schema));
     }
@@ -304,26 +304,26 @@ fn traits(schema: &Value) -> BTreeSet<String> {
 }
 
 /// Returns the name of the schema that each location refers to.
-fn uses(document: &Value) -> BTreeMap<String, String> {
-    fn walk(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
+fn references(document: &Value) -> BTreeMap<String, String> {
+    fn walk(node: &Value, path: &JsonPath, found: &mut BTreeMap<String, String>) {
         match node {
-            Value::Object(members) => {
-                let target = members
+            Value::Object(fields) => {
+                let target = fields
                     .get("$ref")
                     .and_then(Value::as_str)
                     .and_then(spec::schema_name);
                 if let Some(target) = target {
-                    found.insert(place.to_string(), target.to_owned());
+                    found.insert(path.to_string(), target.to_owned());
                 }
-                members
+                fields
                     .iter()
-                    .for_each(|(key, value)| walk(value, &place.join(key), found));
+                    .for_each(|(key, value)| walk(value, &path.join(key), found));
             }
             Value::Array(items) => {
                 items
                     .iter()
                     .enumerate()
-                    .for_each(|(index, item)| walk(item, &place.item(index), found));
+                    .for_each(|(index, item)| walk(item, &path.item(index), found));
             }
             _ => {}
         }
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn spellings_of_a_name_resemble_each_other() {
-        for (old, new, alike) in [
+        for (old, new, expected) in [
             ("canceled", "cancelled", true),
             ("yes_price", "yes_price_dollars", true),
             ("GetRFQQuote", "GetRfqQuote", true),
@@ -358,8 +358,8 @@ mod tests {
             ("tier_1", "tier_11", false),
             ("last_update_time", "first_update_time", false),
         ] {
-            assert_eq!(resemble(old, new), alike, "{old} {new}");
-            assert_eq!(resemble(new, old), alike, "{new} {old}");
+            assert_eq!(resemble(old, new), expected, "{old} {new}");
+            assert_eq!(resemble(new, old), expected, "{new} {old}");
         }
     }
 

@@ -40,20 +40,20 @@ impl Diff {
         }
     }
 
-    fn of(&self, class: Class) -> impl Iterator<Item = &Change> {
+    fn changes_of(&self, class: Class) -> impl Iterator<Item = &Change> {
         self.changes
             .iter()
             .filter(move |change| change.class == class)
     }
 
-    fn versions(&self, shown: impl Fn(&str) -> String) -> String {
-        let to = shown(&self.to);
+    fn versions(&self, escape: impl Fn(&str) -> String) -> String {
+        let to = escape(&self.to);
         if self.changes.is_empty() && self.from == self.to {
             to
         } else if self.from == self.to {
             format!("{to}, changed content")
         } else {
-            format!("{} -> {to}", shown(&self.from))
+            format!("{} -> {to}", escape(&self.from))
         }
     }
 
@@ -75,10 +75,10 @@ impl Diff {
                 Class::Prose => Style::new().dimmed(),
             };
             _ = write!(out, "\n{style}{heading} ({count}){style:#}\n");
-            for change in self.of(class) {
+            for change in self.changes_of(class) {
                 _ = writeln!(out, "  {}", visible(&change.to_string(), false));
-                for (sign, words) in quoted(change, quote) {
-                    _ = writeln!(out, "      {sign} {words}");
+                for (sign, text) in quoted(change, quote) {
+                    _ = writeln!(out, "      {sign} {text}");
                 }
             }
         }
@@ -87,28 +87,28 @@ impl Diff {
     }
 
     fn markdown(&self, quote: bool) -> String {
-        let mut out = format!("## Spec {}\n", self.versions(escaped));
+        let mut out = format!("## Spec {}\n", self.versions(escape_markdown));
         for (class, heading) in CLASSES {
             let count = self.count(class);
             if count == 0 {
                 continue;
             }
             // Prose changes are many and rarely read, so they are collapsed.
-            let folded = class == Class::Prose;
-            if folded {
+            let is_collapsed = class == Class::Prose;
+            if is_collapsed {
                 _ = write!(out, "\n<details><summary>{heading} ({count})</summary>\n\n");
             } else {
                 _ = write!(out, "\n### {heading} ({count})\n\n");
             }
-            for change in self.of(class) {
+            for change in self.changes_of(class) {
                 let text = visible(&change.text, false).replace('<', "&lt;");
-                _ = writeln!(out, "- **{}** {text}", code(&change.place));
-                for (sign, words) in quoted(change, quote) {
+                _ = writeln!(out, "- **{}** {text}", inline_code(&change.location));
+                for (sign, text) in quoted(change, quote) {
                     let word = if sign == '-' { "was" } else { "is" };
-                    _ = writeln!(out, "  - {word}: {}", escaped(&words));
+                    _ = writeln!(out, "  - {word}: {}", escape_markdown(&text));
                 }
             }
-            if folded {
+            if is_collapsed {
                 out.push_str("\n</details>\n");
             }
         }
@@ -134,42 +134,42 @@ impl Diff {
 
 /// Returns the old and new description of a change if they are requested.
 fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, String)> {
-    let wanted = quote && change.subject == Subject::Words;
-    let words = [
+    let is_shown = quote && change.subject == Subject::Description;
+    let texts = [
         ('-', change.before.as_deref()),
         ('+', change.after.as_deref()),
     ];
-    words
+    texts
         .into_iter()
-        .filter(move |_| wanted)
-        .filter_map(|(sign, words)| Some((sign, flat(words?))))
+        .filter(move |_| is_shown)
+        .filter_map(|(sign, text)| Some((sign, single_line(text?))))
 }
 
 /// Returns a description on one line.
-fn flat(words: &str) -> String {
+fn single_line(text: &str) -> String {
     visible(
-        &words.split_whitespace().collect::<Vec<_>>().join(" "),
+        &text.split_whitespace().collect::<Vec<_>>().join(" "),
         false,
     )
 }
 
 /// Formats a string as inline code in Markdown, whatever it contains.
-pub(crate) fn code(text: &str) -> String {
+pub(crate) fn inline_code(text: &str) -> String {
     let text = visible(text, false);
-    let longest = text
+    let max_run = text
         .split(|c| c != '`')
         .map(str::len)
         .max()
         .unwrap_or_default();
-    if longest == 0 {
+    if max_run == 0 {
         return format!("`{text}`");
     }
-    let fence = "`".repeat(longest + 1);
+    let fence = "`".repeat(max_run + 1);
     format!("{fence} {text} {fence}")
 }
 
 /// Escapes a string of the spec as plain Markdown text: one line, without links, images, HTML and mentions.
-pub(crate) fn escaped(text: &str) -> String {
+pub(crate) fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in visible(text, false).chars() {
         match c {
@@ -186,7 +186,7 @@ pub(crate) fn escaped(text: &str) -> String {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.text)
+        write!(f, "{}: {}", self.location, self.text)
     }
 }
 

@@ -1,31 +1,32 @@
 //! Differences of named schemas, each reported once.
 
-use super::{At, Class, Comparison, Kind, Subject, owner::Owner, side::Side};
+use super::{Class, Comparison, Kind, Location, Subject, owner::Owner, spec_index::SpecIndex};
 use kalshi_gen::internals::error::JsonPath;
 
 impl Comparison<'_> {
     /// Compares all named schemas.
     pub(super) fn schemas(&mut self) {
-        let schemas = |side: &Side| {
-            side.schemas()
+        let schemas = |spec_index: &SpecIndex| {
+            spec_index
+                .schemas()
                 .map(|(name, _)| name.to_owned())
                 .collect::<Vec<_>>()
         };
         let root = JsonPath::new(&["components", "schemas"]);
-        let at = |old: &str, new: &str| At {
+        let at = |old: &str, new: &str| Location {
             name: new.to_owned(),
             old: root.join(old),
             new: root.join(new),
         };
         for name in schemas(self.old) {
             let new_name = self.renames.schema(&name).unwrap_or(&name).to_owned();
-            let place = at(&name, &new_name);
+            let location = at(&name, &new_name);
             let (Some(before), after) = (self.old.schema(&name), self.new.schema(&new_name)) else {
                 continue;
             };
             let (used_before, used_after) = (self.old.is_used(&name), self.new.is_used(&new_name));
             // No program refers to a schema that has no type.
-            let gone = if self.old.is_nameless(&name) {
+            let removal_class = if self.old.has_no_type(&name) {
                 Class::Additive
             } else {
                 Class::Breaking
@@ -33,11 +34,11 @@ impl Comparison<'_> {
             let Some(after) = after else {
                 if used_before {
                     self.push(
-                        gone,
+                        removal_class,
                         Kind::Removed,
                         Subject::Schema,
-                        &place,
-                        if gone == Class::Breaking {
+                        &location,
+                        if removal_class == Class::Breaking {
                             "schema removed"
                         } else {
                             "schema removed; no type is named after it"
@@ -48,7 +49,7 @@ impl Comparison<'_> {
                         Class::Additive,
                         Kind::Removed,
                         Subject::Schema,
-                        &place,
+                        &location,
                         "schema removed; no operation used it",
                     );
                 }
@@ -56,21 +57,33 @@ impl Comparison<'_> {
             };
             if name != new_name {
                 let text = format!("renamed from `{name}`");
-                let change = self.push(gone, Kind::Renamed, Subject::Schema, &place, text);
+                let change = self.push(
+                    removal_class,
+                    Kind::Renamed,
+                    Subject::Schema,
+                    &location,
+                    text,
+                );
                 change.before = Some(name.clone());
                 change.after = Some(new_name.clone());
             }
             match (used_before, used_after) {
                 (true, false) => {
                     let text = "schema removed: no longer used by an operation";
-                    self.push(gone, Kind::Removed, Subject::Schema, &place, text);
+                    self.push(
+                        removal_class,
+                        Kind::Removed,
+                        Subject::Schema,
+                        &location,
+                        text,
+                    );
                 }
                 (false, true) => {
                     self.push(
                         Class::Additive,
                         Kind::Added,
                         Subject::Schema,
-                        &place,
+                        &location,
                         "schema added: now used by an operation",
                     );
                 }
@@ -78,8 +91,8 @@ impl Comparison<'_> {
             }
             let owner = Owner::schema(self, &name, &new_name);
             let first = self.changes.len();
-            self.node(before, after, &place, "", &owner);
-            self.nullable(Class::Behaviour, before, after, &place);
+            self.schema(before, after, &location, "", &owner);
+            self.nullable(Class::Behaviour, before, after, &location);
             if !used_before && !used_after {
                 // A schema without a generated type does not affect programs.
                 for change in self
@@ -94,7 +107,7 @@ impl Comparison<'_> {
             }
         }
         for name in schemas(self.new) {
-            if self.old.schema(&name).is_none() && !self.renames.is_new_name(&name) {
+            if self.old.schema(&name).is_none() && !self.renames.is_renamed(&name) {
                 let text = if self.new.is_used(&name) {
                     "schema added"
                 } else {

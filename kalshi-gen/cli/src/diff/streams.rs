@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    At, Class, Comparison, Kind, Subject,
+    Class, Comparison, Kind, Location, Subject,
     owner::Owner,
-    side::{MESSAGES, Side, Targets, named},
+    spec_index::{Entries, MESSAGES, SpecIndex, entries},
     values::format_value,
 };
 use kalshi_gen::internals::{
@@ -16,7 +16,7 @@ use kalshi_gen::internals::{
     spec::{self, schema_name},
 };
 
-use crate::facts;
+use crate::structure;
 
 impl Comparison<'_> {
     /// Compares the parts that only AsyncAPI specs have. Does nothing for OpenAPI specs.
@@ -25,12 +25,12 @@ impl Comparison<'_> {
         if old.get("asyncapi").is_none() {
             return;
         }
-        let root = At {
+        let root = Location {
             name: "the document".to_owned(),
             old: JsonPath::new(&[]),
             new: JsonPath::new(&[]),
         };
-        let own_way = [
+        let compared_separately = [
             "asyncapi",
             "channels",
             "components",
@@ -38,10 +38,10 @@ impl Comparison<'_> {
             "operations",
             "servers",
         ];
-        self.others(old, new, &root, &own_way);
+        self.other_fields(old, new, &root, &compared_separately);
         let (before, after) = (&old["info"], &new["info"]);
         let info = root.join("info".to_owned(), "info");
-        self.others(before, after, &info, &["tags", "version"]);
+        self.other_fields(before, after, &info, &["tags", "version"]);
         if before.get("tags") != after.get("tags") {
             let text = "the list of tags changed";
             self.push(Class::Prose, Kind::Changed, Subject::Document, &info, text);
@@ -65,12 +65,12 @@ impl Comparison<'_> {
             .iter_mut()
             .filter(|change| change.class == Class::Breaking)
         {
-            let Some((payload, member)) = change.place.split_once('.') else {
+            let Some((payload, field)) = change.location.split_once('.') else {
                 continue;
             };
             let is_inline = !change.path.starts_with("$.components.schemas.");
             let is_body =
-                ["msg", "params", "type"].contains(&member) || member.contains(['.', '[', '{']);
+                ["msg", "params", "type"].contains(&field) || field.contains(['.', '[', '{']);
             if !is_body && (is_inline || is_payload(payload)) {
                 change.class = Class::Behaviour;
             }
@@ -78,13 +78,13 @@ impl Comparison<'_> {
     }
 
     fn servers(&mut self) {
-        let (old, new) = (named(self.old, "/servers"), named(self.new, "/servers"));
-        let at = |name: &str| place(format!("server {name}"), &["servers", name]);
-        for (name, was) in &old {
+        let (old, new) = (entries(self.old, "/servers"), entries(self.new, "/servers"));
+        let at = |name: &str| same_location(format!("server {name}"), &["servers", name]);
+        for (name, old_server) in &old {
             match new.get(name) {
-                Some(is) => {
-                    self.others(was, is, &at(name), &[]);
-                    self.words(was, is, &at(name));
+                Some(new_server) => {
+                    self.other_fields(old_server, new_server, &at(name), &[]);
+                    self.descriptions(old_server, new_server, &at(name));
                 }
                 None => {
                     let (class, kind) = (Class::Behaviour, Kind::Removed);
@@ -99,37 +99,44 @@ impl Comparison<'_> {
     }
 
     fn channels(&mut self) {
-        let (old, new) = (named(self.old, "/channels"), named(self.new, "/channels"));
-        let at = |name: &str| place(format!("channel {name}"), &["channels", name]);
-        for (name, was) in &old {
-            let Some(is) = new.get(name) else {
+        let (old, new) = (
+            entries(self.old, "/channels"),
+            entries(self.new, "/channels"),
+        );
+        let at = |name: &str| same_location(format!("channel {name}"), &["channels", name]);
+        for (name, old_channel) in &old {
+            let Some(new_channel) = new.get(name) else {
                 let (class, kind) = (Class::Breaking, Kind::Removed);
                 self.push(class, kind, Subject::Channel, &at(name), "channel removed");
                 continue;
             };
             let at = at(name);
-            let (before, after) = (address(was), address(is));
+            let (before, after) = (address(old_channel), address(new_channel));
             if before != after {
                 // Programs refer to a channel by its address.
                 let class = Class::Breaking;
                 self.changed(class, Subject::Channel, &at, "the address", &before, &after);
             }
-            self.carried(&channel_messages(was), &channel_messages(is), &at);
-            for (name, node) in named_in(was, "messages") {
-                let Some(now) = named_in(is, "messages").get(name).copied() else {
+            self.carried_messages(
+                &channel_messages(old_channel),
+                &channel_messages(new_channel),
+                &at,
+            );
+            for (name, node) in entries_in(old_channel, "messages") {
+                let Some(new_node) = entries_in(new_channel, "messages").get(name).copied() else {
                     continue;
                 };
                 // Referenced messages are compared where they are defined.
-                if node.get("$ref").is_none() && now.get("$ref").is_none() {
+                if node.get("$ref").is_none() && new_node.get("$ref").is_none() {
                     let at = at.join(format!("message {name}"), "messages");
-                    self.message(name, node, now, &at);
+                    self.message(name, node, new_node, &at);
                 }
             }
-            self.others(was, is, &at, &["address", "messages"]);
-            self.words(was, is, &at);
+            self.other_fields(old_channel, new_channel, &at, &["address", "messages"]);
+            self.descriptions(old_channel, new_channel, &at);
         }
-        for (name, is) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
-            let text = format!("channel added: {}", address(is));
+        for (name, new_channel) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            let text = format!("channel added: {}", address(new_channel));
             let (class, kind) = (Class::Additive, Kind::Added);
             self.push(class, kind, Subject::Channel, &at(name), text);
         }
@@ -137,24 +144,24 @@ impl Comparison<'_> {
 
     fn stream_operations(&mut self) {
         let (old, new) = (
-            named(self.old, "/operations"),
-            named(self.new, "/operations"),
+            entries(self.old, "/operations"),
+            entries(self.new, "/operations"),
         );
-        let at = |old: &str, new: &str| At {
+        let at = |old: &str, new: &str| Location {
             name: format!("operation {new}"),
             old: JsonPath::new(&["operations", old]),
             new: JsonPath::new(&["operations", new]),
         };
-        for (name, was) in &old {
-            let now = self.renames.operation(name).unwrap_or(name).to_owned();
-            let at = at(name, &now);
-            let Some(is) = new.get(now.as_str()) else {
+        for (name, old_operation) in &old {
+            let new_name = self.renames.operation(name).unwrap_or(name).to_owned();
+            let at = at(name, &new_name);
+            let Some(new_operation) = new.get(new_name.as_str()) else {
                 // No type is named after an operation. The effects on its messages are reported with the messages.
                 let (class, kind) = (Class::Behaviour, Kind::Removed);
                 self.push(class, kind, Subject::Operation, &at, "operation removed");
                 continue;
             };
-            if *name != now {
+            if *name != new_name {
                 let text = format!("renamed from `{name}`; no type is named after it");
                 let (class, kind) = (Class::Additive, Kind::Renamed);
                 self.push(class, kind, Subject::Operation, &at, text);
@@ -163,23 +170,32 @@ impl Comparison<'_> {
                 Some("send") => "sent by the exchange",
                 _ => "sent by the client",
             };
-            if direction(was) != direction(is) {
-                let (before, after) = (direction(was), direction(is));
-                let (class, what) = (Class::Breaking, "the direction");
-                self.changed(class, Subject::Operation, &at, what, before, after);
+            if direction(old_operation) != direction(new_operation) {
+                let (before, after) = (direction(old_operation), direction(new_operation));
+                let (class, attribute) = (Class::Breaking, "the direction");
+                self.changed(class, Subject::Operation, &at, attribute, before, after);
             }
             let channel = |node: &Value| {
                 let reference = node["channel"]["$ref"].as_str().unwrap_or_default();
                 format!("`{}`", reference.trim_start_matches("#/channels/"))
             };
-            if channel(was) != channel(is) {
-                let (before, after) = (channel(was), channel(is));
-                let (class, what) = (Class::Behaviour, "the channel");
-                self.changed(class, Subject::Channel, &at, what, &before, &after);
+            if channel(old_operation) != channel(new_operation) {
+                let (before, after) = (channel(old_operation), channel(new_operation));
+                let (class, attribute) = (Class::Behaviour, "the channel");
+                self.changed(class, Subject::Channel, &at, attribute, &before, &after);
             }
-            self.carried(&operation_messages(was), &operation_messages(is), &at);
-            self.others(was, is, &at, &["action", "channel", "messages"]);
-            self.words(was, is, &at);
+            self.carried_messages(
+                &operation_messages(old_operation),
+                &operation_messages(new_operation),
+                &at,
+            );
+            self.other_fields(
+                old_operation,
+                new_operation,
+                &at,
+                &["action", "channel", "messages"],
+            );
+            self.descriptions(old_operation, new_operation, &at);
         }
         for name in new
             .keys()
@@ -193,14 +209,14 @@ impl Comparison<'_> {
     }
 
     /// Compares the messages that a channel or an operation carries.
-    fn carried(&mut self, old: &Targets<'_>, new: &Targets<'_>, at: &At) {
-        let messages = (named(self.old, MESSAGES), named(self.new, MESSAGES));
-        let is_there = |name: &str, targets: &Targets<'_>| targets.contains_key(name);
-        for (name, was) in old {
-            let now = self.renames.message(name).unwrap_or(name).to_owned();
-            let Some(is) = new.get(now.as_str()) else {
+    fn carried_messages(&mut self, old: &Entries<'_>, new: &Entries<'_>, at: &Location) {
+        let messages = (entries(self.old, MESSAGES), entries(self.new, MESSAGES));
+        let contains = |name: &str, entries: &Entries<'_>| entries.contains_key(name);
+        for (name, old_message) in old {
+            let new_name = self.renames.message(name).unwrap_or(name).to_owned();
+            let Some(new_message) = new.get(new_name.as_str()) else {
                 // A removed message is reported separately.
-                if !is_there(name, &messages.0) || is_there(&now, &messages.1) {
+                if !contains(name, &messages.0) || contains(&new_name, &messages.1) {
                     let text = format!("no longer includes the message {name}");
                     let (class, kind) = (Class::Behaviour, Kind::Removed);
                     self.push(class, kind, Subject::Message, at, text);
@@ -211,8 +227,9 @@ impl Comparison<'_> {
             let reference = |node: &Value| {
                 spec::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
             };
-            let is_another = now == *name && facts::facts(was) != facts::facts(is);
-            if is_another && (reference(was) || reference(is)) {
+            let is_changed = new_name == *name
+                && structure::canonical(old_message) != structure::canonical(new_message);
+            if is_changed && (reference(old_message) || reference(new_message)) {
                 let text = format!("the message {name} changed");
                 let (class, kind) = (Class::Behaviour, Kind::Changed);
                 self.push(class, kind, Subject::Message, at, text);
@@ -220,8 +237,8 @@ impl Comparison<'_> {
         }
         for name in new.keys() {
             let before = self.renames.old_message(name).unwrap_or(name);
-            let is_new = is_there(name, &messages.1) && !is_there(before, &messages.0);
-            if !is_there(before, old) && !is_new {
+            let is_new = contains(name, &messages.1) && !contains(before, &messages.0);
+            if !contains(before, old) && !is_new {
                 let text = format!("now includes the message {name}");
                 let (class, kind) = (Class::Additive, Kind::Added);
                 self.push(class, kind, Subject::Message, at, text);
@@ -230,18 +247,19 @@ impl Comparison<'_> {
     }
 
     fn messages(&mut self) {
-        let (old, new) = (named(self.old, MESSAGES), named(self.new, MESSAGES));
-        let at = |old: &str, new: &str| At {
+        let (old, new) = (entries(self.old, MESSAGES), entries(self.new, MESSAGES));
+        let at = |old: &str, new: &str| Location {
             name: format!("message {new}"),
             old: JsonPath::new(&["components", "messages", old]),
             new: JsonPath::new(&["components", "messages", new]),
         };
-        let (carried_before, carried_after) = (carried(self.old), carried(self.new));
-        for (name, was) in &old {
-            let now = self.renames.message(name).unwrap_or(name).to_owned();
-            let at = at(name, &now);
+        let (carried_before, carried_after) =
+            (carried_messages(self.old), carried_messages(self.new));
+        for (name, old_message) in &old {
+            let new_name = self.renames.message(name).unwrap_or(name).to_owned();
+            let at = at(name, &new_name);
             let was_used = carried_before.contains(*name);
-            let Some(is) = new.get(now.as_str()) else {
+            let Some(new_message) = new.get(new_name.as_str()) else {
                 let (class, text) = if was_used {
                     (Class::Breaking, "message removed")
                 } else {
@@ -250,13 +268,13 @@ impl Comparison<'_> {
                 self.push(class, Kind::Removed, Subject::Message, &at, text);
                 continue;
             };
-            if *name != now {
+            if *name != new_name {
                 let text = format!("renamed from `{name}`");
                 let (class, kind) = (Class::Breaking, Kind::Renamed);
                 let change = self.push(class, kind, Subject::Message, &at, text);
-                (change.before, change.after) = (Some((*name).to_owned()), Some(now.clone()));
+                (change.before, change.after) = (Some((*name).to_owned()), Some(new_name.clone()));
             }
-            match (was_used, carried_after.contains(now.as_str())) {
+            match (was_used, carried_after.contains(new_name.as_str())) {
                 (true, false) => {
                     let text = "message removed: no longer used by an operation";
                     let (class, kind) = (Class::Breaking, Kind::Removed);
@@ -269,7 +287,7 @@ impl Comparison<'_> {
                 }
                 _ => {}
             }
-            self.message(&now, was, is, &at);
+            self.message(&new_name, old_message, new_message, &at);
         }
         for name in new.keys() {
             if old.contains_key(name) || self.renames.old_message(name).is_some() {
@@ -285,10 +303,11 @@ impl Comparison<'_> {
     }
 
     /// Compares a message that both specs have.
-    fn message(&mut self, name: &str, was: &Value, is: &Value, at: &At) {
-        self.others(was, is, at, &["payload", "$ref"]);
-        self.words(was, is, at);
-        let (Some(old), Some(new)) = (was.get("payload"), is.get("payload")) else {
+    fn message(&mut self, name: &str, old_message: &Value, new_message: &Value, at: &Location) {
+        self.other_fields(old_message, new_message, at, &["payload", "$ref"]);
+        self.descriptions(old_message, new_message, at);
+        let (Some(old), Some(new)) = (old_message.get("payload"), new_message.get("payload"))
+        else {
             return;
         };
         let target = |node: &Value| {
@@ -301,66 +320,75 @@ impl Comparison<'_> {
                 return;
             }
             let (before, after) = (format!("`{before}`"), format!("`{after}`"));
-            let (class, what) = (Class::Additive, "the payload");
-            self.changed(class, Subject::Schema, at, what, &before, &after);
+            let (class, attribute) = (Class::Additive, "the payload");
+            self.changed(class, Subject::Schema, at, attribute, &before, &after);
         }
-        let sides = (self.old, self.new);
+        let specs = (self.old, self.new);
         let owner = Owner {
             old: name.to_owned(),
             new: name.to_owned(),
-            sent: sides.0.is_sent_message(name) || sides.1.is_sent_message(name),
-            received: sides.0.is_received_message(name) || sides.1.is_received_message(name),
+            sent: specs.0.is_sent_message(name) || specs.1.is_sent_message(name),
+            received: specs.0.is_received_message(name) || specs.1.is_received_message(name),
         };
         let at = at.join(name.to_owned(), "payload");
-        let (old, new) = (sides.0.target(old), sides.1.target(new));
-        self.node(old, new, &at, "", &owner);
+        let (old, new) = (specs.0.target(old), specs.1.target(new));
+        self.schema(old, new, &at, "", &owner);
     }
 
     /// Reports differences in fields that do not affect the generated code, each separately.
-    fn others(&mut self, old: &Value, new: &Value, at: &At, own_way: &[&str]) {
+    fn other_fields(
+        &mut self,
+        old: &Value,
+        new: &Value,
+        at: &Location,
+        compared_separately: &[&str],
+    ) {
         let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
             return;
         };
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
-            let is_fact = facts::Keys::Keywords.is_fact(key) && !own_way.contains(&key.as_str());
+            let is_structural = structure::Keys::Keywords.is_structural(key)
+                && !compared_separately.contains(&key.as_str());
             // The key determines the meaning of the value, so it is included.
-            let fact = |node: Option<&Value>| {
-                node.map(|value| facts::facts(&serde_json::json!({ "node": { key: value } })))
+            let structure = |node: Option<&Value>| {
+                node.map(|value| {
+                    structure::canonical(&serde_json::json!({ "node": { key: value } }))
+                })
             };
-            let (was, is) = (before.get(key), after.get(key));
-            if !is_fact || fact(was) == fact(is) {
+            let (old_value, new_value) = (before.get(key), after.get(key));
+            if !is_structural || structure(old_value) == structure(new_value) {
                 continue;
             }
-            let what = format!("`{key}`");
-            let (before, after) = (format_value(was), format_value(is));
+            let attribute = format!("`{key}`");
+            let (before, after) = (format_value(old_value), format_value(new_value));
             let class = Class::Behaviour;
-            self.changed(class, Subject::Keyword, at, &what, &before, &after);
+            self.changed(class, Subject::Keyword, at, &attribute, &before, &after);
         }
     }
 }
 
 /// Returns the same location in both specs.
-fn place(name: String, keys: &[&str]) -> At {
-    At {
+fn same_location(name: String, keys: &[&str]) -> Location {
+    Location {
         name,
         old: JsonPath::new(keys),
         new: JsonPath::new(keys),
     }
 }
 
-fn named_in<'a>(node: &'a Value, key: &str) -> Targets<'a> {
-    let members = node.get(key).and_then(Value::as_object).into_iter();
-    let members = members.flatten();
-    members.map(|(name, node)| (name.as_str(), node)).collect()
+fn entries_in<'a>(node: &'a Value, key: &str) -> Entries<'a> {
+    let entries = node.get(key).and_then(Value::as_object).into_iter();
+    let entries = entries.flatten();
+    entries.map(|(name, node)| (name.as_str(), node)).collect()
 }
 
-fn channel_messages(channel: &Value) -> Targets<'_> {
-    named_in(channel, "messages")
+fn channel_messages(channel: &Value) -> Entries<'_> {
+    entries_in(channel, "messages")
 }
 
 /// Returns the messages of an operation by name.
-fn operation_messages(operation: &Value) -> Targets<'_> {
+fn operation_messages(operation: &Value) -> Entries<'_> {
     let messages = operation["messages"].as_array().into_iter().flatten();
     messages
         .filter_map(|message| Some((spec::reference(message)?.rsplit('/').next()?, message)))
@@ -368,21 +396,21 @@ fn operation_messages(operation: &Value) -> Targets<'_> {
 }
 
 /// Returns the names of the messages that an operation carries, as in the document's list of messages.
-fn carried(side: &Side) -> BTreeSet<&str> {
-    let operations = named(side, "/operations").into_values();
+fn carried_messages(spec_index: &SpecIndex) -> BTreeSet<&str> {
+    let operations = entries(spec_index, "/operations").into_values();
     let messages = operations.flat_map(|operation| operation_messages(operation).into_values());
     messages
         .filter_map(|message| {
             // Resolved through the channel, which may use another name for the message.
-            let reference = spec::reference(side.behind(message));
+            let reference = spec::reference(spec_index.resolve(message));
             reference?.strip_prefix("#/components/messages/")
         })
         .collect()
 }
 
 /// Returns the channels that carry a message.
-fn channels_of(side: &Side, message: &str) -> String {
-    let channels = named(side, "/channels").into_iter();
+fn channels_of(spec_index: &SpecIndex, message: &str) -> String {
+    let channels = entries(spec_index, "/channels").into_iter();
     let channels = channels.filter(|(_, node)| channel_messages(node).contains_key(message));
     let names: Vec<_> = channels.map(|(name, _)| format!("`{name}`")).collect();
     format!("on {}", names.join(" and "))

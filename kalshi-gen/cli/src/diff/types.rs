@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{At, Change, Class, Comparison, Kind, Subject};
+use super::{Change, Class, Comparison, Kind, Location, Subject};
 use kalshi_gen::{
     FixupMode, Protocol,
     internals::{
@@ -13,7 +13,7 @@ use kalshi_gen::{
         normalize::Normalized,
         protocol,
         scalars::SCALARS,
-        spec::{self, schema_name, text},
+        spec::{self, schema_name, str_field},
         stages,
     },
 };
@@ -21,15 +21,15 @@ use kalshi_gen::{
 impl Comparison<'_> {
     /// Compares the types generated from both specs. Does nothing if one of them does not generate.
     pub(super) fn types(&mut self, old: &Value, new: &Value) {
-        let of_streams = protocol::of(old) == Protocol::Streams;
+        let is_asyncapi = protocol::detect(old) == Protocol::Streams;
         let normalize = |document: &Value| stages::normalized(document.clone(), FixupMode::Lenient);
         let (Ok(before), Ok(after)) = (normalize(old), normalize(new)) else {
             return;
         };
-        if of_streams {
+        if is_asyncapi {
             self.message_types(&before, &after);
         } else {
-            self.member_types(&before, &after);
+            self.field_types(&before, &after);
             self.parameter_types(&before, &after);
         }
     }
@@ -42,11 +42,11 @@ impl Comparison<'_> {
             return;
         }
         let named = spec::schemas(&before.tree).into_iter().flatten();
-        let place = JsonPath::new(&["components", "messages"]);
-        let at = |name: String| At {
+        let json_path = JsonPath::new(&["components", "messages"]);
+        let at = |name: String| Location {
             name,
-            old: place.clone(),
-            new: place.clone(),
+            old: json_path.clone(),
+            new: json_path.clone(),
         };
         for name in named.map(|(name, _)| name) {
             if spec::schemas(&after.tree).is_none_or(|all| !all.contains_key(name)) {
@@ -54,20 +54,20 @@ impl Comparison<'_> {
                 let text = "the type is no longer generated";
                 self.push(class, kind, Subject::Type, &at(name.clone()), text);
             }
-            let is = members(&after.tree, name);
-            for (member, was) in members(&before.tree, name) {
-                let is = is.get(&member).map(types);
-                let (was, Some(is)) = (types(&was), is) else {
+            let new_fields = fields(&after.tree, name);
+            for (field, schema) in fields(&before.tree, name) {
+                let old_types = types(&schema);
+                let Some(new_types) = new_fields.get(&field).map(types) else {
                     continue;
                 };
-                if was != is {
-                    self.type_changed(&at(format!("{name}.{member}")), &was, &is);
+                if old_types != new_types {
+                    self.type_changed(&at(format!("{name}.{field}")), &old_types, &new_types);
                 }
             }
         }
     }
 
-    fn member_types(&mut self, before: &Normalized, after: &Normalized) {
+    fn field_types(&mut self, before: &Normalized, after: &Normalized) {
         let root = JsonPath::new(&["components", "schemas"]);
         let names: Vec<String> = self
             .old
@@ -75,24 +75,26 @@ impl Comparison<'_> {
             .map(|(name, _)| name.to_owned())
             .collect();
         for name in names {
-            let now = self.renames.schema(&name).unwrap_or(&name).to_owned();
-            let (was, is) = (members(&before.tree, &name), members(&after.tree, &now));
-            for (member, was) in &was {
-                let Some(is) = is.get(member) else { continue };
-                let place = |name: &str| root.join(name).join("properties").join(member);
-                let at = At {
-                    name: format!("{now}.{member}"),
-                    old: place(&name),
-                    new: place(&now),
+            let new_name = self.renames.schema(&name).unwrap_or(&name).to_owned();
+            let new_fields = fields(&after.tree, &new_name);
+            for (field, old_field) in &fields(&before.tree, &name) {
+                let Some(new_field) = new_fields.get(field) else {
+                    continue;
                 };
-                let (was_types, is_types) = (self.renamed(types(was)), types(is));
-                if was_types != is_types {
-                    self.type_changed(&at, &was_types, &is_types);
+                let json_path = |name: &str| root.join(name).join("properties").join(field);
+                let at = Location {
+                    name: format!("{new_name}.{field}"),
+                    old: json_path(&name),
+                    new: json_path(&new_name),
+                };
+                let (old_types, new_types) = (self.renamed(types(old_field)), types(new_field));
+                if old_types != new_types {
+                    self.type_changed(&at, &old_types, &new_types);
                 }
-                let key = |name: &str| (name.to_owned(), member.clone());
+                let key = |name: &str| (name.to_owned(), field.clone());
                 let cursors = (
                     before.cursors.contains(&key(&name)),
-                    after.cursors.contains(&key(&now)),
+                    after.cursors.contains(&key(&new_name)),
                 );
                 if cursors.0 || cursors.1 {
                     self.cursor(&at, cursors == (true, true));
@@ -103,51 +105,54 @@ impl Comparison<'_> {
 
     fn parameter_types(&mut self, before: &Normalized, after: &Normalized) {
         let mut found = Vec::new();
-        for (path, method, was) in spec::operations(&before.tree) {
-            let Some(id) = text(was, "operationId") else {
+        for (path, method, old_operation) in spec::operations(&before.tree) {
+            let Some(id) = str_field(old_operation, "operationId") else {
                 continue;
             };
-            let now = self.renames.operation(id).unwrap_or(id);
-            let Some((new_path, new_method, is)) = spec::operations(&after.tree)
-                .find(|(_, _, node)| text(node, "operationId") == Some(now))
+            let new_id = self.renames.operation(id).unwrap_or(id);
+            let Some((new_path, new_method, new_operation)) = spec::operations(&after.tree)
+                .find(|(_, _, node)| str_field(node, "operationId") == Some(new_id))
             else {
                 continue;
             };
-            let (was, is) = (parameters(was), parameters(is));
-            for (name, was) in was {
-                let Some(is) = is.get(name) else { continue };
-                let place = |path: &str, method: &str| {
+            let new_parameters = parameters(new_operation);
+            for (name, old_parameter) in parameters(old_operation) {
+                let Some(new_parameter) = new_parameters.get(name) else {
+                    continue;
+                };
+                let json_path = |path: &str, method: &str| {
                     JsonPath::new(&["paths", path, method, "parameters", name])
                 };
-                let at = At {
-                    name: format!("{now}, parameter {name}"),
-                    old: place(path, method),
-                    new: place(new_path, new_method),
+                let at = Location {
+                    name: format!("{new_id}, parameter {name}"),
+                    old: json_path(path, method),
+                    new: json_path(new_path, new_method),
                 };
-                found.push((at, self.renamed(types(was)), types(is)));
+                found.push((at, self.renamed(types(old_parameter)), types(new_parameter)));
             }
         }
-        for (at, was, is) in found {
-            if was != is {
-                self.type_changed(&at, &was, &is);
+        for (at, old_types, new_types) in found {
+            if old_types != new_types {
+                self.type_changed(&at, &old_types, &new_types);
             }
         }
     }
 
     /// Adjusts the changes of cursors. A cursor is always a required string, and a field that became one was not.
-    fn cursor(&mut self, at: &At, was_before: bool) {
-        let presence = |subject: Subject| [Subject::Required, Subject::Nullable].contains(&subject);
+    fn cursor(&mut self, at: &Location, was_cursor: bool) {
+        let is_presence =
+            |subject: Subject| [Subject::Required, Subject::Nullable].contains(&subject);
         let reported = self
             .changes
             .iter_mut()
-            .find(|change| change.place == at.name && presence(change.subject));
-        match (reported, was_before) {
+            .find(|change| change.location == at.name && is_presence(change.subject));
+        match (reported, was_cursor) {
             (Some(change), true) => {
                 change.class = Class::Additive;
                 change.text = format!(
                     "was {}, is {}; a cursor is always a required string",
-                    word(change.before.as_ref()),
-                    word(change.after.as_ref())
+                    or_empty(change.before.as_ref()),
+                    or_empty(change.after.as_ref())
                 );
             }
             (None, false) => self.changed(
@@ -162,11 +167,11 @@ impl Comparison<'_> {
         }
     }
 
-    fn type_changed(&mut self, at: &At, was: &[String], is: &[String]) {
+    fn type_changed(&mut self, at: &Location, old_types: &[String], new_types: &[String]) {
         let reported = self
             .changes
             .iter()
-            .any(|change| change.class == Class::Breaking && change.place.starts_with(&at.name));
+            .any(|change| change.class == Class::Breaking && change.location.starts_with(&at.name));
         let list = |types: &[String]| match types {
             [] => "no named type".to_owned(),
             types => types
@@ -181,8 +186,8 @@ impl Comparison<'_> {
                 Subject::Type,
                 at,
                 "the type",
-                &list(was),
-                &list(is),
+                &list(old_types),
+                &list(new_types),
             );
         }
     }
@@ -196,14 +201,14 @@ impl Comparison<'_> {
     }
 }
 
-fn word(text: Option<&String>) -> &str {
+fn or_empty(text: Option<&String>) -> &str {
     text.map_or("", String::as_str)
 }
 
 /// Returns the fields of a named schema.
-fn members(tree: &Value, name: &str) -> BTreeMap<String, Value> {
-    let members = spec::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
-    members
+fn fields(tree: &Value, name: &str) -> BTreeMap<String, Value> {
+    let fields = spec::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
+    fields
         .into_iter()
         .flatten()
         .map(|(name, node)| (name.clone(), node.clone()))
@@ -225,8 +230,8 @@ fn parameters(operation: &Map<String, Value>) -> BTreeMap<&str, &Value> {
 fn types(schema: &Value) -> Vec<String> {
     fn walk(node: &Value, found: &mut Vec<String>) {
         match node {
-            Value::Object(members) => {
-                let name = members
+            Value::Object(fields) => {
+                let name = fields
                     .get("$ref")
                     .and_then(Value::as_str)
                     .and_then(schema_name);
@@ -234,7 +239,7 @@ fn types(schema: &Value) -> Vec<String> {
                     name.filter(|name| SCALARS.iter().all(|(scalar, _)| scalar != name))
                         .map(str::to_owned),
                 );
-                members.values().for_each(|value| walk(value, found));
+                fields.values().for_each(|value| walk(value, found));
             }
             Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
             _ => {}

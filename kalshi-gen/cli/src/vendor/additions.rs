@@ -27,10 +27,10 @@ pub(super) fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
         .filter_map(|operation| operation.get("tags")?.as_list())
         .flatten()
         .filter_map(Tree::as_str);
-    let wanted: Vec<&str> = listed(new).map(|(name, _)| name).chain(used).collect();
+    let names: Vec<&str> = listed(new).map(|(name, _)| name).chain(used).collect();
     let ours: Vec<_> = old.into_iter().flat_map(listed).collect();
-    let order = in_order(ours.iter().map(|(name, _)| *name), &wanted, |name| {
-        wanted.contains(&name)
+    let order = in_order(ours.iter().map(|(name, _)| *name), &names, |name| {
+        names.contains(&name)
     });
     let tags: Vec<Tree> = order
         .into_iter()
@@ -53,7 +53,7 @@ pub(super) fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
 
 /// Adds the cost of new operations, as stated in the exchange's description or else the default. Notes any
 /// difference from our costs.
-pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Vec<String>) {
+pub(super) fn add_costs(tree: &mut Tree, new: &Value, merge: &Merge, notes: &mut Vec<String>) {
     let Some(Tree::Mapping(paths)) = tree.get_mut("paths") else {
         return;
     };
@@ -63,16 +63,15 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Ve
         else {
             continue;
         };
-        let id = spec::text(published, "operationId").unwrap_or_default();
-        let as_data: serde_json::Map<String, Value> = operation
+        let id = spec::str_field(published, "operationId").unwrap_or_default();
+        let fields: serde_json::Map<String, Value> = operation
             .iter()
             .filter(|(key, _)| key.starts_with("x-"))
             .map(|(key, value)| (key.clone(), value.clone().into()))
             .collect();
-        let ours = Cost::of(method, &as_data);
-        let known =
-            taking.operations.contains_key(id) || taking.renames.old_operation(id).is_some();
-        if let (true, Some((tokens, per_item))) = (known, cost::stated_of(published)) {
+        let ours = Cost::from_operation(method, &fields);
+        let known = merge.operations.contains_key(id) || merge.renames.old_operation(id).is_some();
+        if let (true, Some((tokens, per_item))) = (known, cost::stated_cost(published)) {
             if (tokens, per_item) != (ours.tokens, ours.per_item) {
                 let stated = Cost {
                     tokens,
@@ -84,7 +83,7 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Ve
                 ));
             }
         } else if !known {
-            let cost = Cost::of(method, published);
+            let cost = Cost::from_operation(method, published);
             operation.insert("x-token-cost".to_owned(), Tree::Leaf(cost.tokens.into()));
             if cost.per_item {
                 operation.insert(
@@ -96,7 +95,7 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Ve
                 "x-rate-bucket".to_owned(),
                 Tree::Leaf(cost.bucket.clone().into()),
             );
-            let source = if cost::stated_of(published).is_some() {
+            let source = if cost::stated_cost(published).is_some() {
                 "as its description states"
             } else {
                 "the default, since its description states none"
@@ -107,18 +106,18 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Ve
 }
 
 /// Adds descriptions of new responses: the most common one that we use for the same status.
-pub(super) fn word_answers(tree: &mut Tree, old: &Tree) {
+pub(super) fn describe_responses(tree: &mut Tree, old: &Tree) {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for operation in operations(Some(old)).values() {
-        for (status, answer) in operation
+        for (status, response) in operation
             .get("responses")
             .and_then(Tree::as_mapping)
             .into_iter()
             .flatten()
         {
-            if let Some(words) = answer.get("description").and_then(Tree::as_str) {
+            if let Some(description) = response.get("description").and_then(Tree::as_str) {
                 *counts
-                    .entry((status.clone(), words.to_owned()))
+                    .entry((status.clone(), description.to_owned()))
                     .or_default() += 1;
             }
         }
@@ -130,23 +129,24 @@ pub(super) fn word_answers(tree: &mut Tree, old: &Tree) {
         .values_mut()
         .filter_map(Tree::as_mapping_mut)
         .flat_map(|item| item.values_mut());
-    for answers in items
+    for responses in items
         .filter_map(|operation| operation.get_mut("responses"))
         .filter_map(Tree::as_mapping_mut)
     {
-        for (status, answer) in answers.iter_mut() {
-            let usual = counts
+        for (status, response) in responses.iter_mut() {
+            let most_common = counts
                 .iter()
                 .filter(|((other, _), _)| other == status)
                 .max_by_key(|(_, count)| **count);
-            if let (Some(((_, words), 2..)), Tree::Mapping(answer)) = (usual, answer)
-                && !answer.contains_key("description")
-                && !answer.contains_key("$ref")
+            if let (Some(((_, description), 2..)), Tree::Mapping(response)) =
+                (most_common, response)
+                && !response.contains_key("description")
+                && !response.contains_key("$ref")
             {
-                answer.shift_insert(
+                response.shift_insert(
                     0,
                     "description".to_owned(),
-                    Tree::Leaf(words.clone().into()),
+                    Tree::Leaf(description.clone().into()),
                 );
             }
         }

@@ -9,7 +9,7 @@ use kalshi_gen::internals::{error::JsonPath, spec::METHODS, yaml::Tree};
 
 use crate::{
     diff::Renames,
-    facts::{self, Keys},
+    structure::{self, Keys},
 };
 
 /// Returns the operations of a document by id.
@@ -48,11 +48,11 @@ impl Merge {
         new: &Tree,
         keys: Keys,
         key: &str,
-        place: &JsonPath,
+        path: &JsonPath,
     ) -> Tree {
         match new {
             Tree::Leaf(_) => new.clone(),
-            _ if keys == Keys::Data && !facts::is_set(key) => match old {
+            _ if keys == Keys::Data && !structure::is_set(key) => match old {
                 // The same value in a different order is unchanged.
                 Some(old) if Value::from(old.clone()) == Value::from(new.clone()) => old.clone(),
                 _ => new.clone(),
@@ -62,26 +62,26 @@ impl Merge {
                 items,
                 keys,
                 key,
-                place,
+                path,
             )),
-            Tree::Mapping(members) => {
+            Tree::Mapping(fields) => {
                 let empty = IndexMap::new();
                 let ours = old.and_then(Tree::as_mapping).unwrap_or(&empty);
-                let taken: Vec<&str> = members
+                let published: Vec<&str> = fields
                     .keys()
                     .map(String::as_str)
-                    .filter(|key| keys.is_fact(key))
+                    .filter(|key| keys.is_structural(key))
                     .collect();
-                let merged = in_order(ours.keys().map(String::as_str), &taken, |key| {
-                    taken.contains(&key) || !keys.is_fact(key)
+                let merged = in_order(ours.keys().map(String::as_str), &published, |key| {
+                    published.contains(&key) || !keys.is_structural(key)
                 });
                 let merged = merged.into_iter().filter_map(|key| {
-                    let place = place.join(key);
-                    let value = match members.get(key).filter(|_| keys.is_fact(key)) {
+                    let path = path.join(key);
+                    let value = match fields.get(key).filter(|_| keys.is_structural(key)) {
                         Some(new) => {
-                            let old = self.counterpart(ours, key, new, keys, &place);
-                            let below = keys.below(key, matches!(new, Tree::Mapping(_)));
-                            self.merge(old, new, below, key, &place)
+                            let old = self.counterpart(ours, key, new, keys, &path);
+                            let nested = keys.nested(key, matches!(new, Tree::Mapping(_)));
+                            self.merge(old, new, nested, key, &path)
                         }
                         None => ours.get(key)?.clone(),
                     };
@@ -99,7 +99,7 @@ impl Merge {
         key: &str,
         new: &Tree,
         keys: Keys,
-        place: &JsonPath,
+        path: &JsonPath,
     ) -> Option<&'a Tree> {
         // An operation is identified by its id, whatever its path.
         if keys == Keys::Keywords
@@ -112,22 +112,22 @@ impl Merge {
                 .or_else(|| self.operations.get(self.renames.old_operation(id)?));
         }
         let renamed = || {
-            let text = place.to_string();
-            let member = self.renames.old_member(&text);
-            let below = |place: &str| text.starts_with(place);
+            let text = path.to_string();
+            let field = self.renames.old_field(&text);
+            let is_below = |path: &str| text.starts_with(path);
             let renames = &self.renames;
-            member
+            field
                 .or_else(|| {
                     let old = renames.old_schema(key);
-                    old.filter(|_| below("$.components.schemas."))
+                    old.filter(|_| is_below("$.components.schemas."))
                 })
                 .or_else(|| {
                     let old = renames.old_message(key);
-                    old.filter(|_| below("$.components.messages."))
+                    old.filter(|_| is_below("$.components.messages."))
                 })
                 .or_else(|| {
                     let old = renames.old_operation(key);
-                    old.filter(|_| below("$.operations."))
+                    old.filter(|_| is_below("$.operations."))
                 })
         };
         ours.get(key)
@@ -140,15 +140,15 @@ impl Merge {
         new: &[Tree],
         keys: Keys,
         key: &str,
-        place: &JsonPath,
+        path: &JsonPath,
     ) -> Vec<Tree> {
-        if facts::is_set(key) && new.iter().all(|item| matches!(item, Tree::Leaf(_))) {
+        if structure::is_set(key) && new.iter().all(|item| matches!(item, Tree::Leaf(_))) {
             let text = |item: &Tree| Value::from(item.clone()).to_string();
-            let (ours, taken): (Vec<_>, Vec<_>) = (
+            let (ours, published): (Vec<_>, Vec<_>) = (
                 ours.iter().map(text).collect(),
                 new.iter().map(text).collect(),
             );
-            let names: Vec<&str> = taken.iter().map(String::as_str).collect();
+            let names: Vec<&str> = published.iter().map(String::as_str).collect();
             let order = in_order(ours.iter().map(String::as_str), &names, |item| {
                 names.contains(&item)
             });
@@ -160,12 +160,12 @@ impl Merge {
                 })
                 .collect();
         }
-        let taken: Vec<String> = new
+        let published: Vec<String> = new
             .iter()
             .enumerate()
             .map(|(index, item)| identity(item, index))
             .collect();
-        let names: Vec<&str> = taken.iter().map(String::as_str).collect();
+        let names: Vec<&str> = published.iter().map(String::as_str).collect();
         let known: Vec<String> = ours
             .iter()
             .enumerate()
@@ -176,17 +176,17 @@ impl Merge {
             .iter()
             .enumerate()
             .filter_map(|(index, item)| {
-                let place = place.item(index);
+                let path = path.item(index);
                 let old = known
                     .iter()
                     .position(|name| name == item)
                     .and_then(|index| ours.get(index));
                 let renamed = || {
-                    let name = self.renames.old_member(&place.to_string())?;
+                    let name = self.renames.old_field(&path.to_string())?;
                     ours.iter()
                         .find(|item| item.get("name").and_then(Tree::as_str) == Some(name))
                 };
-                Some(self.merge(old.or_else(renamed), new.get(index)?, keys, "", &place))
+                Some(self.merge(old.or_else(renamed), new.get(index)?, keys, "", &path))
             })
             .collect()
     }
@@ -207,20 +207,20 @@ fn identity(item: &Tree, index: usize) -> String {
 pub(super) fn in_order<'a>(
     ours: impl Iterator<Item = &'a str>,
     new: &[&'a str],
-    kept: impl Fn(&str) -> bool,
+    is_kept: impl Fn(&str) -> bool,
 ) -> Vec<&'a str> {
     let mut order: Vec<&str> = Vec::new();
     let mut seen = BTreeSet::new();
-    order.extend(ours.filter(|name| kept(name) && seen.insert(*name)));
-    let mut before: Option<&str> = None;
+    order.extend(ours.filter(|name| is_kept(name) && seen.insert(*name)));
+    let mut previous: Option<&str> = None;
     for name in new {
         if seen.insert(*name) {
-            let at = before
-                .and_then(|before| order.iter().position(|other| *other == before))
+            let at = previous
+                .and_then(|previous| order.iter().position(|other| *other == previous))
                 .map_or(0, |at| at + 1);
             order.insert(at, name);
         }
-        before = Some(name);
+        previous = Some(name);
     }
     order
 }

@@ -12,8 +12,8 @@ fn with(old: &str, new: &str) -> String {
 }
 
 /// Checks the changes reported for replacing `old` by `new`, and for the reverse.
-fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
-    reported::check(EXCHANGE, old, new, there, back);
+fn check(old: &str, new: &str, forward: &[&str], backward: &[&str]) {
+    reported::check(EXCHANGE, old, new, forward, backward);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn parameters() {
 }
 
 #[test]
-fn members() {
+fn fields() {
     check(
         "        rules: {type: string, nullable: true, description: What decides it.}\n",
         "",
@@ -234,7 +234,7 @@ fn members() {
 
 #[test]
 fn types_and_formats() {
-    for (old, new, place, before, after) in [
+    for (old, new, location, before, after) in [
         (
             "volume: {type: integer, format: int32,",
             "volume: {type: string,",
@@ -293,12 +293,12 @@ fn types_and_formats() {
         ),
     ] {
         let changed = with(old, new);
-        let there = summaries(&diff(EXCHANGE, &changed));
-        let expected = format!("breaking {place}: the type was {before}, is {after}");
-        assert!(there.contains(&expected), "{new}: {there:#?}");
-        let back = summaries(&diff(&changed, EXCHANGE));
-        let expected = format!("breaking {place}: the type was {after}, is {before}");
-        assert!(back.contains(&expected), "{old}: {back:#?}");
+        let forward = summaries(&diff(EXCHANGE, &changed));
+        let expected = format!("breaking {location}: the type was {before}, is {after}");
+        assert!(forward.contains(&expected), "{new}: {forward:#?}");
+        let backward = summaries(&diff(&changed, EXCHANGE));
+        let expected = format!("breaking {location}: the type was {after}, is {before}");
+        assert!(backward.contains(&expected), "{old}: {backward:#?}");
     }
     // A format that does not affect the type.
     check(
@@ -425,7 +425,7 @@ fn changed_type_names_are_reported() {
 #[test]
 fn cursors_are_required_strings() {
     let with_page = |cursor: bool, required: &str| {
-        let answer = EXCHANGE
+        let start = EXCHANGE
             .find("              schema:\n                type: object")
             .unwrap();
         let end = EXCHANGE
@@ -433,7 +433,7 @@ fn cursors_are_required_strings() {
             .unwrap();
         let mut spec = format!(
             "{}              schema: {{$ref: '#/components/schemas/Page'}}\n{}",
-            &EXCHANGE[..answer],
+            &EXCHANGE[..start],
             &EXCHANGE[end..]
         );
         if !cursor {
@@ -644,13 +644,13 @@ fn changes_have_the_path_in_the_spec_that_contains_them() {
         "        rule: {type: integer, description: R.}\n",
     );
     let diff = diff(EXCHANGE, &changed);
-    let places: Vec<_> = diff
+    let paths: Vec<_> = diff
         .changes
         .iter()
         .map(|change| (change.kind, change.path.as_str()))
         .collect();
     assert_eq!(
-        places,
+        paths,
         [
             (
                 Kind::Removed,

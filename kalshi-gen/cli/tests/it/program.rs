@@ -661,7 +661,7 @@ fn samples_match_those_of_the_tests() {
         .as_array()
         .unwrap()
         .iter()
-        .zip(expected.answers("GetMarket"))
+        .zip(expected.responses("GetMarket"))
     {
         assert_eq!(
             (&found["name"], &found["body"]),
@@ -717,9 +717,9 @@ fn unknown_keys_are_reported_by_check_and_vendor() {
         "{}",
         check.out
     );
-    let taken = folder.run(&["vendor", "published.yaml"]);
-    assert_eq!(taken.code, 0, "{}", taken.err);
-    assert!(taken.out.contains(warning), "{}", taken.out);
+    let vendored = folder.run(&["vendor", "published.yaml"]);
+    assert_eq!(vendored.code, 0, "{}", vendored.err);
+    assert!(vendored.out.contains(warning), "{}", vendored.out);
     // Vendoring it again changes nothing.
     let text = folder.read("openapi.yaml");
     assert_eq!(folder.run(&["vendor", "published.yaml"]).code, 0);

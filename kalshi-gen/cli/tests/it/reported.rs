@@ -12,7 +12,7 @@ pub(crate) fn diff(old: &str, new: &str) -> Diff {
     Diff::new(old, new).unwrap()
 }
 
-/// Returns the changes, each as `class place: text`.
+/// Returns the changes, each as `class location: text`.
 pub(crate) fn summaries(diff: &Diff) -> Vec<String> {
     diff.changes
         .iter()
@@ -21,8 +21,8 @@ pub(crate) fn summaries(diff: &Diff) -> Vec<String> {
 }
 
 /// Checks the changes reported for replacing `old` by `new`, and for the reverse.
-pub(crate) fn check(spec: &str, old: &str, new: &str, there: &[&str], back: &[&str]) {
+pub(crate) fn check(spec: &str, old: &str, new: &str, forward: &[&str], backward: &[&str]) {
     let changed = with(spec, old, new);
-    assert_eq!(summaries(&diff(spec, &changed)), there, "{old} -> {new}");
-    assert_eq!(summaries(&diff(&changed, spec)), back, "{new} -> {old}");
+    assert_eq!(summaries(&diff(spec, &changed)), forward, "{old} -> {new}");
+    assert_eq!(summaries(&diff(&changed, spec)), backward, "{new} -> {old}");
 }

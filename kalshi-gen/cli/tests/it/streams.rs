@@ -5,7 +5,7 @@ use kalshi_gen_cli::{Committed, Diff, Lock, Locks, Vendored, vendor};
 
 const STREAMS: &str = include_str!("../../../tests/specs/streams.yaml");
 const OURS: &str = include_str!("../../../../asyncapi.yaml");
-const NEEDED: &str = "DESCRIPTION NEEDED";
+const PLACEHOLDER: &str = "DESCRIPTION NEEDED";
 
 /// Returns the small spec with one substring, which must be unique, replaced.
 fn with(old: &str, new: &str) -> String {
@@ -17,13 +17,13 @@ fn replaced(text: &str, old: &str, new: &str) -> String {
     text.replace(old, new)
 }
 
-fn take(ours: &str, upstream: &str) -> Vendored {
+fn revendor(ours: &str, upstream: &str) -> Vendored {
     vendor(Some(ours), upstream).unwrap()
 }
 
 /// Returns the small spec in canonical format.
 fn ours() -> String {
-    take(STREAMS, STREAMS).text
+    revendor(STREAMS, STREAMS).text
 }
 
 /// Returns the spec without our descriptions, and with other descriptions instead.
@@ -152,13 +152,13 @@ fn specs_of_different_kinds_are_not_compared() {
 #[test]
 fn vendoring_the_same_spec_changes_nothing() {
     let ours = ours();
-    let again = take(&ours, &published(STREAMS));
+    let again = revendor(&ours, &published(STREAMS));
     assert_eq!(again.text, ours);
-    assert_eq!(again.needs_words, Vec::<String>::new());
+    assert_eq!(again.missing_descriptions, Vec::<String>::new());
     assert_eq!(again.diff.unwrap().changes.len(), 0);
     assert!(ours.starts_with("# Small streams: one of every construct that the differences are about.\nasyncapi: '3.0.0'\n"));
     // This project's vendored spec is in canonical format.
-    assert_eq!(take(OURS, OURS).text, OURS);
+    assert_eq!(revendor(OURS, OURS).text, OURS);
 }
 
 #[test]
@@ -177,37 +177,40 @@ fn new_elements_are_marked_and_removed_ones_dropped() {
         "  prices:\n    address",
         "  news:\n    address: news\n    messages:\n      open: {$ref: '#/components/messages/open'}\n  prices:\n    address",
     ));
-    let taken = take(&ours(), &upstream);
+    let vendored = revendor(&ours(), &upstream);
     assert_eq!(
-        taken.needs_words,
+        vendored.missing_descriptions,
         [
             "$.channels.news.description",
             "$.components.messages.open.summary",
             "$.components.schemas.pricePayload.properties.msg.properties.spread.description",
         ]
     );
-    assert_eq!(taken.text.matches(NEEDED).count(), 3);
+    assert_eq!(vendored.text.matches(PLACEHOLDER).count(), 3);
     assert!(
-        taken.text.contains(
+        vendored.text.contains(
             "  news:\n    address: news\n    description: DESCRIPTION NEEDED\n    messages:\n"
         ),
         "{}",
-        taken.text
+        vendored.text
     );
-    for gone in ["Ignore it", "Theirs", "examples"] {
-        assert!(!taken.text.contains(gone), "{gone}");
+    for removed in ["Ignore it", "Theirs", "examples"] {
+        assert!(!vendored.text.contains(removed), "{removed}");
     }
     // Descriptions are kept once they are written.
-    let written = taken.text.replace(NEEDED, "Now written.");
-    let again = take(&written, &upstream);
-    assert_eq!((again.text, again.needs_words), (written, Vec::new()));
+    let written = vendored.text.replace(PLACEHOLDER, "Now written.");
+    let again = revendor(&written, &upstream);
+    assert_eq!(
+        (again.text, again.missing_descriptions),
+        (written, Vec::new())
+    );
 }
 
 #[test]
 fn first_spec_has_no_descriptions() {
-    let taken = vendor(None, STREAMS).unwrap();
-    assert!(taken.diff.is_none());
-    for place in [
+    let vendored = vendor(None, STREAMS).unwrap();
+    assert!(vendored.diff.is_none());
+    for location in [
         "$.info.tags[0].description",
         "$.servers.main.description",
         "$.channels.prices.description",
@@ -219,9 +222,12 @@ fn first_spec_has_no_descriptions() {
         "$.components.securitySchemes.key.description",
     ] {
         assert!(
-            taken.needs_words.iter().any(|other| other == place),
-            "{place}: {:?}",
-            taken.needs_words
+            vendored
+                .missing_descriptions
+                .iter()
+                .any(|other| other == location),
+            "{location}: {:?}",
+            vendored.missing_descriptions
         );
     }
 }
@@ -252,13 +258,13 @@ fn each_spec_has_its_own_lock() {
 }
 
 /// Returns the open findings, in order.
-fn left(spec: &str, lock: Option<&str>) -> Vec<String> {
+fn open_findings(spec: &str, lock: Option<&str>) -> Vec<String> {
     let findings = Committed::new(spec, lock, None).audit().unwrap();
     assert_eq!(findings.len(), 5);
     findings
         .into_iter()
-        .filter(|finding| finding.to_do.is_some())
-        .map(|finding| format!("{}: {}", finding.what, finding.found))
+        .filter(|finding| finding.action.is_some())
+        .map(|finding| format!("{}: {}", finding.check, finding.summary))
         .collect()
 }
 
@@ -266,15 +272,15 @@ fn left(spec: &str, lock: Option<&str>) -> Vec<String> {
 fn audit_reports_open_findings() {
     let text = include_str!("../../../../spec.lock");
     let lock = Some(text);
-    assert_eq!(left(OURS, lock), Vec::<String>::new());
+    assert_eq!(open_findings(OURS, lock), Vec::<String>::new());
     let undescribed = OURS.replacen("      summary: Public trade in a market\n", "", 1);
     assert_eq!(
-        left(&undescribed, lock),
+        open_findings(&undescribed, lock),
         ["described: descriptions missing: 1"]
     );
     let altered = OURS.replacen("            - clock\n", "", 2);
     assert_eq!(
-        left(&altered, lock),
+        open_findings(&altered, lock),
         [
             "fixups: the fixup `book_clock_is_new` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
             "locked: asyncapi.yaml differs from spec.lock: put corrections into fixups.rs, not into the spec",
@@ -282,13 +288,13 @@ fn audit_reports_open_findings() {
     );
     let newer = replaced(OURS, "version: '2.0.0'", "version: '99.0.0'");
     assert_eq!(
-        left(&newer, lock),
+        open_findings(&newer, lock),
         ["locked: spec.lock has version 2.0.0, the spec has 99.0.0"]
     );
-    assert_eq!(left(OURS, None), ["locked: there is no spec.lock"]);
-    let of_calls = text.split("asyncapi:\n").next();
+    assert_eq!(open_findings(OURS, None), ["locked: there is no spec.lock"]);
+    let rest_lock = text.split("asyncapi:\n").next();
     assert_eq!(
-        left(OURS, of_calls),
+        open_findings(OURS, rest_lock),
         ["locked: spec.lock has no entry `asyncapi`"]
     );
 }

@@ -11,8 +11,8 @@ fn with(old: &str, new: &str) -> String {
 }
 
 /// Checks the changes reported for replacing `old` by `new` in the small spec, and for the reverse.
-fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
-    reported::check(STREAMS, old, new, there, back);
+fn check(old: &str, new: &str, forward: &[&str], backward: &[&str]) {
+    reported::check(STREAMS, old, new, forward, backward);
 }
 
 #[test]
@@ -356,13 +356,13 @@ fn descriptions_follow_renamed_elements() {
         .replace("      price: {", "      quotation: {")
         .replace("  receiveBeat:\n", "  hearBeat:\n")
         .replace("joinedPayload", "enteredPayload");
-    let taken = vendor(Some(STREAMS), &upstream).unwrap();
-    assert_eq!(taken.needs_words, Vec::<String>::new());
-    for words in [
+    let vendored = vendor(Some(STREAMS), &upstream).unwrap();
+    assert_eq!(vendored.missing_descriptions, Vec::<String>::new());
+    for text in [
         "    quotation:\n      name: price\n      summary: A new price\n",
         "  hearBeat:\n    action: send\n    summary: Hear that all is well\n",
         "    enteredPayload:\n      type: object\n      description: The answer to a join.\n",
     ] {
-        assert!(taken.text.contains(words), "{words}\n{}", taken.text);
+        assert!(vendored.text.contains(text), "{text}\n{}", vendored.text);
     }
 }

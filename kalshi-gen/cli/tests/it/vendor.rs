@@ -5,11 +5,11 @@ use kalshi_gen_cli::{Committed, Format, Lock, Locks, Vendored, vendor};
 use serde_json::Value;
 
 const EXCHANGE: &str = include_str!("../../../tests/specs/exchange.yaml");
-const NEEDED: &str = "DESCRIPTION NEEDED";
+const PLACEHOLDER: &str = "DESCRIPTION NEEDED";
 
 /// Returns our spec in canonical format.
 fn ours() -> String {
-    take(EXCHANGE, &with("openapi: 3.0.0", "openapi: 3.0.0")).text
+    revendor(EXCHANGE, &with("openapi: 3.0.0", "openapi: 3.0.0")).text
 }
 
 fn with(old: &str, new: &str) -> String {
@@ -17,7 +17,7 @@ fn with(old: &str, new: &str) -> String {
     EXCHANGE.replace(old, new)
 }
 
-fn take(ours: &str, upstream: &str) -> Vendored {
+fn revendor(ours: &str, upstream: &str) -> Vendored {
     vendor(Some(ours), upstream).unwrap()
 }
 
@@ -47,30 +47,30 @@ fn published(spec: &str) -> String {
 #[test]
 fn vendoring_the_same_spec_changes_nothing() {
     let ours = ours();
-    let again = take(&ours, &published(EXCHANGE));
+    let again = revendor(&ours, &published(EXCHANGE));
     assert_eq!(again.text, ours);
-    assert_eq!(again.needs_words, Vec::<String>::new());
+    assert_eq!(again.missing_descriptions, Vec::<String>::new());
     assert_eq!(again.diff.unwrap().changes.len(), 0);
     assert!(!again.text.contains("Theirs"));
     assert!(again.text.starts_with("# A small exchange: one of every construct that the differences are about.\nopenapi: '3.0.0'\n"));
     // This project's vendored spec is in canonical format.
     let vendored = include_str!("../../../../openapi.yaml");
-    assert_eq!(take(vendored, vendored).text, vendored);
+    assert_eq!(revendor(vendored, vendored).text, vendored);
 }
 
 #[test]
 fn upstream_order_of_known_elements_is_irrelevant() {
     fn reversed(node: &Value) -> String {
         match node {
-            Value::Object(members) => {
-                let members: Vec<_> = members
+            Value::Object(fields) => {
+                let fields: Vec<_> = fields
                     .iter()
                     .rev()
                     .map(|(key, value)| {
                         format!("{}: {}", Value::from(key.as_str()), reversed(value))
                     })
                     .collect();
-                format!("{{{}}}", members.join(", "))
+                format!("{{{}}}", fields.join(", "))
             }
             Value::Array(items) if items.iter().all(Value::is_string) => {
                 let items: Vec<_> = items.iter().rev().map(reversed).collect();
@@ -85,7 +85,7 @@ fn upstream_order_of_known_elements_is_irrelevant() {
     }
     let ours = ours();
     let spec = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::FixupMode::Lenient).unwrap();
-    assert_eq!(take(&ours, &reversed(spec.spec())).text, ours);
+    assert_eq!(revendor(&ours, &reversed(spec.spec())).text, ours);
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn parameters_and_other_lists_keep_the_published_order() {
     let limit = "        - $ref: '#/components/parameters/Limit'\n";
     let cursor = "        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n";
     let swapped = with(&format!("{limit}{cursor}"), &format!("{cursor}{limit}"));
-    let taken = take(&ours(), &published(&swapped));
-    let changes: Vec<_> = taken
+    let vendored = revendor(&ours(), &published(&swapped));
+    let changes: Vec<_> = vendored
         .diff
         .unwrap()
         .changes
@@ -102,11 +102,11 @@ fn parameters_and_other_lists_keep_the_published_order() {
         .map(|change| change.text)
         .collect();
     assert_eq!(changes, ["changed, without effect on types or requests"]);
-    assert!(taken.needs_words.is_empty());
-    let list = &taken.text[taken.text.find("operationId: GetOrders").unwrap()..];
+    assert!(vendored.missing_descriptions.is_empty());
+    let list = &vendored.text[vendored.text.find("operationId: GetOrders").unwrap()..];
     assert!(list.find("- name: cursor").unwrap() < list.find("parameters/Limit'").unwrap());
     // Duplicate values are merged.
-    let twice = take(
+    let twice = revendor(
         &ours(),
         &published(&with("enum: [bid, ask]", "enum: [bid, ask, bid]")),
     );
@@ -126,28 +126,31 @@ fn new_elements_are_marked_and_removed_ones_dropped() {
         "        close_time: {type: string, description: When it closes, example: never}\n",
     )
     .replace("        '204': {description: Done.}", "        '204': {description: Done.}\n        '200': {description: Yes.}\n        '429': {description: Slow.}"));
-    let taken = take(&ours(), &upstream);
+    let vendored = revendor(&ours(), &upstream);
     assert_eq!(
-        taken.needs_words,
+        vendored.missing_descriptions,
         [
             "$.paths[\"/orders\"].delete.responses.429.description",
             "$.components.schemas.Market.properties.close_time.description"
         ]
     );
-    assert_eq!(taken.text.matches(NEEDED).count(), 2);
+    assert_eq!(vendored.text.matches(PLACEHOLDER).count(), 2);
     // After the field that it follows upstream, and without the upstream description.
-    assert!(taken.text.contains("          description: When it opens.\n        close_time:\n          type: string\n          description: DESCRIPTION NEEDED\n        strike:\n"), "{}", taken.text);
+    assert!(vendored.text.contains("          description: When it opens.\n        close_time:\n          type: string\n          description: DESCRIPTION NEEDED\n        strike:\n"), "{}", vendored.text);
     // The most common description of our responses with that status.
-    assert!(taken.text.contains("        '200':\n          description: Success.\n        '429':\n          description: DESCRIPTION NEEDED\n"), "{}", taken.text);
+    assert!(vendored.text.contains("        '200':\n          description: Success.\n        '429':\n          description: DESCRIPTION NEEDED\n"), "{}", vendored.text);
     assert!(
-        !taken.text.contains("rules")
-            && !taken.text.contains("Theirs")
-            && !taken.text.contains("never")
+        !vendored.text.contains("rules")
+            && !vendored.text.contains("Theirs")
+            && !vendored.text.contains("never")
     );
     // Descriptions are kept once they are written.
-    let written = taken.text.replace(NEEDED, "Now written.");
-    let again = take(&written, &upstream);
-    assert_eq!((again.text, again.needs_words), (written, Vec::new()));
+    let written = vendored.text.replace(PLACEHOLDER, "Now written.");
+    let again = revendor(&written, &upstream);
+    assert_eq!(
+        (again.text, again.missing_descriptions),
+        (written, Vec::new())
+    );
 }
 
 #[test]
@@ -161,27 +164,27 @@ fn descriptions_follow_renamed_elements() {
             .replace("  /markets/{ticker}:", "  /market/{market_ticker}:")
             .replace("{name: ticker, in: path", "{name: market_ticker, in: path"),
     );
-    let taken = take(&ours(), &upstream);
-    assert_eq!(taken.needs_words, Vec::<String>::new());
-    for words in [
+    let vendored = revendor(&ours(), &upstream);
+    assert_eq!(vendored.missing_descriptions, Vec::<String>::new());
+    for text in [
         "    FeeSchedule:\n      description: What a trade costs.",
         "        client_order_ids:\n          type: string\n          description: Its id as you gave it.",
         "      operationId: CancelAllOrders\n      summary: Cancel all orders\n      description: Cancels every order.\n      tags:\n        - orders\n      x-token-cost: 2",
         "  /market/{market_ticker}:\n    get:\n      operationId: GetMarket\n      summary: Read a market",
         "        - name: market_ticker\n          in: path\n          required: true\n          description: Its ticker.",
     ] {
-        assert!(taken.text.contains(words), "{words}\n{}", taken.text);
+        assert!(vendored.text.contains(text), "{text}\n{}", vendored.text);
     }
 }
 
 #[test]
 fn new_operation_gets_its_cost_as_data() {
-    let operation = |words: &str| {
+    let operation = |text: &str| {
         format!(
-            "  /orders/batched:\n    post:\n      operationId: CreateOrders\n      summary: Theirs\n      description: {words}\n      tags: [batches]\n      responses:\n        '201': {{description: Theirs}}\ncomponents:"
+            "  /orders/batched:\n    post:\n      operationId: CreateOrders\n      summary: Theirs\n      description: {text}\n      tags: [batches]\n      responses:\n        '201': {{description: Theirs}}\ncomponents:"
         )
     };
-    for (words, costs, note) in [
+    for (text, costs, note) in [
         (
             "'**Rate limit:** 3 tokens per order in it.'",
             "      x-token-cost: 3\n      x-token-cost-per-item: 3\n      x-rate-bucket: write\n",
@@ -198,17 +201,17 @@ fn new_operation_gets_its_cost_as_data() {
             "CreateOrders is new: 10 tokens (write), the default, since its description states none",
         ),
     ] {
-        let taken = take(&ours(), &with("components:", &operation(words)));
-        assert!(taken.text.contains(costs), "{}", taken.text);
-        assert_eq!(taken.notes, [note]);
+        let vendored = revendor(&ours(), &with("components:", &operation(text)));
+        assert!(vendored.text.contains(costs), "{}", vendored.text);
+        assert_eq!(vendored.notes, [note]);
         assert!(
-            taken
+            vendored
                 .text
                 .contains("  - name: batches\n    description: DESCRIPTION NEEDED\n")
         );
     }
     // A cost that differs from ours is left for review.
-    let taken = take(
+    let vendored = revendor(
         &ours(),
         &with(
             "description: Cancels every order.",
@@ -216,25 +219,25 @@ fn new_operation_gets_its_cost_as_data() {
         ),
     );
     assert_eq!(
-        taken.notes,
+        vendored.notes,
         [
             "CancelAll: the exchange's description states a cost of 7 tokens (write), ours is 2 tokens (write)"
         ]
     );
-    assert!(taken.text.contains("x-token-cost: 2\n"));
+    assert!(vendored.text.contains("x-token-cost: 2\n"));
 }
 
 #[test]
 fn first_spec_has_no_descriptions() {
-    let taken = vendor(None, EXCHANGE).unwrap();
-    assert!(taken.diff.is_none());
+    let vendored = vendor(None, EXCHANGE).unwrap();
+    assert!(vendored.diff.is_none());
     assert!(
-        taken
+        vendored
             .text
             .starts_with("openapi: '3.0.0'\n\ninfo:\n  title: DESCRIPTION NEEDED\n")
     );
-    assert!(taken.needs_words.len() > 40);
-    let report = taken.report(Format::Markdown);
+    assert!(vendored.missing_descriptions.len() > 40);
+    let report = vendored.report(Format::Markdown);
     assert!(report.contains("\n- [ ] `$.info.title`\n"), "{report}");
 }
 
@@ -242,7 +245,7 @@ fn first_spec_has_no_descriptions() {
 fn dropped_comments_are_noted() {
     let ours = ours().replace("\npaths:", "\n# Here they are.\npaths:");
     assert_eq!(
-        take(&ours, EXCHANGE).notes,
+        revendor(&ours, EXCHANGE).notes,
         ["comments dropped below the top of the file: 1"]
     );
 }
@@ -279,13 +282,13 @@ fn lock_has_hashes_of_the_file_and_its_structure() {
 }
 
 /// Returns the open findings, in order.
-fn left(committed: Committed<'_>) -> Vec<String> {
+fn open_findings(committed: Committed<'_>) -> Vec<String> {
     let findings = committed.audit().unwrap();
     assert_eq!(findings.len(), 6);
     findings
         .into_iter()
-        .filter(|finding| finding.to_do.is_some())
-        .map(|finding| format!("{}: {}", finding.what, finding.found))
+        .filter(|finding| finding.action.is_some())
+        .map(|finding| format!("{}: {}", finding.check, finding.summary))
         .collect()
 }
 
@@ -296,18 +299,18 @@ fn audit_reports_open_findings() {
     let lock = include_str!("../../../../spec.lock");
     let surface = include_str!("../../../../tests/generated/surface.txt");
     let all = Committed::new(spec, Some(lock), Some(surface));
-    assert_eq!(left(all), Vec::<String>::new());
+    assert_eq!(open_findings(all), Vec::<String>::new());
 
     let undescribed = spec
         .replacen("      summary: List public trades\n", "", 1)
         .replacen("      x-token-cost: 10\n", "", 1);
     assert_eq!(
-        left(Committed::new(&undescribed, Some(lock), Some(surface))),
+        open_findings(Committed::new(&undescribed, Some(lock), Some(surface))),
         ["described: descriptions missing: 1; costs or buckets missing: 1"]
     );
 
     let altered = spec.replacen("        - settlement_bounds_type\n", "", 1);
-    let found = left(Committed::new(&altered, Some(lock), Some(surface)));
+    let found = open_findings(Committed::new(&altered, Some(lock), Some(surface)));
     assert_eq!(
         found,
         [
@@ -320,7 +323,7 @@ fn audit_reports_open_findings() {
     let version = &locks.get(Protocol::Rest).unwrap().version;
     let newer = spec.replacen(&format!("version: '{version}'"), "version: '99.0.0'", 1);
     assert_eq!(
-        left(Committed::new(&newer, Some(lock), Some(surface))),
+        open_findings(Committed::new(&newer, Some(lock), Some(surface))),
         [format!(
             "locked: spec.lock has version {version}, the spec has 99.0.0"
         )]
@@ -328,11 +331,11 @@ fn audit_reports_open_findings() {
 
     let other = surface.replacen("operation ", "operations ", 1);
     assert_eq!(
-        left(Committed::new(spec, Some(lock), Some(&other))),
+        open_findings(Committed::new(spec, Some(lock), Some(&other))),
         ["surface: differs from line 1"]
     );
     assert_eq!(
-        left(Committed::new(spec, None, None)),
+        open_findings(Committed::new(spec, None, None)),
         [
             "locked: there is no spec.lock",
             "surface: there is no snapshot"
@@ -376,7 +379,10 @@ fn control_characters_of_a_spec_and_a_lock_are_escaped() {
     assert_eq!(read.to_string(), lock);
     let found = |spec: &str, lock: &str| {
         let findings = Committed::new(spec, Some(lock), None).audit().unwrap();
-        let found: Vec<_> = findings.into_iter().map(|finding| finding.found).collect();
+        let found: Vec<_> = findings
+            .into_iter()
+            .map(|finding| finding.summary)
+            .collect();
         assert!(
             found
                 .iter()
@@ -425,8 +431,8 @@ fn audit_warns_about_keywords_without_a_value() {
 #[test]
 fn report_notes_keywords_without_a_value() {
     let upstream = EXCHANGE.replacen("openapi: 3.0.0\n", "openapi: 3.0.0\nexternalDocs:\n", 1);
-    let taken = vendor(None, &upstream).unwrap();
-    let report = taken.report(Format::Text);
+    let vendored = vendor(None, &upstream).unwrap();
+    let report = vendored.report(Format::Text);
     assert!(
         report.contains("  $.externalDocs: ignored: this key has no value"),
         "{report}"

@@ -9,9 +9,8 @@ use kalshi_gen_cli::{
 };
 
 use crate::{
-    Vendored,
-    files::{Failure, Input, Pending, print, read_if_there, write},
-    vendored,
+    VendoredFiles, default_spec_path,
+    files::{Failure, Input, Pending, print, read_if_exists, write},
 };
 
 pub(crate) fn diff(
@@ -22,7 +21,8 @@ pub(crate) fn diff(
     without_prose: bool,
 ) -> Result<ExitCode, Failure> {
     let (old, new) = (Input::read(old)?, Input::read(new)?);
-    let mut diff = Diff::new(&old.text, &new.text).map_err(|error| which(error, &old, &new))?;
+    let mut diff =
+        Diff::new(&old.text, &new.text).map_err(|error| spec_failure(error, &old, &new))?;
     if without_prose {
         diff.changes.retain(|change| change.class != Class::Prose);
     }
@@ -38,15 +38,18 @@ pub(crate) fn diff(
 pub(crate) fn vendor(
     upstream: &Path,
     source: Option<String>,
-    files: &Vendored,
+    files: &VendoredFiles,
     format: Format,
     dry_run: bool,
 ) -> Result<ExitCode, Failure> {
     let published = Input::read(upstream)?;
     let protocol =
         Protocol::from_text(&published.text).map_err(|error| published.failure(&error))?;
-    let place = files.spec.clone().unwrap_or_else(|| vendored(protocol));
-    if place == files.lock {
+    let spec_path = files
+        .spec
+        .clone()
+        .unwrap_or_else(|| default_spec_path(protocol));
+    if spec_path == files.lock {
         return Err(Failure(format!(
             "{}: is both the spec and its lock",
             files.lock.display()
@@ -59,16 +62,16 @@ pub(crate) fn vendor(
             published.text.lines().count()
         )));
     }
-    let ours = read_if_there(&place)?.map(|text| Input {
-        name: place.display().to_string(),
+    let ours = read_if_exists(&spec_path)?.map(|text| Input {
+        name: spec_path.display().to_string(),
         text,
     });
-    let taken = kalshi_gen_cli::vendor(
+    let vendored = kalshi_gen_cli::vendor(
         ours.as_ref().map(|input| input.text.as_str()),
         &published.text,
     )
-    .map_err(|error| which(error, ours.as_ref().unwrap_or(&published), &published))?;
-    let mut locks = match read_if_there(&files.lock)? {
+    .map_err(|error| spec_failure(error, ours.as_ref().unwrap_or(&published), &published))?;
+    let mut locks = match read_if_exists(&files.lock)? {
         Some(text) => Locks::parse(&text).unwrap_or_default(),
         None => Locks::default(),
     };
@@ -85,30 +88,33 @@ pub(crate) fn vendor(
     let today = chrono::Utc::now().date_naive().to_string();
     let mut lock =
         Lock::new(&published.text, &source, &today).map_err(|error| published.failure(&error))?;
-    if let Some(before) = before.filter(|before| before.is_of_same(&lock)) {
+    if let Some(before) = before.filter(|before| before.has_same_content(&lock)) {
         lock.date = before.date;
     }
     locks.insert(protocol, lock);
     if !dry_run {
         let (spec, lock) = (
-            Pending::write(&place, &taken.text)?,
+            Pending::write(&spec_path, &vendored.text)?,
             Pending::write(&files.lock, &locks.to_string())?,
         );
         // The lock is written first. If writing the spec then fails, the old spec is intact and
         // `check` reports the mismatch.
-        lock.keep()?;
-        spec.keep()?;
+        lock.persist()?;
+        spec.persist()?;
     }
-    print(&taken.report(format))?;
+    print(&vendored.report(format))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failure> {
+pub(crate) fn check(files: &VendoredFiles, surface: &Path) -> Result<ExitCode, Failure> {
     let specs = match &files.spec {
         Some(path) => vec![path.clone()],
-        None => vec![vendored(Protocol::Rest), vendored(Protocol::Streams)],
+        None => vec![
+            default_spec_path(Protocol::Rest),
+            default_spec_path(Protocol::Streams),
+        ],
     };
-    let (lock, surface) = (read_if_there(&files.lock)?, read_if_there(surface)?);
+    let (lock, surface) = (read_if_exists(&files.lock)?, read_if_exists(surface)?);
     let (mut out, mut findings) = (String::new(), Vec::new());
     for path in &specs {
         let spec = Input::read(path)?;
@@ -119,12 +125,12 @@ pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failur
             let bold = Style::new().bold();
             out.push_str(&format!("{bold}{}{bold:#}\n", spec.name));
         }
-        out.push_str(&listed(&found));
+        out.push_str(&format_findings(&found));
         findings.extend(found);
     }
-    out.push_str(&verdict(&findings));
+    out.push_str(&summarize(&findings));
     print(&out)?;
-    Ok(if findings.iter().all(|finding| finding.to_do.is_none()) {
+    Ok(if findings.iter().all(|finding| finding.action.is_none()) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -132,26 +138,26 @@ pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failur
 }
 
 /// Formats findings, each with the action that fixes it.
-fn listed(findings: &[Finding]) -> String {
+fn format_findings(findings: &[Finding]) -> String {
     let (good, bad) = (
         AnsiColor::Green.on_default(),
         AnsiColor::Red.on_default().bold(),
     );
     let mut out = String::new();
     for finding in findings {
-        let (style, word) = if finding.to_do.is_none() {
+        let (style, label) = if finding.action.is_none() {
             (good, "ok")
         } else {
             (bad, "no")
         };
         out.push_str(&format!(
-            "{style}{word}{style:#}  {:<10} {}\n",
-            finding.what, finding.found
+            "{style}{label}{style:#}  {:<10} {}\n",
+            finding.check, finding.summary
         ));
         for warning in &finding.warnings {
             out.push_str(&format!("    {warning}\n"));
         }
-        for line in finding.to_do.iter().flat_map(|to_do| to_do.lines()) {
+        for line in finding.action.iter().flat_map(|action| action.lines()) {
             out.push_str(&format!("    {line}\n"));
         }
     }
@@ -159,21 +165,21 @@ fn listed(findings: &[Finding]) -> String {
 }
 
 /// Summarises the findings: all checks pass, or how many fail and what to do next.
-fn verdict(findings: &[Finding]) -> String {
+fn summarize(findings: &[Finding]) -> String {
     let all = findings.len();
-    let open: Vec<_> = findings
+    let failed: Vec<_> = findings
         .iter()
-        .filter_map(|finding| finding.to_do.as_deref())
+        .filter_map(|finding| finding.action.as_deref())
         .collect();
-    let verdict = match open.first() {
+    let summary = match failed.first() {
         None => format!("all {all} checks passed"),
         Some(first) => {
             let next = first.lines().next().unwrap_or_default();
-            format!("{} of {all} checks failed; next: {next}", open.len())
+            format!("{} of {all} checks failed; next: {next}", failed.len())
         }
     };
     let bold = Style::new().bold();
-    format!("{bold}{verdict}{bold:#}\n")
+    format!("{bold}{summary}{bold:#}\n")
 }
 
 pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
@@ -200,19 +206,19 @@ pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     let id = find(&samples.operations(), id)
         .map_err(|error| input.failure(&error))?
         .to_owned();
-    let answers: Vec<_> = samples
-        .answers(&id)
+    let responses: Vec<_> = samples
+        .responses(&id)
         .into_iter()
         .map(|sample| serde_json::json!({ "name": sample.name, "body": sample.body }))
         .collect();
     let sample =
-        serde_json::json!({ "operation": id, "status": samples.status(&id), "answers": answers });
+        serde_json::json!({ "operation": id, "status": samples.status(&id), "answers": responses });
     print(&format!("{sample:#}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Returns the failure for an error in one of two specs, with the name of its file.
-fn which(error: SpecsError, old: &Input, new: &Input) -> Failure {
+fn spec_failure(error: SpecsError, old: &Input, new: &Input) -> Failure {
     match error {
         SpecsError::Old(error) => old.failure(&error),
         SpecsError::New(error) => new.failure(&error),

@@ -29,7 +29,7 @@ impl Input {
         } else {
             path.display().to_string()
         };
-        let fail = |what: &dyn fmt::Display| Failure(format!("{name}: {what}"));
+        let fail = |cause: &dyn fmt::Display| Failure(format!("{name}: {cause}"));
         let mut bytes = Vec::new();
         let read = if standard_input {
             io::stdin()
@@ -106,18 +106,18 @@ fn one_line(text: &str) -> String {
             }
         })
         .collect();
-    with_visible_directions(&spaced).chars().take(500).collect()
+    escape_directional(&spaced).chars().take(500).collect()
 }
 
 /// Replaces characters that change the writing direction by JSON escapes.
-fn with_visible_directions(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(acts) {
+fn escape_directional(text: &str) -> Cow<'_, str> {
+    let is_directional = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(is_directional) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if acts(c) {
+        if is_directional(c) {
             out.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             out.push(c);
@@ -127,7 +127,7 @@ fn with_visible_directions(text: &str) -> Cow<'_, str> {
 }
 
 /// Reads a file, or returns `None` if it does not exist.
-pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
+pub(crate) fn read_if_exists(path: &Path) -> Result<Option<String>, Failure> {
     match fs::exists(path) {
         Ok(false) => Ok(None),
         _ => Input::read(path).map(|input| Some(input.text)),
@@ -180,7 +180,7 @@ impl Pending {
     }
 
     /// Moves the file to its destination.
-    pub(crate) fn keep(self) -> Result<(), Failure> {
+    pub(crate) fn persist(self) -> Result<(), Failure> {
         let path = self.path;
         self.file
             .persist(&path)
@@ -194,7 +194,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return fs::write(path, text).map_err(|error| cannot_write(path, &error));
     }
-    Pending::write(path, text)?.keep()
+    Pending::write(path, text)?.persist()
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -204,7 +204,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 /// Prints to standard output, without colours unless it is a terminal.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    let text = with_visible_directions(text);
+    let text = escape_directional(text);
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         // The reader may close the pipe early, as `head` does.

@@ -61,7 +61,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
-        vendored: Vendored,
+        vendored: VendoredFiles,
     },
     /// Check that the vendored specs are ready for use, and print what to do next.
     #[command(
@@ -72,7 +72,7 @@ enum Command {
         #[arg(long, default_value = "tests/generated/surface.txt")]
         surface: PathBuf,
         #[command(flatten)]
-        vendored: Vendored,
+        vendored: VendoredFiles,
     },
     /// Print the Rust code generated from a spec, formatted.
     #[command(
@@ -108,7 +108,7 @@ enum Command {
 
 /// The committed files that belong to a vendored spec.
 #[derive(Debug, clap::Args)]
-struct Vendored {
+struct VendoredFiles {
     /// The vendored spec. Defaults to `openapi.yaml` or `asyncapi.yaml`, depending on the input.
     #[arg(long, alias = "contract")]
     spec: Option<PathBuf>,
@@ -118,12 +118,12 @@ struct Vendored {
 }
 
 /// Returns the path of the vendored spec of a kind.
-fn vendored(protocol: Protocol) -> PathBuf {
-    PathBuf::from(format!("{}.yaml", protocol.member()))
+fn default_spec_path(protocol: Protocol) -> PathBuf {
+    PathBuf::from(format!("{}.yaml", protocol.root_field()))
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let result = match Arguments::parse().command {
         Command::Diff {
             old,
             new,
@@ -143,7 +143,7 @@ fn main() -> ExitCode {
         Command::Show { operation_id, spec } => commands::show(&spec, &operation_id),
         Command::Samples { spec, operation_id } => commands::samples(&spec, &operation_id),
     };
-    match done {
+    match result {
         Ok(code) => code,
         Err(Failure(message)) => {
             let red = anstyle::AnsiColor::Red.on_default().bold();

@@ -6,17 +6,18 @@ mod visit;
 use serde_json::Value;
 
 use self::visit::{
-    Mapping, Position, content, described, inside, items, members, parameters, response,
+    Mapping, Position, entries, items, visit_content, visit_described, visit_parameters,
+    visit_response, visit_schema,
 };
 use kalshi_gen::internals::{error::JsonPath, spec::METHODS, yaml::Tree};
 
 /// The placeholder for a missing description.
-pub(crate) const NEEDED: &str = "DESCRIPTION NEEDED";
+pub(crate) const PLACEHOLDER: &str = "DESCRIPTION NEEDED";
 
 /// Inserts the placeholder wherever a description is missing. Returns the JSON paths of all placeholders.
-pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
+pub(crate) fn mark_missing(spec: &mut Tree) -> Vec<String> {
     let mut marked = Vec::new();
-    each(spec, &mut |node, key, position, place| {
+    for_each_described(spec, &mut |node, key, position, location| {
         let written = matches!(node.get(key), Some(Tree::Leaf(Value::String(text))) if !text.trim().is_empty());
         if !written {
             node.shift_remove(key);
@@ -26,16 +27,17 @@ pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
                     .keys()
                     .position(|key| key.starts_with("x-"))
                     .unwrap_or(node.len()),
-                Position::Behind(before) => node.get_index_of(before).map_or(0, |at| at + 1),
+                Position::After(before) => node.get_index_of(before).map_or(0, |at| at + 1),
             };
             node.shift_insert(
                 at,
                 key.to_owned(),
-                Tree::Leaf(Value::String(NEEDED.to_owned())),
+                Tree::Leaf(Value::String(PLACEHOLDER.to_owned())),
             );
         }
-        if matches!(node.get(key), Some(Tree::Leaf(Value::String(text))) if text.contains(NEEDED)) {
-            marked.push(place.join(key).to_string());
+        if matches!(node.get(key), Some(Tree::Leaf(Value::String(text))) if text.contains(PLACEHOLDER))
+        {
+            marked.push(location.join(key).to_string());
         }
     });
     marked
@@ -43,17 +45,20 @@ pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
 
 /// Calls `visit` for every element that requires a description, with its mapping, the key, the position
 /// and the JSON path.
-fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath)) {
+fn for_each_described(
+    spec: &mut Tree,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
+) {
     let Tree::Mapping(root) = spec else {
         return;
     };
-    let place = JsonPath::new(&[]);
+    let location = JsonPath::new(&[]);
     if let Some(Tree::Mapping(info)) = root.get_mut("info") {
-        visit(info, "title", Position::First, &place.join("info"));
-        visit(info, "description", Position::Last, &place.join("info"));
+        visit(info, "title", Position::First, &location.join("info"));
+        visit(info, "description", Position::Last, &location.join("info"));
     }
     if root.contains_key("asyncapi") {
-        streams::each(root, visit);
+        streams::for_each_described(root, visit);
     }
     // In an AsyncAPI spec these are mappings.
     for list in ["servers", "tags"] {
@@ -63,15 +68,15 @@ fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &J
                     item,
                     "description",
                     Position::Last,
-                    &place.join(list).item(index),
+                    &location.join(list).item(index),
                 );
             }
         }
     }
-    for (path, item) in members(root.get_mut("paths")) {
+    for (path, item) in entries(root.get_mut("paths")) {
         let Tree::Mapping(item) = item else { continue };
-        let place = place.join("paths").join(path);
-        parameters(item, &place, visit);
+        let location = location.join("paths").join(path);
+        visit_parameters(item, &location, visit);
         for (method, operation) in item
             .iter_mut()
             .filter(|(method, _)| METHODS.contains(&method.as_str()))
@@ -79,60 +84,60 @@ fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &J
             let Tree::Mapping(operation) = operation else {
                 continue;
             };
-            let place = place.join(method);
+            let location = location.join(method);
             visit(
                 operation,
                 "summary",
-                Position::Behind("operationId"),
-                &place,
+                Position::After("operationId"),
+                &location,
             );
             visit(
                 operation,
                 "description",
-                Position::Behind("summary"),
-                &place,
+                Position::After("summary"),
+                &location,
             );
-            parameters(operation, &place, visit);
+            visit_parameters(operation, &location, visit);
             if let Some(Tree::Mapping(body)) = operation.get_mut("requestBody") {
-                content(body, &place.join("requestBody"), visit);
+                visit_content(body, &location.join("requestBody"), visit);
             }
-            for (status, answer) in members(operation.get_mut("responses")) {
-                response(answer, &place.join("responses").join(status), visit);
+            for (status, response) in entries(operation.get_mut("responses")) {
+                visit_response(response, &location.join("responses").join(status), visit);
             }
         }
     }
     let Some(Tree::Mapping(components)) = root.get_mut("components") else {
         return;
     };
-    let place = place.join("components");
-    for (name, schema) in members(components.get_mut("schemas")) {
-        let place = place.join("schemas").join(name);
+    let location = location.join("components");
+    for (name, schema) in entries(components.get_mut("schemas")) {
+        let location = location.join("schemas").join(name);
         if let Tree::Mapping(node) = schema {
-            visit(node, "description", Position::First, &place);
+            visit(node, "description", Position::First, &location);
         }
-        inside(schema, &place, visit);
+        visit_schema(schema, &location, visit);
     }
-    for (name, parameter) in members(components.get_mut("parameters")) {
-        described(
+    for (name, parameter) in entries(components.get_mut("parameters")) {
+        visit_described(
             parameter,
             Position::Last,
-            &place.join("parameters").join(name),
+            &location.join("parameters").join(name),
             visit,
         );
     }
-    for (name, answer) in members(components.get_mut("responses")) {
-        response(answer, &place.join("responses").join(name), visit);
+    for (name, response) in entries(components.get_mut("responses")) {
+        visit_response(response, &location.join("responses").join(name), visit);
     }
-    for (name, body) in members(components.get_mut("requestBodies")) {
+    for (name, body) in entries(components.get_mut("requestBodies")) {
         if let Tree::Mapping(body) = body {
-            content(body, &place.join("requestBodies").join(name), visit);
+            visit_content(body, &location.join("requestBodies").join(name), visit);
         }
     }
-    for (name, scheme) in members(components.get_mut("securitySchemes")) {
-        described(
+    for (name, scheme) in entries(components.get_mut("securitySchemes")) {
+        visit_described(
             scheme,
             Position::Last,
-            &place.join("securitySchemes").join(name),
+            &location.join("securitySchemes").join(name),
             visit,
         );
     }
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn every_missing_description_is_marked_once() {
         let mut spec = yaml::parse_in_order(include_str!("../../tests/specs/bare.yaml")).unwrap();
-        let marked = mark(&mut spec);
+        let marked = mark_missing(&mut spec);
         let expected = [
             "$.info.description",
             "$.servers[0].description",
@@ -167,7 +172,7 @@ mod tests {
             "$.components.securitySchemes.key.description",
         ];
         assert_eq!(marked, expected);
-        assert_eq!(mark(&mut spec), expected);
+        assert_eq!(mark_missing(&mut spec), expected);
     }
 
     #[test]
@@ -178,7 +183,7 @@ mod tests {
         ] {
             let mut spec = yaml::parse_in_order(text).unwrap();
             let before = spec.clone();
-            assert_eq!(mark(&mut spec), Vec::<String>::new());
+            assert_eq!(mark_missing(&mut spec), Vec::<String>::new());
             assert_eq!(spec, before);
         }
     }

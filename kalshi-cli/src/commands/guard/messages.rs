@@ -10,21 +10,21 @@ use std::{
 use crate::output;
 
 /// Maximum number of messages in the queue. Further messages are dropped.
-const WAITING: usize = 1_000;
+const MAX_QUEUED: usize = 1_000;
 
 /// Maximum time to wait at the end for the queue to be written.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Writes messages to standard error in a thread of its own: a write to a terminal that ctrl-S holds, or to a full pipe, may never end.
-pub(super) struct Notes {
+pub(super) struct MessageWriter {
     sender: SyncSender<String>,
     /// Closed once the thread has written everything.
     written: Receiver<()>,
 }
 
-impl Notes {
+impl MessageWriter {
     pub(super) fn start() -> io::Result<Self> {
-        let (sender, texts) = mpsc::sync_channel::<String>(WAITING);
+        let (sender, texts) = mpsc::sync_channel::<String>(MAX_QUEUED);
         let (writing, written) = mpsc::channel::<()>();
         thread::Builder::new().spawn(move || {
             let _writing = writing;
@@ -40,9 +40,9 @@ impl Notes {
         let _ = self.sender.try_send(format!("guard: {text}"));
     }
 
-    /// Waits for the messages to be written, for at most [`LAST_WAIT`].
+    /// Waits for the messages to be written, for at most [`FLUSH_TIMEOUT`].
     pub(super) fn finish(self) {
         drop(self.sender);
-        let _ = self.written.recv_timeout(LAST_WAIT);
+        let _ = self.written.recv_timeout(FLUSH_TIMEOUT);
     }
 }

@@ -9,12 +9,12 @@ use crate::{
 };
 
 /// Returns an empty table of requests, for `--dry-run`.
-pub(super) fn requests() -> Table {
+pub(super) fn requests_table() -> Table {
     Table::new("requests", ["operation", "method", "path", "body"])
 }
 
 /// Returns the row of a request. `order_id` is inserted into the path.
-pub(super) fn request(
+pub(super) fn request_row(
     operation: &'static Operation,
     order_id: &str,
     query: &[(&str, String)],
@@ -35,7 +35,7 @@ pub(super) fn request(
 }
 
 /// Returns the query parameters that locate an order: subaccount, shard and market.
-pub(super) fn place_of(order: &OrderRef) -> Vec<(&'static str, String)> {
+pub(super) fn locator_query(order: &OrderRef) -> Vec<(&'static str, String)> {
     let mut query = Vec::new();
     if let Some(subaccount) = order.subaccount() {
         query.push(("subaccount", subaccount.to_string()));

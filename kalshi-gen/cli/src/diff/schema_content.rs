@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    At, Class, Comparison, Kind, Subject,
+    Class, Comparison, Kind, Location, Subject,
     owner::Owner,
     renames,
-    side::Shape,
+    spec_index::Shape,
     values::{format_value, set},
 };
 use kalshi_gen::internals::{names, spec::reference};
 
-use crate::facts;
+use crate::structure;
 
 /// Keywords with a comparison of their own.
-const OWN_WAY: [&str; 14] = [
+const COMPARED_SEPARATELY: [&str; 14] = [
     "$ref",
     "additionalProperties",
     "allOf",
@@ -35,7 +35,14 @@ const OWN_WAY: [&str; 14] = [
 
 impl Comparison<'_> {
     /// Compares the schemas at a location of both specs. `name` is the name of the field or parameter.
-    pub(super) fn node(&mut self, old: &Value, new: &Value, at: &At, name: &str, owner: &Owner) {
+    pub(super) fn schema(
+        &mut self,
+        old: &Value,
+        new: &Value,
+        at: &Location,
+        name: &str,
+        owner: &Owner,
+    ) {
         let (before, after) = (
             self.old.shape(old, name, &at.old),
             self.new.shape(new, name, &at.new),
@@ -59,10 +66,10 @@ impl Comparison<'_> {
             } else {
                 &before
             };
-            self.inside(old, new, at, name, owner, shape);
+            self.nested(old, new, at, name, owner, shape);
         }
         self.keywords(old, new, at);
-        self.words(old, new, at);
+        self.descriptions(old, new, at);
     }
 
     /// Returns `true` if both generate the same type, regardless of its name in the spec.
@@ -83,26 +90,26 @@ impl Comparison<'_> {
             }
             // An inline type that became a named schema keeps its generated name, and vice versa.
             (Shape::Object | Shape::Enum, Shape::Named(named)) => {
-                is_name_of(named, &owner.old, name)
+                is_inline_type_name(named, &owner.old, name)
             }
             (Shape::Named(named), Shape::Object | Shape::Enum) => {
-                is_name_of(named, &owner.new, name)
+                is_inline_type_name(named, &owner.new, name)
             }
             (old, new) => old == new,
         }
     }
 
-    fn inside(
+    fn nested(
         &mut self,
         old: &Value,
         new: &Value,
-        at: &At,
+        at: &Location,
         name: &str,
         owner: &Owner,
         shape: &Shape,
     ) {
         match shape {
-            Shape::Object => self.members(old, new, at, owner),
+            Shape::Object => self.fields(old, new, at, owner),
             Shape::Enum => self.values(old, new, at),
             Shape::List(_) | Shape::Map(_) => {
                 let (key, suffix) = if matches!(shape, Shape::List(_)) {
@@ -115,16 +122,16 @@ impl Comparison<'_> {
                     new.get(key).filter(|node| node.is_object()),
                 ) {
                     let at = at.join(format!("{}{suffix}", at.name), key);
-                    self.node(old, new, &at, name, owner);
+                    self.schema(old, new, &at, name, owner);
                     self.nullable(Class::Breaking, old, new, &at);
                 }
             }
             _ => {
-                let made_of = |node: &Value| {
+                let composition = |node: &Value| {
                     let parts = ["allOf", "anyOf", "items", "oneOf", "properties", "required"];
-                    parts.map(|key| node.get(key).map(facts::facts))
+                    parts.map(|key| node.get(key).map(structure::canonical))
                 };
-                if made_of(old) != made_of(new) {
+                if composition(old) != composition(new) {
                     let (class, text) = match shape {
                         Shape::OneOf(_) => (Class::Breaking, "one of its alternatives changed"),
                         _ => (
@@ -139,12 +146,12 @@ impl Comparison<'_> {
     }
 
     /// Compares the fields of an object.
-    fn members(&mut self, old: &Value, new: &Value, at: &At, owner: &Owner) {
+    fn fields(&mut self, old: &Value, new: &Value, at: &Location, owner: &Owner) {
         let empty = Map::new();
-        let of = |node: &Value| node.get("properties").and_then(Value::as_object).cloned();
+        let properties = |node: &Value| node.get("properties").and_then(Value::as_object).cloned();
         let (before, after) = (
-            of(old).unwrap_or_else(|| empty.clone()),
-            of(new).unwrap_or(empty),
+            properties(old).unwrap_or_else(|| empty.clone()),
+            properties(new).unwrap_or(empty),
         );
         let removed: Vec<_> = before
             .keys()
@@ -156,50 +163,50 @@ impl Comparison<'_> {
             .filter(|name| !before.contains_key(*name))
             .map(String::as_str)
             .collect();
-        let place = |name: &str| {
-            let mut place = at.join(format!("{}.{name}", at.name), "properties");
-            (place.old, place.new) = (place.old.join(name), place.new.join(name));
-            place
+        let location = |name: &str| {
+            let mut location = at.join(format!("{}.{name}", at.name), "properties");
+            (location.old, location.new) = (location.old.join(name), location.new.join(name));
+            location
         };
         let is_required = |node: &Value, name: &str| set(node, "required").contains(name);
-        let renamed = renames::pairs(&removed, &added, |was, is| {
-            renames::resemble(was, is)
-                && facts::facts(&before[was]) == facts::facts(&after[is])
-                && is_required(old, was) == is_required(new, is)
+        let renamed = renames::pairs(&removed, &added, |old_name, new_name| {
+            renames::resemble(old_name, new_name)
+                && structure::canonical(&before[old_name]) == structure::canonical(&after[new_name])
+                && is_required(old, old_name) == is_required(new, new_name)
         });
-        for (was, is) in &renamed {
-            let mut place = place(is);
-            place.old = at.old.join("properties").join(was);
-            self.renames.note_member(&place.new, was);
+        for (old_name, new_name) in &renamed {
+            let mut location = location(new_name);
+            location.old = at.old.join("properties").join(old_name);
+            self.renames.record_field(&location.new, old_name);
             let change = self.push(
                 Class::Breaking,
                 Kind::Renamed,
-                Subject::Member,
-                &place,
-                format!("renamed from `{was}`"),
+                Subject::Field,
+                &location,
+                format!("renamed from `{old_name}`"),
             );
-            change.before = Some((*was).to_owned());
-            change.after = Some((*is).to_owned());
-            self.words(&before[*was], &after[*is], &place);
+            change.before = Some((*old_name).to_owned());
+            change.after = Some((*new_name).to_owned());
+            self.descriptions(&before[*old_name], &after[*new_name], &location);
         }
         for name in removed
             .iter()
-            .filter(|name| !renamed.iter().any(|(was, _)| was == *name))
+            .filter(|name| !renamed.iter().any(|(old_name, _)| old_name == *name))
         {
             self.push(
                 Class::Breaking,
                 Kind::Removed,
-                Subject::Member,
-                &place(name),
+                Subject::Field,
+                &location(name),
                 "removed",
             );
         }
         for name in added
             .iter()
-            .filter(|name| !renamed.iter().any(|(_, is)| is == *name))
+            .filter(|name| !renamed.iter().any(|(_, new_name)| new_name == *name))
         {
-            let shape = self.new.shape(&after[*name], name, &place(name).new);
-            let (class, how) = match (is_required(new, name), owner.sent, owner.received) {
+            let shape = self.new.shape(&after[*name], name, &location(name).new);
+            let (class, requirement) = match (is_required(new, name), owner.sent, owner.received) {
                 (true, true, _) => (Class::Breaking, ", required in requests"),
                 (true, false, _) => (Class::Behaviour, ", required"),
                 (false, _, _) => (Class::Additive, ""),
@@ -207,20 +214,22 @@ impl Comparison<'_> {
             let change = self.push(
                 class,
                 Kind::Added,
-                Subject::Member,
-                &place(name),
-                format!("added{how}: {shape}"),
+                Subject::Field,
+                &location(name),
+                format!("added{requirement}: {shape}"),
             );
             change.after = Some(shape.to_string());
         }
-        for (name, was) in &before {
-            let Some(is) = after.get(name) else { continue };
-            let place = place(name);
-            self.node(was, is, &place, name, owner);
+        for (name, old_field) in &before {
+            let Some(new_field) = after.get(name) else {
+                continue;
+            };
+            let location = location(name);
+            self.schema(old_field, new_field, &location, name, owner);
             self.presence(
-                (was, is_required(old, name)),
-                (is, is_required(new, name)),
-                &place,
+                (old_field, is_required(old, name)),
+                (new_field, is_required(new, name)),
+                &location,
                 name,
                 owner,
             );
@@ -232,16 +241,16 @@ impl Comparison<'_> {
         &mut self,
         (old, was_required): (&Value, bool),
         (new, is_required): (&Value, bool),
-        at: &At,
+        at: &Location,
         name: &str,
         owner: &Owner,
     ) {
         let nullable = |node: &Value| {
-            let null_among = node
+            let has_null = node
                 .get("enum")
                 .and_then(Value::as_array)
                 .is_some_and(|values| values.contains(&Value::Null));
-            null_among || node.get("nullable") == Some(&Value::Bool(true))
+            has_null || node.get("nullable") == Some(&Value::Bool(true))
         };
         let (was_nullable, is_nullable) = (nullable(old), nullable(new));
         if (was_required, was_nullable) == (is_required, is_nullable) {
@@ -263,9 +272,9 @@ impl Comparison<'_> {
         let (class, note) = match (was_optional, is_optional) {
             (true, false) if owner.sent => (Class::Breaking, "; requests must include it"),
             (false, true) if !owner.received => (Class::Additive, "; requests may omit it"),
-            (was, is) if was != is && !collection && owner.received => (
+            (before, after) if before != after && !collection && owner.received => (
                 Class::Breaking,
-                if is {
+                if after {
                     "; its type is now an `Option`"
                 } else {
                     "; its type is no longer an `Option`"
@@ -304,25 +313,25 @@ impl Comparison<'_> {
     }
 
     /// Compares the values of an enum.
-    fn values(&mut self, old: &Value, new: &Value, at: &At) {
+    fn values(&mut self, old: &Value, new: &Value, at: &Location) {
         let (before, after) = (set(old, "enum"), set(new, "enum"));
         let removed: Vec<_> = before.difference(&after).copied().collect();
         let added: Vec<_> = after.difference(&before).copied().collect();
         let renamed = renames::pairs(&removed, &added, renames::resemble);
-        for (was, is) in &renamed {
+        for (old_value, new_value) in &renamed {
             let change = self.push(
                 Class::Breaking,
                 Kind::Renamed,
                 Subject::Value,
                 at,
-                format!("the value `{was}` is renamed to `{is}`"),
+                format!("the value `{old_value}` is renamed to `{new_value}`"),
             );
-            change.before = Some((*was).to_owned());
-            change.after = Some((*is).to_owned());
+            change.before = Some((*old_value).to_owned());
+            change.after = Some((*new_value).to_owned());
         }
         for value in removed
             .iter()
-            .filter(|value| !renamed.iter().any(|(was, _)| was == *value))
+            .filter(|value| !renamed.iter().any(|(old_value, _)| old_value == *value))
         {
             let change = self.push(
                 Class::Breaking,
@@ -335,7 +344,7 @@ impl Comparison<'_> {
         }
         for value in added
             .iter()
-            .filter(|value| !renamed.iter().any(|(_, is)| is == *value))
+            .filter(|value| !renamed.iter().any(|(_, new_value)| new_value == *value))
         {
             let change = self.push(
                 Class::Additive,
@@ -349,7 +358,7 @@ impl Comparison<'_> {
     }
 
     /// Compares keywords that do not affect the type: formats, defaults, constraints and the like.
-    pub(super) fn keywords(&mut self, old: &Value, new: &Value, at: &At) {
+    pub(super) fn keywords(&mut self, old: &Value, new: &Value, at: &Location) {
         let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
             return;
         };
@@ -359,13 +368,16 @@ impl Comparison<'_> {
             .map(String::as_str)
             .collect();
         for key in keys {
-            let (was, is) = (before.get(key), after.get(key));
+            let (old_value, new_value) = (before.get(key), after.get(key));
             // `false` is equivalent to absence.
-            let no = Value::Bool(false);
-            if was == is || (key == "deprecated" && was.unwrap_or(&no) == is.unwrap_or(&no)) {
+            let absent = Value::Bool(false);
+            if old_value == new_value
+                || (key == "deprecated"
+                    && old_value.unwrap_or(&absent) == new_value.unwrap_or(&absent))
+            {
                 continue;
             }
-            let same_type = ["format", "type"].contains(&key) && self.same_type_here(old, new, at);
+            let same_type = ["format", "type"].contains(&key) && self.has_same_shape(old, new, at);
             let subject = match key {
                 "default" => Subject::Default,
                 "deprecated" => Subject::Deprecated,
@@ -373,14 +385,20 @@ impl Comparison<'_> {
                 "format" if same_type => Subject::Format,
                 "type" if same_type => Subject::Keyword,
                 // Enums of numbers are plain numbers in Rust.
-                "enum" if others(was) != others(is) => Subject::Keyword,
+                "enum" if non_string_values(old_value) != non_string_values(new_value) => {
+                    Subject::Keyword
+                }
                 // For objects with fields, which ignore other fields. For a map, the change of the type is reported.
                 "additionalProperties"
                     if before.contains_key("properties") && after.contains_key("properties") =>
                 {
                     Subject::Keyword
                 }
-                key if OWN_WAY.contains(&key) || !facts::Keys::Keywords.is_fact(key) => continue,
+                key if COMPARED_SEPARATELY.contains(&key)
+                    || !structure::Keys::Keywords.is_structural(key) =>
+                {
+                    continue;
+                }
                 _ => Subject::Keyword,
             };
             self.changed(
@@ -388,74 +406,74 @@ impl Comparison<'_> {
                 subject,
                 at,
                 &format!("`{key}`"),
-                &format_value(was),
-                &format_value(is),
+                &format_value(old_value),
+                &format_value(new_value),
             );
         }
     }
 
     /// Compares the deprecation of an operation or a parameter.
-    pub(super) fn deprecated(&mut self, old: &Value, new: &Value, at: &At) {
-        let (was, is) = (old.get("deprecated"), new.get("deprecated"));
-        if (was == Some(&Value::Bool(true))) != (is == Some(&Value::Bool(true))) {
+    pub(super) fn deprecated(&mut self, old: &Value, new: &Value, at: &Location) {
+        let (old_value, new_value) = (old.get("deprecated"), new.get("deprecated"));
+        if (old_value == Some(&Value::Bool(true))) != (new_value == Some(&Value::Bool(true))) {
             self.changed(
                 Class::Behaviour,
                 Subject::Deprecated,
                 at,
                 "`deprecated`",
-                &format_value(was),
-                &format_value(is),
+                &format_value(old_value),
+                &format_value(new_value),
             );
         }
     }
 
     /// Compares the nullability of something other than a field.
-    pub(super) fn nullable(&mut self, class: Class, old: &Value, new: &Value, at: &At) {
-        let (was, is) = (old.get("nullable"), new.get("nullable"));
-        if (was == Some(&Value::Bool(true))) != (is == Some(&Value::Bool(true))) {
+    pub(super) fn nullable(&mut self, class: Class, old: &Value, new: &Value, at: &Location) {
+        let (old_value, new_value) = (old.get("nullable"), new.get("nullable"));
+        if (old_value == Some(&Value::Bool(true))) != (new_value == Some(&Value::Bool(true))) {
             self.changed(
                 class,
                 Subject::Nullable,
                 at,
                 "`nullable`",
-                &format_value(was),
-                &format_value(is),
+                &format_value(old_value),
+                &format_value(new_value),
             );
         }
     }
 
-    fn same_type_here(&self, old: &Value, new: &Value, at: &At) -> bool {
+    fn has_same_shape(&self, old: &Value, new: &Value, at: &Location) -> bool {
         self.old.shape(old, "", &at.old) == self.new.shape(new, "", &at.new)
     }
 
     /// Compares descriptions, summaries and titles, each separately.
-    pub(super) fn words(&mut self, old: &Value, new: &Value, at: &At) {
-        for key in facts::WORDS
+    pub(super) fn descriptions(&mut self, old: &Value, new: &Value, at: &Location) {
+        for key in structure::DESCRIPTIVE_FIELDS
             .into_iter()
             .filter(|key| old.get(key) != new.get(key))
         {
-            let word = |node: &Value| node.get(key).and_then(Value::as_str).map(str::to_owned);
+            let text = |node: &Value| node.get(key).and_then(Value::as_str).map(str::to_owned);
             let change = self.push(
                 Class::Prose,
                 Kind::Changed,
-                Subject::Words,
+                Subject::Description,
                 at,
                 format!("changed wording: {key}"),
             );
-            (change.before, change.after) = (word(old), word(new));
+            (change.before, change.after) = (text(old), text(new));
         }
     }
 }
 
 /// Returns `true` if an inline type of a field of `owner` is named `named`.
-fn is_name_of(named: &str, owner: &str, member: &str) -> bool {
+fn is_inline_type_name(named: &str, owner: &str, field: &str) -> bool {
     let named = names::pascal(named);
-    let alone = names::is_compound(member) && names::pascal(member) == named;
-    alone || names::member_type(owner, member) == named
+    let is_unambiguous = names::is_compound(field) && names::pascal(field) == named;
+    is_unambiguous || names::inline_type(owner, field) == named
 }
 
 /// Returns the enum values that are not strings.
-fn others(list: Option<&Value>) -> BTreeSet<String> {
+fn non_string_values(list: Option<&Value>) -> BTreeSet<String> {
     let list = list.and_then(Value::as_array).into_iter().flatten();
     list.filter(|value| !value.is_string() && !value.is_null())
         .map(ToString::to_string)

@@ -1,4 +1,4 @@
-//! Commands that read markets: events, series, market, book, candles, trades.
+//! Commands that show market data: markets, events, series, market, book, candles, trades; and `--fields`.
 
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
@@ -13,7 +13,7 @@ const TICKER: &str = "KXTEST-26-A";
 const NOW: &str = "2026-11-28T10:00:00Z";
 
 /// An exchange with a stopped clock.
-async fn stopped() -> Result<Setup, Box<dyn std::error::Error>> {
+async fn setup_with_stopped_clock() -> Result<Setup, Box<dyn std::error::Error>> {
     let builder = MockExchange::builder().seed(7).time(NOW.parse()?);
     let setup = Setup::with(builder.without_limits()).await?;
     setup.exchange.time().stop();
@@ -21,8 +21,8 @@ async fn stopped() -> Result<Setup, Box<dyn std::error::Error>> {
 }
 
 /// An exchange with a stopped clock, and a market with a book and a trade.
-async fn traded() -> Result<Setup, Box<dyn std::error::Error>> {
-    let setup = stopped().await?;
+async fn setup_with_trade() -> Result<Setup, Box<dyn std::error::Error>> {
+    let setup = setup_with_stopped_clock().await?;
     setup
         .exchange
         .market(TICKER)
@@ -37,8 +37,44 @@ async fn traded() -> Result<Setup, Box<dyn std::error::Error>> {
 }
 
 #[tokio::test]
+async fn markets_are_listed_with_exact_prices() -> TestResult {
+    let setup = Setup::new().await?;
+    setup
+        .exchange
+        .market("KXTEST-26-A")
+        .bid(Dollars::from_cents(41), 10)
+        .ask(Dollars::from_cents(43), 5);
+    let document = setup.json("markets KXTEST-26").await?;
+    assert_eq!(document["version"], 1);
+    let markets = document["markets"].as_array().ok_or("a list")?;
+    assert_eq!(markets.len(), 1);
+    assert_eq!(markets[0]["ticker"], "KXTEST-26-A");
+    assert_eq!(markets[0]["yes_bid"], "0.4100");
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_fields_are_a_usage_error_that_names_the_known_ones() -> TestResult {
+    let setup = Setup::new().await?;
+    let run = setup.run("markets --fields ticker,prize").await?;
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr
+            .contains("there is no field \"prize\"; fields are: close_time, status"),
+        "{}",
+        run.stderr
+    );
+    let run = setup
+        .run("markets --fields volume,ticker --csv --limit 1")
+        .await?;
+    assert!(run.stdout.starts_with("volume,ticker\n"), "{}", run.stdout);
+    assert_eq!(run.stdout.lines().count(), 2);
+    Ok(())
+}
+
+#[tokio::test]
 async fn markets_are_searched_and_filtered() -> TestResult {
-    let setup = stopped().await?;
+    let setup = setup_with_stopped_clock().await?;
     golden(
         "markets",
         &setup.json("markets --series KXBTCD --status any").await?,
@@ -50,7 +86,7 @@ async fn markets_are_searched_and_filtered() -> TestResult {
 
 #[tokio::test]
 async fn events_are_searched_and_filtered() -> TestResult {
-    let setup = stopped().await?;
+    let setup = setup_with_stopped_clock().await?;
     golden("events", &setup.json("events").await?)?;
     let settled = setup.json("events KXBTCD --status settled").await?;
     let events = settled["events"].as_array().ok_or("a list")?;
@@ -65,7 +101,7 @@ async fn events_are_searched_and_filtered() -> TestResult {
 
 #[tokio::test]
 async fn series_are_searched() -> TestResult {
-    let setup = stopped().await?;
+    let setup = setup_with_stopped_clock().await?;
     golden("series", &setup.json("series").await?)?;
     let one = setup.json("series kxbtcd").await?;
     assert_eq!(one["series"].as_array().map(Vec::len), Some(1));
@@ -86,13 +122,13 @@ async fn all_reads_every_page() -> TestResult {
 
 #[tokio::test]
 async fn market_has_quotes_event_and_rules() -> TestResult {
-    let setup = traded().await?;
+    let setup = setup_with_trade().await?;
     golden("market", &setup.json(&format!("market {TICKER}")).await?)
 }
 
 #[tokio::test]
 async fn unknown_market_is_an_error() -> TestResult {
-    let setup = stopped().await?;
+    let setup = setup_with_stopped_clock().await?;
     let run = setup.run("market KXNONE").await?;
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("404"), "{}", run.stderr);
@@ -101,7 +137,7 @@ async fn unknown_market_is_an_error() -> TestResult {
 
 #[tokio::test]
 async fn book_shows_levels_with_totals_up_to_a_depth() -> TestResult {
-    let setup = traded().await?;
+    let setup = setup_with_trade().await?;
     golden("book", &setup.json(&format!("book {TICKER}")).await?)?;
     let best = setup.run(&format!("book {TICKER} --depth 1 --csv")).await?;
     assert_eq!(
@@ -117,7 +153,7 @@ async fn book_shows_levels_with_totals_up_to_a_depth() -> TestResult {
 
 #[tokio::test]
 async fn trades_are_listed_latest_first() -> TestResult {
-    let setup = traded().await?;
+    let setup = setup_with_trade().await?;
     let document = setup.json(&format!("trades {TICKER}")).await?;
     golden("trades", &document)?;
     assert_eq!(document["trades"][0]["time"], NOW);
@@ -130,7 +166,7 @@ async fn trades_are_listed_latest_first() -> TestResult {
 
 #[tokio::test]
 async fn candles_are_drawn_or_listed() -> TestResult {
-    let setup = traded().await?;
+    let setup = setup_with_trade().await?;
     let range = "--period 1m --since 2026-11-28T09:50:00Z --until 2026-11-28T10:10:00Z";
     let document = setup.json(&format!("candles {TICKER} {range}")).await?;
     golden("candles", &document)?;

@@ -2,30 +2,32 @@
 
 use serde_json::{Map, Value};
 
-use super::{At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner};
+use super::{
+    Class, Comparison, Kind, Location, Subject, operations::LocatedOperation, owner::Owner,
+};
 use kalshi_gen::internals::{error::JsonPath, paths, spec};
 
-use crate::facts;
+use crate::structure;
 
 impl Comparison<'_> {
-    pub(super) fn body(&mut self, old: &Value, new: &Value, at: &At) {
-        let (old_side, new_side) = (self.old, self.new);
+    pub(super) fn body(&mut self, old: &Value, new: &Value, at: &Location) {
+        let (old_spec, new_spec) = (self.old, self.new);
         let at = at.join(format!("{}, body", at.name), "requestBody");
         let bodies = (
-            old.get("requestBody").map(|body| old_side.behind(body)),
-            new.get("requestBody").map(|body| new_side.behind(body)),
+            old.get("requestBody").map(|body| old_spec.resolve(body)),
+            new.get("requestBody").map(|body| new_spec.resolve(body)),
         );
         // The client sends an object without fields by default.
-        let carries = |document: &Value, body: &Value| {
+        let has_content = |document: &Value, body: &Value| {
             spec::json_schema(body).is_some_and(|schema| !paths::is_empty_object(document, schema))
         };
-        let carried = bodies
+        let before_has_content = bodies
             .0
-            .is_some_and(|body| carries(&old_side.document, body));
-        let carry = bodies
+            .is_some_and(|body| has_content(&old_spec.document, body));
+        let after_has_content = bodies
             .1
-            .is_some_and(|body| carries(&new_side.document, body));
-        match (carried, carry) {
+            .is_some_and(|body| has_content(&new_spec.document, body));
+        match (before_has_content, after_has_content) {
             (true, false) => {
                 _ = self.push(
                     Class::Breaking,
@@ -77,23 +79,28 @@ impl Comparison<'_> {
                 word(is_required(new)),
             );
         }
-        self.words(old, new, &at);
-        if carried && carry {
+        self.descriptions(old, new, &at);
+        if before_has_content && after_has_content {
             self.content(old, new, &at, true);
         }
     }
 
-    pub(super) fn answers(&mut self, was: &Found<'_>, is: &Found<'_>, at: &At) {
-        let (old_side, new_side) = (self.old, self.new);
-        let success = |document: &Value, (_, _, node): &Found<'_>| {
+    pub(super) fn responses(
+        &mut self,
+        old_operation: &LocatedOperation<'_>,
+        new_operation: &LocatedOperation<'_>,
+        at: &Location,
+    ) {
+        let (old_spec, new_spec) = (self.old, self.new);
+        let success = |document: &Value, (_, _, node): &LocatedOperation<'_>| {
             paths::success(document, node, &at.new).ok()
         };
         let (before, after) = (
-            success(&old_side.document, was),
-            success(&new_side.document, is),
+            success(&old_spec.document, old_operation),
+            success(&new_spec.document, new_operation),
         );
         // The success response of each spec is compared above, regardless of its status.
-        let chosen: Vec<String> = [&before, &after]
+        let success_statuses: Vec<String> = [&before, &after]
             .into_iter()
             .flatten()
             .map(|(status, _)| status.clone())
@@ -104,23 +111,23 @@ impl Comparison<'_> {
             } else {
                 "success response removed"
             };
-            self.push(Class::Breaking, Kind::Changed, Subject::Answer, at, text);
+            self.push(Class::Breaking, Kind::Changed, Subject::Response, at, text);
         }
         if let (Some((old_status, old)), Some((new_status, new))) = (before, after) {
             let mut at = at.join(format!("{}, response", at.name), "responses");
             (at.old, at.new) = (at.old.join(&old_status), at.new.join(&new_status));
             if old_status != new_status {
-                let what = "the success status";
+                let attribute = "the success status";
                 self.changed(
                     Class::Behaviour,
-                    Subject::Answer,
+                    Subject::Response,
                     &at,
-                    what,
+                    attribute,
                     &old_status,
                     &new_status,
                 );
             }
-            let has_body = |answer: &Value| spec::json_schema(answer).is_some();
+            let has_body = |response: &Value| spec::json_schema(response).is_some();
             let change = match (has_body(&old), has_body(&new)) {
                 (true, false) => Some((Kind::Removed, "body removed")),
                 (false, true) => Some((Kind::Added, "body added")),
@@ -128,27 +135,27 @@ impl Comparison<'_> {
             };
             match change {
                 Some((kind, text)) => {
-                    _ = self.push(Class::Breaking, kind, Subject::Answer, &at, text)
+                    _ = self.push(Class::Breaking, kind, Subject::Response, &at, text)
                 }
                 None => self.content(&old, &new, &at, false),
             }
         }
         let empty = Map::new();
-        let of =
+        let responses_of =
             |node: &Map<String, Value>| node.get("responses").and_then(Value::as_object).cloned();
         let (before, after) = (
-            of(was.2).unwrap_or_else(|| empty.clone()),
-            of(is.2).unwrap_or(empty),
+            responses_of(old_operation.2).unwrap_or_else(|| empty.clone()),
+            responses_of(new_operation.2).unwrap_or(empty),
         );
         for (status, old) in &before {
             let mut at = at.join(format!("{}, response {status}", at.name), "responses");
             (at.old, at.new) = (at.old.join(status), at.new.join(status));
             let Some(new) = after.get(status) else {
-                if !chosen.contains(status) {
+                if !success_statuses.contains(status) {
                     self.push(
                         Class::Behaviour,
                         Kind::Removed,
-                        Subject::Answer,
+                        Subject::Response,
                         &at,
                         "no longer listed",
                     );
@@ -157,28 +164,28 @@ impl Comparison<'_> {
             };
             // Shared responses are reported once.
             match (component(old), component(new)) {
-                (Some(was), Some(is)) if was == is => {
-                    let place = JsonPath::new(&["components", "responses", is]);
-                    at = At {
-                        name: format!("response {is}"),
-                        old: place.clone(),
-                        new: place,
+                (Some(old_name), Some(new_name)) if old_name == new_name => {
+                    let path = JsonPath::new(&["components", "responses", new_name]);
+                    at = Location {
+                        name: format!("response {new_name}"),
+                        old: path.clone(),
+                        new: path,
                     };
-                    if !self.shared.insert(at.name.clone()) {
+                    if !self.compared_components.insert(at.name.clone()) {
                         continue;
                     }
                 }
                 _ => {}
             }
-            let (old, new) = (old_side.behind(old), new_side.behind(new));
-            self.words(old, new, &at);
+            let (old, new) = (old_spec.resolve(old), new_spec.resolve(new));
+            self.descriptions(old, new, &at);
             // The SDK decodes all error responses as one type, regardless of their schemas.
-            let facts = |node: &Value| spec::json_schema(node).map(facts::facts);
-            if !chosen.contains(status) && facts(old) != facts(new) {
+            let structure = |node: &Value| spec::json_schema(node).map(structure::canonical);
+            if !success_statuses.contains(status) && structure(old) != structure(new) {
                 self.push(
                     Class::Behaviour,
                     Kind::Changed,
-                    Subject::Answer,
+                    Subject::Response,
                     &at,
                     "the body changed",
                 );
@@ -186,14 +193,14 @@ impl Comparison<'_> {
         }
         for status in after
             .keys()
-            .filter(|status| !before.contains_key(*status) && !chosen.contains(*status))
+            .filter(|status| !before.contains_key(*status) && !success_statuses.contains(*status))
         {
             let mut at = at.join(format!("{}, response {status}", at.name), "responses");
             at.new = at.new.join(status);
             self.push(
                 Class::Additive,
                 Kind::Added,
-                Subject::Answer,
+                Subject::Response,
                 &at,
                 "now listed",
             );
@@ -201,14 +208,14 @@ impl Comparison<'_> {
     }
 
     /// Compares the JSON content of a body or a response that both specs have.
-    fn content(&mut self, old: &Value, new: &Value, at: &At, sent: bool) {
+    fn content(&mut self, old: &Value, new: &Value, at: &Location, sent: bool) {
         let (Some(old), Some(new)) = (spec::json_schema(old), spec::json_schema(new)) else {
             return;
         };
-        let mut place = at.join(at.name.clone(), "content");
-        (place.old, place.new) = (
-            place.old.join("application/json").join("schema"),
-            place.new.join("application/json").join("schema"),
+        let mut location = at.join(at.name.clone(), "content");
+        (location.old, location.new) = (
+            location.old.join("application/json").join("schema"),
+            location.new.join("application/json").join("schema"),
         );
         let id = at.name.split(',').next().unwrap_or_default().to_owned();
         let owner = Owner {
@@ -217,20 +224,20 @@ impl Comparison<'_> {
             sent,
             received: !sent,
         };
-        self.node(
+        self.schema(
             old,
             new,
-            &place,
+            &location,
             if sent { "request" } else { "response" },
             &owner,
         );
-        self.nullable(Class::Behaviour, old, new, &place);
+        self.nullable(Class::Behaviour, old, new, &location);
     }
 }
 
 /// Returns the name of the shared response that a reference points to.
-fn component(answer: &Value) -> Option<&str> {
-    answer
+fn component(response: &Value) -> Option<&str> {
+    response
         .get("$ref")?
         .as_str()?
         .strip_prefix("#/components/responses/")

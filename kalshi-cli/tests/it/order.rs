@@ -168,14 +168,14 @@ async fn unresolved_outcome_exits_with_11() -> TestResult {
 #[tokio::test]
 async fn signal_after_the_request_names_the_order_and_exits_with_11() -> TestResult {
     for signal in ["INT", "TERM", "HUP"] {
-        signalled(signal)
+        check_signal(signal)
             .await
             .map_err(|error| format!("{signal}: {error}"))?;
     }
     Ok(())
 }
 
-async fn signalled(signal: &str) -> TestResult {
+async fn check_signal(signal: &str) -> TestResult {
     let setup = setup().await?;
     let slow = Fault::Latency(Duration::from_secs(30));
     setup.exchange.fault(slow.on(operation::CREATE_ORDER_V2));
@@ -213,7 +213,7 @@ fn send_signal(signal: &str, process: u32) -> TestResult {
 #[tokio::test]
 async fn prices_off_the_grid_are_rejected_before_sending() -> TestResult {
     let setup = setup().await?;
-    for (arguments, said) in [
+    for (arguments, message) in [
         (
             "yes KXTEST-26-A 10 @ 0.455",
             "the YES price 0.4550 is not on the market's price grid; the nearest valid prices are 0.4500 and 0.4600",
@@ -239,7 +239,7 @@ async fn prices_off_the_grid_are_rejected_before_sending() -> TestResult {
     ] {
         let run = setup.run(&format!("order buy {arguments} --yes")).await?;
         assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
-        assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
+        assert!(run.stderr.contains(message), "{arguments}: {}", run.stderr);
     }
     assert_eq!(setup.count(operation::CREATE_ORDER_V2), 0);
     Ok(())
@@ -271,7 +271,7 @@ async fn nothing_is_sent_without_consent() -> TestResult {
 }
 
 #[tokio::test]
-async fn prompt_names_the_exchange_and_takes_an_answer() -> TestResult {
+async fn prompt_names_the_exchange_and_reads_the_answer() -> TestResult {
     let setup = setup().await?;
     for (answer, code, placed) in [("n\n", 1, 0), ("\n", 1, 0), ("y\n", 0, 1)] {
         let (mut terminal, slave) = pty_process::open()?;
@@ -383,7 +383,7 @@ async fn closing_a_position_has_proceeds_and_no_cost() -> TestResult {
 #[tokio::test]
 async fn help_lists_the_exit_codes() -> TestResult {
     for command in ["order", "cancel", "amend"] {
-        let run = Run::of(crate::harness::program(&format!("{command} --help"))).await?;
+        let run = Run::capture(crate::harness::program(&format!("{command} --help"))).await?;
         assert!(run.stdout.contains("Exit codes: 0"), "{}", run.stdout);
     }
     Ok(())

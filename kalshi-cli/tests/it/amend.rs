@@ -21,7 +21,7 @@ async fn setup() -> Result<(Setup, String), Box<dyn Error>> {
     }
 }
 
-fn terms(setup: &Setup) -> (String, String) {
+fn price_and_count(setup: &Setup) -> (String, String) {
     let order = &setup.exchange.user().orders()[0];
     (
         order.yes_price_dollars.to_string(),
@@ -40,11 +40,11 @@ async fn price_is_named_by_its_outcome() -> TestResult {
         .json(&format!("amend {id} --no-price 41c --yes"))
         .await?;
     golden("amend", &document)?;
-    assert_eq!(terms(&setup), pair("0.5900", "10.00"));
+    assert_eq!(price_and_count(&setup), pair("0.5900", "10.00"));
     setup
         .json(&format!("amend {id} --yes-price 0.61 --count 7 --yes"))
         .await?;
-    assert_eq!(terms(&setup), pair("0.6100", "7.00"));
+    assert_eq!(price_and_count(&setup), pair("0.6100", "7.00"));
     assert_eq!(setup.count(operation::AMEND_ORDER_V2), 2);
     Ok(())
 }
@@ -58,14 +58,14 @@ async fn expiry_is_set_and_removed() -> TestResult {
     assert!(setup.exchange.user().orders()[0].expiration_time.is_some());
     setup.json(&format!("amend {id} --no-expiry --yes")).await?;
     assert!(setup.exchange.user().orders()[0].expiration_time.is_none());
-    assert_eq!(terms(&setup), pair("0.6000", "10.00"));
+    assert_eq!(price_and_count(&setup), pair("0.6000", "10.00"));
     Ok(())
 }
 
 #[tokio::test]
 async fn invalid_changes_are_not_sent() -> TestResult {
     let (setup, id) = setup().await?;
-    for (arguments, said) in [
+    for (arguments, message) in [
         (
             "--no-price 40.5c --yes",
             "the NO price 0.4050 is not on the market's price grid; the nearest valid prices are 0.4000 and 0.4100",
@@ -84,7 +84,7 @@ async fn invalid_changes_are_not_sent() -> TestResult {
     ] {
         let run = setup.run(&format!("amend {id} {arguments}")).await?;
         assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
-        assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
+        assert!(run.stderr.contains(message), "{arguments}: {}", run.stderr);
     }
     let document = setup
         .json(&format!("amend {id} --count 5 --dry-run"))
@@ -155,7 +155,7 @@ async fn size_of_an_earlier_change_stays() -> TestResult {
         .await?;
     assert_eq!(document["preview"]["count"], "7.00");
     assert_eq!(document["preview"]["new_count"], "7.00");
-    assert_eq!(terms(&setup), pair("0.5900", "7.00"));
+    assert_eq!(price_and_count(&setup), pair("0.5900", "7.00"));
     let client = setup.exchange.client()?;
     let decrease = kalshi_sdk::types::DecreaseOrderV2Request::builder().reduce_to(3);
     client
@@ -167,6 +167,6 @@ async fn size_of_an_earlier_change_stays() -> TestResult {
     setup
         .json(&format!("amend {id} --expires 1h --yes"))
         .await?;
-    assert_eq!(terms(&setup), pair("0.5900", "3.00"));
+    assert_eq!(price_and_count(&setup), pair("0.5900", "3.00"));
     Ok(())
 }

@@ -39,33 +39,32 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a time in the past: a duration before now, a date (midnight UTC) or RFC 3339.
-pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, String> {
-    let moment: Moment = text.parse()?;
-    moment
-        .ago()
+pub(crate) fn past_time(text: &str) -> Result<DateTime<Utc>, String> {
+    let time: TimeArg = text.parse()?;
+    time.before_now()
         .ok_or_else(|| format!("{text:?} is out of range"))
 }
 
 /// A time, absolute or relative to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    FromNow(Duration),
-    At(DateTime<Utc>),
+pub(crate) enum TimeArg {
+    Relative(Duration),
+    Absolute(DateTime<Utc>),
 }
 
-impl FromStr for Moment {
+impl FromStr for TimeArg {
     type Err = String;
 
     /// Parses a duration, a time in RFC 3339, or a date, which begins at midnight UTC.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(duration) = duration(text) {
-            return Ok(Self::FromNow(duration));
+            return Ok(Self::Relative(duration));
         }
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self::At(time.into()));
+            return Ok(Self::Absolute(time.into()));
         }
         if let Ok(date) = NaiveDate::from_str(text) {
-            return Ok(Self::At(date.and_time(NaiveTime::MIN).and_utc()));
+            return Ok(Self::Absolute(date.and_time(NaiveTime::MIN).and_utc()));
         }
         Err(format!(
             "{text:?} is neither a duration such as 15m, nor a time such as 2026-12-01T15:00:00Z, nor a date such as 2026-12-01"
@@ -73,24 +72,24 @@ impl FromStr for Moment {
     }
 }
 
-impl Moment {
+impl TimeArg {
     /// Returns the time, with a duration counted forward from now. `None` if it is out of range.
-    pub(crate) fn ahead(self) -> Option<DateTime<Utc>> {
+    pub(crate) fn after_now(self) -> Option<DateTime<Utc>> {
         match self {
-            Self::FromNow(duration) => {
+            Self::Relative(duration) => {
                 Utc::now().checked_add_signed(TimeDelta::from_std(duration).ok()?)
             }
-            Self::At(time) => Some(time),
+            Self::Absolute(time) => Some(time),
         }
     }
 
     /// Returns the time, with a duration counted back from now. `None` if it is out of range.
-    pub(crate) fn ago(self) -> Option<DateTime<Utc>> {
+    pub(crate) fn before_now(self) -> Option<DateTime<Utc>> {
         match self {
-            Self::FromNow(duration) => {
+            Self::Relative(duration) => {
                 Utc::now().checked_sub_signed(TimeDelta::from_std(duration).ok()?)
             }
-            Self::At(time) => Some(time),
+            Self::Absolute(time) => Some(time),
         }
     }
 }
@@ -121,17 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn since_counts_durations_back() {
-        assert!(since("6h").is_ok_and(|time| time < Utc::now()));
-        assert!(since("yesterday").is_err());
-        assert!(since("9999999999d").is_err());
+    fn past_time_subtracts_durations() {
+        assert!(past_time("6h").is_ok_and(|time| time < Utc::now()));
+        assert!(past_time("yesterday").is_err());
+        assert!(past_time("9999999999d").is_err());
     }
 
     #[test]
     fn times_are_durations_times_or_dates() {
-        assert_eq!("15m".parse(), Ok(Moment::FromNow(Duration::from_secs(900))));
+        assert_eq!(
+            "15m".parse(),
+            Ok(TimeArg::Relative(Duration::from_secs(900)))
+        );
         let time = |text: &str| match text.parse() {
-            Ok(Moment::At(time)) => time.to_rfc3339(),
+            Ok(TimeArg::Absolute(time)) => time.to_rfc3339(),
             other => format!("{other:?}"),
         };
         assert_eq!(
@@ -140,7 +142,7 @@ mod tests {
         );
         assert_eq!(time("2026-12-01"), "2026-12-01T00:00:00+00:00");
         // Without a zone it would be ambiguous.
-        assert!("2026-12-01T15:00:00".parse::<Moment>().is_err());
-        assert!("1790000000".parse::<Moment>().is_err());
+        assert!("2026-12-01T15:00:00".parse::<TimeArg>().is_err());
+        assert!("1790000000".parse::<TimeArg>().is_err());
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// Fields that describe and have no effect on the API.
-pub(crate) const WORDS: [&str; 9] = [
+pub(crate) const DESCRIPTIVE_FIELDS: [&str; 9] = [
     "contact",
     "description",
     "example",
@@ -29,7 +29,7 @@ pub(crate) enum Keys {
 
 impl Keys {
     /// Returns the meaning of the keys of the value under `key`.
-    pub(crate) fn below(self, key: &str, is_mapping: bool) -> Self {
+    pub(crate) fn nested(self, key: &str, is_mapping: bool) -> Self {
         match self {
             Self::Data => Self::Data,
             Self::Names => Self::Keywords,
@@ -45,15 +45,15 @@ impl Keys {
                 "default" | "const" | "enum" | "required" | "mapping" | "scopes" | "security" => {
                     Self::Data
                 }
-                key if key.starts_with("x-") || WORDS.contains(&key) => Self::Data,
+                key if key.starts_with("x-") || DESCRIPTIVE_FIELDS.contains(&key) => Self::Data,
                 _ => Self::Keywords,
             },
         }
     }
 
     /// Returns `true` if the field `key` is part of the structure.
-    pub(crate) fn is_fact(self, key: &str) -> bool {
-        self != Self::Keywords || !(key.starts_with("x-") || WORDS.contains(&key))
+    pub(crate) fn is_structural(self, key: &str) -> bool {
+        self != Self::Keywords || !(key.starts_with("x-") || DESCRIPTIVE_FIELDS.contains(&key))
     }
 }
 
@@ -64,16 +64,16 @@ pub(crate) fn is_set(key: &str) -> bool {
 
 /// Returns the structure of a document in a canonical form: without descriptions, `x-` fields and the list of tags,
 /// which is at the root or, in AsyncAPI, in `info`. Sets are sorted.
-pub(crate) fn facts(document: &Value) -> Value {
+pub(crate) fn canonical(document: &Value) -> Value {
     fn walk(node: &Value, keys: Keys, key: &str) -> Value {
         match node {
-            Value::Object(members) => {
-                let kept = members.iter().filter(|(key, _)| keys.is_fact(key));
+            Value::Object(fields) => {
+                let kept = fields.iter().filter(|(key, _)| keys.is_structural(key));
                 let mut kept: Vec<_> = kept
                     .map(|(key, value)| {
                         (
                             key.clone(),
-                            walk(value, keys.below(key, value.is_object()), key),
+                            walk(value, keys.nested(key, value.is_object()), key),
                         )
                     })
                     .collect();
@@ -91,14 +91,14 @@ pub(crate) fn facts(document: &Value) -> Value {
             leaf => leaf.clone(),
         }
     }
-    let mut facts = walk(document, Keys::Keywords, "");
-    if let Value::Object(root) = &mut facts {
+    let mut canonical = walk(document, Keys::Keywords, "");
+    if let Value::Object(root) = &mut canonical {
         root.remove("tags");
         if let Some(Value::Object(info)) = root.get_mut("info") {
             info.remove("tags");
         }
     }
-    facts
+    canonical
 }
 
 /// Returns the SHA-256 of `bytes` in hexadecimal.
@@ -111,7 +111,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::facts;
+    use super::canonical;
     use serde_json::json;
 
     #[test]
@@ -131,6 +131,6 @@ mod tests {
                 "properties": { "description": { "type": "string" }, "x-name": { "default": { "title": 1 } } },
             } } },
         });
-        assert_eq!(facts(&spec), expected);
+        assert_eq!(canonical(&spec), expected);
     }
 }

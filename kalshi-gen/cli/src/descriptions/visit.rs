@@ -11,15 +11,15 @@ pub(super) type Mapping = IndexMap<String, Tree>;
 pub(super) enum Position {
     First,
     Last,
-    Behind(&'static str),
+    After(&'static str),
 }
 
-pub(super) fn members(node: Option<&mut Tree>) -> impl Iterator<Item = (&String, &mut Tree)> {
-    let members = match node {
-        Some(Tree::Mapping(members)) => Some(members),
+pub(super) fn entries(node: Option<&mut Tree>) -> impl Iterator<Item = (&String, &mut Tree)> {
+    let entries = match node {
+        Some(Tree::Mapping(entries)) => Some(entries),
         _ => None,
     };
-    members.into_iter().flatten()
+    entries.into_iter().flatten()
 }
 
 pub(super) fn items(node: Option<&mut Tree>) -> impl Iterator<Item = &mut Tree> {
@@ -31,59 +31,59 @@ pub(super) fn items(node: Option<&mut Tree>) -> impl Iterator<Item = &mut Tree> 
 }
 
 /// Visits a described element unless it is only a reference.
-pub(super) fn described(
+pub(super) fn visit_described(
     node: &mut Tree,
     position: Position,
-    place: &JsonPath,
+    location: &JsonPath,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     if let Tree::Mapping(node) = node {
-        let points = node.contains_key("$ref")
+        let is_reference = node.contains_key("$ref")
             || matches!(node.get("allOf"), Some(Tree::List(parts)) if parts.len() == 1);
-        if !points {
-            visit(node, "description", position, place);
+        if !is_reference {
+            visit(node, "description", position, location);
         }
     }
 }
 
-pub(super) fn parameters(
+pub(super) fn visit_parameters(
     node: &mut Mapping,
-    place: &JsonPath,
+    location: &JsonPath,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     for (index, parameter) in items(node.get_mut("parameters")).enumerate() {
-        described(
+        visit_described(
             parameter,
             Position::Last,
-            &place.join("parameters").item(index),
+            &location.join("parameters").item(index),
             visit,
         );
     }
 }
 
-pub(super) fn response(
+pub(super) fn visit_response(
     node: &mut Tree,
-    place: &JsonPath,
+    location: &JsonPath,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
-    described(node, Position::First, place, visit);
+    visit_described(node, Position::First, location, visit);
     if let Tree::Mapping(node) = node {
-        content(node, place, visit);
+        visit_content(node, location, visit);
     }
 }
 
-pub(super) fn content(
+pub(super) fn visit_content(
     node: &mut Mapping,
-    place: &JsonPath,
+    location: &JsonPath,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
-    for (media_type, content) in members(node.get_mut("content")) {
+    for (media_type, content) in entries(node.get_mut("content")) {
         if let Tree::Mapping(content) = content
             && let Some(schema) = content.get_mut("schema")
         {
-            inside(
+            visit_schema(
                 schema,
-                &place.join("content").join(media_type).join("schema"),
+                &location.join("content").join(media_type).join("schema"),
                 visit,
             );
         }
@@ -91,25 +91,25 @@ pub(super) fn content(
 }
 
 /// Visits the fields of a schema and everything nested in them.
-pub(super) fn inside(
+pub(super) fn visit_schema(
     schema: &mut Tree,
-    place: &JsonPath,
+    location: &JsonPath,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     let Tree::Mapping(node) = schema else { return };
-    for (name, member) in members(node.get_mut("properties")) {
-        let place = place.join("properties").join(name);
-        described(member, Position::Last, &place, visit);
-        inside(member, &place, visit);
+    for (name, field) in entries(node.get_mut("properties")) {
+        let location = location.join("properties").join(name);
+        visit_described(field, Position::Last, &location, visit);
+        visit_schema(field, &location, visit);
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = node.get_mut(key) {
-            inside(inner, &place.join(key), visit);
+            visit_schema(inner, &location.join(key), visit);
         }
     }
     for key in ["allOf", "oneOf", "anyOf"] {
         for (index, part) in items(node.get_mut(key)).enumerate() {
-            inside(part, &place.join(key).item(index), visit);
+            visit_schema(part, &location.join(key).item(index), visit);
         }
     }
 }

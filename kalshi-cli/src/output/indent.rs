@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::clean::is_hostile;
+use super::sanitize::is_unsafe;
 
 /// Indents valid JSON. Numbers are copied verbatim. Characters that control a terminal are escaped in strings, which does not change
 /// the value.
-pub(super) fn indented(json: &str) -> String {
+pub(super) fn indent_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
     let mut chars = json.trim().chars().peekable();
@@ -18,7 +18,7 @@ pub(super) fn indented(json: &str) -> String {
         match c {
             '"' => {
                 out.push(c);
-                string(&mut chars, &mut out);
+                copy_string(&mut chars, &mut out);
             }
             '{' | '[' => {
                 out.push(c);
@@ -51,7 +51,7 @@ pub(super) fn indented(json: &str) -> String {
 }
 
 /// Copies a string up to its closing quote.
-fn string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
+fn copy_string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
     while let Some(c) = chars.next() {
         match c {
             '\\' => {
@@ -59,7 +59,7 @@ fn string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
                 out.extend(chars.next());
             }
             // All of these characters are in the Basic Multilingual Plane.
-            c if is_hostile(c) => {
+            c if is_unsafe(c) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
@@ -72,7 +72,7 @@ fn string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::indented;
+    use super::indent_json;
 
     #[test]
     fn numbers_and_strings_keep_their_text() {
@@ -92,19 +92,19 @@ mod tests {
   }
 }
 "#;
-        assert_eq!(indented(json), expected);
-        assert_eq!(indented(" \n"), "");
-        assert_eq!(indented("7"), "7\n");
+        assert_eq!(indent_json(json), expected);
+        assert_eq!(indent_json(" \n"), "");
+        assert_eq!(indent_json("7"), "7\n");
     }
 
     #[test]
     fn characters_that_control_a_terminal_are_escaped() {
         let json = "[\"a\u{9b}2J\u{202e}b\"]";
-        let shown = indented(json);
-        assert_eq!(shown, "[\n  \"a\\u009b2J\\u202eb\"\n]\n");
+        let indented = indent_json(json);
+        assert_eq!(indented, "[\n  \"a\\u009b2J\\u202eb\"\n]\n");
         let (before, after): (Vec<String>, Vec<String>) = (
             serde_json::from_str(json).unwrap_or_default(),
-            serde_json::from_str(&shown).unwrap_or_default(),
+            serde_json::from_str(&indented).unwrap_or_default(),
         );
         assert_eq!(before, after);
     }

@@ -13,33 +13,33 @@ use kalshi_gen::{
         asyncapi, compose,
         error::JsonPath,
         fixups, protocol, scalars,
-        spec::{self, reference, resolve, schema_name, text},
+        spec::{self, reference, resolve, schema_name, str_field},
     },
 };
 
 /// The JSON pointer of a document's messages.
 pub(super) const MESSAGES: &str = "/components/messages";
 
-/// The entries of an operation's or a channel's message list, by name.
-pub(super) type Targets<'a> = BTreeMap<&'a str, &'a Value>;
+/// The entries of a mapping, such as the messages of a channel, by name.
+pub(super) type Entries<'a> = BTreeMap<&'a str, &'a Value>;
 
 /// A spec, indexed for the comparison.
-pub(super) struct Side {
+pub(super) struct SpecIndex {
     pub(super) document: Value,
     /// The scalar types that fixups assign to strings, by JSON path.
-    marks: BTreeMap<String, String>,
+    scalar_types: BTreeMap<String, String>,
     sent: BTreeSet<String>,
     received: BTreeSet<String>,
-    named: BTreeSet<String>,
+    in_parameters: BTreeSet<String>,
     /// AsyncAPI schemas of scalars, which are inlined where they are referenced.
     inlined: BTreeSet<String>,
     /// The messages of the spec and the names of their payload schemas.
-    messages: Vec<Carried>,
+    messages: Vec<MessageUse>,
 }
 
 /// A message that an operation carries.
-struct Carried {
-    sent_by_server: bool,
+struct MessageUse {
+    is_sent_by_server: bool,
     name: String,
     payload: Option<String>,
 }
@@ -59,12 +59,12 @@ pub(super) enum Shape {
     Anything,
 }
 
-impl Side {
+impl SpecIndex {
     pub(super) fn new(document: &Value) -> Self {
-        let is_of_streams = protocol::of(document) == Protocol::Streams;
+        let is_asyncapi = protocol::detect(document) == Protocol::Streams;
         let mut inlined = BTreeSet::new();
         let mut document = document.clone();
-        if is_of_streams {
+        if is_asyncapi {
             inlined = asyncapi::scalars(&document).keys().cloned().collect();
             asyncapi::convert(&mut document, "const");
         }
@@ -73,48 +73,48 @@ impl Side {
         if spec::schemas(&document).is_some() && compose::merge_all_of(&mut composed, 0).is_ok() {
             document = composed;
         }
-        let mut marked = document.clone();
+        let mut corrected = document.clone();
         // Lenient mode never fails.
-        _ = if is_of_streams {
-            asyncapi::fixups::apply(&mut marked, FixupMode::Lenient)
+        _ = if is_asyncapi {
+            asyncapi::fixups::apply(&mut corrected, FixupMode::Lenient)
         } else {
-            fixups::apply(&mut marked, FixupMode::Lenient)
+            fixups::apply(&mut corrected, FixupMode::Lenient)
         };
-        let mut marks = BTreeMap::new();
-        if let Some(schemas) = marked.pointer("/components/schemas") {
-            self::marks(
+        let mut scalar_types = BTreeMap::new();
+        if let Some(schemas) = corrected.pointer("/components/schemas") {
+            self::scalar_types(
                 schemas,
                 &JsonPath::new(&["components", "schemas"]),
-                &mut marks,
+                &mut scalar_types,
             );
         }
         let messages: Vec<_> = asyncapi::payloads(&document)
             .into_iter()
-            .map(|(sent_by_server, name, _, payload)| Carried {
-                sent_by_server,
+            .map(|(is_sent_by_server, name, _, payload)| MessageUse {
+                is_sent_by_server,
                 name,
                 payload: reference(payload).and_then(schema_name).map(str::to_owned),
             })
             .collect();
-        let carried = |by_server: bool| {
+        let referenced = |is_sent_by_server: bool| {
             let operations = document["operations"].as_object().into_iter().flatten();
             let operations = operations
-                .filter(move |(_, operation)| (operation["action"] == "send") == by_server)
+                .filter(move |(_, operation)| (operation["action"] == "send") == is_sent_by_server)
                 .filter_map(|(_, operation)| operation.get("messages"));
-            spec::behind(&document, operations)
+            spec::referenced_schemas(&document, operations)
         };
-        let called = |key: &str| spec::reachable(&document, |operation| operation.get(key));
-        let [sent, received, named] = if is_of_streams {
-            [carried(false), carried(true), BTreeSet::new()]
+        let reachable = |key: &str| spec::reachable(&document, |operation| operation.get(key));
+        let [sent, received, in_parameters] = if is_asyncapi {
+            [referenced(false), referenced(true), BTreeSet::new()]
         } else {
-            ["requestBody", "responses", "parameters"].map(called)
+            ["requestBody", "responses", "parameters"].map(reachable)
         };
         Self {
             sent,
             received,
-            named,
+            in_parameters,
             document,
-            marks,
+            scalar_types,
             inlined,
             messages,
         }
@@ -133,7 +133,7 @@ impl Side {
     pub(super) fn operations(&self) -> BTreeMap<&str, (&str, &str, &Map<String, Value>)> {
         spec::operations(&self.document)
             .filter_map(|(path, method, node)| {
-                Some((text(node, "operationId")?, (path, method, node)))
+                Some((str_field(node, "operationId")?, (path, method, node)))
             })
             .collect()
     }
@@ -144,7 +144,7 @@ impl Side {
     }
 
     /// Returns a part of an operation after resolving its reference.
-    pub(super) fn behind<'a>(&'a self, node: &'a Value) -> &'a Value {
+    pub(super) fn resolve<'a>(&'a self, node: &'a Value) -> &'a Value {
         let reference = node.get("$ref").and_then(Value::as_str);
         reference
             .and_then(|reference| resolve(&self.document, reference))
@@ -160,7 +160,7 @@ impl Side {
     }
 
     /// Returns `true` for an AsyncAPI schema without a type named after it.
-    pub(super) fn is_nameless(&self, name: &str) -> bool {
+    pub(super) fn has_no_type(&self, name: &str) -> bool {
         self.inlined.contains(name) || self.is_payload(name)
     }
 
@@ -172,34 +172,34 @@ impl Side {
     }
 
     pub(super) fn is_sent_message(&self, name: &str) -> bool {
-        self.carries(name, false)
+        self.has_message(name, false)
     }
 
     pub(super) fn is_received_message(&self, name: &str) -> bool {
-        self.carries(name, true)
+        self.has_message(name, true)
     }
 
-    fn carries(&self, name: &str, by_server: bool) -> bool {
+    fn has_message(&self, name: &str, is_sent_by_server: bool) -> bool {
         self.messages
             .iter()
-            .any(|message| message.name == name && message.sent_by_server == by_server)
+            .any(|message| message.name == name && message.is_sent_by_server == is_sent_by_server)
     }
 
     /// Returns `true` if an operation refers to the schema, so that a type is generated.
     pub(super) fn is_used(&self, name: &str) -> bool {
-        self.is_sent(name) || self.is_received(name) || self.named.contains(name)
+        self.is_sent(name) || self.is_received(name) || self.in_parameters.contains(name)
     }
 
-    /// Returns the shape of the schema at `place`, under the name of a field or a parameter.
-    pub(super) fn shape(&self, node: &Value, name: &str, place: &JsonPath) -> Shape {
+    /// Returns the shape of the schema at `path`, under the name of a field or a parameter.
+    pub(super) fn shape(&self, node: &Value, name: &str, path: &JsonPath) -> Shape {
         let reference = reference(node);
-        let mark = self.marks.get(&place.to_string()).or_else(|| {
-            self.marks.get(
+        let scalar_type = self.scalar_types.get(&path.to_string()).or_else(|| {
+            self.scalar_types.get(
                 &JsonPath::new(&["components", "schemas", schema_name(reference?)?]).to_string(),
             )
         });
-        if let Some(mark) = mark {
-            return Shape::Scalar(scalar_name(mark));
+        if let Some(scalar_type) = scalar_type {
+            return Shape::Scalar(scalar_name(scalar_type));
         }
         let scalar = |node: &Value| scalars::scalar(name, node.as_object()?);
         if let Some(target) = reference.and_then(schema_name) {
@@ -243,20 +243,20 @@ impl Side {
             return Shape::OneOf(
                 parts
                     .iter()
-                    .map(|part| self.shape(part, name, place))
+                    .map(|part| self.shape(part, name, path))
                     .collect(),
             );
         }
-        let texts = |values: &[Value]| {
+        let all_strings = |values: &[Value]| {
             values
                 .iter()
                 .all(|value| value.is_string() || value.is_null())
         };
-        let kind = text(object, "type").unwrap_or_default();
+        let kind = str_field(object, "type").unwrap_or_default();
         if object
             .get("enum")
             .and_then(Value::as_array)
-            .is_some_and(|values| texts(values))
+            .is_some_and(|values| all_strings(values))
             && ["", "string"].contains(&kind)
         {
             return Shape::Enum;
@@ -264,14 +264,14 @@ impl Side {
         let inner = |key: &str, name: &str| {
             Box::new(match object.get(key) {
                 Some(Value::Bool(_)) | None => Shape::Anything,
-                Some(node) => self.shape(node, name, &place.join(key)),
+                Some(node) => self.shape(node, name, &path.join(key)),
             })
         };
         match kind {
             _ if object
                 .get("properties")
                 .and_then(Value::as_object)
-                .is_some_and(|members| !members.is_empty()) =>
+                .is_some_and(|fields| !fields.is_empty()) =>
             {
                 Shape::Object
             }
@@ -288,33 +288,36 @@ impl Side {
             "" => Shape::Anything,
             kind => Shape::Scalar(self::scalar(
                 kind,
-                text(object, "format").unwrap_or_default(),
+                str_field(object, "format").unwrap_or_default(),
             )),
         }
     }
 }
 
 /// Returns the entries of a mapping in the document, or nothing if it is absent.
-pub(super) fn named<'a>(side: &'a Side, pointer: &str) -> Targets<'a> {
-    let members = side.document.pointer(pointer).and_then(Value::as_object);
-    let members = members.into_iter().flatten();
-    members.map(|(name, node)| (name.as_str(), node)).collect()
+pub(super) fn entries<'a>(spec_index: &'a SpecIndex, pointer: &str) -> Entries<'a> {
+    let fields = spec_index
+        .document
+        .pointer(pointer)
+        .and_then(Value::as_object);
+    let fields = fields.into_iter().flatten();
+    fields.map(|(name, node)| (name.as_str(), node)).collect()
 }
 
 /// Collects the scalar types that fixups assign to the schemas below a node.
-fn marks(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
+fn scalar_types(node: &Value, path: &JsonPath, found: &mut BTreeMap<String, String>) {
     match node {
-        Value::Object(members) => {
-            if let Some(mark) = members.get("x-kalshi-type").and_then(Value::as_str) {
-                found.insert(place.to_string(), mark.to_owned());
+        Value::Object(fields) => {
+            if let Some(scalar_type) = fields.get("x-kalshi-type").and_then(Value::as_str) {
+                found.insert(path.to_string(), scalar_type.to_owned());
             }
-            for (key, member) in members {
-                marks(member, &place.join(key), found);
+            for (key, field) in fields {
+                scalar_types(field, &path.join(key), found);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                marks(item, &place.item(index), found);
+                scalar_types(item, &path.item(index), found);
             }
         }
         _ => {}
@@ -347,7 +350,7 @@ fn scalar_name(kind: &str) -> String {
         scalars::DOLLARS_OR_NONE => "dollars, or none".to_owned(),
         scalars::ID => "an id".to_owned(),
         scalars::SECRET => "a secret".to_owned(),
-        scalars::REFUSAL => "an API error".to_owned(),
+        scalars::API_ERROR => "an API error".to_owned(),
         kind => kind.to_owned(),
     }
 }

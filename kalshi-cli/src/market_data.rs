@@ -9,7 +9,7 @@ use kalshi_sdk::{
 use crate::output::{Cell, Record, Table};
 
 /// Adds the best prices of a book. They are absent if `book` is `None`.
-pub(crate) fn quote(record: Record, book: Option<&OrderBook>) -> Record {
+pub(crate) fn with_quote(record: Record, book: Option<&OrderBook>) -> Record {
     let bid = book.and_then(|book| book.best_bid(OutcomeSide::Yes));
     let ask = book.and_then(|book| book.best_ask(OutcomeSide::Yes));
     record
@@ -30,8 +30,8 @@ pub(crate) fn levels_table() -> Table {
 
 /// Adds up to `depth` levels of each side, highest price first. The total of a level includes all better levels.
 pub(crate) fn push_levels(table: &mut Table, ticker: &str, book: &OrderBook, depth: usize) {
-    let bids = totals(book.bids(OutcomeSide::Yes).take(depth));
-    let mut asks = totals(book.asks(OutcomeSide::Yes).take(depth));
+    let bids = cumulative(book.bids(OutcomeSide::Yes).take(depth));
+    let mut asks = cumulative(book.asks(OutcomeSide::Yes).take(depth));
     asks.reverse();
     for (side, levels) in [("ask", asks), ("bid", bids)] {
         for (level, total) in levels {
@@ -47,7 +47,7 @@ pub(crate) fn push_levels(table: &mut Table, ticker: &str, book: &OrderBook, dep
 }
 
 /// Returns levels with cumulative counts. A count that overflows is absent.
-fn totals(levels: impl Iterator<Item = PriceLevel>) -> Vec<(PriceLevel, Option<Contracts>)> {
+fn cumulative(levels: impl Iterator<Item = PriceLevel>) -> Vec<(PriceLevel, Option<Contracts>)> {
     let mut total = Some(Contracts::ZERO);
     levels
         .map(|level| {
@@ -73,7 +73,7 @@ pub(crate) fn book_line(
         .field("time", time)
         .field("market_ticker", event.market_ticker())
         .field("state", state);
-    Some(quote(record, book).field("reason", reason))
+    Some(with_quote(record, book).field("reason", reason))
 }
 
 /// Returns the line of a trade.

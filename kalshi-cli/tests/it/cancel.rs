@@ -11,7 +11,7 @@ use kalshi_sdk::{
 
 use crate::{
     harness::{Run, Setup, TestResult, golden},
-    ordering::interrupt,
+    order::interrupt,
 };
 
 /// An exchange with three resting orders of the user, in the markets A, A and B.
@@ -44,7 +44,7 @@ fn resting(setup: &Setup) -> usize {
 }
 
 #[tokio::test]
-async fn cancelled_order_is_gone_and_stays_so() -> TestResult {
+async fn second_cancel_of_an_order_reports_already_gone() -> TestResult {
     let (setup, ids) = setup().await?;
     let document = setup.json(&format!("cancel {} --yes", ids[0])).await?;
     golden("cancel", &document)?;
@@ -233,7 +233,7 @@ async fn nothing_is_cancelled_without_consent() -> TestResult {
 
 /// A variable that is unset in a script must not widen what is done.
 #[tokio::test]
-async fn empty_arguments_are_refused() -> TestResult {
+async fn empty_arguments_are_rejected() -> TestResult {
     let (setup, _) = setup().await?;
     for arguments in [
         "cancel --market= --yes",
@@ -250,7 +250,7 @@ async fn empty_arguments_are_refused() -> TestResult {
     }
     let mut cancel = setup.command("cancel --yes");
     cancel.arg("");
-    assert_eq!(Run::of(cancel).await?.code, Some(2));
+    assert_eq!(Run::capture(cancel).await?.code, Some(2));
     assert_eq!(resting(&setup), 3);
     assert!(setup.exchange.requests().is_empty());
     Ok(())
