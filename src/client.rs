@@ -6,8 +6,8 @@ use crate::{Client, Environment, TradeApi};
 
 /// # Keys from the environment
 impl Client {
-    /// Returns a client of the production exchange with the key that `KALSHI_API_KEY_ID` and `KALSHI_PRIVATE_KEY` or
-    /// `KALSHI_PRIVATE_KEY_PATH` name. It trades real money.
+    /// Returns a client of the production exchange, which trades real money. The key is read from `KALSHI_API_KEY_ID`, and
+    /// `KALSHI_PRIVATE_KEY` or `KALSHI_PRIVATE_KEY_PATH`: see [keys](crate::guide::keys).
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,8 +25,8 @@ impl Client {
         rt::client::<TradeApi>(Environment::Production, Credentials::from_env())
     }
 
-    /// Returns a client of the demo exchange with the key that `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY` or
-    /// `KALSHI_DEMO_PRIVATE_KEY_PATH` name.
+    /// Returns a client of the demo exchange, which trades play money. The key is read from `KALSHI_DEMO_API_KEY_ID`, and
+    /// `KALSHI_DEMO_PRIVATE_KEY` or `KALSHI_DEMO_PRIVATE_KEY_PATH`: see [keys](crate::guide::keys).
     ///
     /// # Errors
     ///

@@ -31,13 +31,18 @@
 //! | Stay within rate limits | [Rate limits](guide::rate_limits) | [`RateLimits`](limits::RateLimits), [`RateLimiter`](limits::RateLimiter) |
 //! | Read lists | [Pagination](guide::pagination) | [`Pages`](pages::Pages), [`Items`](pages::Items) |
 //! | Follow markets and your orders | [WebSocket](guide::websocket) | [`Connection`](ws::Connection), [`BookStream`](ws::BookStream), [`Backfill`](ws::Backfill) |
-//! | Test a program | [Testing](guide::testing) | `kalshi_mock::MockExchange` |
+//! | Test a program | [Testing](guide::testing) | [`kalshi_mock::MockExchange`](https://docs.rs/kalshi-mock), `testing` |
 //! | Find an operation | [Operations](guide::operations) | [`operation::ALL`], [`types`] |
 //! | Upgrade | [Compatibility](guide::compatibility) | |
 //! | Make it fast | [Performance](guide::performance) | |
 //!
 //! The default [`Environment`] is the demo exchange, which trades play money. Perpetual futures and the clearing API have their own
-//! crates, `kalshi-perps` and `kalshi-klear`. This project is not affiliated with Kalshi.
+//! crates, [`kalshi-perps`](https://docs.rs/kalshi-perps) and [`kalshi-klear`](https://docs.rs/kalshi-klear). This project is not
+//! affiliated with Kalshi.
+//!
+//! [`types`] has the requests and responses of the operations, and [`builder`] the request builders that the methods of [`Client`] return.
+//! [`auth`], [`reqwest`] and [`reqwest_middleware`] are re-exported because they appear in the interface of this crate: keys and signers,
+//! proxies and HTTP clients, middleware.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;

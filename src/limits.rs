@@ -1,5 +1,9 @@
 //! Rate limits: token buckets that mirror those of the exchange, so that requests wait locally instead of being rejected.
 //!
+//! A client has a [`RateLimiter`] with the limits of [`Tier::Basic`].
+//! [`ClientBuilder::rate_limits`](crate::ClientBuilder::rate_limits) sets others: a [`Tier`], [`AccountLimits`], or what the exchange reports,
+//! [`RateLimits::Discovered`]. The [guide](crate::guide::rate_limits) explains buckets, waits and costs.
+//!
 //! ```
 //! use std::sync::Arc;
 //! use kalshi_sdk::{Client, limits::{RateLimiter, Tier}};

@@ -56,9 +56,13 @@
 //! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] shows whether the order was
 //! placed.
 
+// Before the others, so that rustdoc lists the methods that place orders first and those that change an order second.
+mod place;
+
+mod change;
+
 mod amendment;
 mod cancel_batch;
-mod change;
 mod conflict;
 pub(crate) mod evidence;
 mod grid;
@@ -66,7 +70,6 @@ mod location;
 mod new_order;
 mod order_ref;
 mod outcome;
-mod place;
 mod resting;
 mod rules;
 mod search;
@@ -99,6 +102,15 @@ use crate::{
 };
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
+///
+/// | Task | Method |
+/// |---|---|
+/// | Place orders | [`place`](Self::place), [`place_batch`](Self::place_batch) |
+/// | Place orders after more checks, such as the price grid | [`place_with`](Self::place_with), [`place_batch_with`](Self::place_batch_with) |
+/// | Change an order | [`amend`](Self::amend), [`amend_with`](Self::amend_with), [`decrease`](Self::decrease) |
+/// | Cancel orders | [`cancel`](Self::cancel), [`cancel_batch`](Self::cancel_batch) |
+/// | Find an order by its client order id | [`find`](Self::find) |
+/// | List what rests, up to date | [`resting`](Self::resting) |
 #[derive(Clone, Debug)]
 pub struct Orders {
     client: Client,

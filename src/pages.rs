@@ -1,4 +1,6 @@
-//! Paginated lists as streams.
+//! Paginated lists as streams: [`Pages`] of `by_page()`, and [`Items`] of `by_item()`.
+//!
+//! Both are streams of the `futures` crates. The [guide](crate::guide::pagination) explains errors and how to resume.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {

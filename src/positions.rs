@@ -20,10 +20,10 @@
 //! let tickers = positions.iter().map(|position| &position.ticker);
 //! let markets = client.get_markets().tickers(tickers).limit(1_000).send().await?;
 //! for position in &positions {
-//!     let Some(market) = markets.markets.iter().find(|market| market.ticker == position.ticker) else {
-//!         continue;
-//!     };
-//!     let mark = positions::mark(position.position_fp, market.yes_bid_dollars, market.yes_ask_dollars);
+//!     let mut markets = markets.markets.iter();
+//!     let Some(market) = markets.find(|market| market.ticker == position.ticker) else { continue };
+//!     let (bid, ask) = (market.yes_bid_dollars, market.yes_ask_dollars);
+//!     let mark = positions::mark(position.position_fp, bid, ask);
 //!     if let Some(mark) = mark {
 //!         println!("{} {}: worth {mark:.2}", position.ticker, position.position_fp);
 //!     }

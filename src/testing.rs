@@ -16,7 +16,8 @@
 //! assert!(error.may_have_reached_exchange());
 //! ```
 //!
-//! `kalshi-mock` is a local exchange with books, money and faults, for tests that need one.
+//! For tests of requests, order books and faults, [`kalshi-mock`](https://docs.rs/kalshi-mock) is a local exchange: see the
+//! [guide](crate::guide::testing).
 
 use chrono::{DateTime, Utc};
 #[doc(inline)]

@@ -2,17 +2,21 @@
 //!
 //! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A connection reconnects according to its
 //! [`ReconnectPolicy`] and restores its subscriptions. It yields messages, interleaved with connection [`Event`]s. [`BookStream`] keeps
-//! order books, and [`Backfill`] reads the fills and orders that were missed while the connection was lost.
+//! order books, and [`Backfill`] reads the fills and orders that were missed while the connection was lost. The
+//! [guide](crate::guide::websocket) lists how each failure is handled.
 //!
 //! ```no_run
 //! use kalshi_sdk::{Client, ws::{Channel, Event, Message}};
 //!
 //! # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-//! let mut connection = client.websocket().channel(Channel::Trade).market("KXTEST-26-A").connect().await?;
+//! let builder = client.websocket().channel(Channel::Trade).market("KXTEST-26-A");
+//! let mut connection = builder.connect().await?;
 //! while let Some(event) = connection.next().await {
 //!     match event? {
 //!         Event::Message(received) => match received.frame.message {
-//!             Message::Trade(trade) => println!("{} at {}", trade.count_fp, trade.yes_price_dollars),
+//!             Message::Trade(trade) => {
+//!                 println!("{} at {}", trade.count_fp, trade.yes_price_dollars);
+//!             }
 //!             other => println!("{}", other.kind()),
 //!         },
 //!         Event::Disconnected { reason } => println!("{reason}; reconnecting"),
@@ -23,13 +27,47 @@
 //! # }
 //! ```
 //!
+//! | Task | Types |
+//! |---|---|
+//! | Receive messages | [`ConnectionBuilder`], [`Connection`], [`Event`], [`Received`], [`Message`] |
+//! | Change what a connection is subscribed to | [`SubscribeBuilder`], [`Subscription`], [`ConnectionHandle`] |
+//! | Keep order books | [`BookStream`], [`OrderBook`], [`BookEvent`], [`StaleReason`] |
+//! | Keep order books from connections that the program reads itself | [`Books`], [`RedundantBooks`] |
+//! | Recover missed fills and orders | [`Backfill`], [`Observation`], [`Missed`] |
+//! | Set reconnection and queues | [`ReconnectPolicy`], [`Backpressure`] |
+//! | Record and replay | [`RawFrame`], [`Frame`] |
+//!
+//! # Channels
+//!
+//! Every connection needs credentials, because the handshake is signed. [`market`](ConnectionBuilder::market) selects markets, and
+//! [`params`](ConnectionBuilder::params) sets parameters. A channel of indices or underlyings sends nothing until some are selected.
+//!
+//! | [`Channel`] | Messages | Selection |
+//! |---|---|---|
+//! | `OrderbookDelta` | Snapshots of order books and their changes. [`BookStream`] adds this channel itself | markets, required |
+//! | `Ticker` | Prices, volume and open interest of markets | markets, or all |
+//! | `Trade` | Public trades | markets, or all |
+//! | `Fill` | Your fills | markets, or all |
+//! | `UserOrders` | Your orders, at each change | markets, or all |
+//! | `MarketPositions` | Your positions, at each change | markets, or all |
+//! | `OrderGroupUpdates` | Your order groups, at each change | always all |
+//! | `Communications` | Requests for quotes, and quotes | parameter `user_filter` |
+//! | `MarketLifecycleV2` | Markets and events: created, paused, closed, determined, settled | always all |
+//! | `MultivariateMarketLifecycle` | The same for multivariate events (combos) | always all |
+//! | `CfbenchmarksValue`, `CfbenchmarksValue5hz` | Values of CF Benchmarks indices | indices, by the parameter `index_ids` |
+//! | `PythValue` | Prices and yields from Pyth, a paid feed | underlyings, by the parameter `underlying_tickers` |
+//!
+//! # Frames
+//!
 //! A message arrives in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is [`Message::Unknown`],
 //! and one that could not be decoded is [`Message::Malformed`].
 //!
 //! ```
 //! use kalshi_sdk::ws::{Frame, Message};
 //!
-//! let text = r#"{"type":"orderbook_delta","sid":2,"seq":3,"msg":{"market_ticker":"KXTEST-26-A","market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","price_dollars":"0.5600","delta_fp":"-12.50","side":"yes"}}"#;
+//! let text = r#"{"type":"orderbook_delta","sid":2,"seq":3,"msg":{
+//!     "market_ticker":"KXTEST-26-A","market_id":"m",
+//!     "price_dollars":"0.5600","delta_fp":"-12.50","side":"yes"}}"#;
 //! let frame = Frame::parse(text);
 //! assert_eq!((frame.sid, frame.seq), (Some(2), Some(3)));
 //! let Message::OrderbookDelta(delta) = frame.message else { panic!("{frame:?}") };
@@ -44,6 +82,7 @@ mod own_order;
 
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
 pub use book::{LevelDifference, OrderBook, PriceMode};
+#[doc(inline)]
 pub use messages::Message;
 pub use own_order::OwnOrder;
 
@@ -93,7 +132,8 @@ kalshi_core::websocket_types!(
 ///         }
 ///         BookUpdate::Book(event) => match books.live(event.market_ticker()) {
 ///             Some(book) => {
-///                 println!("{:?} to {:?}", book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
+///                 let (bid, ask) = (book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
+///                 println!("{bid:?} to {ask:?}");
 ///             }
 ///             None => println!("{} has no book at the moment", event.market_ticker()),
 ///         },
@@ -107,20 +147,25 @@ kalshi_core::websocket_types!(
 pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
 /// The order books of one connection's subscriptions. They detect missed messages and resynchronise.
 ///
+/// For programs that read a connection themselves, or a recording: pass each event to [`apply_event`](Books::apply_event), or each frame to
+/// [`apply`](Books::apply). A [`BookStream`] does this over a connection of its own.
+///
 /// Subscribe with `use_yes_price(true)`: the exchange has announced that it will change the default.
 ///
 /// ```
 /// use kalshi_sdk::{OutcomeSide, ws::{Books, Frame, PriceMode}};
 ///
 /// let mut books = Books::with_mode(PriceMode::YesPrices);
-/// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXTEST-26-A","market_id":"m","no_dollars_fp":[["0.6000","5.00"]]}}"#;
+/// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{
+///     "market_ticker":"KXTEST-26-A","market_id":"m","no_dollars_fp":[["0.6000","5.00"]]}}"#;
 /// books.apply(&Frame::parse(snapshot));
 /// let book = books.live("KXTEST-26-A").unwrap();
 /// assert_eq!(book.best_bid(OutcomeSide::No).unwrap().price, "0.40".parse()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// Order books of the same markets, merged from several connections. Subscribe with `use_yes_price(true)`.
+/// Order books of the same markets, merged from several connections. A message that is lost on one connection has no effect while the book
+/// is live on another. Subscribe with `use_yes_price(true)`.
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, ws::{Channel, PriceMode, RedundantBooks}};
@@ -144,7 +189,7 @@ pub type Books = kalshi_core::ws::books::Books<OrderBook>;
 ///         println!("{event:?}");
 ///     }
 ///     for request in books.drain_snapshot_requests(connection) {
-///         // `request_failed` requests it again if this fails, and `poll_timeouts` if no snapshot comes.
+///         // If this fails, call `request_failed`. `poll_timeouts` requests overdue ones again.
 ///         let handle = streams[connection].handle();
 ///         tokio::spawn(async move { handle.send_request(&request).await });
 ///     }
@@ -154,4 +199,7 @@ pub type Books = kalshi_core::ws::books::Books<OrderBook>;
 /// ```
 pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
 /// A WebSocket connection to the Trade API. It reconnects and restores its subscriptions.
+///
+/// Made by [`ConnectionBuilder::connect`]. [`next`](Connection::next) returns its messages and events in the order of arrival; the connection
+/// is also a `Stream` of the `futures` crates. Dropping it closes it.
 pub type Connection = kalshi_core::ws::Connection<TradeApi>;

@@ -33,7 +33,10 @@ impl Clock for SystemClock {
 
 /// A clock that always returns the same time, in Unix milliseconds. For tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FixedClock(pub u64);
+pub struct FixedClock(
+    /// The time, in Unix milliseconds.
+    pub u64,
+);
 
 impl Clock for FixedClock {
     fn now_ms(&self) -> Result<u64, ClockError> {

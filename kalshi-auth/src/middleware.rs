@@ -20,7 +20,10 @@ pub struct Unsigned;
 /// Offset in milliseconds that is added to the timestamp of one request, to correct a wrong clock. Put it into the request's
 /// extensions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ClockOffset(pub i64);
+pub struct ClockOffset(
+    /// Milliseconds to add: positive if the clock is behind, negative if it is ahead.
+    pub i64,
+);
 
 /// Signs every request to one origin and stops requests to any other.
 ///

@@ -252,7 +252,7 @@ impl ApiError {
     }
 }
 
-/// Why the exchange did not accept the signature of a request: see [`ApiError::auth_failure`].
+/// The reason why the exchange did not accept the signature of a request, as returned by [`ApiError::auth_failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthFailure {

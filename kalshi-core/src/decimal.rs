@@ -278,6 +278,7 @@ impl fmt::Debug for Decimal {
     }
 }
 
+/// # Rates
 impl Dollars {
     /// Multiplies the amount by a rate and rounds to a millionth of a dollar. Returns `None` on overflow.
     ///

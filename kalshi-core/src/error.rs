@@ -19,19 +19,22 @@ use crate::{
 ///
 /// Use the predicates to find out what happened. They keep working when new kinds of failure are added.
 ///
-/// | question | method |
+/// | Question | Method |
 /// |---|---|
-/// | may the exchange have acted on the request? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
-/// | did the exchange reject it, and why? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
-/// | may a write have taken effect? | [`may_have_taken_effect`](Self::may_have_taken_effect) |
-/// | may the same request be sent again? | [`was_not_processed`](Self::was_not_processed) |
-/// | what kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect), [`is_body_too_large`](Self::is_body_too_large), [`is_endless_list`](Self::is_endless_list) |
-/// | was it rate limited locally? | [`local_rate_limit`](Self::local_rate_limit) |
-/// | how often was it sent? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
-/// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
-/// | is the key wrong? | [`is_auth`](Self::is_auth) |
-/// | has the exchange changed its responses? | [`is_decode`](Self::is_decode), [`decode_path`](Self::decode_path), [`body`](Self::body) |
-/// | does the list continue after this error? | [`is_row`](Self::is_row) |
+/// | May the exchange have acted on the request? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
+/// | Did the exchange reject it, and why? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
+/// | May a write have taken effect? | [`may_have_taken_effect`](Self::may_have_taken_effect) |
+/// | May the same request be sent again? | [`was_not_processed`](Self::was_not_processed) |
+/// | What kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect), [`is_body_too_large`](Self::is_body_too_large), [`is_endless_list`](Self::is_endless_list) |
+/// | Why was an order rejected? | [`is_insufficient_funds`](Self::is_insufficient_funds), [`is_post_only_cross`](Self::is_post_only_cross), [`is_fill_or_kill_unfilled`](Self::is_fill_or_kill_unfilled), [`is_trading_paused`](Self::is_trading_paused) |
+/// | Does the resource not exist? | [`is_not_found`](Self::is_not_found) |
+/// | Is the request incomplete or invalid? | [`is_invalid_request`](Self::is_invalid_request) |
+/// | Was it rate limited locally? | [`local_rate_limit`](Self::local_rate_limit) |
+/// | How often was it sent? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
+/// | Is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
+/// | Is the key wrong? | [`is_auth`](Self::is_auth) |
+/// | Has the exchange changed its responses? | [`is_decode`](Self::is_decode), [`decode_path`](Self::decode_path), [`body`](Self::body) |
+/// | Does the list continue after this error? | [`is_row`](Self::is_row) |
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -87,6 +90,7 @@ pub(crate) enum Endless {
     EmptyPages(u32),
 }
 
+/// # What happened
 impl Error {
     fn new(operation: &'static Operation, kind: Kind) -> Self {
         Self(Box::new(Inner {

@@ -10,6 +10,8 @@
 //! - [`OrderId`], [`ClientOrderId`], [`TradeId`], [`OrderGroupId`], [`SubaccountNumber`], [`Id`]: ids. [`BookSide`]: bid or ask.
 //! - [`orders`]: rejections and changes of orders, and their checks.
 //! - `ws` (feature `ws`): WebSocket connections that reconnect and resubscribe.
+//! - [`Api`], [`ApiClient`], [`ApiCredentials`], [`Environment`]: what an API crate implements. Applications see them only as bounds of
+//!   generic types.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
@@ -19,6 +21,9 @@ mod body;
 mod book_side;
 mod client;
 mod client_builder;
+// Before `decimal`, so that rustdoc lists the arithmetic of amounts before the methods for rates.
+mod money;
+
 mod compact;
 mod config_error;
 mod copy_enum;
@@ -38,7 +43,6 @@ mod json_object;
 mod json_path;
 pub mod ladder;
 pub mod limits;
-mod money;
 pub mod operation;
 pub mod orders;
 mod outcome;
@@ -56,7 +60,7 @@ mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-/// Errors constructed for tests. Requires the feature `testing`.
+/// The failures for which a test can construct an [`Error`]. Requires the feature `testing`.
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use crate::error::testing::Failure;
@@ -79,6 +83,7 @@ pub use json_object::JsonObject;
 pub use kalshi_auth as auth;
 pub use kalshi_auth::{Credentials, PrivateKey};
 pub use money::{Contracts, Dollars, MoneyError, PriceLevel};
+#[doc(inline)]
 pub use operation::Operation;
 pub use reqwest;
 pub use reqwest_middleware;

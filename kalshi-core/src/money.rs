@@ -132,6 +132,7 @@ fn round_half_even(value: u64, unit: u64) -> u64 {
 
 macro_rules! fixed_point {
     ($name:ident, $decimals:literal, $shown:literal, $from_units:ident, $units:ident, $unit:literal, $one:literal, $max:literal) => {
+        /// # Constants and units
         impl $name {
             /// An amount of zero.
             pub const ZERO: Self = Self(0);

@@ -25,7 +25,9 @@ use crate::{api_error::ApiError, error::Error, operation::Operation};
 /// # use kalshi_core::RetryPolicy;
 /// use std::time::Duration;
 ///
-/// let patient = RetryPolicy::default().with_max_attempts(6).with_max_backoff(Duration::from_secs(10));
+/// let patient = RetryPolicy::default()
+///     .with_max_attempts(6)
+///     .with_max_backoff(Duration::from_secs(10));
 /// assert_eq!(patient.max_attempts(), 6);
 /// assert_eq!(RetryPolicy::none().max_attempts(), 1);
 /// ```

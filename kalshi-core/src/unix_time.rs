@@ -64,8 +64,7 @@ unix_time! {
     /// the upper limit catches times given in milliseconds.
     ///
     /// ```
-    /// use kalshi_core::UnixSeconds;
-    ///
+    /// # use kalshi_core::UnixSeconds;
     /// let time = chrono::DateTime::from_timestamp_millis(1_790_000_000_999).unwrap();
     /// assert_eq!(UnixSeconds::from(time), UnixSeconds::from(1_790_000_000));
     /// ```

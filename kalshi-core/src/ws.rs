@@ -5,8 +5,10 @@
 //!
 //! [`books`] maintains order books from the messages of a connection. [`sequence`] documents the rules that keep a local book correct.
 //!
-//! One task owns the socket (`driver`). `session` assigns messages to subscriptions; it does no I/O and parses only envelopes and control
-//! frames. Messages are decoded on the reader's side, into the types that [`WebSocketApi`] defines.
+//! The types are generic in the API, which implements [`WebSocketApi`]. Applications use the aliases in the module `ws` of an API crate.
+
+// One task owns the socket (`driver`). `session` assigns messages to subscriptions; it does no I/O and parses only envelopes and control
+// frames. Messages are decoded on the reader's side.
 
 mod api;
 mod backoff;

@@ -16,6 +16,7 @@ use crate::{
     operations::{self, Operation},
     options::Options,
     pages, runtime,
+    syntax::set_doc,
 };
 
 /// Refines progenitor's output for `spec`.
@@ -42,6 +43,14 @@ pub(crate) fn refine(
         ));
     };
     types::refine(&mut types, spec)?;
+    set_doc(
+        &mut types.attrs,
+        "Requests and responses of the operations, and the types that they contain.",
+    );
+    set_doc(
+        &mut builders.attrs,
+        "Request builders, one for each operation. The methods of `Client` return them.",
+    );
     if let Some((_, items)) = &mut types.content
         && !items.iter().any(is_error_response)
     {

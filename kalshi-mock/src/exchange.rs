@@ -35,6 +35,17 @@ use crate::{
 ///
 /// It starts with one user with a generated key, and with markets that a market maker quotes. The test controls the market
 /// maker.
+///
+/// | Task | Method |
+/// |---|---|
+/// | Start | [`start`](Self::start), or [`builder`](Self::builder) for other settings |
+/// | Connect a client | [`client`](Self::client), [`client_builder`](Self::client_builder), [`environment`](Self::environment) |
+/// | Create and quote markets | [`market`](Self::market) |
+/// | Inject faults | [`fault`](Self::fault) for requests, [`streams`](Self::streams) for WebSocket connections |
+/// | Control time and trading | [`time`](Self::time), [`pause_trading`](Self::pause_trading), [`schedule`](Self::schedule) |
+/// | Inspect | [`requests_to`](Self::requests_to), [`user`](Self::user), [`snapshot`](Self::snapshot) |
+///
+/// The [guide](crate::guide::setup) lists more tasks.
 #[derive(Clone)]
 pub struct MockExchange {
     pub(crate) shared: Arc<Shared>,
@@ -44,7 +55,7 @@ pub struct MockExchange {
     running: Option<Arc<Running>>,
 }
 
-/// Builder of a [`MockExchange`].
+/// Builder of a [`MockExchange`], returned by [`MockExchange::builder`]. [`start`](Self::start) starts the exchange.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MockExchangeBuilder {
@@ -69,6 +80,7 @@ pub struct MockExchangeBuilder {
     tls: bool,
 }
 
+/// # Start, clients, markets and faults
 impl MockExchange {
     /// Starts an exchange on a free port of 127.0.0.1, with one user of the Basic tier and 10,000 dollars on shard 0.
     ///
@@ -316,6 +328,7 @@ impl fmt::Debug for MockExchange {
     }
 }
 
+/// # Settings
 impl MockExchangeBuilder {
     /// Sets the address to listen on; port 0 picks a free one. Defaults to 127.0.0.1 with a free port.
     pub fn address(mut self, address: SocketAddr) -> Self {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{rejection::ErrorEnvelope, spec};
 
-/// A fault to inject.
+/// A fault to inject with [`MockExchange::fault`](crate::MockExchange::fault): of all requests, or of those that a [`FaultRule`] selects.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,7 +59,7 @@ pub enum Fault {
     StaleReads(Duration),
 }
 
-/// A fault and the requests it applies to.
+/// A fault and the requests it applies to, made by [`Fault::on`], [`times`](Fault::times) or [`probability`](Fault::probability).
 #[derive(Clone, Debug)]
 #[must_use = "a rule has no effect until it is passed to MockExchange::fault"]
 pub struct FaultRule {

@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to find what
+//!
+//! | Task | Items |
+//! |---|---|
+//! | Start an exchange, create clients | [`MockExchange`], [`MockExchangeBuilder`], [`User`] |
+//! | Quote, pause and settle markets | [`Market`], [`Settlement`] |
+//! | Inject faults | [`Fault`], [`FaultRule`], [`Streams`] |
+//! | Control the clock, schedule events | [`Time`], [`ScheduledEvent`] |
+//! | Inspect requests and state | [`ReceivedRequest`], [`Snapshot`] |
+//! | Read what is implemented and what differs from the exchange | [`guide::coverage`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;

@@ -152,6 +152,7 @@ pub(crate) fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> 
     }
 }
 
+/// # Scheduled events
 impl MockExchange {
     /// Schedules an event, counted from now on the clock of the exchange. Creates its market if necessary.
     pub fn schedule(&self, event: &ScheduledEvent) {

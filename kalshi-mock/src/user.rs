@@ -114,7 +114,8 @@ const PKCS8_ED25519: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
-/// A user of the exchange.
+/// A user of the exchange, with keys, money, orders and positions. Returned by
+/// [`MockExchange::user`](crate::MockExchange::user) and [`add_user`](crate::MockExchange::add_user).
 #[derive(Clone)]
 pub struct User {
     pub(crate) shared: Arc<Shared>,
@@ -320,7 +321,7 @@ impl User {
     }
 }
 
-/// Access to the margin exchange.
+/// # Perpetual futures
 #[cfg(feature = "perps")]
 impl User {
     /// Returns the URLs of the margin exchange.

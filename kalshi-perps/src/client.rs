@@ -9,8 +9,8 @@ use crate::{Client, Environment, PerpsApi};
 /// The variables are those of `kalshi-sdk` with `PERPS_` in their names, because Kalshi recommends a separate key for this API. To use one
 /// key for both APIs, pass its [`Credentials`] to [`Client::builder`].
 impl Client {
-    /// Returns a client of the production exchange with the key that `KALSHI_PERPS_API_KEY_ID` and `KALSHI_PERPS_PRIVATE_KEY` or
-    /// `KALSHI_PERPS_PRIVATE_KEY_PATH` name. It trades real money.
+    /// Returns a client of the production exchange, which trades real money. The key is read from `KALSHI_PERPS_API_KEY_ID`, and
+    /// `KALSHI_PERPS_PRIVATE_KEY` or `KALSHI_PERPS_PRIVATE_KEY_PATH`.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,8 +28,8 @@ impl Client {
         rt::client::<PerpsApi>(Environment::Production, key("KALSHI_PERPS_"))
     }
 
-    /// Returns a client of the demo exchange with the key that `KALSHI_PERPS_DEMO_API_KEY_ID` and `KALSHI_PERPS_DEMO_PRIVATE_KEY` or
-    /// `KALSHI_PERPS_DEMO_PRIVATE_KEY_PATH` name.
+    /// Returns a client of the demo exchange, which trades play money. The key is read from `KALSHI_PERPS_DEMO_API_KEY_ID`, and
+    /// `KALSHI_PERPS_DEMO_PRIVATE_KEY` or `KALSHI_PERPS_DEMO_PRIVATE_KEY_PATH`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,20 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to find what
+//!
+//! | Task | Items |
+//! |---|---|
+//! | Configure a client, send an operation | [`Client`], [`ClientBuilder`], [`Environment`], [`types`] |
+//! | Place, change and find orders | [`Client::orders`], [`orders`] |
+//! | Follow markets and your orders | [`Client::websocket`], [`ws`] |
+//! | Handle errors | [`Error`], [`ApiError`], [`MarginRejection`], [`RetryPolicy`] |
+//! | Stay within rate limits | [`limits`] |
+//! | Read lists | [`pages`] |
+//! | Find an operation | [`operation::ALL`] |
+//!
+//! Errors, retries, pagination and WebSocket connections work as in the
+//! [guide of `kalshi-sdk`](https://docs.rs/kalshi-sdk/latest/kalshi_sdk/guide/). [`auth`], [`reqwest`] and [`reqwest_middleware`] are
+//! re-exported because they appear in the interface of this crate.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;

@@ -56,6 +56,9 @@
 //! is safe to place the same order again with the same id: the exchange never places two orders with one id, even after the first has
 //! ended.
 
+// First, so that rustdoc lists the methods that place orders before those that change them.
+mod place;
+
 mod amendment;
 mod change;
 mod evidence;
@@ -63,7 +66,6 @@ mod invalid_order;
 mod new_order;
 mod order_ref;
 mod outcome;
-mod place;
 mod search;
 mod state;
 mod unknown_change;
@@ -91,6 +93,14 @@ use crate::{
 };
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
+///
+/// | Task | Method |
+/// |---|---|
+/// | Place an order | [`place`](Self::place) |
+/// | Change an order | [`amend`](Self::amend), [`decrease`](Self::decrease) |
+/// | Cancel orders | [`cancel`](Self::cancel), [`cancel_all`](Self::cancel_all) |
+/// | Find an order by its client order id | [`find`](Self::find) |
+/// | List orders | [`list`](Self::list) |
 #[derive(Clone, Debug)]
 pub struct Orders {
     client: Client,
@@ -103,6 +113,7 @@ kalshi_core::order_messages!(
     AmendMarginOrderResponse
 );
 
+/// # Listing orders
 impl Orders {
     /// Returns a request for the orders of one subaccount or of all, newest first. The list lags behind writes, sometimes by more than a
     /// minute.

@@ -23,6 +23,7 @@ type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 /// A batch of cancels, returned by [`Orders::cancel_batch`]. Awaiting it returns the outcome of each cancel, in the same order.
 pub type CancelBatch = kalshi_core::orders::ChangeRequest<Vec<CancelOutcome>>;
 
+/// # Cancelling several orders
 impl Orders {
     /// Cancels several orders in one request and returns an outcome for each, in the same order. An empty batch is not sent.
     ///

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// The outcome of a change.
+/// The outcome of a change: a cancel, an amendment or a decrease.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome has to be reconciled"]
 #[non_exhaustive]
@@ -34,8 +34,8 @@ pub enum ChangeOutcome<T> {
     Done(T),
     /// The order had already ended: filled, cancelled or expired. The order shows its fills.
     AlreadyGone(Box<Order>),
-    /// The exchange did not find the order under the market, subaccount and shard of the request, but the order still rests, under these or
-    /// under others. Its fields show which.
+    /// The change was not made: the exchange did not find the order under the market, subaccount and shard of the request, but the order
+    /// still rests, under these or under others. Its fields show which. An [`OrderRef`] made from this order has the right ones.
     NotApplied(Box<Order>),
     /// The exchange rejected the change, and the order is unchanged. With status 404, reads that are up to date show that no such order
     /// exists.
@@ -47,13 +47,15 @@ pub enum ChangeOutcome<T> {
 
 /// A change of an order, returned by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
-/// Awaiting it sends it and returns a [`ChangeOutcome`].
+/// Awaiting it sends it and returns a [`ChangeOutcome`]. Before that, `confirm` can set how long to look for the order if the exchange
+/// responds that it does not exist.
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
 /// The operation of a decrease to zero. That is a cancel, so it has priority over other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_ORDER_V2.clone().priority());
 
+/// # Changing and cancelling an order
 impl Orders {
     /// Cancels an order and returns the outcome. A cancel goes ahead of all other writes that wait for tokens.
     ///

@@ -30,6 +30,7 @@ impl Reader for Client {
     }
 }
 
+#[doc(hidden)]
 impl OrderRow for Order {
     fn fields(&self) -> OrderFields<'_> {
         OrderFields {

@@ -38,7 +38,9 @@ impl OrderOutcome {
     /// use kalshi_sdk::orders::OrderOutcome;
     ///
     /// match client.orders().place(order).await?.reconciled(Duration::from_secs(60)).await {
-    ///     OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => println!("{} was placed", placed.order_id),
+    ///     OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => {
+    ///         println!("{} was placed", placed.order_id);
+    ///     }
     ///     OrderOutcome::Rejected(_) | OrderOutcome::NotPlaced => println!("it was not placed"),
     ///     unknown => println!("still unknown: {unknown:?}"),
     /// }

@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+/// # Placing orders
 impl Orders {
     /// Places an order and returns its outcome. Accepts a [`NewOrder`](super::NewOrder), a generated [`CreateOrderV2Request`], or its
     /// builder.

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Orders, Unresolved, location::has_ended};
 use crate::{Client, SubaccountNumber, types::Order};
 
+/// # Listing resting orders
 impl Orders {
     /// Lists the resting orders, from reads that reflect everything written before this call.
     ///

@@ -83,6 +83,7 @@ impl Client {
     }
 }
 
+/// # Finding an order
 impl Orders {
     /// Looks up an order by its client order id: among the account's orders of any status, then in the archive.
     ///
@@ -243,7 +244,7 @@ impl FindOrder {
 
 kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
-/// The result of [`Orders::find`].
+/// The result of [`Orders::find`]: the order, or whether it is proven that there is none.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
@@ -257,4 +258,7 @@ pub enum OrderLookup {
 }
 
 /// The reason why a lookup proved nothing: the last error or the matching orders, if any.
+///
+/// Contained in [`OrderLookup::Unknown`] and [`Reconciliation::Unknown`](super::Reconciliation::Unknown), and the error of
+/// [`Orders::resting`]. The order may exist: look it up again later. If there are candidates, compare them with the order that was sent.
 pub type Unresolved = kalshi_core::orders::Unresolved<Order>;

@@ -16,7 +16,10 @@ use crate::{
     types::{Order, OrderStatus},
 };
 
-/// A change that may have been made.
+/// A change that may have been made: no response arrived, or one that proves nothing. Contained in
+/// [`ChangeOutcome::Unknown`](super::ChangeOutcome::Unknown).
+///
+/// [`reconcile`](Self::reconcile) reads the order to find out.
 #[derive(Clone)]
 pub struct UnknownChange {
     client: Client,
@@ -27,7 +30,7 @@ pub struct UnknownChange {
     ended: Moment,
 }
 
-/// The result of [`UnknownChange::reconcile`].
+/// The result of [`UnknownChange::reconcile`]: whether a change with an unknown outcome was made.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]

@@ -19,7 +19,10 @@ use crate::{
 /// An order as it was sent.
 pub(super) type SentOrder = rt::orders::SentOrder<CreateOrderV2Request>;
 
-/// An order that may have been placed.
+/// An order that may have been placed: no response arrived, or one that proves nothing. Contained in [`OrderOutcome::Unknown`].
+///
+/// [`reconcile`](Self::reconcile) looks the order up. [`resend`](Self::resend) sends it again under the same client order id, which cannot
+/// place it twice. Do not place the order under another id until its outcome is known.
 #[derive(Clone)]
 pub struct UnknownOutcome {
     client: Client,
@@ -30,7 +33,7 @@ pub struct UnknownOutcome {
     ended: Moment,
 }
 
-/// The result of [`UnknownOutcome::reconcile`].
+/// The result of [`UnknownOutcome::reconcile`]: whether an order with an unknown outcome was placed.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]

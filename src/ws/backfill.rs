@@ -154,6 +154,7 @@ struct Gap {
     end: Option<(Moment, u64)>,
 }
 
+/// # Settings, observation and reads
 impl Backfill {
     /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read. If this machine's
     /// clock is behind, the first fetch also returns earlier fills: see [positions at the start](Self#positions-at-the-start).

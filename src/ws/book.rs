@@ -17,8 +17,7 @@ use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 
 /// The bids of one market, for YES and for NO. The exchange has no asks: a bid for NO at 0.40 is an ask for YES at 0.60.
 ///
-/// Levels are kept in sorted lists. On a grid of at most a few hundred prices this is faster than a tree: most changes are near the best
-/// price, which is at the end, so few levels move.
+/// A [`BookStream`](super::BookStream) keeps it up to date. [`from_bids`](Self::from_bids) makes one from a response of the REST API.
 ///
 /// ```
 /// use kalshi_sdk::{Contracts, Dollars, OutcomeSide, ws::OrderBook};

@@ -53,7 +53,7 @@ fn guide_lists_every_operation() {
     let topics = target::SPEC.split_once("\ntags:\n").unwrap().1;
     let mut page = String::from(
         "All operations by topic. Each is a method of [`Client`](crate::Client).\n\n\
-         Each topic has a table with the method, the request, the token cost and the bucket of each operation. *Public* operations need no key, and \
+         Each topic has a table with the method, the request, the bucket and the token cost of each operation. *Public* operations need no key, and \
          *lists* are [paginated](crate::guide::pagination).\n",
     );
     let mut listed = 0;
@@ -73,7 +73,7 @@ fn guide_lists_every_operation() {
             .unwrap()
             .trim_matches('\'');
         page += &format!(
-            "\n# {tag}\n\n{description}\n\n| Method | Summary | Request | Tokens | |\n|---|---|---|---|---|\n"
+            "\n# {tag}\n\n{description}\n\n| Method and request | Summary | Tokens | Notes |\n|---|---|---|---|\n"
         );
         for operation in operations {
             page += &row(operation, methods[operation.id], summaries[operation.id]);
@@ -125,7 +125,7 @@ fn row(operation: &Operation, method: &str, summary: &str) -> String {
     .filter_map(|(applies, note)| applies.then_some(note))
     .collect();
     format!(
-        "| [`{method}`](crate::Client::{method}) | {summary} | `{} {}` | {bucket}, {cost} | {} |\n",
+        "| [`{method}`](crate::Client::{method})<br>`{} {}` | {summary} | {bucket}, {cost} | {} |\n",
         operation.method,
         operation.path,
         notes.join(", ")

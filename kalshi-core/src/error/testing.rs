@@ -67,6 +67,7 @@ impl ApiError {
     }
 }
 
+/// # Construction in tests
 impl Error {
     /// Creates the error of a failed request of `operation`, for tests. Its predicates return the same values as those
     /// of a real error.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::operation::{Bucket, Operation};
 
-/// The token costs that the exchange reports for an account.
+/// The token costs that the exchange reports for an account. A client's `discover_limits` reads and applies them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointCosts {
     default_cost: u32,

@@ -9,6 +9,7 @@ use super::{Contracts, Dollars, MoneyError};
 
 macro_rules! arithmetic {
     ($name:ident) => {
+        /// # Arithmetic
         impl $name {
             /// Returns the sum, or `None` on overflow.
             #[must_use]
@@ -157,6 +158,7 @@ macro_rules! arithmetic {
 arithmetic!(Dollars);
 arithmetic!(Contracts);
 
+/// # Cents, whole dollars and prices
 impl Dollars {
     /// Creates an amount from a number of units of `micros` millionths of a dollar each, or returns `None` on overflow.
     const fn scaled(number: i64, micros: i64) -> Option<Self> {

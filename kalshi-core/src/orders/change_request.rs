@@ -36,8 +36,8 @@ impl<T> ChangeRequest<T> {
         }
     }
 
-    /// Sets how long to look for proof of the outcome if the exchange does not find an order. In a batch, the time is for all orders
-    /// together. Defaults to 2 s; zero returns the outcome `Unknown` immediately.
+    /// Sets how long to read an order to confirm its state if the exchange responds that it does not exist. In a batch, the time is for all
+    /// orders together. Defaults to 2 s; zero returns the outcome `Unknown` immediately.
     ///
     /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended. An order
     /// that appears to rest, or is not listed, is proof only if the API reports that its reads are up to date with the response; if it

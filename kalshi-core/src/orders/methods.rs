@@ -214,6 +214,7 @@ macro_rules! orders_method {
 #[macro_export]
 macro_rules! order_messages {
     ($created:ident, $amend:ident, $amended:ident) => {
+        #[doc(hidden)]
         impl<'a> From<&'a $created> for $crate::rt::orders::Identity<'a> {
             fn from(response: &'a $created) -> Self {
                 Self {
@@ -225,6 +226,7 @@ macro_rules! order_messages {
             }
         }
 
+        #[doc(hidden)]
         impl From<&$amend> for $crate::rt::orders::AmendTerms {
             fn from(request: &$amend) -> Self {
                 Self {
@@ -237,6 +239,7 @@ macro_rules! order_messages {
             }
         }
 
+        #[doc(hidden)]
         impl<'a> From<&'a $amended> for $crate::rt::orders::Amended<'a> {
             fn from(response: &'a $amended) -> Self {
                 Self {

@@ -8,7 +8,8 @@ use crate::{
     rt::orders::{OrderFields, OrderRow},
 };
 
-/// A rejected order. `O` is the API's type of a listed order.
+/// The rejection of an order: the exchange's error, and the order that has the client order id if that is taken. `O` is the API's type of
+/// a listed order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejection<O> {
     error: ApiError,
@@ -65,7 +66,8 @@ impl<O: OrderRow> fmt::Display for Rejection<O> {
 
 impl<O: OrderRow + fmt::Debug> std::error::Error for Rejection<O> {}
 
-/// The reason why a lookup proved nothing. `O` is the API's type of a listed order.
+/// The reason why a lookup of an order proved nothing: the last error or the matching orders, if any. `O` is the API's type of a listed
+/// order.
 #[derive(Clone, Debug)]
 pub struct Unresolved<O> {
     candidates: Vec<O>,

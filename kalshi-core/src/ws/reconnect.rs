@@ -18,7 +18,9 @@ use super::backoff;
 /// # use kalshi_core::ws::ReconnectPolicy;
 /// use std::time::Duration;
 ///
-/// let policy = ReconnectPolicy::default().with_max_backoff(Duration::from_secs(10)).with_retry_first(true);
+/// let policy = ReconnectPolicy::default()
+///     .with_max_backoff(Duration::from_secs(10))
+///     .with_retry_first(true);
 /// assert_eq!(policy.initial_backoff(), Duration::from_millis(500));
 /// assert_eq!(policy.max_elapsed(), None);
 /// ```

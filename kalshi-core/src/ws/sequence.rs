@@ -1,5 +1,8 @@
 //! Sequence numbers, clocks and snapshots of a subscription: the rules that keep a local order book correct.
 //!
+//! [`Books`](super::books::Books) applies these rules, so a program that uses it, or a [`BookStream`](super::books::BookStream), needs none of
+//! the types here. They are public for programs with an order book of their own.
+//!
 //! The same rules apply to [`Event::Gap`](super::Event::Gap) and to order books. [`Sequence`] implements those of sequence numbers,
 //! [`Replica`] those of a single book.
 //!

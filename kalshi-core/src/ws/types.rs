@@ -19,25 +19,27 @@ macro_rules! websocket_types {
 
         /// An item of a [`BookStream`]: an event of a book or of the connection.
         pub type BookUpdate = $crate::ws::books::BookUpdate<Message>;
-        /// The updates since the last call of [`BookStream::changed`].
+        /// The updates since the last call of [`BookStream::changed`], which returns them.
         pub type Changes = $crate::ws::books::Changes<Message>;
-        /// A channel of the WebSocket.
+        /// A channel of the WebSocket: a kind of message to subscribe to. The [module](crate::ws#channels) lists them.
         pub type Channel = $channel;
         /// A builder of a [`Connection`], returned by [`Client::websocket`].
         pub type ConnectionBuilder = $crate::ws::ConnectionBuilder<$api>;
-        /// Sends commands to a [`Connection`].
+        /// Sends commands to a [`Connection`] while it is read elsewhere: subscribes, changes subscriptions by their id, requests
+        /// snapshots. Returned by [`Connection::handle`].
         pub type ConnectionHandle = $crate::ws::ConnectionHandle<$api>;
         /// A message of a [`Connection`], or an event of the connection itself.
         pub type Event = $crate::ws::Event<Received>;
-        /// A decoded frame of a [`Connection`]: one message and its envelope.
+        /// A decoded frame of a [`Connection`]: one message and its envelope. [`Frame::parse`] decodes a recorded one.
         pub type Frame = $crate::ws::Frame<Message>;
-        /// A received message, with its subscription and time of arrival.
+        /// A received message, with its subscription and time of arrival: the content of [`Event::Message`].
         pub type Received = $crate::ws::Received<Message>;
-        /// A builder of a [`Subscription`] of an open [`Connection`].
+        /// A builder of a [`Subscription`] of an open [`Connection`], returned by [`Connection::subscribe`].
         pub type SubscribeBuilder = $crate::ws::SubscribeBuilder<$api>;
-        /// A subscription of a [`Connection`] to a channel.
+        /// A subscription of a [`Connection`] to a channel. It adds and removes markets and requests snapshots. The subscription lasts across
+        /// reconnects, until it is ended.
         pub type Subscription = $crate::ws::Subscription<$api>;
-        /// The messages of one [`Subscription`], as a stream.
+        /// The messages of one [`Subscription`], as a stream of its own. Made by [`SubscribeBuilder::open`].
         pub type SubscriptionStream = $crate::ws::SubscriptionStream<$api>;
 
         /// # WebSocket

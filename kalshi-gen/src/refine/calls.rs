@@ -46,7 +46,7 @@ pub(super) fn refine_builders(
                     .map(|operation| {
                         let method = names::snake(&operation.id);
                         format!(
-                            "Request builder for {}, returned by [`Client::{method}`](super::Client::{method}).",
+                            "Request builder for {}, returned by [`Client::{method}`](super::Client::{method}). [`send`](Self::send) sends the request.",
                             operation.route()
                         )
                     });

@@ -14,6 +14,10 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
 
         /// A client of the exchange. It has one method per operation; each returns a request builder, sent with `send`.
         ///
+        /// [`builder`](Self::builder) configures a client, and [`from_env`](Self::from_env) reads its key from environment variables.
+        /// The methods that belong to no operation come first on this page, and those of the operations follow.
+        /// [`request`](Self::request) sends requests to endpoints that are newer than this version of the crate.
+        ///
         /// Clones share connections, the rate limiter and the measured clock skew. Operations that need no
         /// signature work without credentials.
         #[derive(Clone)]
@@ -22,7 +26,7 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
             environment: ::std::sync::Arc<Environment>,
         }
 
-        /// A builder that configures and creates a [`Client`].
+        /// A builder that configures and creates a [`Client`], returned by [`Client::builder`].
         pub type ClientBuilder = #sdk::ClientBuilder<#marker>;
 
         /// # Configuration

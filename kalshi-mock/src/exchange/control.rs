@@ -10,6 +10,7 @@ use crate::{
     state::Instance, sync::lock,
 };
 
+/// # Users, snapshots and reset
 impl MockExchange {
     /// Returns all users in order of creation.
     #[must_use]
@@ -78,6 +79,7 @@ impl MockExchange {
     }
 }
 
+/// # Control interface
 impl MockExchangeBuilder {
     /// Serves the control interface under `/mock/` to programs on this machine. Requests from pages of other websites are rejected.
     /// The address must be a loopback address or all addresses.

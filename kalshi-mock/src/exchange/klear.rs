@@ -5,6 +5,7 @@ use kalshi_sdk::ConfigError;
 
 use crate::{MockExchange, server};
 
+/// # Clearing
 impl MockExchange {
     /// Returns the base URL of the clearing API: `http://127.0.0.1:PORT/klear-api/v1`.
     #[must_use]

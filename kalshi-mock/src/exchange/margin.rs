@@ -6,6 +6,7 @@ use kalshi_sdk::{ConfigError, Dollars};
 
 use crate::{MarginMarket, MockExchange, MockExchangeBuilder, server};
 
+/// # Perpetual futures
 impl MockExchange {
     /// Returns the WebSocket URL of the margin exchange: `ws://127.0.0.1:PORT/trade-api/ws/v2/margin`. Its REST operations are at
     /// [`rest_url`](Self::rest_url).
@@ -61,6 +62,7 @@ impl MockExchange {
     }
 }
 
+/// # Perpetual futures
 impl MockExchangeBuilder {
     /// Sets the balance of each user on the margin exchange, in whole cents. Defaults to 10,000 dollars.
     pub fn margin_balance(mut self, balance: Dollars) -> Self {

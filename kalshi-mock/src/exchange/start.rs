@@ -31,6 +31,7 @@ impl Drop for Running {
     }
 }
 
+/// # Start
 impl MockExchangeBuilder {
     /// Starts the exchange.
     ///

@@ -2,6 +2,7 @@
 
 use crate::{MockExchange, MockExchangeBuilder};
 
+/// # TLS
 impl MockExchange {
     /// Returns the PEM certificate of the generated authority, which clients must trust, or `None` without
     /// [`tls`](MockExchangeBuilder::tls).
@@ -12,6 +13,7 @@ impl MockExchange {
     }
 }
 
+/// # TLS
 impl MockExchangeBuilder {
     /// Serves `https` and `wss` instead of `http` and `ws`, for clients that require TLS. The certificate is valid for `localhost`,
     /// loopback addresses and the address of the exchange. Each start generates a new authority, which

@@ -78,6 +78,7 @@ impl KeyTerms {
     }
 }
 
+/// # Keys
 impl User {
     /// Registers the public half of another key of this user, with all scopes. Replaces the key with that id, even one of another
     /// user.

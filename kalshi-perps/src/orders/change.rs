@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The outcome of a change.
+/// The outcome of a change: a cancel, an amendment or a decrease.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome has to be reconciled"]
 #[non_exhaustive]
@@ -61,6 +61,7 @@ pub enum CancelAllOutcome {
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_MARGIN_ORDER.clone().priority());
 
+/// # Changing and cancelling orders
 impl Orders {
     /// Cancels an order and returns the outcome. A cancel goes ahead of all other writes that wait for tokens.
     ///

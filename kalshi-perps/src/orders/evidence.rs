@@ -13,6 +13,7 @@ impl Reader for Client {
     }
 }
 
+#[doc(hidden)]
 impl OrderRow for MarginOrder {
     fn fields(&self) -> OrderFields<'_> {
         OrderFields {

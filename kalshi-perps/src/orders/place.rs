@@ -26,6 +26,7 @@ use crate::{
     types::{CreateMarginOrderRequest, MarginOrder},
 };
 
+/// # Placing orders
 impl Orders {
     /// Places an order and returns its outcome. Accepts a [`NewOrder`](super::NewOrder), a generated [`CreateMarginOrderRequest`], or its
     /// builder. The ticker must be set.

@@ -107,6 +107,7 @@ pub(super) fn compare(request: &CreateMarginOrderRequest, order: &MarginOrder) -
     }
 }
 
+/// # Finding an order
 impl Orders {
     /// Looks up an order by its client order id among the orders of one subaccount or of all.
     ///
@@ -182,7 +183,7 @@ impl FindOrder {
 
 kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 
-/// The result of [`Orders::find`].
+/// The result of [`Orders::find`]: the order, or no proof. A lookup never proves that an order does not exist.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
@@ -196,4 +197,7 @@ pub enum OrderLookup {
 }
 
 /// The reason why a lookup proved nothing: the last error or the matching orders, if any.
+///
+/// Contained in [`OrderLookup::Unknown`] and [`Reconciliation::Unknown`](super::Reconciliation::Unknown). The order may exist: look it up
+/// again later. If there are candidates, compare them with the order that was sent.
 pub type Unresolved = kalshi_core::orders::Unresolved<MarginOrder>;

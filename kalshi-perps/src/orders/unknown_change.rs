@@ -13,7 +13,10 @@ use kalshi_core::rt::{
 use super::OrderRef;
 use crate::{Client, Contracts, Error, types::MarginOrder};
 
-/// A change that may have been made.
+/// A change that may have been made: no response arrived, or one that proves nothing. Contained in
+/// [`ChangeOutcome::Unknown`](super::ChangeOutcome::Unknown).
+///
+/// [`reconcile`](Self::reconcile) reads the order to find out.
 #[derive(Clone)]
 pub struct UnknownChange {
     client: Client,
@@ -24,7 +27,7 @@ pub struct UnknownChange {
     ended: Moment,
 }
 
-/// The result of [`UnknownChange::reconcile`].
+/// The result of [`UnknownChange::reconcile`]: what reads show after a change with an unknown outcome.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]

@@ -22,7 +22,11 @@ const CREATION_MARGIN_MS: u64 = 5_000;
 /// An order as it was sent.
 pub(super) type SentOrder = rt::orders::SentOrder<CreateMarginOrderRequest>;
 
-/// An order that may have been placed.
+/// An order that may have been placed: no response arrived, or one that proves nothing, or its client order id is taken and the lists do
+/// not show by which order. Contained in [`OrderOutcome::Unknown`] and [`OrderOutcome::Unlisted`].
+///
+/// [`reconcile`](Self::reconcile) searches for the order. [`resend`](Self::resend) sends it again under the same client order id, which
+/// cannot place it twice. Do not place the order under another id until its outcome is known.
 #[derive(Clone)]
 pub struct UnknownOutcome {
     client: Client,
@@ -33,7 +37,7 @@ pub struct UnknownOutcome {
     pub(super) ended: Moment,
 }
 
-/// The result of [`UnknownOutcome::reconcile`].
+/// The result of [`UnknownOutcome::reconcile`]: what the lists show about an order with an unknown outcome.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]

@@ -5,6 +5,7 @@ use super::{
     memory::{OrderState, time_of_fill},
 };
 
+/// # Results of reads in another task
 impl Backfill {
     /// Returns the rows that were not reported before, and marks them as reported. Returns nothing if rows of a later read were merged
     /// already: those contained all of these rows, and orders may have changed since.

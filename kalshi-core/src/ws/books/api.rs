@@ -62,7 +62,7 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
     fn last_update(&self) -> Option<DateTime<Utc>>;
 }
 
-/// The meaning of a message for order books.
+/// The meaning of a message for order books, as returned by [`ApiBook::read`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BookMessage<'a, B: ApiBook> {
@@ -102,6 +102,8 @@ pub struct BookBody<'a, T> {
 }
 
 /// A WebSocket API with an order book channel.
+///
+/// API crates implement this trait. Programs see it only as a bound of [`BookStream`](super::BookStream).
 pub trait OrderBookApi: WebSocketApi {
     /// The API's order book.
     type Book: ApiBook<Message = Self::Message>;

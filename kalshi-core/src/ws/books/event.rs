@@ -58,7 +58,9 @@ impl BookEvent {
     }
 }
 
-/// The reason why a book is stale. Each variant is a distinct cause.
+/// The reason why a book is stale, for logs and metrics: see [`BookEvent::Stale`]. Each variant is a distinct cause.
+///
+/// Whatever the reason, the book is live again after its next valid snapshot, which [`BookEvent::Live`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleReason {

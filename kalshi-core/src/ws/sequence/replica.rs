@@ -12,7 +12,7 @@ pub const MAX_BUFFERED: usize = 10_000;
 /// Time after which a crossed book becomes stale.
 pub const CROSSED_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// An order book that is built from snapshots and changes.
+/// An order book that a [`Replica`] builds from snapshots and changes. The order books of the API crates implement it.
 pub trait ReplicatedBook: Clone + PartialEq {
     /// A change of one level.
     type Change: Clone + Debug;
@@ -30,7 +30,7 @@ pub trait ReplicatedBook: Clone + PartialEq {
     fn is_crossed(&self) -> bool;
 }
 
-/// A local copy of one of the exchange's order books.
+/// A local copy of one of the exchange's order books: live, withheld or stale. It applies the changes and snapshots of one market.
 #[derive(Clone, Debug)]
 pub struct Replica<B: ReplicatedBook> {
     book: B,
@@ -277,13 +277,14 @@ impl<B: ReplicatedBook> Replica<B> {
         self.recovery = Some(Recovery::new(since, has_loss, self.clock));
     }
 
-    /// Records that a snapshot is unusable. Returns `true` if the book was not stale before.
+    /// Records that a snapshot arrived and is unusable, for example because it is invalid. A live book becomes stale. Returns `true` if the
+    /// book was not stale before.
     pub fn reject_snapshot(&mut self, position: FramePosition) -> bool {
         // The buffered changes of a stale book remain valid for the next snapshot.
         self.recovery.is_none() && self.lose(position)
     }
 
-    /// Records that a snapshot was requested.
+    /// Records that a snapshot was requested, so that the next one can confirm a candidate.
     pub fn requested(&mut self) {
         if let Some(candidate) = self
             .recovery
