@@ -36,9 +36,36 @@ pub fn is_hidden(c: char) -> bool {
         )
 }
 
+/// Returns `GetRfqs` for `GetRFQs`: the plural of an acronym is one word. Other names are returned unchanged.
+pub fn join_plurals(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_uppercase()) {
+        let (before, tail) = rest.split_at(start);
+        out.push_str(before);
+        let length = tail
+            .find(|c: char| !c.is_ascii_uppercase())
+            .unwrap_or(tail.len());
+        let (acronym, tail) = tail.split_at(length);
+        let after = tail.strip_prefix('s');
+        let is_plural = acronym.len() > 1
+            && after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_lowercase()));
+        if is_plural {
+            let (initial, others) = acronym.split_at(1);
+            out.push_str(initial);
+            out.push_str(&others.to_ascii_lowercase());
+        } else {
+            out.push_str(acronym);
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Returns `get_markets` for `GetMarkets`, as progenitor names methods.
 pub fn snake(text: &str) -> String {
-    text.to_snake_case()
+    join_plurals(text).to_snake_case()
 }
 
 /// The keywords of Rust, to which typify adds a `_`.
@@ -96,7 +123,7 @@ pub fn singular(name: &str) -> String {
 
 /// Returns `TimeInForce` for `time_in_force`.
 pub fn pascal(text: &str) -> String {
-    text.to_upper_camel_case()
+    join_plurals(text).to_upper_camel_case()
 }
 
 /// Returns the type name for what `owner` contains inline under `field`: `MarketStatus` for `status` of `Market`.
@@ -111,18 +138,36 @@ pub fn inline_type(owner: &str, field: &str) -> String {
 
 /// Returns the last word of a name in snake case: `side` for `OutcomeSide` and `taker_side`.
 pub fn last_word(name: &str) -> String {
-    let name = name.to_snake_case();
+    let name = snake(name);
     name.rsplit('_').next().unwrap_or_default().to_owned()
 }
 
 /// Returns `true` if `name` has several words, and is therefore specific enough without its owner.
 pub fn is_compound(name: &str) -> bool {
-    name.to_snake_case().contains('_')
+    snake(name).contains('_')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plural_of_an_acronym_is_one_word() {
+        for (name, snake_case, pascal_case) in [
+            ("GetRFQs", "get_rfqs", "GetRfqs"),
+            ("GetRFQsResponse", "get_rfqs_response", "GetRfqsResponse"),
+            ("GetRFQ", "get_rfq", "GetRfq"),
+            ("GetFCMFills", "get_fcm_fills", "GetFcmFills"),
+            ("GetDNSsuffix", "get_dn_ssuffix", "GetDnSsuffix"),
+            ("Ids", "ids", "Ids"),
+            ("market_ids", "market_ids", "MarketIds"),
+        ] {
+            assert_eq!(
+                (snake(name), pascal(name)),
+                (snake_case.to_owned(), pascal_case.to_owned())
+            );
+        }
+    }
 
     #[test]
     fn singular_of_a_list_names_its_item() {

@@ -42,6 +42,7 @@ impl Normalized {
                 schema["enum"] = json!(["one", "other"]);
             }
         }
+        join_plurals(&mut tree);
         serde_json::from_value(tree)
             .map_err(|error| Error::document(format!("not an OpenAPI 3.0 document: {error}")))
     }
@@ -63,6 +64,33 @@ impl Normalized {
             ))),
         }
     }
+}
+
+/// Renames operations and schemas so that progenitor and typify derive the Rust names of [`names`].
+fn join_plurals(node: &mut Value) {
+    if let Some(Value::Object(schemas)) = node.pointer_mut("/components/schemas") {
+        *schemas = std::mem::take(schemas)
+            .into_iter()
+            .map(|(name, schema)| (names::join_plurals(&name), schema))
+            .collect();
+    }
+    fn rename(node: &mut Value) {
+        match node {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    match value {
+                        Value::String(text) if key == "operationId" || key == "$ref" => {
+                            *text = names::join_plurals(text);
+                        }
+                        value => rename(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(rename),
+            _ => {}
+        }
+    }
+    rename(node);
 }
 
 /// Normalises a checked document to which the fixups have been applied.

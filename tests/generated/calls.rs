@@ -246,7 +246,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         }
         "GetRFQs" => {
             let response = client
-                .get_rf_qs()
+                .get_rfqs()
                 .creator_user_id(arguments.get::<String>("creator_user_id"))
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
@@ -1288,7 +1288,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
         }
         "GetRFQs" => {
             let mut pages = client
-                .get_rf_qs()
+                .get_rfqs()
                 .creator_user_id(arguments.get::<String>("creator_user_id"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i32>("limit"))

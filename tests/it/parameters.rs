@@ -251,7 +251,7 @@ async fn known_values_are_enums_and_unknown_ones_are_sent() {
     let quotes = client.get_quotes().status(QuoteStatus::Accepted);
     quotes.send().await.unwrap();
     assert_eq!(sent(&exchange, "status").as_deref(), Some("accepted"));
-    let requests = client.get_rf_qs().status(RfqStatus::Open);
+    let requests = client.get_rfqs().status(RfqStatus::Open);
     requests.send().await.unwrap();
     assert_eq!(sent(&exchange, "status").as_deref(), Some("open"));
     let positions = client.get_positions();

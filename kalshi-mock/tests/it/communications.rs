@@ -26,7 +26,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
         .unwrap()
         .into_inner()
         .id;
-    assert_eq!(maker.get_rf_qs().send().await.unwrap().rfqs[0].id, rfq);
+    assert_eq!(maker.get_rfqs().send().await.unwrap().rfqs[0].id, rfq);
     let quote = async |yes: &str, no: &str| {
         let (yes, no) = (dollars(yes), dollars(no));
         let body = maker.create_quote().body_map(|body| {

@@ -211,8 +211,7 @@ pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
         .into_iter()
         .map(|sample| serde_json::json!({ "name": sample.name, "body": sample.body }))
         .collect();
-    let sample =
-        serde_json::json!({ "operation": id, "status": samples.status(&id), "responses": responses });
+    let sample = serde_json::json!({ "operation": id, "status": samples.status(&id), "responses": responses });
     print(&format!("{sample:#}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
