@@ -120,7 +120,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         let client = exchange.client()?;
         tokio::spawn(simulate_market(
             exchange.market(&ticker),
-            exchange.streams(),
+            exchange.websockets(),
         ));
         local = Some(exchange);
         (client, ticker, "a local exchange in this process")
@@ -131,13 +131,13 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         false => print(books, &market, place, options.events.unwrap_or(100)).await,
     };
     if let Some(exchange) = local {
-        exchange.shut_down().await;
+        exchange.shutdown().await;
     }
     result
 }
 
 /// Simulates the other traders of the local exchange, and network faults.
-async fn simulate_market(market: kalshi_mock::Market, streams: kalshi_mock::Streams) {
+async fn simulate_market(market: kalshi_mock::Market, websockets: kalshi_mock::WebSockets) {
     let mut random = fastrand::Rng::new();
     let cents = |cents: i64| Dollars::from_micros(cents * 10_000);
     let mut middle = 50;
@@ -148,8 +148,8 @@ async fn simulate_market(market: kalshi_mock::Market, streams: kalshi_mock::Stre
             market.ask(cents(middle + random.i64(1..12)), random.i32(1..80));
         }
         match step % 60 {
-            20 => streams.drop_frames(1),
-            40 => streams.reset(),
+            20 => websockets.drop_frames(1),
+            40 => websockets.reset(),
             59 => _ = market.clear(),
             _ => {}
         }

@@ -51,7 +51,7 @@ fn main() {
 async fn run(creates: usize, pairs: usize) {
     let exchange = MockExchange::builder()
         .without_limits()
-        .without_universe()
+        .without_markets()
         .max_requests(0)
         .balance(Dollars::from_cents(2_000_000_000))
         .start()
@@ -62,9 +62,9 @@ async fn run(creates: usize, pairs: usize) {
         key_id: exchange.credentials().key_id().to_owned(),
         key: exchange.user().private_key().clone(),
     });
-    let bare = bare().await;
+    let bare_server = start_bare_server().await;
     for round in 1..=2 {
-        let raw = load(bare, &caller, creates, false).await;
+        let raw = load(bare_server, &caller, creates, false).await;
         println!("round {round}, bare server:   {raw}");
         let placed = load(exchange.address(), &caller, creates / 2, false).await;
         println!(
@@ -188,7 +188,7 @@ async fn call(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &[u8]) -> S
 }
 
 /// Starts a server that ignores the request and returns a fixed response.
-async fn bare() -> SocketAddr {
+async fn start_bare_server() -> SocketAddr {
     let response = r#"{"order_id":"00000000-0000-4000-8000-000000000000","fill_count":"0.00","remaining_count":"1.00","ts_ms":1}"#;
     let service = Router::new().route(
         PATH,

@@ -40,7 +40,7 @@ use kalshi_sdk::{
     ws::{Channel, ReconnectPolicy},
 };
 
-use display::{Lines, Screen, Show};
+use display::{Lines, Output, Screen};
 use maker::Maker;
 use report::Report;
 use simulation::Simulation;
@@ -85,15 +85,15 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let screen = match io::stdout().is_terminal() {
-        true => Screen::new().map(|screen| Box::new(screen) as Box<dyn Show>),
+    let output = match io::stdout().is_terminal() {
+        true => Screen::new().map(|screen| Box::new(screen) as Box<dyn Output>),
         false => {
             options.steps = options.steps.or(Some(60));
-            Ok(Box::new(Lines) as Box<dyn Show>)
+            Ok(Box::new(Lines) as Box<dyn Output>)
         }
     };
-    let result = match screen {
-        Ok(show) => run(&options, show, interrupted()).await,
+    let result = match output {
+        Ok(output) => run(&options, output, interrupted()).await,
         Err(error) => Err(error.into()),
     };
     match result {
@@ -148,7 +148,7 @@ fn options() -> Result<Option<Options>, String> {
 /// Quotes until the steps are done, the user quits, or `stop` completes.
 pub(crate) async fn run(
     options: &Options,
-    mut show: Box<dyn Show>,
+    mut output: Box<dyn Output>,
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
     let exchange = MockExchange::builder()
@@ -187,12 +187,12 @@ pub(crate) async fn run(
                     Some(changes) => maker.observe(changes?)?,
                     None => return Err("the connection has ended".into()),
                 },
-                Some(done) = maker.next_done() => maker.finish_request(done?)?,
+                Some(outcome) = maker.next_outcome() => maker.finish_request(outcome?)?,
                 _ = pace.tick() => {
                     step += 1;
                     simulation.step(step);
                     maker.decide(&books)?;
-                    let should_quit = show.show(&maker.view(step, &books))?;
+                    let should_quit = output.render(&maker.view(step, &books))?;
                     if should_quit || options.steps.is_some_and(|steps| step >= steps) {
                         return Ok(());
                     }
@@ -203,7 +203,7 @@ pub(crate) async fn run(
     };
     let quoted: Result<(), Error> = quoting.await;
     // Restores the terminal before the report is printed.
-    drop(show);
+    drop(output);
     if let Err(error) = quoted {
         // No quote may rest after the maker has stopped.
         maker.cancel_all().await?;

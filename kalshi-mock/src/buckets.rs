@@ -14,8 +14,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     limit: BucketLimit,
-    held: i64,
-    at: Micros,
+    available: i64,
+    updated: Micros,
 }
 
 impl TokenBucket {
@@ -23,31 +23,31 @@ impl TokenBucket {
     pub(crate) fn new(limit: BucketLimit, now: Micros) -> Self {
         Self {
             limit,
-            held: i64::from(limit.capacity()) * SECOND,
-            at: now,
+            available: i64::from(limit.capacity()) * SECOND,
+            updated: now,
         }
     }
 
     /// Takes tokens, or rejects the request if there are too few.
     pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Rejection> {
         let capacity = i64::from(self.limit.capacity()) * SECOND;
-        let elapsed = now.saturating_sub(self.at).max(0);
-        let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate()));
-        self.held = self.held.saturating_add(gained).min(capacity);
+        let elapsed = now.saturating_sub(self.updated).max(0);
+        let refill = elapsed.saturating_mul(i64::from(self.limit.refill_rate()));
+        self.available = self.available.saturating_add(refill).min(capacity);
         // If the clock was set back, the same interval must not refill the bucket twice.
-        self.at = self.at.max(now);
-        let wanted = i64::from(tokens) * SECOND;
-        if wanted > self.held {
+        self.updated = self.updated.max(now);
+        let needed = i64::from(tokens) * SECOND;
+        if needed > self.available {
             return Err(Rejection::new(
                 http::StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 format!(
                     "the request needs {tokens} tokens, {} are available",
-                    self.held / SECOND
+                    self.available / SECOND
                 ),
             ));
         }
-        self.held -= wanted;
+        self.available -= needed;
         Ok(())
     }
 }
@@ -70,7 +70,7 @@ impl Buckets {
         }
     }
 
-    pub(crate) fn of(&mut self, bucket: Bucket) -> &mut TokenBucket {
+    pub(crate) fn get_mut(&mut self, bucket: Bucket) -> &mut TokenBucket {
         match bucket {
             Bucket::Write => &mut self.write,
             Bucket::Balance => &mut self.balance,

@@ -20,7 +20,7 @@ pub(crate) struct Caller {
     pub(crate) user: u32,
     pub(crate) key_id: String,
     /// Subaccount that the key is restricted to, or `None` for all.
-    pub(crate) locked_to: Option<u8>,
+    pub(crate) subaccount: Option<u8>,
 }
 
 /// An authenticated and validated request.
@@ -30,9 +30,9 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Value,
     pub(crate) caller: Caller,
     /// Key generated for the request, if the operation generates one.
-    pub(crate) made: Option<Result<PrivateKey, Rejection>>,
+    pub(crate) generated_key: Option<Result<PrivateKey, Rejection>>,
     /// Creation time up to which records are visible to this read, or `None` if all are.
-    pub(crate) knows_until: Option<Micros>,
+    pub(crate) as_of: Option<Micros>,
 }
 
 /// Order of a list.
@@ -47,7 +47,7 @@ impl Caller {
     pub(crate) fn owns(&self, account: Account) -> bool {
         account.user == self.user
             && self
-                .locked_to
+                .subaccount
                 .is_none_or(|locked| locked == account.subaccount)
     }
 }
@@ -57,7 +57,7 @@ impl Call<'_> {
         self.endpoint.operation.id
     }
 
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn string(&self, name: &str) -> Option<&str> {
         self.parameters.get(name)?.as_str()
     }
 
@@ -73,12 +73,12 @@ impl Call<'_> {
     }
 
     /// Returns a comma-separated or repeated parameter as a list, or `None` if it was not sent.
-    pub(crate) fn words(&self, name: &str) -> Option<Vec<&str>> {
+    pub(crate) fn strings(&self, name: &str) -> Option<Vec<&str>> {
         match self.parameters.get(name)? {
             Value::String(text) => Some(
                 text.split(',')
                     .map(str::trim)
-                    .filter(|word| !word.is_empty())
+                    .filter(|item| !item.is_empty())
                     .collect(),
             ),
             Value::Array(items) => Some(items.iter().filter_map(Value::as_str).collect()),
@@ -93,18 +93,18 @@ impl Call<'_> {
     }
 
     /// Returns true if a time lies between the parameters `min` and `max`, in Unix seconds. Both are inclusive and optional.
-    pub(crate) fn within(&self, min: &str, max: &str, at: Micros) -> bool {
+    pub(crate) fn is_within(&self, min: &str, max: &str, at: Micros) -> bool {
         self.instant(min).is_none_or(|min| at >= min)
             && self.instant(max).is_none_or(|max| at <= max)
     }
 
     /// Returns true if a record with this creation time is visible to this read.
-    pub(crate) fn knows(&self, created: Micros) -> bool {
-        self.knows_until.is_none_or(|until| created <= until)
+    pub(crate) fn is_visible(&self, created: Micros) -> bool {
+        self.as_of.is_none_or(|time| created <= time)
     }
 
     pub(crate) fn uuid(&self, name: &str) -> Option<Uuid> {
-        Uuid::parse_str(self.text(name)?).ok()
+        Uuid::parse_str(self.string(name)?).ok()
     }
 
     /// Deserializes the body, or rejects the request if a field is missing or has the wrong type.
@@ -118,22 +118,22 @@ impl Call<'_> {
         state: &State,
         subaccount: Option<i64>,
     ) -> Result<Account, Rejection> {
-        let locked = self.caller.locked_to;
-        let named = subaccount.map(u8::try_from).transpose();
-        let named =
-            named.map_err(|_| Rejection::invalid("subaccount: must be gte 0 and lte 63"))?;
-        match (locked, named) {
-            (Some(locked), Some(named)) if locked != named => Err(Rejection::forbidden(format!(
-                "the key is for subaccount {locked} only"
-            ))),
-            _ => state.account(self.caller.user, locked.or(named).unwrap_or(0)),
+        let locked = self.caller.subaccount;
+        let requested = subaccount.map(u8::try_from).transpose();
+        let requested =
+            requested.map_err(|_| Rejection::invalid("subaccount: must be gte 0 and lte 63"))?;
+        match (locked, requested) {
+            (Some(locked), Some(requested)) if locked != requested => Err(Rejection::forbidden(
+                format!("the key is for subaccount {locked} only"),
+            )),
+            _ => state.account(self.caller.user, locked.or(requested).unwrap_or(0)),
         }
     }
 
-    /// Returns true if the key may see a subaccount.
-    pub(crate) fn sees(&self, subaccount: u8) -> bool {
+    /// Returns true if the key may read a subaccount.
+    pub(crate) fn can_read(&self, subaccount: u8) -> bool {
         self.caller
-            .locked_to
+            .subaccount
             .is_none_or(|locked| locked == subaccount)
     }
 
@@ -144,10 +144,10 @@ impl Call<'_> {
 
     /// Returns the subaccount filter of a list, or `None` for all.
     pub(crate) fn only_subaccount(&self, state: &State) -> Result<Option<u8>, Rejection> {
-        match (self.integer("subaccount"), self.caller.locked_to) {
+        match (self.integer("subaccount"), self.caller.subaccount) {
             (None, None) => Ok(None),
-            (named, _) => self
-                .account(state, named)
+            (requested, _) => self
+                .account(state, requested)
                 .map(|account| Some(account.subaccount)),
         }
     }
@@ -162,7 +162,7 @@ impl Call<'_> {
         &self,
         order: Order,
         rows: impl Iterator<Item = (u64, T)>,
-        mut show: impl FnMut(T) -> Value,
+        mut to_json: impl FnMut(T) -> Value,
     ) -> Result<(Vec<Value>, String), Rejection> {
         let paging = self.endpoint.operation.paging;
         let limit = paging
@@ -172,27 +172,27 @@ impl Call<'_> {
             .and_then(|limit| usize::try_from(limit).ok())
             .unwrap_or(100);
         let after = self.cursor()?;
-        let beyond = |number: &u64| match (after, order) {
+        let is_after_cursor = |number: &u64| match (after, order) {
             (None, _) => true,
             (Some(after), Order::OldestFirst) => *number > after,
             (Some(after), Order::NewestFirst) => *number < after,
         };
-        let mut rows = rows.filter(|(number, _)| beyond(number));
+        let mut rows = rows.filter(|(number, _)| is_after_cursor(number));
         let mut page = Vec::new();
         let mut last = None;
         for (number, row) in rows.by_ref().take(limit) {
-            page.push(show(row));
+            page.push(to_json(row));
             last = Some(number);
         }
         let more = rows.next().and(last);
         Ok((
             page,
-            more.map_or_else(String::new, |last| self.encode(last)),
+            more.map_or_else(String::new, |last| self.encode_cursor(last)),
         ))
     }
 
     fn cursor(&self) -> Result<Option<u64>, Rejection> {
-        let Some(text) = self.text("cursor").filter(|text| !text.is_empty()) else {
+        let Some(text) = self.string("cursor").filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
         let decoded = BASE64_URL_SAFE_NO_PAD
@@ -205,17 +205,17 @@ impl Call<'_> {
         });
         // On `/markets` the exchange ignores an unknown cursor and returns the first page.
         if number.is_none() && self.id() != "GetMarkets" {
-            return Err(Rejection::bad("bad_request", "invalid cursor"));
+            return Err(Rejection::bad_request("bad_request", "invalid cursor"));
         }
         Ok(number)
     }
 
-    fn encode(&self, number: u64) -> String {
+    fn encode_cursor(&self, number: u64) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(format!("{} {number}", self.id()))
     }
 
     /// Builds the response of a list operation, with its field names for items and cursor.
-    pub(crate) fn list(&self, (page, cursor): (Vec<Value>, String)) -> Value {
+    pub(crate) fn list_response(&self, (page, cursor): (Vec<Value>, String)) -> Value {
         let mut response = Map::new();
         if let Some(paging) = self.endpoint.operation.paging {
             response.insert(paging.cursor_field.to_owned(), cursor.into());
@@ -294,10 +294,10 @@ mod tests {
             caller: Caller {
                 user: 1,
                 key_id: String::new(),
-                locked_to: None,
+                subaccount: None,
             },
-            made: None,
-            knows_until: None,
+            generated_key: None,
+            as_of: None,
         };
         let numbered = |number: &u64| (*number, *number);
         let rows: Vec<(u64, u64)> = match order {
@@ -334,21 +334,21 @@ mod tests {
             steps in prop::collection::vec((1..9_usize, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u64), 1..80),
         ) {
             let order = if newest_first { Order::NewestFirst } else { Order::OldestFirst };
-            let mut stays = rows.clone();
-            let (mut seen, mut cursor, mut next) = (Vec::new(), String::new(), 1_000);
-            for (limit, gone, new) in steps.into_iter().cycle() {
+            let mut permanent = rows.clone();
+            let (mut returned, mut cursor, mut next) = (Vec::new(), String::new(), 1_000);
+            for (limit, removed, new) in steps.into_iter().cycle() {
                 let (numbers, after) = page(&rows, order, limit, &cursor);
                 prop_assert!(numbers.len() <= limit);
-                seen.extend(numbers);
+                returned.extend(numbers);
                 cursor = after;
                 if cursor.is_empty() {
                     break;
                 }
-                for index in gone.into_iter().filter(|_| !rows.is_empty()).collect::<Vec<_>>() {
+                for index in removed.into_iter().filter(|_| !rows.is_empty()).collect::<Vec<_>>() {
                     let all: Vec<u64> = rows.iter().copied().collect();
                     if let Some(number) = all.get(index.index(all.len())) {
                         rows.remove(number);
-                        stays.remove(number);
+                        permanent.remove(number);
                     }
                 }
                 // Stops adding rows at some point, so that the list ends.
@@ -357,9 +357,9 @@ mod tests {
                     next += new;
                 }
             }
-            let once: BTreeSet<u64> = seen.iter().copied().collect();
-            prop_assert_eq!(once.len(), seen.len(), "twice: {:?}", seen);
-            prop_assert!(stays.is_subset(&once), "missed: {:?} of {:?}", stays, once);
+            let unique: BTreeSet<u64> = returned.iter().copied().collect();
+            prop_assert_eq!(unique.len(), returned.len(), "twice: {:?}", returned);
+            prop_assert!(permanent.is_subset(&unique), "missed: {:?} of {:?}", permanent, unique);
         }
     }
 }

@@ -27,29 +27,29 @@ use crate::header_timeout::HeaderTimeout;
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     peer: SocketAddr,
-    valve: Arc<Valve>,
+    state: Arc<ConnectionState>,
 }
 
 /// State that a connection shares with its handles.
 #[derive(Debug)]
-struct Valve {
+struct ConnectionState {
     /// Bytes that may still be written. The maximum value means no limit.
-    left: AtomicUsize,
-    silent: AtomicBool,
+    writable: AtomicUsize,
+    is_silent: AtomicBool,
     /// True if an extra response follows the next one.
-    extra: AtomicBool,
+    extra_response: AtomicBool,
     /// True if the connection ends with a reset.
-    reset: AtomicBool,
+    resets: AtomicBool,
     waker: AtomicWaker,
 }
 
-impl Default for Valve {
+impl Default for ConnectionState {
     fn default() -> Self {
         Self {
-            left: AtomicUsize::new(usize::MAX),
-            silent: AtomicBool::default(),
-            extra: AtomicBool::default(),
-            reset: AtomicBool::default(),
+            writable: AtomicUsize::new(usize::MAX),
+            is_silent: AtomicBool::default(),
+            extra_response: AtomicBool::default(),
+            resets: AtomicBool::default(),
             waker: AtomicWaker::new(),
         }
     }
@@ -62,36 +62,36 @@ impl Connection {
     }
 
     /// Makes all further writes fail, which closes the connection.
-    pub(crate) fn cut(&self) {
-        self.cut_after(0);
+    pub(crate) fn close(&self) {
+        self.close_after(0);
     }
 
     /// Makes writes fail after `bytes` more bytes.
-    pub(crate) fn cut_after(&self, bytes: usize) {
-        self.valve.left.store(bytes, SeqCst);
-        self.valve.waker.wake();
+    pub(crate) fn close_after(&self, bytes: usize) {
+        self.state.writable.store(bytes, SeqCst);
+        self.state.waker.wake();
     }
 
     /// Closes the connection with a reset. Unsent data is lost.
     pub(crate) fn reset(&self) {
-        self.valve.reset.store(true, SeqCst);
-        self.cut();
+        self.state.resets.store(true, SeqCst);
+        self.close();
     }
 
     /// Sends another response after the one that is written next.
-    pub(crate) fn respond_twice(&self) {
-        self.valve.extra.store(true, SeqCst);
+    pub(crate) fn send_extra_response(&self) {
+        self.state.extra_response.store(true, SeqCst);
     }
 
     /// Suspends or resumes writing.
-    pub(crate) fn silence(&self, silent: bool) {
-        self.valve.silent.store(silent, SeqCst);
-        self.valve.waker.wake();
+    pub(crate) fn set_silent(&self, silent: bool) {
+        self.state.is_silent.store(silent, SeqCst);
+        self.state.waker.wake();
     }
 }
 
-impl Connected<IncomingStream<'_, Severable>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Severable>) -> Self {
+impl Connected<IncomingStream<'_, FaultListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, FaultListener>) -> Self {
         stream.remote_addr().clone()
     }
 }
@@ -100,8 +100,8 @@ impl Connected<IncomingStream<'_, Severable>> for Connection {
 const EXTRA_RESPONSE: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
-/// A listener whose connections can be cut.
-pub(crate) struct Severable {
+/// A listener that can inject faults into its connections.
+pub(crate) struct FaultListener {
     listener: TcpListener,
     #[cfg(feature = "tls")]
     handshakes: Option<crate::tls::Handshakes>,
@@ -118,7 +118,7 @@ impl Transport for TcpStream {
     }
 }
 
-impl Severable {
+impl FaultListener {
     pub(crate) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
@@ -129,7 +129,7 @@ impl Severable {
 
     /// Expects a TLS handshake on every connection.
     #[cfg(feature = "tls")]
-    pub(crate) fn with_handshakes(mut self, handshakes: crate::tls::Handshakes) -> Self {
+    pub(crate) fn with_tls_handshakes(mut self, handshakes: crate::tls::Handshakes) -> Self {
         self.handshakes = Some(handshakes);
         self
     }
@@ -144,7 +144,7 @@ impl Severable {
     }
 }
 
-impl Listener for Severable {
+impl Listener for FaultListener {
     type Io = Stream;
     type Addr = Connection;
 
@@ -152,14 +152,14 @@ impl Listener for Severable {
         let (stream, peer) = self.accept_transport().await;
         // Send small responses without delay.
         _ = stream.tcp().set_nodelay(true);
-        let valve = Arc::<Valve>::default();
+        let state = Arc::<ConnectionState>::default();
         let connection = Connection {
             peer,
-            valve: Arc::clone(&valve),
+            state: Arc::clone(&state),
         };
         let stream = Stream {
             stream,
-            valve,
+            state,
             headers: HeaderTimeout::default(),
         };
         (stream, connection)
@@ -169,45 +169,47 @@ impl Listener for Severable {
         let peer = TcpListener::local_addr(&self.listener)?;
         Ok(Connection {
             peer,
-            valve: Arc::default(),
+            state: Arc::default(),
         })
     }
 }
 
-/// A connection. Writes fail once it is cut, and reads fail if the headers of a request take too long.
+/// A connection. Writes fail once it is closed, and reads fail if the headers of a request take too long.
 pub(crate) struct Stream {
     stream: Box<dyn Transport>,
-    valve: Arc<Valve>,
+    state: Arc<ConnectionState>,
     headers: HeaderTimeout,
 }
 
 impl Stream {
     /// Returns how many bytes may be written now.
-    fn poll_left(&self, context: &Context<'_>) -> Poll<io::Result<usize>> {
-        let left = self.valve.left.load(SeqCst);
-        if left == 0 {
+    fn poll_writable(&self, context: &Context<'_>) -> Poll<io::Result<usize>> {
+        let writable = self.state.writable.load(SeqCst);
+        if writable == 0 {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        if self.valve.silent.load(SeqCst) {
-            self.valve.waker.register(context.waker());
+        if self.state.is_silent.load(SeqCst) {
+            self.state.waker.register(context.waker());
             // The state may have changed before the waker was registered.
-            if self.valve.silent.load(SeqCst) && self.valve.left.load(SeqCst) != 0 {
+            if self.state.is_silent.load(SeqCst) && self.state.writable.load(SeqCst) != 0 {
                 return Poll::Pending;
             }
         }
-        Poll::Ready(Ok(self.valve.left.load(SeqCst)))
+        Poll::Ready(Ok(self.state.writable.load(SeqCst)))
     }
 
-    fn count_written(&self, left: usize, bytes: usize) {
-        if left != usize::MAX {
-            self.valve.left.store(left.saturating_sub(bytes), SeqCst);
+    fn count_written(&self, writable: usize, bytes: usize) {
+        if writable != usize::MAX {
+            self.state
+                .writable
+                .store(writable.saturating_sub(bytes), SeqCst);
         }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.valve.reset.load(SeqCst) {
+        if self.state.resets.load(SeqCst) {
             // If this fails, the connection closes normally.
             _ = self.stream.tcp().set_zero_linger();
         }
@@ -235,11 +237,11 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let left = ready!(self.poll_left(context))?;
-        let bytes = bytes.get(..left).unwrap_or(bytes);
+        let writable = ready!(self.poll_writable(context))?;
+        let bytes = bytes.get(..writable).unwrap_or(bytes);
         self.headers.written(bytes);
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.count_written(left, written);
+        self.count_written(writable, written);
         Poll::Ready(Ok(written))
     }
 
@@ -248,8 +250,8 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let left = ready!(self.poll_left(context))?;
-        if left == usize::MAX {
+        let writable = ready!(self.poll_writable(context))?;
+        if writable == usize::MAX {
             let first = slices.iter().find(|slice| !slice.is_empty());
             self.headers.written(first.map_or(&[], |slice| slice));
             return Pin::new(&mut self.stream).poll_write_vectored(context, slices);
@@ -264,7 +266,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A response is flushed once it has been written.
-        if self.valve.extra.swap(false, SeqCst) {
+        if self.state.extra_response.swap(false, SeqCst) {
             // These few bytes fit into the send buffer unless the client has stopped reading. The fault then has no effect.
             _ = Pin::new(&mut self.stream).poll_write(context, EXTRA_RESPONSE);
         }

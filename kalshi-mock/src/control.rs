@@ -28,7 +28,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use self::routes::{Reply, Serve};
+use self::routes::{Reply, RouteKind};
 use crate::{MockExchange, body, connection::Connection, sync::lock};
 
 pub(crate) use access::Access;
@@ -47,7 +47,7 @@ pub(crate) struct Control {
     exchange: MockExchange,
     access: Access,
     /// Held while a request is executed, so that its checks stay valid.
-    turn: Mutex<()>,
+    request_lock: Mutex<()>,
 }
 
 /// An error response of the control interface.
@@ -79,7 +79,7 @@ impl Control {
         Self {
             exchange,
             access,
-            turn: Mutex::default(),
+            request_lock: Mutex::default(),
         }
     }
 
@@ -107,17 +107,17 @@ impl Control {
     ) -> Result<Response, ControlError> {
         let found = routes::find(&parts.method, parts.uri.path());
         // Files reveal nothing about the exchange, and a browser cannot send a token before it has loaded the page.
-        let is_open = matches!(&found, Ok((route, _)) if matches!(route.serve, Serve::File(..)));
+        let is_open = matches!(&found, Ok((route, _)) if matches!(route.kind, RouteKind::File(..)));
         self.access.check(connection, &parts.headers, is_open)?;
         let (route, parameters) = found?;
-        let handler = match route.serve {
-            Serve::Redirect(target) => return Ok(redirect(target)),
-            Serve::File(kind, text) => return Ok(response(StatusCode::OK, kind, text)),
-            Serve::Events => {
+        let handler = match route.kind {
+            RouteKind::Redirect(target) => return Ok(redirect(target)),
+            RouteKind::File(kind, text) => return Ok(response(StatusCode::OK, kind, text)),
+            RouteKind::Events => {
                 let events = Body::from_stream(events::stream(self.exchange.clone()));
                 return Ok(response(StatusCode::OK, "text/event-stream", events));
             }
-            Serve::Json(handler) => handler,
+            RouteKind::Json(handler) => handler,
         };
         let query = parts.uri.query().unwrap_or_default();
         let input = Input {
@@ -130,7 +130,7 @@ impl Control {
         };
         // Clock jumps and the generation of RSA keys can take long.
         let task = tokio::task::spawn_blocking(move || {
-            let _turn = lock(&self.turn);
+            let _guard = lock(&self.request_lock);
             handler(&self.exchange, &input)
         });
         let value = task
@@ -162,7 +162,7 @@ impl Control {
                 "payload_too_large",
                 format!("the body is larger than {MAX_BODY} bytes"),
             )),
-            Ok(None) => Err(ControlError::bad("the body is incomplete")),
+            Ok(None) => Err(ControlError::bad_request("the body is incomplete")),
             Err(_) => Err(error(
                 StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
@@ -207,7 +207,7 @@ impl ControlError {
         }
     }
 
-    fn bad(message: impl Into<String>) -> Self {
+    fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
@@ -248,24 +248,25 @@ impl Input {
             true => b"{}",
             false => &self.body,
         };
-        serde_json::from_slice(body).map_err(|error| ControlError::bad(format!("body: {error}")))
+        serde_json::from_slice(body)
+            .map_err(|error| ControlError::bad_request(format!("body: {error}")))
     }
 
-    fn parameter(&self, place: usize) -> &str {
-        self.parameters.get(place).map_or("", String::as_str)
+    fn parameter(&self, index: usize) -> &str {
+        self.parameters.get(index).map_or("", String::as_str)
     }
 }
 
 /// Returns an empty object.
-fn done() -> Reply {
+fn empty() -> Reply {
     Ok(json!({}))
 }
 
-fn shown(value: impl serde::Serialize) -> Reply {
+fn to_json(value: impl serde::Serialize) -> Reply {
     serde_json::to_value(value).map_err(|error| ControlError::internal(error.to_string()))
 }
 
 /// Decodes a part of a path.
-fn decoded(part: &str) -> String {
+fn percent_decode(part: &str) -> String {
     percent_decode_str(part).decode_utf8_lossy().into_owned()
 }

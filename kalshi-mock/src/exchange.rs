@@ -26,9 +26,16 @@ use kalshi_sdk::{
 
 use self::start::Running;
 use crate::{
-    Activity, Fault, FaultRule, Market, ReceivedRequest, ScheduledEvent, StartError, Streams, Time,
-    User, control::Access, keys::Window, server, shared::Shared, state::State, streams::Settings,
-    sync::lock, time::Micros, user::Balances,
+    Activity, Fault, FaultRule, Market, ReceivedRequest, ScheduledEvent, StartError, Time, User,
+    control::Access,
+    keys::Window,
+    server,
+    shared::Shared,
+    state::State,
+    sync::lock,
+    time::Micros,
+    user::Balances,
+    websocket::{self, WebSockets},
 };
 
 /// An exchange in this process. Clones are handles on the same exchange, and dropping the last one shuts it down.
@@ -62,17 +69,17 @@ pub struct MockExchangeBuilder {
     address: SocketAddr,
     seed: Option<u64>,
     tier: Tier,
-    limited: bool,
+    rate_limited: bool,
     balances: Balances,
     algorithm: KeyAlgorithm,
     key: Option<PrivateKey>,
-    universe: bool,
+    initial_markets: bool,
     activity: Option<Activity>,
     schedule: Vec<ScheduledEvent>,
-    requests: usize,
+    max_requests: usize,
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
-    streams: Settings,
+    websocket: websocket::Settings,
     control: Option<Access>,
     window: Window,
     legacy_fields: bool,
@@ -98,20 +105,20 @@ impl MockExchange {
             seed: None,
             key: None,
             tier: Tier::default(),
-            limited: true,
+            rate_limited: true,
             balances: Balances {
                 event: Dollars::from_cents(1_000_000),
                 #[cfg(feature = "perps")]
                 margin: Dollars::from_cents(1_000_000),
             },
             algorithm: KeyAlgorithm::Ed25519,
-            universe: true,
+            initial_markets: true,
             activity: None,
             schedule: Vec::new(),
-            requests: 10_000,
+            max_requests: 10_000,
             record: None,
             time: None,
-            streams: Settings::default(),
+            websocket: websocket::Settings::default(),
             control: None,
             window: Window::default(),
             legacy_fields: false,
@@ -135,7 +142,7 @@ impl MockExchange {
     /// Returns the WebSocket URL: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        self.shared.url("ws", self.address, server::STREAMS)
+        self.shared.url("ws", self.address, server::WS_PATH)
     }
 
     /// Returns both URLs as the environment of a `kalshi-sdk` client.
@@ -183,7 +190,7 @@ impl MockExchange {
     ///
     /// Returns an error if no key can be generated.
     pub fn add_user(&self) -> Result<User, StartError> {
-        self.user.another()
+        self.user.add_similar()
     }
 
     /// Registers the public half of another key of the first user.
@@ -194,7 +201,7 @@ impl MockExchange {
     /// Returns the market with a ticker. Creates it if necessary: open for 30 days, prices in cents, on the shard of its series.
     /// `SERIES-EVENT-MARKET` belongs to the event `SERIES-EVENT` of the series `SERIES`.
     pub fn market(&self, ticker: &str) -> Market {
-        Market::of(Arc::clone(&self.shared), ticker)
+        Market::new(Arc::clone(&self.shared), ticker)
     }
 
     /// Returns the tickers of all markets, in order of creation.
@@ -216,25 +223,25 @@ impl MockExchange {
 
     /// Stops all trading: rejects new orders, still accepts cancels, and cancels orders with `cancel_order_on_pause`.
     pub fn pause_trading(&self) {
-        self.each(|state| state.set_trading(false));
+        self.for_each_state(|state| state.set_trading(false));
     }
 
     /// Resumes trading after [`pause_trading`](Self::pause_trading).
     pub fn resume_trading(&self) {
-        self.each(|state| state.set_trading(true));
+        self.for_each_state(|state| state.set_trading(true));
     }
 
     /// Schedules a pause of trading, which the exchange schedule lists as a maintenance window.
-    pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) {
+    pub fn schedule_pause(&self, from: DateTime<Utc>, length: Duration) {
         let from = from.timestamp_micros();
         let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
-        self.each(|state| state.plan_pause(from, from.saturating_add(length)));
+        self.for_each_state(|state| state.schedule_pause(from, from.saturating_add(length)));
     }
 
     /// Opens or closes the exchange. While it is closed, order writes are rejected with 409, and all other requests except those
     /// for status and schedule with 503.
     pub fn set_active(&self, active: bool) {
-        self.each(|state| state.set_active(active));
+        self.for_each_state(|state| state.set_active(active));
     }
 
     /// Returns a hash of all events so far: book changes, trades, market lifecycles and events of users. It is the same for
@@ -245,7 +252,7 @@ impl MockExchange {
         let mut state = self.shared.state();
         let hashes = state
             .instances()
-            .each()
+            .states()
             .map(|(_, state)| state.event_hash());
         hashes.reduce(combine).flatten()
     }
@@ -256,21 +263,21 @@ impl MockExchange {
         let mut state = self.shared.state();
         let hashes = state
             .instances()
-            .each()
+            .states()
             .map(|(_, state)| Some(state.state_hash()));
         hashes.reduce(combine).flatten().unwrap_or_default()
     }
 
-    fn each(&self, mut act: impl FnMut(&mut State)) {
+    fn for_each_state(&self, mut act: impl FnMut(&mut State)) {
         let mut guard = self.shared.state();
-        guard.instances().each().for_each(|(_, state)| act(state));
+        guard.instances().states().for_each(|(_, state)| act(state));
     }
 
     /// Injects a fault into the following requests. Several faults can apply to the same request.
     pub fn fault(&self, fault: impl Into<FaultRule>) {
         let rule = fault.into();
         if matches!(rule.fault, Fault::StaleReads(_)) {
-            self.each(State::keep_versions);
+            self.for_each_state(State::keep_versions);
         }
         self.shared.faults().push(rule);
     }
@@ -283,8 +290,8 @@ impl MockExchange {
 
     /// Returns a handle on the open WebSocket connections.
     #[must_use]
-    pub fn streams(&self) -> Streams {
-        Streams::of(Arc::clone(&self.shared))
+    pub fn websockets(&self) -> WebSockets {
+        WebSockets::new(Arc::clone(&self.shared))
     }
 
     /// Returns the last received requests, oldest first: up to 10,000, or the number set with
@@ -310,13 +317,13 @@ impl MockExchange {
     /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waits up to
     /// 5 seconds for clients that do not read their responses. Waiting for this is optional: dropping the exchange does the same in
     /// the background.
-    pub async fn shut_down(self) {
+    pub async fn shutdown(self) {
         self.shared.stop.send_replace(true);
         if let Some(running) = &self.running {
             // Nothing is ever sent: this waits until the sender is dropped.
             _ = running.server.clone().changed().await;
         }
-        self.streams().until_connected(0).await;
+        self.websockets().wait_for_connections(0).await;
     }
 }
 
@@ -351,7 +358,7 @@ impl MockExchangeBuilder {
 
     /// Disables the rate limits of users and of unsigned requests.
     pub fn without_limits(mut self) -> Self {
-        self.limited = false;
+        self.rate_limited = false;
         self
     }
 
@@ -374,8 +381,8 @@ impl MockExchangeBuilder {
     }
 
     /// Starts the exchange without the initial markets.
-    pub fn without_universe(mut self) -> Self {
-        self.universe = false;
+    pub fn without_markets(mut self) -> Self {
+        self.initial_markets = false;
         self
     }
 
@@ -396,8 +403,8 @@ impl MockExchangeBuilder {
     }
 
     /// Sets the maximum number of received requests to keep. Defaults to 10,000. Fewer are kept if their bodies exceed 256 MiB in total.
-    pub fn max_requests(mut self, most: usize) -> Self {
-        self.requests = most;
+    pub fn max_requests(mut self, max: usize) -> Self {
+        self.max_requests = max;
         self
     }
 
@@ -410,21 +417,21 @@ impl MockExchangeBuilder {
 
     /// Sets the interval of WebSocket pings. Defaults to 10 seconds.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.streams.ping_interval = interval;
+        self.websocket.ping_interval = interval;
         self
     }
 
     /// Sets the value of `use_yes_price` for subscriptions that do not send it. Defaults to false; the exchange announced that its
     /// default will be true.
     pub fn default_use_yes_price(mut self, use_yes_price: bool) -> Self {
-        self.streams.use_yes_price = use_yes_price;
+        self.websocket.use_yes_price = use_yes_price;
         self
     }
 
     /// Sets the maximum number of frames to queue per subscription for a client that does not read. One more frame ends the
     /// subscription with error 25 and drops the queued frames. Defaults to 50,000.
-    pub fn max_waiting_frames(mut self, most: usize) -> Self {
-        self.streams.max_queued = most;
+    pub fn max_waiting_frames(mut self, max: usize) -> Self {
+        self.websocket.max_queued = max;
         self
     }
 

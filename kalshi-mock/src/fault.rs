@@ -49,9 +49,9 @@ pub enum Fault {
     /// Replaces every list of the response with null.
     NullLists,
     /// Adds a field that is not in the spec to every object of the response.
-    ExtraMember,
+    ExtraField,
     /// Removes the fields of this name from the response.
-    MissingMember(String),
+    MissingField(String),
     /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
     /// Hides records created within this duration from reads: a new order is 404 and missing from lists. Older orders, order groups
@@ -65,7 +65,7 @@ pub enum Fault {
 pub struct FaultRule {
     pub(crate) fault: Fault,
     operation: Option<&'static Operation>,
-    left: Option<u32>,
+    remaining: Option<u32>,
     probability: f64,
     random: fastrand::Rng,
 }
@@ -96,7 +96,7 @@ impl FaultRule {
 
     /// Limits the fault to the next `times` requests.
     pub fn times(mut self, times: u32) -> Self {
-        self.left = Some(times);
+        self.remaining = Some(times);
         self
     }
 
@@ -114,11 +114,13 @@ impl FaultRule {
 
     /// Returns true if the fault applies to a request, and counts it.
     pub(crate) fn applies(&mut self, operation: &Operation) -> bool {
-        let meant = self.operation.is_none_or(|meant| meant.id == operation.id);
-        if !meant || self.left == Some(0) || self.random.f64() >= self.probability {
+        let is_selected = self
+            .operation
+            .is_none_or(|selected| selected.id == operation.id);
+        if !is_selected || self.remaining == Some(0) || self.random.f64() >= self.probability {
             return false;
         }
-        self.left = self.left.map(|left| left - 1);
+        self.remaining = self.remaining.map(|remaining| remaining - 1);
         true
     }
 }
@@ -128,7 +130,7 @@ impl From<Fault> for FaultRule {
         Self {
             fault,
             operation: None,
-            left: None,
+            remaining: None,
             probability: 1.0,
             random: fastrand::Rng::with_seed(0),
         }
@@ -169,7 +171,7 @@ impl FromStr for FaultRule {
                     rule.on(operation)
                 }
                 "times" => rule.times(number(name, value)?),
-                "probability" => rule.probability(chance(number(name, value)?)?),
+                "probability" => rule.probability(check_probability(number(name, value)?)?),
                 "seed" => rule.seed(number(name, value)?),
                 _ => {
                     return Err(ParseFaultError(format!(
@@ -184,8 +186,8 @@ impl FromStr for FaultRule {
 
 /// Names of all faults, for error messages.
 pub(crate) const NAMES: &str = "latency=MS, drop-before, drop-after, too-many-requests, server-error=STATUS, \
-    server-error-after=STATUS, html=STATUS, truncated-body, extra-response, error-envelope=FORM, unknown-enum-value, null-lists, extra-member, \
-    missing-member=NAME, clock-skew=MS, stale-reads=MS";
+    server-error-after=STATUS, html=STATUS, truncated-body, extra-response, error-envelope=FORM, unknown-enum-value, null-lists, extra-field, \
+    missing-field=NAME, clock-skew=MS, stale-reads=MS";
 
 fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
     let milliseconds = || Ok(Duration::from_millis(number(name, value)?));
@@ -211,8 +213,8 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
         }),
         "unknown-enum-value" => Fault::UnknownEnumValue,
         "null-lists" => Fault::NullLists,
-        "extra-member" => Fault::ExtraMember,
-        "missing-member" if !value.is_empty() => Fault::MissingMember(value.to_owned()),
+        "extra-field" => Fault::ExtraField,
+        "missing-field" if !value.is_empty() => Fault::MissingField(value.to_owned()),
         "clock-skew" => Fault::ClockSkew(
             TimeDelta::try_milliseconds(number(name, value)?)
                 .ok_or_else(|| ParseFaultError(format!("{name} is out of range: {value} ms")))?,
@@ -232,7 +234,7 @@ fn number<T: FromStr>(name: &str, value: &str) -> Result<T, ParseFaultError> {
         .map_err(|_| ParseFaultError(format!("{name} must be a number, not {value:?}")))
 }
 
-fn chance(probability: f64) -> Result<f64, ParseFaultError> {
+fn check_probability(probability: f64) -> Result<f64, ParseFaultError> {
     match (0.0..=1.0).contains(&probability) {
         true => Ok(probability),
         false => Err(ParseFaultError(format!(
@@ -248,11 +250,11 @@ fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
     } else {
         number(name, value)?
     };
-    let lowest = if name == "html" { 400 } else { 500 };
-    match (lowest..600).contains(&status) {
+    let min = if name == "html" { 400 } else { 500 };
+    match (min..600).contains(&status) {
         true => Ok(status),
         false => Err(ParseFaultError(format!(
-            "{name} must be a status from {lowest} to 599, not {value:?}"
+            "{name} must be a status from {min} to 599, not {value:?}"
         ))),
     }
 }
@@ -265,17 +267,17 @@ pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
                 replace_enum_values(schema, body);
             }
         }
-        Fault::NullLists => each(body, &mut |value| {
+        Fault::NullLists => for_each_value(body, &mut |value| {
             if value.is_array() {
                 *value = Value::Null;
             }
         }),
-        Fault::ExtraMember => each(body, &mut |value| {
+        Fault::ExtraField => for_each_value(body, &mut |value| {
             if let Some(fields) = value.as_object_mut() {
                 fields.insert("unknown_field".to_owned(), json!({ "value": [1] }));
             }
         }),
-        Fault::MissingMember(name) => each(body, &mut |value| {
+        Fault::MissingField(name) => for_each_value(body, &mut |value| {
             if let Some(fields) = value.as_object_mut() {
                 fields.remove(name);
             }
@@ -285,10 +287,14 @@ pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
 }
 
 /// Applies `change` to a value and to all values inside it.
-fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
+fn for_each_value(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| each(item, change)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| each(field, change)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| for_each_value(item, change)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| for_each_value(field, change)),
         _ => {}
     }
     change(value);
@@ -305,8 +311,8 @@ fn replace_enum_values(schema: &Value, value: &mut Value) {
             .iter_mut()
             .for_each(|item| replace_enum_values(&schema["items"], item)),
         Value::Object(fields) => {
-            let none = Map::new();
-            let properties = schema["properties"].as_object().unwrap_or(&none);
+            let empty = Map::new();
+            let properties = schema["properties"].as_object().unwrap_or(&empty);
             for (name, field) in fields {
                 if let Some(schema) = properties.get(name) {
                     replace_enum_values(schema, field);
@@ -331,7 +337,7 @@ mod tests {
             .unwrap();
         assert_eq!(rule.fault, Fault::Latency(Duration::from_millis(300)));
         assert_eq!(rule.operation.unwrap().id, "CreateOrderV2");
-        assert_eq!((rule.left, rule.probability), (Some(2), 0.5));
+        assert_eq!((rule.remaining, rule.probability), (Some(2), 0.5));
         for name in NAMES.split(", ") {
             let text = name
                 .replace("MS", "5")

@@ -17,7 +17,7 @@ mod sample_events;
 mod samples;
 mod transfers;
 
-pub(crate) use account::make_key;
+pub(crate) use account::new_private_key;
 pub(crate) use common::HandlerResult;
 
 use crate::{Rejection, call::Call, keys::Keys, shared::Instances, spec::Api};
@@ -55,8 +55,8 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         "GetEventMetadata" => markets::event_metadata(state, call),
         "GetMarketCandlesticks" => markets::candlesticks(state, call),
         "GetMarketCandlesticksHistorical" => archive::candlesticks(state, call),
-        "BatchGetMarketCandlesticks" => markets::candlesticks_of_markets(state, call),
-        "GetMarketCandlesticksByEvent" => markets::candlesticks_of_event(state, call),
+        "BatchGetMarketCandlesticks" => markets::batch_candlesticks(state, call),
+        "GetMarketCandlesticksByEvent" => markets::event_candlesticks(state, call),
 
         "CreateOrderV2" => orders::create(state, call),
         "BatchCreateOrdersV2" => orders::create_batch(state, call),
@@ -85,14 +85,14 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         )),
 
         "GetDeposits" => transfers::deposits(state, call),
-        "GetWithdrawals" => Ok(call.list((Vec::new(), String::new()))),
+        "GetWithdrawals" => Ok(call.list_response((Vec::new(), String::new()))),
         "CreateSubaccount" => transfers::create_subaccount(state, call),
         "GetSubaccountBalances" => transfers::subaccount_balances(state, call),
         "ApplySubaccountTransfer" => transfers::to_subaccount(state, call),
         "GetSubaccountTransfers" => transfers::subaccount_transfers(state, call),
         "GetSubaccountNetting" => transfers::netting(state, call),
         "UpdateSubaccountNetting" => transfers::set_netting(state, call),
-        "IntraExchangeInstanceTransfer" => transfers::between(instances, call),
+        "IntraExchangeInstanceTransfer" => transfers::transfer(instances, call),
         "GetIntraExchangeInstanceTransfers" => transfers::shard_transfers(state, call),
         "GetIntraExchangeInstanceTransfer" => transfers::shard_transfer(state, call),
         "GetTargetBalanceAllocation" => transfers::allocation(state, call),

@@ -20,7 +20,7 @@ use crate::{
     Rejection,
     call::Caller,
     state::State,
-    time::{Micros, Time, system},
+    time::{Micros, Time, system_now},
 };
 
 /// Default tolerance of timestamps. The exchange has been observed to accept 10 seconds and to reject 60.
@@ -137,7 +137,7 @@ impl Key {
                     ""
                 },
             ),
-            false => ("write", child_of(operation)),
+            false => ("write", child_scope(operation)),
         };
         self.scopes
             .iter()
@@ -146,7 +146,7 @@ impl Key {
 }
 
 /// Returns the child scope that covers a write, or the empty string if only `write` does.
-fn child_of(operation: &Operation) -> &'static str {
+fn child_scope(operation: &Operation) -> &'static str {
     match (operation.tag, operation.id) {
         ("orders" | "order-groups", _) => "write::trade",
         (_, "AcceptBlockTradeProposal") => "write::block_trade_accept",
@@ -181,7 +181,7 @@ impl Keys {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let id = state.id().to_string();
+            let id = state.new_id().to_string();
             if !keys.contains_key(&id) && !deleted.contains_key(&id) {
                 return id;
             }
@@ -215,7 +215,7 @@ impl Keys {
     }
 
     /// Returns the keys of a user by id.
-    pub(crate) fn of(&self, user: u32) -> Vec<(String, Key)> {
+    pub(crate) fn for_user(&self, user: u32) -> Vec<(String, Key)> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.iter()
             .filter(|(_, key)| key.user == user)
@@ -283,13 +283,13 @@ impl Keys {
             };
             return Err(rejection(&error));
         };
-        let at = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
-        let now = at(time.micros().saturating_add(skew.unwrap_or(0)));
-        let sent = headers
+        let to_ms = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
+        let now = to_ms(time.micros().saturating_add(skew.unwrap_or(0)));
+        let timestamp = headers
             .get(&ACCESS_TIMESTAMP)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let verify = |now: u64| {
-            let tolerance = match sent.is_some_and(|sent| sent > now) {
+            let tolerance = match timestamp.is_some_and(|timestamp| timestamp > now) {
                 true => self.window.future,
                 false => self.window.past,
             };
@@ -298,7 +298,7 @@ impl Keys {
         };
         let mut verified = verify(now);
         if matches!(verified, Err(VerifyError::OutsideWindow { .. })) && skew.is_none() {
-            verified = verify(at(system()));
+            verified = verify(to_ms(system_now()));
         }
         verified.map_err(|error| rejection(&error))?;
         if !key.allows(operation) {
@@ -310,7 +310,7 @@ impl Keys {
         Ok(Caller {
             user: key.user,
             key_id: id.to_owned(),
-            locked_to: key.subaccount,
+            subaccount: key.subaccount,
         })
     }
 }

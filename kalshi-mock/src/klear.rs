@@ -17,19 +17,19 @@ impl KlearAccess {
     /// Generates an admin user and a token.
     pub(crate) fn new(state: &mut State) -> Self {
         Self {
-            admin_user_id: state.id().to_string(),
-            access_token: state.id().simple().to_string(),
+            admin_user_id: state.new_id().to_string(),
+            access_token: state.new_id().simple().to_string(),
         }
     }
 
     /// Authenticates a request by its bearer token, `admin_user_id:access_token`.
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        let given = headers
+        let token = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
         let expected = format!("{}:{}", self.admin_user_id, self.access_token);
-        match given == Some(&expected) {
+        match token == Some(&expected) {
             true => Ok(()),
             false => Err(Rejection::unauthorized(
                 "unauthorized",

@@ -42,13 +42,13 @@ mod shared;
 mod snapshot;
 mod spec;
 mod state;
-mod streams;
 mod sync;
 mod time;
 #[cfg(feature = "tls")]
 mod tls;
 mod user;
 mod validate;
+mod websocket;
 
 pub use error::StartError;
 pub use exchange::{MockExchange, MockExchangeBuilder};
@@ -64,8 +64,8 @@ pub use snapshot::{
     UserSnapshot,
 };
 pub use state::{Activity, Settlement, Strike};
-pub use streams::Streams;
 pub use time::Time;
-pub use user::{AddKeyError, KeyTerms, User};
+pub use user::{AddKeyError, KeyOptions, User};
+pub use websocket::WebSockets;
 
 pub(crate) use rejection::Rejection;

@@ -74,7 +74,7 @@ impl PartialEq for OrderBook {
 }
 
 impl OrderBook {
-    pub(crate) fn of(state: &State, market: &state::Market) -> Self {
+    pub(crate) fn new(state: &State, market: &state::Market) -> Self {
         let levels = |side| {
             let levels = state.levels(market, side).into_iter();
             levels.map(PriceLevel::from).collect()
@@ -88,7 +88,7 @@ impl OrderBook {
 }
 
 impl Market {
-    pub(crate) fn of(shared: Arc<Shared>, ticker: &str) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, ticker: &str) -> Self {
         let event = match ticker.rsplit_once('-') {
             Some((event, _)) if event.contains('-') => event,
             _ => ticker,
@@ -110,34 +110,38 @@ impl Market {
     /// Places a YES bid of the market maker. A price off the grid is rounded down. The bid trades with users' orders that it
     /// crosses, and cancels the market maker's own orders that it crosses.
     pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.market_maker_order(index, Side::Bid, price, count.into()))
+        self.with_state(|state, index| {
+            state.market_maker_order(index, Side::Bid, price, count.into())
+        })
     }
 
     /// Places a YES ask of the market maker. A price off the grid is rounded up. The ask trades with users' orders that it
     /// crosses, and cancels the market maker's own orders that it crosses.
     pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.market_maker_order(index, Side::Ask, price, count.into()))
+        self.with_state(|state, index| {
+            state.market_maker_order(index, Side::Ask, price, count.into())
+        })
     }
 
     /// Cancels the market maker's orders in this market.
     pub fn clear(&self) -> Self {
-        self.act(State::clear_market_maker)
+        self.with_state(State::clear_market_maker)
     }
 
     /// Moves the market to a shard. Has no effect once a user has had an order in it.
     pub fn on_shard(&self, exchange_index: u32) -> Self {
-        self.set_up(|market| market.shard = exchange_index)
+        self.change_unused(|market| market.shard = exchange_index)
     }
 
     /// Sets whether makers pay fees. Has no effect once a user has had an order in it.
     pub fn maker_fees(&self, paid: bool) -> Self {
-        self.set_up(|market| market.fees.of_makers = paid)
+        self.change_unused(|market| market.fees.charges_makers = paid)
     }
 
     /// Sets `mutually_exclusive` of the market's event, which means that at most one of its markets settles to YES. Positions are
     /// not netted across markets.
     pub fn mutually_exclusive(&self, exclusive: bool) -> Self {
-        self.act(|state, index| {
+        self.with_state(|state, index| {
             let event = state.markets.get(index).map(|market| market.event.clone());
             if let Some(event) = event.and_then(|ticker| state.events.get_mut(&ticker)) {
                 event.mutually_exclusive = exclusive;
@@ -147,7 +151,7 @@ impl Market {
 
     /// Sets the strike, and the name of the YES outcome that follows from it.
     pub fn strike(&self, strike: Strike) -> Self {
-        self.act(|state, index| {
+        self.with_state(|state, index| {
             let now = state.now;
             if let Some(market) = state.markets.get_mut(index) {
                 market.strike = strike;
@@ -158,7 +162,7 @@ impl Market {
 
     /// Sets the price grid: its name, and ranges of first price, last price and step.
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
-        self.act(|state, index| {
+        self.with_state(|state, index| {
             state.set_price_ranges(index, structure, ranges);
             state.emit_step(index, Step::GridChanged);
         })
@@ -166,51 +170,59 @@ impl Market {
 
     /// Sets the time at which the market closes.
     pub fn closes_at(&self, time: DateTime<Utc>) -> Self {
-        self.act(|state, index| state.set_close(index, time.timestamp_micros()))
+        self.with_state(|state, index| state.set_close(index, time.timestamp_micros()))
     }
 
     /// Schedules a pause of trading in this market.
-    pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) -> Self {
+    pub fn schedule_pause(&self, from: DateTime<Utc>, length: Duration) -> Self {
         let from = from.timestamp_micros();
         let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
-        self.act(|state, index| state.plan_market_pause(index, from, from.saturating_add(length)))
+        self.with_state(|state, index| {
+            state.schedule_market_pause(index, from, from.saturating_add(length))
+        })
     }
 
     /// Schedules the settlement of the market, which does not have to be closed by then.
     pub fn settles_at(&self, time: DateTime<Utc>, outcome: Settlement) -> Self {
-        self.act(|state, index| state.plan_settlement(index, time.timestamp_micros(), outcome))
+        self.with_state(|state, index| {
+            state.schedule_settlement(index, time.timestamp_micros(), outcome)
+        })
     }
 
     /// Stops trading: the market becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
     pub fn pause(&self) -> Self {
-        self.act(|state, index| state.set_market_active(index, false))
+        self.with_state(|state, index| state.set_market_active(index, false))
     }
 
     /// Resumes trading after [`pause`](Self::pause).
     pub fn resume(&self) -> Self {
-        self.act(|state, index| state.set_market_active(index, true))
+        self.with_state(|state, index| state.set_market_active(index, true))
     }
 
     /// Closes the market, which cancels its orders.
     pub fn close(&self) -> Self {
-        self.act(|state, index| state.set_close(index, state.now))
+        self.with_state(|state, index| state.set_close(index, state.now))
     }
 
     /// Buys YES for the market maker from users' asks up to a price, and cancels the market maker's own asks up to that price.
     /// The remainder is cancelled.
     pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
+        self.with_state(|state, index| {
+            state.market_maker_trade(index, Side::Bid, price, count.into())
+        })
     }
 
     /// Sells YES for the market maker to users' bids down to a price, and cancels the market maker's own bids down to that
     /// price. The remainder is cancelled.
     pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
+        self.with_state(|state, index| {
+            state.market_maker_trade(index, Side::Ask, price, count.into())
+        })
     }
 
     /// Settles the market: cancels its orders and pays out positions.
     pub fn settle(&self, outcome: Settlement) -> Self {
-        self.act(|state, index| state.settle(index, outcome))
+        self.with_state(|state, index| state.settle(index, outcome))
     }
 
     /// Returns the bids for YES, best price first.
@@ -232,7 +244,7 @@ impl Market {
         let Some((_, market)) = state.market(&self.ticker) else {
             return OrderBook::default();
         };
-        OrderBook::of(&state, market)
+        OrderBook::new(&state, market)
     }
 
     /// Waits until the book satisfies a condition, such as a bot's quotes. Returns immediately if it does already.
@@ -254,10 +266,10 @@ impl Market {
     }
 
     /// Returns true once a user has had an order in the market.
-    pub(crate) fn is_touched(&self) -> bool {
+    pub(crate) fn has_user_holdings(&self) -> bool {
         let state = self.shared.state();
         let market = state.market(&self.ticker);
-        market.is_some_and(|(index, _)| state.ledger.is_touched(index))
+        market.is_some_and(|(index, _)| state.ledger.has_user_holdings(index))
     }
 
     fn levels(&self, side: Side) -> Vec<PriceLevel> {
@@ -273,20 +285,20 @@ impl Market {
     }
 
     /// Changes a setting that affects money, unless a user has had an order in the market.
-    fn set_up(&self, change: impl FnOnce(&mut state::Market)) -> Self {
-        self.act(|state, index| {
-            let untouched = !state.ledger.is_touched(index);
-            if let Some(market) = state.markets.get_mut(index).filter(|_| untouched) {
+    fn change_unused(&self, change: impl FnOnce(&mut state::Market)) -> Self {
+        self.with_state(|state, index| {
+            let is_unused = !state.ledger.has_user_holdings(index);
+            if let Some(market) = state.markets.get_mut(index).filter(|_| is_unused) {
                 change(market);
             }
         })
     }
 
-    fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
+    fn with_state(&self, change: impl FnOnce(&mut State, MarketIndex)) -> Self {
         let mut state = self.shared.state();
         // A reset may have removed the market.
         let index = state.add_market_of(&self.ticker, &self.event);
-        act(&mut state, index);
+        change(&mut state, index);
         drop(state);
         self.clone()
     }

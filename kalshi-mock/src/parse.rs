@@ -19,31 +19,31 @@ impl Endpoint {
         path: &[(String, String)],
         query: &[(String, String)],
     ) -> Result<Parameters, Rejection> {
-        let mut typed = Parameters::new();
+        let mut parameters = Parameters::new();
         for parameter in &self.details.parameters {
-            let given: Vec<&str> = match parameter.location.as_str() {
-                "path" => values(path, &parameter.name),
-                "query" => values(query, &parameter.name),
+            let values: Vec<&str> = match parameter.location.as_str() {
+                "path" => values_of(path, &parameter.name),
+                "query" => values_of(query, &parameter.name),
                 _ => continue,
             };
-            let Some(value) = validate::from_text(&parameter.schema, &given) else {
+            let Some(value) = validate::parse_parameter(&parameter.schema, &values) else {
                 if parameter.required && DATES.contains(&parameter.name.as_str()) {
                     // The margin exchange sends a different message.
-                    return Err(self.missing(&parameter.name));
+                    return Err(self.missing_date(&parameter.name));
                 }
                 if parameter.required {
                     return Err(Rejection::invalid(format!("{}: required", parameter.name)));
                 }
                 let default = &parameter.schema["default"];
                 if !default.is_null() {
-                    typed.insert(parameter.name.clone(), default.clone());
+                    parameters.insert(parameter.name.clone(), default.clone());
                 }
                 continue;
             };
             validate::check(&parameter.schema, &value, &parameter.name).map_err(|rejection| {
                 match parameter.name.as_str() {
                     // The exchange sends a different message.
-                    "status" => Rejection::bad("bad_request", "invalid status filter"),
+                    "status" => Rejection::bad_request("bad_request", "invalid status filter"),
                     "limit" => Rejection {
                         envelope: ErrorEnvelope::Message,
                         ..rejection
@@ -51,13 +51,13 @@ impl Endpoint {
                     _ => rejection,
                 }
             })?;
-            typed.insert(parameter.name.clone(), value);
+            parameters.insert(parameter.name.clone(), value);
         }
-        Ok(typed)
+        Ok(parameters)
     }
 
     /// Returns the rejection of a request without a required date.
-    fn missing(&self, name: &str) -> Rejection {
+    fn missing_date(&self, name: &str) -> Rejection {
         let envelope = match self.api.instance() {
             Instance::Margined => ErrorEnvelope::Message,
             Instance::EventContract => ErrorEnvelope::Nested,
@@ -70,7 +70,7 @@ impl Endpoint {
 
     /// Parses and checks the body of a request.
     pub(crate) fn body(&self, bytes: &[u8]) -> Result<Value, Rejection> {
-        if !self.wants_body() {
+        if !self.has_request_body() {
             return Ok(Value::Null);
         }
         if bytes.is_empty() && !self.details.body_required {
@@ -94,11 +94,11 @@ impl Endpoint {
 fn undecodable(details: String) -> Rejection {
     Rejection {
         envelope: ErrorEnvelope::Flat,
-        ..Rejection::bad("bad_request", details)
+        ..Rejection::bad_request("bad_request", details)
     }
 }
 
-fn values<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+fn values_of<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
     pairs
         .iter()
         .filter(|(key, _)| key == name)

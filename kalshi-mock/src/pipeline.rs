@@ -23,7 +23,7 @@ use crate::{
     shared::Shared,
     spec::Endpoint,
     sync::lock,
-    time::{Micros, stamp},
+    time::{Micros, to_datetime},
     validate,
 };
 
@@ -34,7 +34,7 @@ const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
 pub(crate) type Target = Option<(&'static Endpoint, Vec<(String, String)>)>;
 
 /// A request that has not been authenticated and validated yet.
-struct Attempt<'a> {
+struct RequestContext<'a> {
     shared: &'a Shared,
     connection: &'a Connection,
     parts: &'a Parts,
@@ -75,11 +75,11 @@ pub(crate) async fn serve(
         Some(body) if body.len() <= MAX_BODY => body,
         Some(_) => {
             let details = format!("the body has more than {MAX_BODY} bytes");
-            let large = StatusCode::PAYLOAD_TOO_LARGE;
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
             let mut response = reject(
                 shared,
                 &parts,
-                Rejection::new(large, "request_too_large", details),
+                Rejection::new(status, "request_too_large", details),
             );
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
@@ -87,14 +87,14 @@ pub(crate) async fn serve(
         }
         None => {
             // The client disconnected, or the exchange is shutting down.
-            connection.cut();
+            connection.close();
             return Response::new(Body::empty());
         }
     };
     let faults = target.as_ref().map_or_else(Vec::new, |(endpoint, _)| {
         shared.faults_for(endpoint.operation)
     });
-    let attempt = Attempt {
+    let context = RequestContext {
         shared,
         connection,
         parts: &parts,
@@ -102,14 +102,14 @@ pub(crate) async fn serve(
         faults: &faults,
     };
     let endpoint = target.as_ref().map(|(endpoint, _)| *endpoint);
-    let cut = faults.contains(&Fault::DropBefore);
+    let is_dropped = faults.contains(&Fault::DropBefore);
     let mut reply = match target {
-        _ if cut => Reply {
+        _ if is_dropped => Reply {
             status: StatusCode::OK,
             body: Value::Null,
         },
-        None => no_operation(&parts),
-        Some((endpoint, parameters)) => attempt.reply(endpoint, &parameters),
+        None => unknown_operation(&parts),
+        Some((endpoint, parameters)) => context.reply(endpoint, &parameters),
     };
     for fault in &faults {
         fault::corrupt(
@@ -126,7 +126,7 @@ pub(crate) async fn serve(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers.clone(),
         body: body.clone(),
-        status: (!cut).then_some(reply.status),
+        status: (!is_dropped).then_some(reply.status),
     };
     lock(&shared.log).push(request, &reply.body);
     let latency = faults.iter().filter_map(|fault| match fault {
@@ -137,27 +137,27 @@ pub(crate) async fn serve(
     if !latency.is_zero() {
         tokio::select! {
             () = tokio::time::sleep(latency) => {}
-            () = shared.stopped() => connection.cut(),
+            () = shared.stopped() => connection.close(),
         }
     }
-    if cut || faults.contains(&Fault::DropAfter) {
-        connection.cut();
+    if is_dropped || faults.contains(&Fault::DropAfter) {
+        connection.close();
     }
     if faults.contains(&Fault::ExtraResponse) {
-        connection.respond_twice();
+        connection.send_extra_response();
     }
     respond(shared, &parts, &reply, &faults)
 }
 
 /// Responds to a path without an operation: with a redirect if it has a trailing slash, otherwise with 404.
-fn no_operation(parts: &Parts) -> Reply {
+fn unknown_operation(parts: &Parts) -> Reply {
     let path = parts.uri.path();
     if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
-        let instead = "order writes are at /portfolio/events/orders";
-        return Rejection::new(StatusCode::GONE, "deprecated_v1_order_endpoint", instead).into();
+        let details = "order writes are at /portfolio/events/orders";
+        return Rejection::new(StatusCode::GONE, "deprecated_v1_order_endpoint", details).into();
     }
-    let known = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
-    if !known.contains(&parts.method.as_str()) {
+    let supported = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+    if !supported.contains(&parts.method.as_str()) {
         let details = format!("{} is not supported", parts.method);
         return Rejection::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -175,7 +175,7 @@ fn no_operation(parts: &Parts) -> Reply {
     Rejection::not_found(format!("no operation {} {path}", parts.method)).into()
 }
 
-impl Attempt<'_> {
+impl RequestContext<'_> {
     fn reply(&self, endpoint: &'static Endpoint, path: &[(String, String)]) -> Reply {
         for fault in self.faults {
             let rejection = match fault {
@@ -227,14 +227,15 @@ impl Attempt<'_> {
         let operation = endpoint.operation;
         let caller = self.caller(endpoint)?;
         let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
-        let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
+        let body =
+            require_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
         let parameters = endpoint.parameters(path, &query);
         // Key generation is slow, so it happens before the state is locked.
-        let made = body
+        let generated_key = body
             .as_ref()
             .ok()
             .filter(|_| operation.id == "GenerateApiKey")
-            .map(handlers::make_key);
+            .map(handlers::new_private_key);
 
         let mut state = self.shared.state();
         let now = state.now;
@@ -260,14 +261,14 @@ impl Attempt<'_> {
                     .user_mut(caller.user)
                     .and_then(|user| user.buckets.as_mut());
                 buckets.map_or(Ok(()), |buckets| {
-                    buckets.of(operation.bucket).take(tokens, now)
+                    buckets.get_mut(operation.bucket).take(tokens, now)
                 })?;
             }
             None => self
                 .shared
-                .take_public(self.connection.peer(), tokens, now)?,
+                .take_unsigned_tokens(self.connection.peer(), tokens, now)?,
         }
-        let stale = self.faults.iter().find_map(|fault| match fault {
+        let lag = self.faults.iter().find_map(|fault| match fault {
             Fault::StaleReads(by) => Some(Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX)),
             _ => None,
         });
@@ -278,10 +279,10 @@ impl Attempt<'_> {
             caller: caller.unwrap_or(Caller {
                 user: 0,
                 key_id: String::new(),
-                locked_to: None,
+                subaccount: None,
             }),
-            made,
-            knows_until: stale
+            generated_key,
+            as_of: lag
                 .filter(|_| operation.method == Method::GET)
                 .map(|by| now.saturating_sub(by)),
         };
@@ -329,7 +330,7 @@ impl Attempt<'_> {
         let uri = &self.parts.uri;
         let path = uri
             .path_and_query()
-            .map_or(uri.path(), |whole| whole.as_str());
+            .map_or(uri.path(), |path| path.as_str());
         let method = self.parts.method.as_str();
         let skew = skew(self.faults);
         let skew = (!skew.is_zero()).then(|| skew.num_microseconds().unwrap_or(0));
@@ -345,7 +346,7 @@ impl Attempt<'_> {
 
 /// Returns true if a boolean parameter, which changes the token cost, is set.
 fn is_set(parameters: Option<&Parameters>, name: &str) -> bool {
-    parameters.is_some_and(|given| given.get(name) == Some(&true.into()))
+    parameters.is_some_and(|parameters| parameters.get(name) == Some(&true.into()))
 }
 
 /// Checks a response against the spec, in debug builds. A mismatch is a bug of this crate.
@@ -387,17 +388,17 @@ pub(crate) fn status_of(status: u16) -> StatusCode {
 }
 
 /// Rejects a request with a body, even an empty one, unless its content type is JSON.
-fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
-    let kind = headers
+fn require_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
+    let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
+    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    match content_type.eq_ignore_ascii_case("application/json") || !endpoint.has_request_body() {
         true => Ok(()),
         false => Err(Rejection {
             envelope: ErrorEnvelope::Flat,
-            ..Rejection::bad("invalid_content_type", "")
+            ..Rejection::bad_request("invalid_content_type", "")
         }),
     }
 }
@@ -422,7 +423,7 @@ pub(crate) fn reject_with_html(shared: &Shared, parts: &Parts, rejection: Reject
 
 fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {
     let html = faults.iter().any(|fault| matches!(fault, Fault::Html(_)));
-    let (body, kind) = match &reply.body {
+    let (body, content_type) = match &reply.body {
         _ if html => {
             let page = format!(
                 "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\r\n",
@@ -442,8 +443,8 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
     });
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
-    if !kind.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if !content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     if truncated {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -452,13 +453,13 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
         headers.insert(header::DATE, date);
     }
     if reply.status == StatusCode::MOVED_PERMANENTLY {
-        let there = parts.uri.path().trim_end_matches('/');
+        let location = parts.uri.path().trim_end_matches('/');
         let query = parts
             .uri
             .query()
             .map_or_else(String::new, |query| format!("?{query}"));
-        if let Ok(there) = HeaderValue::from_str(&format!("{there}{query}")) {
-            headers.insert(header::LOCATION, there);
+        if let Ok(location) = HeaderValue::from_str(&format!("{location}{query}")) {
+            headers.insert(header::LOCATION, location);
         }
     }
     response
@@ -467,7 +468,7 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
 /// Returns the `Date` header, or `None` before 1970, which HTTP dates cannot express.
 fn date(shared: &Shared, faults: &[Fault]) -> Option<HeaderValue> {
     let skew = skew(faults).num_microseconds().unwrap_or(0);
-    let date = stamp(shared.time.micros().saturating_add(skew));
+    let date = to_datetime(shared.time.micros().saturating_add(skew));
     let date = (date.timestamp() >= 0).then(|| httpdate::fmt_http_date(date.into()));
     HeaderValue::from_str(&date?).ok()
 }

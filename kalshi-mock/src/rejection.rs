@@ -48,7 +48,10 @@ impl Rejection {
     }
 
     /// 400: the request violates a trading rule.
-    pub(crate) fn bad(code: impl Into<Cow<'static, str>>, details: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(
+        code: impl Into<Cow<'static, str>>,
+        details: impl Into<String>,
+    ) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, details)
     }
 
@@ -78,7 +81,7 @@ impl Rejection {
     }
 
     /// Returns the error object without its envelope, as items of a batch contain it.
-    pub(crate) fn inner(&self) -> Value {
+    pub(crate) fn error_object(&self) -> Value {
         json!({
             "code": self.code,
             "message": self.message.clone().unwrap_or_else(|| self.code.replace('_', " ")),
@@ -88,7 +91,7 @@ impl Rejection {
 
     pub(crate) fn body(&self) -> Value {
         match self.envelope {
-            ErrorEnvelope::Nested => json!({ "error": self.inner() }),
+            ErrorEnvelope::Nested => json!({ "error": self.error_object() }),
             ErrorEnvelope::Flat if self.details.is_empty() => {
                 json!({ "code": self.code, "message": self.code })
             }

@@ -93,41 +93,41 @@ impl fmt::Debug for ReceivedRequest {
 /// The last requests, and the file to which all requests are written.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    kept: VecDeque<ReceivedRequest>,
-    /// Total size of the bodies that are kept.
+    requests: VecDeque<ReceivedRequest>,
+    /// Total size of their bodies.
     bytes: usize,
-    most: usize,
+    max: usize,
     file: Option<File>,
 }
 
 impl Log {
-    pub(crate) fn new(most: usize, path: Option<&Path>) -> io::Result<Self> {
+    pub(crate) fn new(max: usize, path: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
-            kept: VecDeque::new(),
+            requests: VecDeque::new(),
             bytes: 0,
-            most,
+            max,
             file: path.map(create).transpose()?,
         })
     }
 
-    pub(crate) fn push(&mut self, request: ReceivedRequest, answer: &Value) {
+    pub(crate) fn push(&mut self, request: ReceivedRequest, response: &Value) {
         if let Some(file) = &mut self.file {
             // A full disk must not stop the exchange.
-            _ = writeln!(file, "{}", line(&request, answer));
+            _ = writeln!(file, "{}", line(&request, response));
         }
-        if self.most == 0 {
+        if self.max == 0 {
             return;
         }
         self.bytes += request.body.len();
-        self.kept.push_back(request);
-        while self.kept.len() > self.most || self.bytes > MAX_BYTES {
-            let oldest = self.kept.pop_front();
+        self.requests.push_back(request);
+        while self.requests.len() > self.max || self.bytes > MAX_BYTES {
+            let oldest = self.requests.pop_front();
             self.bytes -= oldest.map_or(self.bytes, |oldest| oldest.body.len());
         }
     }
 
     pub(crate) fn all(&self) -> Vec<ReceivedRequest> {
-        self.kept.iter().cloned().collect()
+        self.requests.iter().cloned().collect()
     }
 
     /// Returns the last requests that match, oldest first.
@@ -136,14 +136,18 @@ impl Log {
         limit: usize,
         matches: impl Fn(&ReceivedRequest) -> bool,
     ) -> Vec<ReceivedRequest> {
-        let newest = self.kept.iter().rev().filter(|request| matches(request));
+        let newest = self
+            .requests
+            .iter()
+            .rev()
+            .filter(|request| matches(request));
         let mut last: Vec<_> = newest.take(limit).cloned().collect();
         last.reverse();
         last
     }
 
     pub(crate) fn clear(&mut self) {
-        self.kept.clear();
+        self.requests.clear();
         self.bytes = 0;
     }
 }
@@ -161,13 +165,13 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Renders one line of the file: the request and its response, without signatures and private keys.
-fn line(request: &ReceivedRequest, answer: &Value) -> Value {
-    let mut answer = answer.clone();
-    if let Some(secret) = answer.get_mut("private_key") {
+fn line(request: &ReceivedRequest, response: &Value) -> Value {
+    let mut response = response.clone();
+    if let Some(secret) = response.get_mut("private_key") {
         *secret = "(not recorded)".into();
     }
     let mut line = request.describe();
-    line["answer"] = answer;
+    line["answer"] = response;
     line
 }
 

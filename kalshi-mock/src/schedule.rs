@@ -59,8 +59,8 @@ impl ScheduledEvent {
             if let Action::Pause(length) = self.action {
                 let until = at.saturating_add(micros(length));
                 instances
-                    .each()
-                    .for_each(|(_, state)| state.plan_pause(at, until));
+                    .states()
+                    .for_each(|(_, state)| state.schedule_pause(at, until));
             }
             return;
         };
@@ -68,10 +68,10 @@ impl ScheduledEvent {
         if let Some((index, _)) = state.market(ticker) {
             match self.action {
                 Action::Pause(length) => {
-                    state.plan_market_pause(index, at, at.saturating_add(micros(length)));
+                    state.schedule_market_pause(index, at, at.saturating_add(micros(length)));
                 }
                 Action::Close => state.set_close(index, at),
-                Action::Settle(outcome) => state.plan_settlement(index, at, outcome),
+                Action::Settle(outcome) => state.schedule_settlement(index, at, outcome),
             }
         }
     }

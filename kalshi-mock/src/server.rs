@@ -11,27 +11,27 @@ use axum::{
 use tokio::net::TcpListener;
 
 use crate::{
-    connection::{Connection, Severable},
+    connection::{Connection, FaultListener},
     control::Control,
     pipeline,
     shared::Shared,
     spec::Spec,
-    streams,
+    websocket,
 };
 
 /// Prefix of the REST paths of both exchanges.
 pub(crate) const PREFIX: &str = "/trade-api/v2";
 /// Path of the WebSocket endpoint.
-pub(crate) const STREAMS: &str = "/trade-api/ws/v2";
+pub(crate) const WS_PATH: &str = "/trade-api/ws/v2";
 /// Path of the WebSocket endpoint of the margin exchange.
 #[cfg(feature = "perps")]
-pub(crate) const MARGIN_STREAMS: &str = "/trade-api/ws/v2/margin";
+pub(crate) const MARGIN_WS_PATH: &str = "/trade-api/ws/v2/margin";
 /// Prefix of the paths of the clearing API.
 #[cfg(feature = "klear")]
 pub(crate) const KLEAR_PREFIX: &str = "/klear-api/v1";
 
 /// Time limit after the shutdown for clients to read their responses.
-const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 
 /// Serves until shutdown, then finishes the requests in flight.
 pub(crate) async fn serve(
@@ -44,21 +44,21 @@ pub(crate) async fn serve(
         router = router.merge(control.router());
     }
     let service = router.into_make_service_with_connect_info::<Connection>();
-    let severable = Severable::new(listener);
+    let listener = FaultListener::new(listener);
     #[cfg(feature = "tls")]
-    let severable = match &shared.tls {
-        Some(tls) => severable.with_handshakes(tls.handshakes()),
-        None => severable,
+    let listener = match &shared.tls {
+        Some(tls) => listener.with_tls_handshakes(tls.handshakes()),
+        None => listener,
     };
     let stopping = Arc::clone(&shared);
-    let served = axum::serve(severable, service)
+    let served = axum::serve(listener, service)
         .with_graceful_shutdown(async move { stopping.stopped().await });
     tokio::select! {
         served = async { served.await } => served,
         // A client that does not read its response, such as a suspended page, would hold up the shutdown.
         () = async {
             shared.stopped().await;
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
         } => Ok(()),
     }
 }
@@ -89,10 +89,10 @@ fn router(shared: Arc<Shared>) -> Router {
     }
     #[cfg(feature = "perps")]
     {
-        router = router.route(MARGIN_STREAMS, get(streams::margin_handshake));
+        router = router.route(MARGIN_WS_PATH, get(websocket::margin_handshake));
     }
     router
-        .route(STREAMS, get(streams::handshake))
+        .route(WS_PATH, get(websocket::handshake))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(shared)

@@ -20,20 +20,20 @@ use crate::{
     keys::Keys,
     requests::Log,
     state::{Instance, State},
-    streams::Hub,
     sync::lock,
     time::{Micros, Time},
-    user::Known,
+    user::UserRecord,
+    websocket::Hub,
 };
 
 /// Settings that determine the state at the start.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct StartSettings {
     pub(crate) seed: u64,
     /// True if unsigned requests are limited.
-    pub(crate) limited: bool,
+    pub(crate) rate_limited: bool,
     /// False if the exchange starts without markets.
-    pub(crate) universe: bool,
+    pub(crate) initial_markets: bool,
     pub(crate) activity: Option<Activity>,
     /// Time at which the clock is stopped, if it is.
     pub(crate) time: Option<DateTime<Utc>>,
@@ -50,28 +50,28 @@ pub(crate) struct Instances {
 
 impl Instances {
     /// Returns the states at the start, without users.
-    pub(crate) fn new(origin: &Origin, now: Micros) -> Self {
-        let start = |mut state: State, populate: fn(&mut State), seed| {
-            if origin.universe {
+    pub(crate) fn new(settings: &StartSettings, now: Micros) -> Self {
+        let populated = |mut state: State, populate: fn(&mut State), seed| {
+            if settings.initial_markets {
                 populate(&mut state);
             }
-            if let Some(activity) = origin.activity {
+            if let Some(activity) = settings.activity {
                 state.start_activity(activity, seed);
             }
             state
         };
-        let seed = origin.seed;
+        let seed = settings.seed;
         let mut instances = Self {
-            event: start(State::new(seed, now), State::populate, seed),
+            event: populated(State::new(seed, now), State::populate, seed),
             // Its ids differ from those of the event exchange.
             #[cfg(feature = "perps")]
-            margin: start(
+            margin: populated(
                 State::new(!seed, now).with_margin(),
                 State::populate_margin,
                 !seed,
             ),
         };
-        for event in &origin.schedule {
+        for event in &settings.schedule {
             event.apply(&mut instances);
         }
         instances
@@ -87,7 +87,7 @@ impl Instances {
     }
 
     /// Returns the states with their instances.
-    pub(crate) fn each(&mut self) -> impl Iterator<Item = (Instance, &mut State)> {
+    pub(crate) fn states(&mut self) -> impl Iterator<Item = (Instance, &mut State)> {
         [
             (Instance::EventContract, &mut self.event),
             #[cfg(feature = "perps")]
@@ -97,11 +97,11 @@ impl Instances {
     }
 
     /// Returns the time of the next action that a listener would see, or of the next step of the activity.
-    pub(crate) fn next_due(&mut self) -> Option<Micros> {
+    pub(crate) fn next_timer(&mut self) -> Option<Micros> {
         let states = self
-            .each()
-            .filter(|(_, state)| state.has_listeners || state.has_activity());
-        states.filter_map(|(_, state)| state.next_due()).min()
+            .states()
+            .filter(|(_, state)| state.has_connections || state.has_activity());
+        states.filter_map(|(_, state)| state.next_timer()).min()
     }
 }
 
@@ -121,15 +121,15 @@ pub(crate) struct Shared {
     /// The open WebSocket connections.
     pub(crate) hub: Hub,
     /// All users but the market maker, in order of their numbers.
-    pub(crate) users: Mutex<Vec<Known>>,
+    pub(crate) users: Mutex<Vec<UserRecord>>,
     /// Settings that a reset starts from.
-    pub(crate) origin: Origin,
+    pub(crate) start_settings: StartSettings,
     /// Notifies those who wait for a change of an order book.
     pub(crate) book_changed: Notify,
     state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,
     /// Token buckets of unsigned requests by address, or `None` if requests are not limited.
-    public: Option<Mutex<HashMap<IpAddr, TokenBucket>>>,
+    unsigned_buckets: Option<Mutex<HashMap<IpAddr, TokenBucket>>>,
 }
 
 impl Shared {
@@ -138,7 +138,7 @@ impl Shared {
         time: Time,
         log: Log,
         hub: Hub,
-        origin: Origin,
+        start_settings: StartSettings,
         keys: Keys,
         #[cfg(feature = "klear")] klear: KlearAccess,
     ) -> Self {
@@ -157,8 +157,8 @@ impl Shared {
             book_changed: Notify::new(),
             state: Mutex::new(state),
             faults: Mutex::default(),
-            public: origin.limited.then(Mutex::default),
-            origin,
+            unsigned_buckets: start_settings.rate_limited.then(Mutex::default),
+            start_settings,
         }
     }
 
@@ -182,7 +182,7 @@ impl Shared {
     pub(crate) fn state(&self) -> StateGuard<'_> {
         let mut state = lock(&self.state);
         let now = self.time.micros();
-        for (_, state) in state.each() {
+        for (_, state) in state.states() {
             state.advance_to(now);
         }
         let mut guard = StateGuard {
@@ -210,33 +210,33 @@ impl Shared {
     /// WebSocket connections.
     pub(crate) fn reset(&self) {
         let mut guard = self.state();
-        self.time.restart(self.origin.time);
+        self.time.restart(self.start_settings.time);
         let instances = guard.instances();
-        *instances = Instances::new(&self.origin, self.time.micros());
+        *instances = Instances::new(&self.start_settings, self.time.micros());
         // The credentials of the clearing API are kept. Generating them again makes the following ids those of the start.
         #[cfg(feature = "klear")]
         KlearAccess::new(&mut instances.event);
         lock(&self.users)
             .iter()
-            .for_each(|user| user.enroll(instances));
+            .for_each(|user| user.restore(instances));
         self.keys.reset();
         self.hub.reset();
         self.faults().clear();
         lock(&self.log).clear();
-        if let Some(buckets) = &self.public {
+        if let Some(buckets) = &self.unsigned_buckets {
             lock(buckets).clear();
         }
         self.book_changed.notify_waiters();
     }
 
     /// Takes tokens from the bucket of an address that sends unsigned requests.
-    pub(crate) fn take_public(
+    pub(crate) fn take_unsigned_tokens(
         &self,
         peer: IpAddr,
         tokens: u32,
         now: Micros,
     ) -> Result<(), Rejection> {
-        let Some(buckets) = &self.public else {
+        let Some(buckets) = &self.unsigned_buckets else {
             return Ok(());
         };
         let full = || TokenBucket::new(AccountLimits::from_tier(Tier::Basic).public(), now);
@@ -266,7 +266,7 @@ impl StateGuard<'_> {
     }
 
     fn publish(&mut self) {
-        let states = self.state.each();
+        let states = self.state.states();
         // Not short-circuiting, because every flag must be cleared.
         if states.fold(false, |changed, (_, state)| {
             std::mem::take(&mut state.book_changed) | changed

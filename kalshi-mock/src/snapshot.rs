@@ -9,7 +9,7 @@ use crate::{
     shared::{Instances, Shared},
     state::{Market, MarketStatus, Side, State, Status},
     sync::lock,
-    time::stamp,
+    time::to_datetime,
 };
 
 /// The state of the exchange at one moment.
@@ -159,12 +159,12 @@ pub struct OrderSnapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn of(shared: &Shared) -> Self {
+    pub(crate) fn new(shared: &Shared) -> Self {
         let mut guard = shared.state();
         let instances = guard.instances();
-        let known = lock(&shared.users).clone();
+        let users = lock(&shared.users).clone();
         Self {
-            now: stamp(instances.event.now),
+            now: to_datetime(instances.event.now),
             clock_stopped: shared.time.is_stopped(),
             exchange_active: instances.event.exchange_active,
             trading_active: instances.event.is_trading(),
@@ -174,9 +174,9 @@ impl Snapshot {
             margin_markets: markets(&instances.margin),
             #[cfg(not(feature = "perps"))]
             margin_markets: Vec::new(),
-            users: known
+            users: users
                 .iter()
-                .map(|user| UserSnapshot::of(shared, instances, user.index))
+                .map(|user| UserSnapshot::new(shared, instances, user.index))
                 .collect(),
         }
     }
@@ -185,12 +185,12 @@ impl Snapshot {
 fn markets(state: &State) -> Vec<MarketSnapshot> {
     let markets = state.markets.iter();
     markets
-        .map(|market| MarketSnapshot::of(state, market))
+        .map(|market| MarketSnapshot::new(state, market))
         .collect()
 }
 
 impl MarketSnapshot {
-    pub(crate) fn of(state: &State, market: &Market) -> Self {
+    pub(crate) fn new(state: &State, market: &Market) -> Self {
         let is_event = market.perp.is_none();
         let (floor_strike, cap_strike) = market.strike.bounds();
         let event = state.events.get(&market.event);
@@ -219,20 +219,20 @@ impl MarketSnapshot {
                 MarketStatus::Closed => "closed",
                 MarketStatus::Finalized => "finalized",
             },
-            closes_at: is_event.then(|| stamp(market.closes)),
+            closes_at: is_event.then(|| to_datetime(market.closes)),
             settlement_value: market.settled.map(|(_, value)| value),
             last_price: market.last_price,
             mark_price: (!is_event).then(|| state.mark(market)),
             volume: market.volume,
             open_interest: market.open_interest,
-            book: OrderBook::of(state, market),
+            book: OrderBook::new(state, market),
         }
     }
 }
 
 impl UserSnapshot {
-    pub(crate) fn of(shared: &Shared, instances: &mut Instances, index: u32) -> Self {
-        let keys = shared.keys.of(index);
+    pub(crate) fn new(shared: &Shared, instances: &mut Instances, index: u32) -> Self {
+        let keys = shared.keys.for_user(index);
         let mut snapshot = Self {
             user_id: instances.event.user(index).id.to_string(),
             key_ids: keys.into_iter().map(|(id, _)| id).collect(),
@@ -240,7 +240,7 @@ impl UserSnapshot {
             positions: Vec::new(),
             orders: Vec::new(),
         };
-        for (_, state) in instances.each() {
+        for (_, state) in instances.states() {
             snapshot.add(state, index);
         }
         snapshot

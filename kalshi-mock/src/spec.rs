@@ -174,7 +174,7 @@ impl Endpoint {
     /// Returns true if a request must have a body, even an empty object.
     ///
     /// The exchange requires one for every PUT and POST, including those that ignore it.
-    pub(crate) fn wants_body(&self) -> bool {
+    pub(crate) fn has_request_body(&self) -> bool {
         self.details.body.is_some() || ["PUT", "POST"].contains(&self.operation.method.as_str())
     }
 

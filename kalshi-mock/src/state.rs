@@ -12,6 +12,7 @@ mod event;
 mod event_log;
 mod fees;
 mod groups;
+mod initial_markets;
 mod ledger;
 #[cfg_attr(
     not(feature = "perps"),
@@ -30,7 +31,6 @@ mod side;
 mod strike;
 mod trade;
 mod transfers;
-mod universe;
 mod users;
 mod walk;
 
@@ -51,7 +51,7 @@ pub(crate) use ledger::{Holding, Ledger};
 )]
 pub(crate) use margin::{
     FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, MAX_PRICE, Margin, NewTrigger, Perp, SHARD,
-    TICK, Trigger, TriggerPrices, nearest, next_funding, no_trigger,
+    TICK, Trigger, TriggerPrices, nearest, next_funding, trigger_not_found,
 };
 pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
 pub(crate) use order::{MAX_COUNT, Order, SelfTrade, Status};
@@ -75,14 +75,14 @@ pub(crate) type Shard = u32;
 pub(crate) type MarketIndex = usize;
 
 /// Maximum number of ended orders, of fills and of trades that are kept.
-pub(crate) const REMEMBERED: usize = 50_000;
+pub(crate) const MAX_RECORDS: usize = 50_000;
 
 /// The state of the exchange.
 pub(crate) struct State {
     pub(crate) now: Micros,
     random: fastrand::Rng,
     sequence: u64,
-    due: BTreeMap<(Micros, u64), Due>,
+    timers: BTreeMap<(Micros, u64), Timer>,
     pub(crate) exchange_active: bool,
     /// False while trading is stopped. Scheduled pauses are in `pauses`.
     pub(crate) trading_active: bool,
@@ -112,7 +112,7 @@ pub(crate) struct State {
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
     /// State that only the margin exchange has, or `None` on the event exchange.
     pub(crate) margin: Option<Margin>,
-    /// Fair values of the markets of the universe.
+    /// Fair values of the initial markets.
     walks: Vec<walk::Walk>,
     activity: Option<activity::Participants>,
     /// Users that are simulated participants.
@@ -126,7 +126,7 @@ pub(crate) struct State {
     /// Number of actions and requests so far. The clock of a book is the number of the action that last changed it.
     actions: u64,
     /// True while a WebSocket connection is open. Without one, no events are recorded.
-    pub(crate) has_listeners: bool,
+    pub(crate) has_connections: bool,
     /// True if an order book has changed since the last publication.
     pub(crate) book_changed: bool,
     /// True if earlier states of orders and groups are kept for reads that lag.
@@ -137,19 +137,19 @@ pub(crate) struct State {
 
 /// An action that is scheduled for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Due {
-    Expire(Uuid),
-    Open(MarketIndex),
-    Close(MarketIndex),
+enum Timer {
+    ExpireOrder(Uuid),
+    OpenMarket(MarketIndex),
+    CloseMarket(MarketIndex),
     /// Pauses a market, or resumes it if true.
-    SetActive(MarketIndex, bool),
-    Settle(MarketIndex, Settlement),
+    SetMarketActive(MarketIndex, bool),
+    SettleMarket(MarketIndex, Settlement),
     /// A step of the simulated trading.
-    Act,
+    Activity,
     /// Settlement of the markets of a walk.
-    Results(usize),
+    SettleWalk(usize),
     Pause,
-    Execute(u64),
+    ExecuteQuote(u64),
     Funding,
 }
 
@@ -159,7 +159,7 @@ impl State {
             now,
             random: fastrand::Rng::with_seed(seed),
             sequence: 0,
-            due: BTreeMap::new(),
+            timers: BTreeMap::new(),
             exchange_active: true,
             trading_active: true,
             was_trading: true,
@@ -191,7 +191,7 @@ impl State {
             resting: HashMap::new(),
             taker: None,
             actions: 0,
-            has_listeners: false,
+            has_connections: false,
             book_changed: false,
             keeps_versions: false,
             emitted: Vec::new(),
@@ -201,27 +201,27 @@ impl State {
     /// Advances to `now` and runs the actions that are due, each at its own time. If time moves backwards, no action runs.
     pub(crate) fn advance_to(&mut self, now: Micros) {
         if now < self.now {
-            self.bring_activity_forward(now);
+            self.reschedule_activity(now);
         }
-        while let Some(entry) = self.due.first_entry()
+        while let Some(entry) = self.timers.first_entry()
             && entry.key().0 <= now
         {
-            let ((at, _), due) = entry.remove_entry();
+            let ((at, _), timer) = entry.remove_entry();
             self.now = at.max(self.now);
             self.actions += 1;
-            match due {
-                Due::Expire(order) => {
-                    self.cancel_for(order, Some("ExpiryCancel"));
+            match timer {
+                Timer::ExpireOrder(order) => {
+                    self.cancel_with_reason(order, Some("ExpiryCancel"));
                 }
-                Due::Open(market) => self.open(market),
-                Due::Close(market) => self.close(market),
-                Due::SetActive(market, active) => self.set_market_active(market, active),
-                Due::Settle(market, outcome) => self.settle(market, outcome),
-                Due::Act => self.act(now),
-                Due::Results(walk) => self.settle_to_results(walk),
-                Due::Pause => self.cancel_on_pause(None),
-                Due::Execute(quote) => self.execute_quote(quote),
-                Due::Funding => self.fund(now),
+                Timer::OpenMarket(market) => self.open(market),
+                Timer::CloseMarket(market) => self.close(market),
+                Timer::SetMarketActive(market, active) => self.set_market_active(market, active),
+                Timer::SettleMarket(market, outcome) => self.settle(market, outcome),
+                Timer::Activity => self.run_activity_step(now),
+                Timer::SettleWalk(walk) => self.settle_walk(walk),
+                Timer::Pause => self.cancel_on_pause(None),
+                Timer::ExecuteQuote(quote) => self.execute_quote(quote),
+                Timer::Funding => self.fund(now),
             }
         }
         let was_trading = self.was_trading;
@@ -244,24 +244,29 @@ impl State {
     }
 
     /// Schedules a pause of trading, unless it has already ended.
-    pub(crate) fn plan_pause(&mut self, from: Micros, to: Micros) {
+    pub(crate) fn schedule_pause(&mut self, from: Micros, to: Micros) {
         if to > self.now.max(from) {
             self.pauses.push((from, to));
-            self.at(from, Due::Pause);
+            self.set_timer(from, Timer::Pause);
         }
     }
 
     /// Schedules a pause of a market, unless it has already ended.
-    pub(crate) fn plan_market_pause(&mut self, index: MarketIndex, from: Micros, to: Micros) {
+    pub(crate) fn schedule_market_pause(&mut self, index: MarketIndex, from: Micros, to: Micros) {
         if to > self.now.max(from) {
-            self.at(from, Due::SetActive(index, false));
-            self.at(to, Due::SetActive(index, true));
+            self.set_timer(from, Timer::SetMarketActive(index, false));
+            self.set_timer(to, Timer::SetMarketActive(index, true));
         }
     }
 
     /// Schedules the settlement of a market.
-    pub(crate) fn plan_settlement(&mut self, index: MarketIndex, at: Micros, outcome: Settlement) {
-        self.at(at, Due::Settle(index, outcome));
+    pub(crate) fn schedule_settlement(
+        &mut self,
+        index: MarketIndex,
+        at: Micros,
+        outcome: Settlement,
+    ) {
+        self.set_timer(at, Timer::SettleMarket(index, outcome));
     }
 
     /// Opens or closes the whole exchange.
@@ -295,22 +300,22 @@ impl State {
     }
 
     /// Returns the time of the next scheduled action.
-    pub(crate) fn next_due(&self) -> Option<Micros> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
+    pub(crate) fn next_timer(&self) -> Option<Micros> {
+        self.timers.first_key_value().map(|((at, _), _)| *at)
     }
 
-    fn at(&mut self, time: Micros, due: Due) {
-        let number = self.next();
-        self.due.insert((time, number), due);
+    fn set_timer(&mut self, time: Micros, timer: Timer) {
+        let number = self.next_number();
+        self.timers.insert((time, number), timer);
     }
 
     /// Returns the next sequence number.
-    fn next(&mut self) -> u64 {
+    fn next_number(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }
 
-    pub(crate) fn id(&mut self) -> Uuid {
+    pub(crate) fn new_id(&mut self) -> Uuid {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid()
@@ -324,11 +329,10 @@ impl State {
     }
 }
 
-/// Adds a row. Removes and returns the oldest one if there are more than [`REMEMBERED`].
-fn remember<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) -> Option<T> {
+/// Adds a row. Removes the oldest one if there are more than [`MAX_RECORDS`].
+fn insert_bounded<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) {
     rows.insert(number, row);
-    if rows.len() <= REMEMBERED {
-        return None;
+    if rows.len() > MAX_RECORDS {
+        rows.pop_first();
     }
-    rows.pop_first().map(|(_, oldest)| oldest)
 }

@@ -24,10 +24,10 @@ pub(crate) const SECOND: Micros = 1_000_000;
 /// [`MockExchange::client`](crate::MockExchange::client) do. Timestamps of the system clock are accepted too, so a bot does not
 /// have to use it.
 #[derive(Clone, Default)]
-pub struct Time(Arc<Parts>);
+pub struct Time(Arc<ClockState>);
 
 #[derive(Default)]
-struct Parts {
+struct ClockState {
     inner: Mutex<Inner>,
     /// Notifies the timer that the clock was moved or that an action was scheduled.
     changed: Notify,
@@ -46,7 +46,7 @@ impl Time {
     /// Returns the current time of the exchange.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        stamp(self.micros())
+        to_datetime(self.micros())
     }
 
     /// Stops the clock at its current time.
@@ -107,11 +107,11 @@ impl Time {
     /// Returns the duration until a time, or `None` if the clock is stopped.
     pub(crate) fn until(&self, time: Micros) -> Option<Duration> {
         let mut inner = self.lock();
-        let left = time.saturating_sub(inner.now()).max(0);
+        let remaining = time.saturating_sub(inner.now()).max(0);
         inner
             .stopped_at
             .is_none()
-            .then(|| Duration::from_micros(left.unsigned_abs()))
+            .then(|| Duration::from_micros(remaining.unsigned_abs()))
     }
 
     /// Wakes the timer, which then checks the schedule again.
@@ -136,7 +136,7 @@ impl Inner {
             Some(stopped) => stopped,
             None => self.followed().saturating_add(self.ahead),
         };
-        now.clamp(FIRST, LAST * SECOND)
+        now.clamp(MIN_MICROS, MAX_SECONDS * SECOND)
     }
 
     /// Returns the time of the clock that is followed: the system's, or tokio's once a test has paused it.
@@ -146,12 +146,12 @@ impl Inner {
         let (then, micros) = match self.paused {
             Some(paused) => paused,
             // Tokio's clock is not paused: it was read between two readings of the system's.
-            None if before <= now && now <= Instant::now() => return system(),
-            None => *self.paused.insert((now, system())),
+            None if before <= now && now <= Instant::now() => return system_now(),
+            None => *self.paused.insert((now, system_now())),
         };
         let since = |later: Instant, earlier: Instant| {
-            let passed = later.saturating_duration_since(earlier).as_micros();
-            Micros::try_from(passed).unwrap_or(Micros::MAX)
+            let elapsed = later.saturating_duration_since(earlier).as_micros();
+            Micros::try_from(elapsed).unwrap_or(Micros::MAX)
         };
         micros.saturating_add(since(now, then) - since(then, now))
     }
@@ -170,23 +170,25 @@ impl fmt::Debug for Time {
 }
 
 /// Returns the time of the system clock.
-pub(crate) fn system() -> Micros {
+pub(crate) fn system_now() -> Micros {
     Utc::now().timestamp_micros()
 }
 
 /// Converts a time, clamped to years of four digits.
-pub(crate) fn stamp(micros: Micros) -> DateTime<Utc> {
-    let micros = micros.clamp(FIRST, LAST * SECOND);
+pub(crate) fn to_datetime(micros: Micros) -> DateTime<Utc> {
+    let micros = micros.clamp(MIN_MICROS, MAX_SECONDS * SECOND);
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
 /// The beginning of the year 1, and the end of the year 9999 in seconds.
-const FIRST: Micros = -62_135_596_800 * SECOND;
-pub(crate) const LAST: i64 = 253_402_300_799;
+const MIN_MICROS: Micros = -62_135_596_800 * SECOND;
+pub(crate) const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// Formats a time as RFC 3339, without trailing zeros of the fraction.
 pub(crate) fn rfc3339(micros: Micros) -> String {
-    let text = stamp(micros).format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    let text = to_datetime(micros)
+        .format("%Y-%m-%dT%H:%M:%S%.6f")
+        .to_string();
     format!("{}Z", text.trim_end_matches('0').trim_end_matches('.'))
 }
 

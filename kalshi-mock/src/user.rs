@@ -21,15 +21,15 @@ use crate::{
     handlers,
     keys::Key,
     parse::Parameters,
-    server::{PREFIX, STREAMS},
+    server::{PREFIX, WS_PATH},
     shared::{Instances, Shared},
     spec::Spec,
     sync::lock,
 };
 #[cfg(feature = "perps")]
-use crate::{server::MARGIN_STREAMS, state};
+use crate::{server::MARGIN_WS_PATH, state};
 
-pub use keys::{AddKeyError, KeyTerms};
+pub use keys::{AddKeyError, KeyOptions};
 
 /// Initial balances of a user.
 #[derive(Clone, Copy, Debug)]
@@ -41,19 +41,19 @@ pub(crate) struct Balances {
 
 /// The data of a user that the exchange keeps for handles and resets.
 #[derive(Clone)]
-pub(crate) struct Known {
+pub(crate) struct UserRecord {
     id: Uuid,
     pub(crate) index: u32,
     limits: (Tier, bool),
     balances: Balances,
-    keys: KeySource,
+    keys: KeySettings,
     key: PrivateKey,
     credentials: Credentials,
 }
 
-impl Known {
+impl UserRecord {
     /// Adds the user to the new states after a reset.
-    pub(crate) fn enroll(&self, instances: &mut Instances) {
+    pub(crate) fn restore(&self, instances: &mut Instances) {
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let (tier, limited) = self.limits;
         let state = &mut instances.event;
@@ -62,7 +62,7 @@ impl Known {
             user.id = self.id;
         }
         // Skips the id that was generated for the user's key.
-        state.id();
+        state.new_id();
         #[cfg(feature = "perps")]
         {
             let margin = cents(self.balances.margin);
@@ -75,13 +75,13 @@ impl Known {
 
 /// Settings for generating the keys of users.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KeySource {
+pub(crate) struct KeySettings {
     pub(crate) algorithm: KeyAlgorithm,
     /// Seed from which Ed25519 keys are derived, or `None` for random keys.
     pub(crate) seed: Option<u64>,
 }
 
-impl KeySource {
+impl KeySettings {
     /// Returns true if the key does not depend on the user.
     fn is_random(self) -> bool {
         self.algorithm == KeyAlgorithm::Rsa || self.seed.is_none()
@@ -124,7 +124,7 @@ pub struct User {
     /// Tier, and whether its limits apply.
     limits: (Tier, bool),
     balances: Balances,
-    keys: KeySource,
+    keys: KeySettings,
     key: PrivateKey,
     credentials: Credentials,
 }
@@ -135,12 +135,12 @@ impl User {
         address: SocketAddr,
         limits: (Tier, bool),
         balances: Balances,
-        keys: KeySource,
+        keys: KeySettings,
         key: Option<PrivateKey>,
     ) -> Result<Self, StartError> {
-        let is_own = key.is_none();
+        let is_generated = key.is_none();
         // Generating an RSA key takes long, so the state is not locked during it.
-        let random = (is_own && keys.is_random()).then(|| keys.key(0));
+        let random = (is_generated && keys.is_random()).then(|| keys.key(0));
         let key = key.map(Ok).or(random).transpose()?;
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
@@ -148,7 +148,7 @@ impl User {
         // After a reset, the ids of kept users are generated again.
         let mut id = state.user(index).id;
         while lock(&shared.users).iter().any(|user| user.id == id) {
-            id = state.id();
+            id = state.new_id();
         }
         if let Some(user) = state.user_mut(index) {
             user.id = id;
@@ -160,13 +160,13 @@ impl User {
         }
         let key_id = shared.keys.unused_id(&mut state);
         let key = key.map_or_else(|| keys.key(index), Ok)?;
-        let registered = match is_own {
+        let registered = match is_generated {
             true => Key::generated(&key_id, index, &key),
             false => Key::new(&key_id, index, key.public_key()),
         };
         shared.keys.insert(&key_id, registered.permanent());
         let credentials = Credentials::new(key_id, key.clone()).map_err(StartError::Credentials)?;
-        let known = Known {
+        let record = UserRecord {
             id,
             index,
             limits,
@@ -175,25 +175,29 @@ impl User {
             key,
             credentials,
         };
-        lock(&shared.users).push(known.clone());
+        lock(&shared.users).push(record.clone());
         drop(state);
-        Ok(Self::of(Arc::clone(shared), address, known))
+        Ok(Self::from_record(Arc::clone(shared), address, record))
     }
 
-    pub(crate) fn of(shared: Arc<Shared>, address: SocketAddr, known: Known) -> Self {
+    pub(crate) fn from_record(
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        record: UserRecord,
+    ) -> Self {
         Self {
             shared,
             address,
-            index: known.index,
-            limits: known.limits,
-            balances: known.balances,
-            keys: known.keys,
-            key: known.key,
-            credentials: known.credentials,
+            index: record.index,
+            limits: record.limits,
+            balances: record.balances,
+            keys: record.keys,
+            key: record.key,
+            credentials: record.credentials,
         }
     }
 
-    pub(crate) fn another(&self) -> Result<Self, StartError> {
+    pub(crate) fn add_similar(&self) -> Result<Self, StartError> {
         Self::add(
             &self.shared,
             self.address,
@@ -230,7 +234,7 @@ impl User {
     pub fn environment(&self) -> Result<Environment, ConfigError> {
         Environment::custom(
             &self.shared.url("http", self.address, PREFIX),
-            &self.shared.url("ws", self.address, STREAMS),
+            &self.shared.url("ws", self.address, WS_PATH),
         )
     }
 
@@ -285,7 +289,7 @@ impl User {
     #[must_use]
     pub fn snapshot(&self) -> UserSnapshot {
         let mut state = self.shared.state();
-        UserSnapshot::of(&self.shared, state.instances(), self.index)
+        UserSnapshot::new(&self.shared, state.instances(), self.index)
     }
 
     /// Returns the response to a list operation, with all items on one page.
@@ -302,10 +306,10 @@ impl User {
             caller: Caller {
                 user: self.index,
                 key_id: String::new(),
-                locked_to: None,
+                subaccount: None,
             },
-            made: None,
-            knows_until: None,
+            generated_key: None,
+            as_of: None,
         };
         let mut state = self.shared.state();
         handlers::dispatch(state.instances(), &self.shared.keys, &call).unwrap_or_default()
@@ -332,7 +336,7 @@ impl User {
     pub fn perps_environment(&self) -> Result<kalshi_perps::Environment, ConfigError> {
         kalshi_perps::Environment::custom(
             &self.shared.url("http", self.address, PREFIX),
-            &self.shared.url("ws", self.address, MARGIN_STREAMS),
+            &self.shared.url("ws", self.address, MARGIN_WS_PATH),
         )
     }
 

@@ -10,14 +10,14 @@ use crate::{Rejection, spec::resolve};
 ///
 /// Returns a rejection with the path of the first mismatch.
 pub(crate) fn check(schema: &Value, value: &Value, path: &str) -> Result<(), Rejection> {
-    fits(schema, value, path).map_err(Rejection::invalid)
+    check_value(schema, value, path).map_err(Rejection::invalid)
 }
 
 /// Parses a parameter by its schema, or returns `None` if it was not sent.
-pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
-    let last = *given.last()?;
+pub(crate) fn parse_parameter(schema: &Value, values: &[&str]) -> Option<Value> {
+    let last = *values.last()?;
     let schema = resolve(schema);
-    let typed = |text: &str, schema: &Value| match kind(schema) {
+    let parse = |text: &str, schema: &Value| match json_type(schema) {
         "integer" => text
             .parse::<i64>()
             .map_or_else(|_| json!(text), Value::from),
@@ -27,17 +27,17 @@ pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
         "boolean" => parse_bool(text).map_or_else(|| json!(text), Value::from),
         _ => json!(text),
     };
-    if kind(schema) != "array" {
+    if json_type(schema) != "array" {
         // An empty parameter counts as absent.
-        return (!last.is_empty()).then(|| typed(last, schema));
+        return (!last.is_empty()).then(|| parse(last, schema));
     }
     let items = resolve(&schema["items"]);
     // Joined by commas or repeated: the exchange documents both, depending on the operation.
-    let texts = given.iter().flat_map(|text| text.split(','));
+    let texts = values.iter().flat_map(|text| text.split(','));
     Some(
         texts
             .filter(|text| !text.is_empty())
-            .map(|text| typed(text, items))
+            .map(|text| parse(text, items))
             .collect(),
     )
 }
@@ -59,25 +59,25 @@ pub(crate) fn is_wrong_type(rejection: &Rejection) -> bool {
 /// Part of the message of a rejection because of the JSON type.
 const WRONG_TYPE: &str = ": must be of type ";
 
-fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
+fn check_value(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"]
         .as_str()
         .and_then(|text| text.rsplit('/').next())
     {
-        money(name, value, path)?;
+        check_amount(name, value, path)?;
     }
     let schema = resolve(schema);
     if value.is_null() && schema["nullable"] == true {
         return Ok(());
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
-        fits(part, value, path)?;
+        check_value(part, value, path)?;
     }
-    for word in ["oneOf", "anyOf"] {
-        if let Some(choices) = schema[word].as_array() {
+    for keyword in ["oneOf", "anyOf"] {
+        if let Some(choices) = schema[keyword].as_array() {
             let failures: Vec<String> = choices
                 .iter()
-                .filter_map(|choice| fits(choice, value, path).err())
+                .filter_map(|choice| check_value(choice, value, path).err())
                 .collect();
             if let (true, Some(first)) =
                 (failures.len() == choices.len(), failures.into_iter().next())
@@ -86,7 +86,7 @@ fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
             }
         }
     }
-    let is = |wanted: &str| match wanted {
+    let is = |expected: &str| match expected {
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
         "number" => value.is_number(),
@@ -95,28 +95,35 @@ fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
         "object" => value.is_object(),
         _ => true,
     };
-    let wanted = kind(schema);
-    if !is(wanted) {
-        return Err(format!("{}{WRONG_TYPE}{wanted}", name(path)));
+    let expected = json_type(schema);
+    if !is(expected) {
+        return Err(format!("{}{WRONG_TYPE}{expected}", display_path(path)));
     }
     if let Some(allowed) = schema["enum"].as_array()
         && !allowed.contains(value)
     {
-        let words: Vec<String> = allowed
+        let allowed: Vec<String> = allowed
             .iter()
-            .map(|word| {
-                word.as_str()
-                    .map_or_else(|| word.to_string(), ToOwned::to_owned)
+            .map(|value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), ToOwned::to_owned)
             })
             .collect();
-        return Err(format!("{}: must be oneof {}", name(path), words.join(" ")));
+        return Err(format!(
+            "{}: must be oneof {}",
+            display_path(path),
+            allowed.join(" ")
+        ));
     }
     match value {
-        Value::Number(number) => bounds(schema, ["minimum", "maximum"], number.as_f64(), path, ""),
+        Value::Number(number) => {
+            check_bounds(schema, ["minimum", "maximum"], number.as_f64(), path, "")
+        }
         Value::String(text) => {
-            format(schema, text, path)?;
+            check_format(schema, text, path)?;
             let length = Some(text.chars().count() as f64);
-            bounds(
+            check_bounds(
                 schema,
                 ["minLength", "maxLength"],
                 length,
@@ -126,9 +133,9 @@ fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                fits(&schema["items"], item, &format!("{path}[{index}]"))?;
+                check_value(&schema["items"], item, &format!("{path}[{index}]"))?;
             }
-            bounds(
+            check_bounds(
                 schema,
                 ["minItems", "maxItems"],
                 Some(items.len() as f64),
@@ -136,18 +143,18 @@ fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
                 " items",
             )
         }
-        Value::Object(fields) => object(schema, fields, path),
+        Value::Object(fields) => check_object(schema, fields, path),
         _ => Ok(()),
     }
 }
 
-fn object(schema: &Value, fields: &Map<String, Value>, path: &str) -> Result<(), String> {
+fn check_object(schema: &Value, fields: &Map<String, Value>, path: &str) -> Result<(), String> {
     let required = schema["required"].as_array();
     let is_required =
         |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
         if !fields.contains_key(name) {
-            return Err(format!("{}: required", below(path, name)));
+            return Err(format!("{}: required", child_path(path, name)));
         }
     }
     let properties = schema["properties"].as_object();
@@ -156,25 +163,29 @@ fn object(schema: &Value, fields: &Map<String, Value>, path: &str) -> Result<(),
             if value.is_null() && !is_required(name) {
                 continue;
             }
-            fits(schema, value, &below(path, name))?;
+            check_value(schema, value, &child_path(path, name))?;
         } else if schema["additionalProperties"].is_object() {
-            fits(&schema["additionalProperties"], value, &below(path, name))?;
+            check_value(
+                &schema["additionalProperties"],
+                value,
+                &child_path(path, name),
+            )?;
         }
     }
     Ok(())
 }
 
-fn bounds(
+fn check_bounds(
     schema: &Value,
-    [least, most]: [&str; 2],
+    [min, max]: [&str; 2],
     value: Option<f64>,
     path: &str,
     unit: &str,
 ) -> Result<(), String> {
-    let (Some(value), path) = (value, name(path)) else {
+    let (Some(value), path) = (value, display_path(path)) else {
         return Ok(());
     };
-    match (&schema[least], &schema[most]) {
+    match (&schema[min], &schema[max]) {
         (bound, _) if bound.as_f64().is_some_and(|bound| value < bound) => {
             Err(format!("{path}: must be gte {bound}{unit}"))
         }
@@ -185,8 +196,8 @@ fn bounds(
     }
 }
 
-fn format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
-    let (fits, what) = match schema["format"].as_str() {
+fn check_format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
+    let (is_valid, what) = match schema["format"].as_str() {
         Some("date-time") => (
             chrono::DateTime::parse_from_rfc3339(text).is_ok(),
             "an RFC 3339 time",
@@ -194,16 +205,17 @@ fn format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
         Some("uuid") => (Uuid::parse_str(text).is_ok(), "a UUID"),
         _ => return Ok(()),
     };
-    fits.then_some(())
-        .ok_or_else(|| format!("{}: must be {what}", name(path)))
+    is_valid
+        .then_some(())
+        .ok_or_else(|| format!("{}: must be {what}", display_path(path)))
 }
 
 /// Checks amounts of money and contracts, which the spec declares as plain strings.
-fn money(schema: &str, value: &Value, path: &str) -> Result<(), String> {
+fn check_amount(schema: &str, value: &Value, path: &str) -> Result<(), String> {
     let Some(text) = value.as_str() else {
         return Ok(());
     };
-    let (fits, what) = match schema {
+    let (is_valid, what) = match schema {
         "FixedPointDollars" => (
             text.parse::<Dollars>().is_ok(),
             "dollars, with up to 6 decimals",
@@ -214,11 +226,12 @@ fn money(schema: &str, value: &Value, path: &str) -> Result<(), String> {
         ),
         _ => return Ok(()),
     };
-    fits.then_some(())
-        .ok_or_else(|| format!("{}: must be {what}", name(path)))
+    is_valid
+        .then_some(())
+        .ok_or_else(|| format!("{}: must be {what}", display_path(path)))
 }
 
-fn kind(schema: &Value) -> &str {
+fn json_type(schema: &Value) -> &str {
     match schema["type"].as_str() {
         Some(kind) => kind,
         None if schema["properties"].is_object() => "object",
@@ -226,11 +239,11 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-fn name(path: &str) -> &str {
+fn display_path(path: &str) -> &str {
     if path.is_empty() { "body" } else { path }
 }
 
-fn below(path: &str, name: &str) -> String {
+fn child_path(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
     } else {
@@ -356,9 +369,12 @@ mod tests {
     #[test]
     fn parameters_are_typed_by_their_schema() {
         let integers = json!({ "type": "array", "items": { "type": "integer" } });
-        assert_eq!(from_text(&integers, &["1,2", "3"]), Some(json!([1, 2, 3])));
         assert_eq!(
-            from_text(&json!({ "type": "boolean" }), &["true"]),
+            parse_parameter(&integers, &["1,2", "3"]),
+            Some(json!([1, 2, 3]))
+        );
+        assert_eq!(
+            parse_parameter(&json!({ "type": "boolean" }), &["true"]),
             Some(json!(true))
         );
         for (text, value) in [
@@ -368,19 +384,19 @@ mod tests {
             ("f", json!(false)),
         ] {
             assert_eq!(
-                from_text(&json!({ "type": "boolean" }), &[text]),
+                parse_parameter(&json!({ "type": "boolean" }), &[text]),
                 Some(value)
             );
         }
         assert_eq!(
-            from_text(&json!({ "type": "boolean" }), &["tRUE"]),
+            parse_parameter(&json!({ "type": "boolean" }), &["tRUE"]),
             Some(json!("tRUE"))
         );
         assert_eq!(
-            from_text(&json!({ "type": "integer" }), &["x"]),
+            parse_parameter(&json!({ "type": "integer" }), &["x"]),
             Some(json!("x"))
         );
-        assert_eq!(from_text(&json!({ "type": "integer" }), &[""]), None);
-        assert_eq!(from_text(&json!({}), &[]), None);
+        assert_eq!(parse_parameter(&json!({ "type": "integer" }), &[""]), None);
+        assert_eq!(parse_parameter(&json!({}), &[]), None);
     }
 }

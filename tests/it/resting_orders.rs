@@ -60,7 +60,7 @@ async fn row_that_does_not_decode_is_an_error() {
     exchange.market(TICKER).clear();
     let client = exchange.client().unwrap();
     place(&client, 10).await;
-    exchange.fault(Fault::MissingMember("ticker".to_owned()));
+    exchange.fault(Fault::MissingField("ticker".to_owned()));
     let unresolved = client.orders().resting().await.unwrap_err();
     assert!(unresolved.error().is_some_and(|error| error.is_row()));
 }
@@ -194,7 +194,7 @@ async fn order_without_its_subaccount_is_not_left_out() {
     let order = NewOrder::buy(TICKER, OutcomeSide::Yes, Dollars::from_cents(10), 1);
     let outcome = client.orders().place(order.subaccount(1)).await.unwrap();
     assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
-    exchange.fault(Fault::MissingMember("subaccount_number".to_owned()));
+    exchange.fault(Fault::MissingField("subaccount_number".to_owned()));
     let resting = client.orders().resting().subaccount(1).await.unwrap();
     assert_eq!(resting.len(), 1);
     let others = client.orders().resting().subaccount(0).await.unwrap();

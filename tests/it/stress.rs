@@ -114,11 +114,11 @@ async fn live_books_match_the_exchange_under_random_faults() {
     println!("KALSHI_TEST_SEED={seed} KALSHI_STRESS_CHANGES={changes}");
     let mut random = fastrand::Rng::with_seed(seed);
     let exchange = MockExchange::builder()
-        .without_universe()
+        .without_markets()
         .start()
         .await
         .unwrap();
-    let streams = exchange.streams();
+    let websockets = exchange.websockets();
     let markets: Vec<_> = (0..MARKETS)
         .map(|number| exchange.market(&format!("KXSTORM-26NOV24-T{number}")))
         .collect();
@@ -147,14 +147,14 @@ async fn live_books_match_the_exchange_under_random_faults() {
             made += 1;
         }
         match random.u32(0..400) {
-            0..8 => streams.drop_frames(random.u32(1..4)),
-            8..16 => streams.repeat_frame(),
-            16..24 => streams.swap_frames(),
-            24..26 => streams.end_subscriptions(if random.bool() { 10 } else { 25 }),
-            26 => streams.reset(),
-            27 => streams.reset_in_frame(),
-            28 => streams.close(1001, "going away"),
-            29 => streams.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
+            0..8 => websockets.drop_frames(random.u32(1..4)),
+            8..16 => websockets.repeat_frame(),
+            16..24 => websockets.swap_frames(),
+            24..26 => websockets.end_subscriptions(if random.bool() { 10 } else { 25 }),
+            26 => websockets.reset(),
+            27 => websockets.reset_in_frame(),
+            28 => websockets.close(1001, "going away"),
+            29 => websockets.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
             _ => {}
         }
         // Reads some of the updates that have arrived.
@@ -189,5 +189,5 @@ async fn live_books_match_the_exchange_under_random_faults() {
         .sum();
     assert!(sum > 0);
     books.shutdown().await;
-    exchange.shut_down().await;
+    exchange.shutdown().await;
 }

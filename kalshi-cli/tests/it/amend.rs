@@ -12,7 +12,7 @@ use crate::harness::{Setup, TestResult, golden};
 
 /// An exchange with a resting order of the user that sells YES at 60 cents: it buys NO at 40 cents.
 async fn setup() -> Result<(Setup, String), Box<dyn Error>> {
-    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    let setup = Setup::with(MockExchange::builder().seed(7).without_markets()).await?;
     setup.exchange.market("KXTEST-26-A");
     let order = NewOrder::sell("KXTEST-26-A", OutcomeSide::Yes, Dollars::from_cents(60), 10);
     match setup.exchange.client()?.orders().place(order).await? {

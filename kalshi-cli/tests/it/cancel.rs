@@ -16,7 +16,7 @@ use crate::{
 
 /// An exchange with three resting orders of the user, in the markets A, A and B.
 async fn setup() -> Result<(Setup, Vec<String>), Box<dyn Error>> {
-    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    let setup = Setup::with(MockExchange::builder().seed(7).without_markets()).await?;
     let client = setup.exchange.client()?;
     let mut ids = Vec::new();
     for (market, cents) in [

@@ -143,7 +143,9 @@ async fn paused_and_closed_exchanges_are_failures() -> TestResult {
 async fn planned_maintenance_is_a_warning() -> TestResult {
     let setup = Setup::new().await?;
     let from = Utc::now() + TimeDelta::hours(3);
-    setup.exchange.plan_pause(from, Duration::from_secs(3600));
+    setup
+        .exchange
+        .schedule_pause(from, Duration::from_secs(3600));
     let (code, schedule) = doctor(&setup, "schedule").await?;
     assert_eq!(code, Some(0));
     assert_eq!(schedule[0].0, "warning");

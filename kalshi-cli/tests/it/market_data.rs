@@ -110,7 +110,7 @@ async fn series_are_searched() -> TestResult {
 
 #[tokio::test]
 async fn all_reads_every_page() -> TestResult {
-    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    let setup = Setup::with(MockExchange::builder().seed(7).without_markets()).await?;
     for index in 0..1_050 {
         setup.exchange.market(&format!("KXTEST-26-{index}"));
     }

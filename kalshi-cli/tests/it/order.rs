@@ -12,7 +12,7 @@ const BUY: &str = "order buy yes KXTEST-26-A 10 @ 0.45 --yes";
 
 /// An exchange with a market: bid 40 cents, ask 45 cents.
 async fn setup() -> Result<Setup, Box<dyn Error>> {
-    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    let setup = Setup::with(MockExchange::builder().seed(7).without_markets()).await?;
     setup
         .exchange
         .market("KXTEST-26-A")

@@ -9,7 +9,7 @@ use crate::harness::{Setup, TestResult, golden};
 
 /// An exchange on which the user has 4 YES in market A, 5 NO in market B, a resting order, and a settled market.
 async fn setup() -> Result<Setup, Box<dyn Error>> {
-    let setup = Setup::with(MockExchange::builder().seed(7).without_universe()).await?;
+    let setup = Setup::with(MockExchange::builder().seed(7).without_markets()).await?;
     let client = setup.exchange.client()?;
     let cents = Dollars::from_cents;
     let buy = async |market: &str, outcome, price, count: i32| -> TestResult {

@@ -45,7 +45,11 @@ async fn record(setup: &Setup, options: &str) -> Result<Child, Box<dyn Error>> {
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()?;
-    timeout(STEP_TIMEOUT, setup.exchange.streams().until_connected(1)).await?;
+    timeout(
+        STEP_TIMEOUT,
+        setup.exchange.websockets().wait_for_connections(1),
+    )
+    .await?;
     Ok(recorder)
 }
 
@@ -171,8 +175,8 @@ async fn recording_reports_frames_and_how_long_books_were_live() -> TestResult {
     market.bid(cents(41), 10).ask(cents(43), 5);
     let recorder = record(&setup, "").await?;
     wait_until_recorded(&setup, &market).await?;
-    let streams = setup.exchange.streams();
-    streams.reset();
+    let websockets = setup.exchange.websockets();
+    websockets.reset();
     // Changes between the two connections are in the second snapshot.
     market.bid(cents(42), 3);
     wait_until_recorded(&setup, &market).await?;
@@ -250,7 +254,7 @@ async fn recordings_share_a_directory() -> TestResult {
     let first = record(&setup, "").await?;
     wait_until_recorded(&setup, &market).await?;
     kill(first).await?;
-    setup.exchange.streams().until_connected(0).await;
+    setup.exchange.websockets().wait_for_connections(0).await;
     market.clear().bid(cents(30), 1);
     let second = record(&setup, "").await?;
     wait_until_recorded(&setup, &market).await?;
@@ -271,7 +275,7 @@ async fn frames_with_control_characters_are_kept_and_not_printed_raw() -> TestRe
     let recorder = record(&setup, "").await?;
     wait_until_recorded(&setup, &market).await?;
     let hostile = "{\"type\":\"\u{1b}[2J\",\n\"msg\":{}}";
-    setup.exchange.streams().send_raw(hostile);
+    setup.exchange.websockets().send_raw(hostile);
     market.bid(cents(42), 1);
     wait_until_recorded(&setup, &market).await?;
     interrupt(recorder).await?;

@@ -89,9 +89,9 @@ async fn books_of_a_silent_connection_become_stale_and_recover() -> TestResult {
     let setup = Setup::with(builder.ping_interval(Duration::from_millis(100))).await?;
     quoted_market(&setup);
     let mut terminal = start_watch(&setup, &format!("watch {TICKER} --idle-timeout 1")).await?;
-    let streams = setup.exchange.streams();
-    streams.refuse_handshakes(503, u32::MAX);
-    streams.silence();
+    let websockets = setup.exchange.websockets();
+    websockets.reject_handshakes(503, u32::MAX);
+    websockets.silence();
     timeout(
         STEP_TIMEOUT,
         terminal.wait_for(|text| {
@@ -112,7 +112,7 @@ async fn books_of_a_silent_connection_become_stale_and_recover() -> TestResult {
     let column = line[..byte].chars().count();
     let cell = terminal.screen().cell(row.try_into()?, column.try_into()?);
     assert!(cell.ok_or("a cell")?.dim());
-    streams.refuse_handshakes(503, 0);
+    websockets.reject_handshakes(503, 0);
     timeout(
         STEP_TIMEOUT,
         terminal.wait_for(|text| text.contains("LIVE") && !text.contains("STALE ")),
@@ -126,9 +126,9 @@ async fn closed_connection_makes_books_stale() -> TestResult {
     let setup = Setup::new().await?;
     quoted_market(&setup);
     let mut terminal = start_watch(&setup, &format!("watch {TICKER}")).await?;
-    let streams = setup.exchange.streams();
-    streams.refuse_handshakes(503, u32::MAX);
-    streams.close(1001, "going away");
+    let websockets = setup.exchange.websockets();
+    websockets.reject_handshakes(503, u32::MAX);
+    websockets.close(1001, "going away");
     timeout(
         STEP_TIMEOUT,
         terminal.wait_for(|text| text.contains("STALE")),
@@ -242,7 +242,11 @@ async fn ctrl_c_ends_line_output() -> TestResult {
         .command(&format!("watch {TICKER} --json"))
         .stdout(Stdio::null())
         .spawn()?;
-    timeout(STEP_TIMEOUT, setup.exchange.streams().until_connected(1)).await?;
+    timeout(
+        STEP_TIMEOUT,
+        setup.exchange.websockets().wait_for_connections(1),
+    )
+    .await?;
     let pid = child.id().ok_or("a process")?;
     let pid = rustix::process::Pid::from_raw(pid.try_into()?).ok_or("a process")?;
     rustix::process::kill_process(pid, rustix::process::Signal::INT)?;

@@ -53,16 +53,16 @@ fn text(price: Option<Dollars>) -> String {
 }
 
 /// An output for states.
-pub(crate) trait Show {
-    /// Shows a state. Returns `true` if the user quits.
-    fn show(&mut self, view: &View) -> io::Result<bool>;
+pub(crate) trait Output {
+    /// Renders a state. Returns `true` if the user quits.
+    fn render(&mut self, view: &View) -> io::Result<bool>;
 }
 
 /// A line for each decision, and one for each note.
 pub(crate) struct Lines;
 
-impl Show for Lines {
-    fn show(&mut self, view: &View) -> io::Result<bool> {
+impl Output for Lines {
+    fn render(&mut self, view: &View) -> io::Result<bool> {
         match self.write(view) {
             // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
@@ -117,8 +117,8 @@ impl Drop for Screen {
     }
 }
 
-impl Show for Screen {
-    fn show(&mut self, view: &View) -> io::Result<bool> {
+impl Output for Screen {
+    fn render(&mut self, view: &View) -> io::Result<bool> {
         let notes = view
             .notes
             .iter()
@@ -191,16 +191,16 @@ fn draw_markets(frame: &mut Frame<'_>, area: Rect, view: &View) {
 
 fn draw_chart(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let width = usize::from(area.width.saturating_sub(2)).max(1);
-    let shown = &view.profits[view.profits.len().saturating_sub(width)..];
-    let lowest = shown.iter().copied().min().unwrap_or_default();
-    let highest = shown.iter().copied().max().unwrap_or_default();
+    let visible = &view.profits[view.profits.len().saturating_sub(width)..];
+    let min = visible.iter().copied().min().unwrap_or_default();
+    let max = visible.iter().copied().max().unwrap_or_default();
     // The height of a bar is an integer: cents above the lowest profit shown.
-    let bars: Vec<u64> = shown
+    let bars: Vec<u64> = visible
         .iter()
-        .map(|profit| (profit - lowest).unsigned_abs() / 10_000 + 1)
+        .map(|profit| (profit - min).unsigned_abs() / 10_000 + 1)
         .collect();
-    let (lowest, highest) = (Dollars::from_micros(lowest), Dollars::from_micros(highest));
-    let title = format!("Profit, {lowest} to {highest} dollars");
+    let (min, max) = (Dollars::from_micros(min), Dollars::from_micros(max));
+    let title = format!("Profit, {min} to {max} dollars");
     let chart = Sparkline::default().data(&bars).cyan();
     frame.render_widget(chart.block(Block::bordered().title(title)), area);
 }

@@ -30,7 +30,7 @@ pub(crate) struct Group {
     /// Decisions until the group is reset.
     cooldown: u32,
     /// Decisions until the group is read.
-    until_read: u32,
+    steps_until_read: u32,
 }
 
 /// A request for the group. Each is idempotent.
@@ -54,7 +54,7 @@ impl Group {
             is_armed: true,
             is_busy: false,
             cooldown: 0,
-            until_read: READ_INTERVAL,
+            steps_until_read: READ_INTERVAL,
         })
     }
 
@@ -69,7 +69,7 @@ impl Group {
     /// Counts a decision.
     pub(crate) fn tick(&mut self) {
         self.cooldown = self.cooldown.saturating_sub(1);
-        self.until_read = self.until_read.saturating_sub(1);
+        self.steps_until_read = self.steps_until_read.saturating_sub(1);
     }
 
     /// Returns the next request, or `None` if there is nothing to do.
@@ -79,7 +79,7 @@ impl Group {
             (true, true) => Some(GroupRequest::Trigger),
             (true, false) => None,
             (false, false) if self.cooldown == 0 => Some(GroupRequest::Reset),
-            _ => (self.until_read == 0).then_some(GroupRequest::Read),
+            _ => (self.steps_until_read == 0).then_some(GroupRequest::Read),
         }
     }
 
@@ -125,7 +125,7 @@ impl Group {
             Ok(is_armed) => self.is_armed = is_armed,
             Err(error) => return Some(format!("order group request failed: {error}")),
         }
-        self.until_read = READ_INTERVAL;
+        self.steps_until_read = READ_INTERVAL;
         match request {
             GroupRequest::Read if was_armed && !self.is_armed => {
                 self.cooldown = COOLDOWN;

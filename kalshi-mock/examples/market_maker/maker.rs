@@ -25,7 +25,7 @@ use super::{
     quotes::{Action, Order, Quote, Quotes},
     report::{Counts, Report},
 };
-use outcomes::Done;
+use outcomes::RequestOutcome;
 
 /// Timeout of the shutdown, which cancels all orders.
 const STOP_TIMEOUT: Duration = Duration::from_secs(90);
@@ -37,7 +37,7 @@ pub(crate) struct Maker {
     backfill: Backfill,
     is_reading: bool,
     /// Requests in flight.
-    requests: JoinSet<Done>,
+    requests: JoinSet<RequestOutcome>,
     id_prefix: String,
     counts: Counts,
     profits: Vec<i64>,
@@ -80,9 +80,9 @@ impl Maker {
         for update in &changes.updates {
             // Every event of the connection goes to the backfill, in order.
             if let BookUpdate::Connection(event) = update {
-                let was_blind = self.backfill.may_be_missing_messages();
+                let was_missing_messages = self.backfill.may_be_missing_messages();
                 let observation = self.backfill.observe(event);
-                if self.backfill.may_be_missing_messages() && !was_blind {
+                if self.backfill.may_be_missing_messages() && !was_missing_messages {
                     self.stop_quoting(event);
                 }
                 self.observe_event(event, observation)?;
@@ -210,7 +210,8 @@ impl Maker {
         if self.backfill.is_fetch_needed() && !self.is_reading {
             self.is_reading = true;
             let read = self.backfill.read();
-            self.requests.spawn(async { Done::Read(read.await) });
+            self.requests
+                .spawn(async { RequestOutcome::Read(read.await) });
         }
         let may_quote = self.group.is_armed() && !self.backfill.may_be_missing_messages();
         let (mut cancels, mut placements) = (Vec::new(), Vec::new());
@@ -242,14 +243,15 @@ impl Maker {
             let (ids, keys): (Vec<_>, Vec<_>) = cancels.into_iter().unzip();
             let client = self.client.clone();
             self.requests.spawn(async move {
-                Done::Cancelled(ids, client.orders().cancel_batch(&keys).await)
+                RequestOutcome::Cancelled(ids, client.orders().cancel_batch(&keys).await)
             });
         }
         if !placements.is_empty() {
             let (ids, orders): (Vec<_>, Vec<_>) = placements.into_iter().unzip();
             let client = self.client.clone();
-            self.requests
-                .spawn(async move { Done::Placed(ids, client.orders().place_batch(orders).await) });
+            self.requests.spawn(async move {
+                RequestOutcome::Placed(ids, client.orders().place_batch(orders).await)
+            });
         }
         Ok(())
     }
@@ -261,12 +263,12 @@ impl Maker {
         {
             let sent = self.group.send(&self.client, request);
             self.requests
-                .spawn(async move { Done::Group(request, sent.await) });
+                .spawn(async move { RequestOutcome::Group(request, sent.await) });
         }
     }
 
     /// Returns the next request that completes, or `None` if none is in flight.
-    pub(crate) async fn next_done(&mut self) -> Option<Result<Done, JoinError>> {
+    pub(crate) async fn next_outcome(&mut self) -> Option<Result<RequestOutcome, JoinError>> {
         self.requests.join_next().await
     }
 
@@ -316,8 +318,8 @@ impl Maker {
     async fn cancel_and_compare(mut self) -> Result<Report, Error> {
         // Also cancels orders whose placement is unknown, and rejects those that arrive later.
         self.group.trigger(&self.client).await?;
-        while let Some(done) = self.requests.join_next().await {
-            self.finish_request(done?)?;
+        while let Some(outcome) = self.requests.join_next().await {
+            self.finish_request(outcome?)?;
         }
         self.group.delete(&self.client).await?;
         // Nothing trades from here on, and the connection is not read any further. The backfill reads the fills not yet observed.

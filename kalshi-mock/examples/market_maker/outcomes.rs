@@ -18,7 +18,7 @@ use super::{super::group::GroupRequest, Error, Maker};
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The result of a request.
-pub(crate) enum Done {
+pub(crate) enum RequestOutcome {
     Placed(
         Vec<ClientOrderId>,
         Result<Vec<OrderOutcome>, kalshi_sdk::Error>,
@@ -36,38 +36,38 @@ pub(crate) enum Done {
 type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 
 impl Maker {
-    pub(crate) fn finish_request(&mut self, done: Done) -> Result<(), Error> {
-        match done {
-            Done::Placed(ids, Ok(outcomes)) => {
+    pub(crate) fn finish_request(&mut self, outcome: RequestOutcome) -> Result<(), Error> {
+        match outcome {
+            RequestOutcome::Placed(ids, Ok(outcomes)) => {
                 for (id, outcome) in ids.iter().zip(outcomes) {
                     self.finish_placement(id, outcome);
                 }
             }
             // An error of the whole batch means that it was certainly not processed.
-            Done::Placed(ids, Err(error)) => {
+            RequestOutcome::Placed(ids, Err(error)) => {
                 self.note(format!("no order was sent: {error}"));
                 for id in &ids {
                     self.with_order(id, |_| false);
                 }
             }
-            Done::Cancelled(ids, Ok(outcomes)) => {
+            RequestOutcome::Cancelled(ids, Ok(outcomes)) => {
                 for (id, outcome) in ids.into_iter().zip(outcomes) {
                     self.finish_cancel(id, outcome);
                 }
             }
-            Done::Cancelled(ids, Err(error)) => {
+            RequestOutcome::Cancelled(ids, Err(error)) => {
                 self.note(format!("no order was cancelled: {error}"));
                 for id in &ids {
                     self.release(id);
                 }
             }
-            Done::PlacementFound(unknown, found) => match found {
+            RequestOutcome::PlacementFound(unknown, found) => match found {
                 Reconciliation::Placed(placed) => self.add_placed(&placed),
                 Reconciliation::NotFound => self.with_order(unknown.client_order_id(), |_| false),
                 // The order may rest. Another one could double the position.
                 _ => self.find_placement(unknown),
             },
-            Done::CancelFound(id, unknown, found) => match found {
+            RequestOutcome::CancelFound(id, unknown, found) => match found {
                 ChangeReconciliation::Done(_) | ChangeReconciliation::NotFound => {
                     self.with_order(&id, |_| false);
                 }
@@ -78,17 +78,17 @@ impl Maker {
                 }
                 _ => self.find_cancel(id, unknown),
             },
-            Done::Read(Ok(rows)) => {
+            RequestOutcome::Read(Ok(rows)) => {
                 self.is_reading = false;
                 let missed = self.backfill.merge(rows);
                 self.add_missed(&missed)?;
             }
             // Nothing was counted. The next decision reads again.
-            Done::Read(Err(error)) => {
+            RequestOutcome::Read(Err(error)) => {
                 self.is_reading = false;
                 self.note(error.to_string());
             }
-            Done::Group(request, result) => {
+            RequestOutcome::Group(request, result) => {
                 if let Some(note) = self.group.finish(request, result) {
                     self.note(note);
                 }
@@ -148,14 +148,14 @@ impl Maker {
     fn find_placement(&mut self, unknown: Box<UnknownOutcome>) {
         self.requests.spawn(async move {
             let found = unknown.reconcile(RECONCILE_TIMEOUT).await;
-            Done::PlacementFound(unknown, found)
+            RequestOutcome::PlacementFound(unknown, found)
         });
     }
 
     fn find_cancel(&mut self, id: ClientOrderId, unknown: Box<UnknownChange>) {
         self.requests.spawn(async move {
             let found = unknown.reconcile(RECONCILE_TIMEOUT).await;
-            Done::CancelFound(id, unknown, found)
+            RequestOutcome::CancelFound(id, unknown, found)
         });
     }
 }

@@ -1,4 +1,4 @@
-//! The quotes of one market: the wanted price and the order of each side.
+//! The quotes of one market: the target price and the order of each side.
 
 use kalshi_sdk::{
     BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, OrderId, OutcomeSide,
@@ -35,7 +35,7 @@ pub(crate) struct Order {
 #[derive(Debug)]
 pub(crate) struct Quote {
     side: BookSide,
-    pub(crate) wanted: Option<Dollars>,
+    pub(crate) target: Option<Dollars>,
     pub(crate) order: Option<Order>,
 }
 
@@ -49,7 +49,7 @@ impl Quote {
     fn new(side: BookSide) -> Self {
         Self {
             side,
-            wanted: None,
+            target: None,
             order: None,
         }
     }
@@ -77,7 +77,7 @@ impl Quote {
         Some(OwnOrder::new(outcome, price, order.remaining))
     }
 
-    /// Returns the request that brings the order to the wanted price, and marks the order as busy. An order that crosses our own order on
+    /// Returns the request that brings the order to the target price, and marks the order as busy. An order that crosses our own order on
     /// the other side waits, because that one may still rest at an old price.
     pub(crate) fn act(
         &mut self,
@@ -86,12 +86,14 @@ impl Quote {
         group: &OrderGroupId,
         new_id: impl FnOnce() -> ClientOrderId,
     ) -> Result<Option<Action>, Error> {
-        let enough = Contracts::from(SIZE / 2);
-        let prices = self.wanted.zip(opposite.price());
-        let must_wait = prices.is_some_and(|(wanted, other)| self.crosses(wanted, other));
-        match (&mut self.order, self.wanted) {
+        let min_remaining = Contracts::from(SIZE / 2);
+        let prices = self.target.zip(opposite.price());
+        let must_wait = prices.is_some_and(|(target, other)| self.crosses(target, other));
+        match (&mut self.order, self.target) {
             (Some(order), _) if order.is_busy => Ok(None),
-            (Some(order), Some(wanted)) if order.price == wanted && order.remaining >= enough => {
+            (Some(order), Some(target))
+                if order.price == target && order.remaining >= min_remaining =>
+            {
                 Ok(None)
             }
             (Some(order), _) => {
@@ -160,7 +162,7 @@ impl Quotes {
         [&mut self.bid, &mut self.ask]
     }
 
-    /// Sets the wanted prices from the book, or removes them if the book is not live.
+    /// Sets the target prices from the book, or removes them if the book is not live.
     pub(crate) fn decide(&mut self, book: Option<&OrderBook>) {
         if !std::mem::take(&mut self.has_changed) {
             return;
@@ -173,8 +175,8 @@ impl Quotes {
         self.middle = middle.or(self.middle);
         let skew = self.account.position.hundredths() / 100 / CONTRACTS_PER_CENT;
         let fair = middle.map(|middle| middle.micros() / 10_000 - skew);
-        self.bid.wanted = fair.and_then(|fair| cents(fair - HALF_SPREAD));
-        self.ask.wanted = fair.and_then(|fair| cents(fair + HALF_SPREAD));
+        self.bid.target = fair.and_then(|fair| cents(fair - HALF_SPREAD));
+        self.ask.target = fair.and_then(|fair| cents(fair + HALF_SPREAD));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kalshi_mock::{Fault, Market, MockExchange, Streams};
+use kalshi_mock::{Fault, Market, MockExchange, WebSockets};
 use kalshi_sdk::{Dollars, operation};
 
 use super::TICKERS;
@@ -15,7 +15,7 @@ const SILENT_STEPS: u32 = 3;
 
 pub(crate) struct Simulation {
     traders: Vec<Traders>,
-    streams: Streams,
+    websockets: WebSockets,
     random: fastrand::Rng,
     /// Step at which a silent connection is lost, or `None` if it is not silent.
     lost_at: Option<u32>,
@@ -54,7 +54,7 @@ impl Simulation {
         };
         Self {
             traders: TICKERS.iter().enumerate().map(traders).collect(),
-            streams: exchange.streams(),
+            websockets: exchange.websockets(),
             random: fastrand::Rng::with_seed(seed),
             lost_at: None,
         }
@@ -67,19 +67,19 @@ impl Simulation {
         }
         if self.lost_at.is_some_and(|lost_at| step >= lost_at) {
             self.lost_at = None;
-            self.streams.reset();
+            self.websockets.reset();
         } else if step % STEPS_BETWEEN_FAULTS == STEPS_BETWEEN_FAULTS / 2 {
             match self.random.u8(0..5) {
                 0 | 1 => {
-                    self.streams.silence();
+                    self.websockets.silence();
                     self.lost_at = Some(step + SILENT_STEPS);
                 }
                 2 => {
-                    self.streams.refuse_handshakes(503, 2);
-                    self.streams.reset();
+                    self.websockets.reject_handshakes(503, 2);
+                    self.websockets.reset();
                 }
-                3 => self.streams.end_subscriptions(25),
-                _ => self.streams.drop_frames(3),
+                3 => self.websockets.end_subscriptions(25),
+                _ => self.websockets.drop_frames(3),
             }
         }
     }
@@ -105,10 +105,10 @@ impl Traders {
         // Cancels what did not trade, and quotes around the new mid price.
         self.market.clear();
         for level in 0..5 {
-            let away = 4 + 2 * level;
+            let offset = 4 + 2 * level;
             self.market
-                .bid(Dollars::from_cents(self.middle - away), 25)
-                .ask(Dollars::from_cents(self.middle + away), 25);
+                .bid(Dollars::from_cents(self.middle - offset), 25)
+                .ask(Dollars::from_cents(self.middle + offset), 25);
         }
     }
 }

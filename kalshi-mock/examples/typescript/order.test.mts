@@ -29,9 +29,9 @@ async function request(method: string, url: string, body?: object, headers?: Rec
     headers: { "Content-Type": "application/json", ...headers },
     body: body && JSON.stringify(body),
   });
-  const answer = await response.json();
-  assert.ok(response.ok, `${method} ${url}: ${response.status} ${JSON.stringify(answer)}`);
-  return answer;
+  const result = await response.json();
+  assert.ok(response.ok, `${method} ${url}: ${response.status} ${JSON.stringify(result)}`);
+  return result;
 }
 
 function control(method: string, path: string, body?: object): Promise<any> {

@@ -97,7 +97,7 @@ struct Options {
     ///
     /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
     /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, extra-response,
-    /// error-envelope=FORM (nested, flat or message), unknown-enum-value, null-lists, extra-member, missing-member=NAME,
+    /// error-envelope=FORM (nested, flat or message), unknown-enum-value, null-lists, extra-field, missing-field=NAME,
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
@@ -173,7 +173,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     }
     let (json, force) = (options.json, options.force);
     let control = options.control || options.control_token.is_some();
-    let (used, written) = (
+    let (read_path, write_path) = (
         options.private_key.clone(),
         options.write_private_key.clone(),
     );
@@ -184,8 +184,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     }
     let key = exchange.user().private_key();
     // Removed when this function returns, unless the user chose the path.
-    let file = match (used, written) {
-        (Some(path), _) => KeyFile::kept(path),
+    let file = match (read_path, write_path) {
+        (Some(path), _) => KeyFile::existing(path),
         (None, Some(path)) => KeyFile::write(path, key, force)?,
         (None, None) => KeyFile::temporary(exchange.address().port(), key)?,
     };
@@ -198,11 +198,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         true => announce_json(&exchange, file.path(), authority, control)?,
         false => announce(&exchange, file.path(), authority, control)?,
     }
-    stop.asked().await;
+    stop.requested().await;
     // A second ctrl-C does not wait for requests in flight.
     tokio::select! {
-        () = exchange.shut_down() => {}
-        () = stop.asked() => {}
+        () = exchange.shutdown() => {}
+        () = stop.requested() => {}
     }
     Ok(())
 }
@@ -275,7 +275,7 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
         None => builder,
     };
     let builder = match options.without_markets {
-        true => builder.without_universe(),
+        true => builder.without_markets(),
         false => builder,
     };
     let builder = match options.time {
@@ -349,9 +349,17 @@ fn announce(
     if let Some(authority) = authority {
         writeln!(out, "  authority    {}", authority.display())?;
     }
-    writeln!(out, "  markets      {}", counted(&tickers, tickers.first()))?;
+    writeln!(
+        out,
+        "  markets      {}",
+        describe_tickers(&tickers, tickers.first())
+    )?;
     let tickers = exchange.margin_tickers();
-    writeln!(out, "  margin       {}", counted(&tickers, tickers.last()))?;
+    writeln!(
+        out,
+        "  margin       {}",
+        describe_tickers(&tickers, tickers.last())
+    )?;
     writeln!(out, "  clearing     {}", exchange.klear_url())?;
     writeln!(
         out,
@@ -367,7 +375,7 @@ fn announce(
 }
 
 /// Returns the number of markets, with an example.
-fn counted(tickers: &[String], example: Option<&String>) -> String {
+fn describe_tickers(tickers: &[String], example: Option<&String>) -> String {
     let number = tickers.len();
     example.map_or_else(
         || number.to_string(),
@@ -397,7 +405,7 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) {
+    async fn requested(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -417,7 +425,7 @@ impl Stop {
         Ok(Self)
     }
 
-    async fn asked(&mut self) {
+    async fn requested(&mut self) {
         // If ctrl-C cannot be handled, it ends the program anyway.
         _ = tokio::signal::ctrl_c().await;
     }

@@ -53,14 +53,14 @@ impl Access {
 
 /// Compares the token in a time that does not depend on its content.
 fn has_token(headers: &HeaderMap, token: &str) -> bool {
-    let given = text(headers, header::AUTHORIZATION)
+    let sent = text(headers, header::AUTHORIZATION)
         .and_then(|value| value.strip_prefix("Bearer "))
         .unwrap_or_default();
-    let differs = given
+    let differs = sent
         .bytes()
         .zip(token.bytes())
         .fold(0, |all, (left, right)| all | (left ^ right));
-    !token.is_empty() && given.len() == token.len() && differs == 0
+    !token.is_empty() && sent.len() == token.len() && differs == 0
 }
 
 /// Rejects requests from other computers and from pages of other websites. The latter are recognized by the host name (`Host`,

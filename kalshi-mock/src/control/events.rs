@@ -78,24 +78,24 @@ impl Feed {
         let log = lock(&self.exchange.shared.log);
         let requests = log.last(REQUESTS, |_| true);
         drop(log);
-        requests.iter().map(shortened).collect()
+        requests.iter().map(truncated).collect()
     }
 }
 
-fn shortened(request: &ReceivedRequest) -> Value {
+fn truncated(request: &ReceivedRequest) -> Value {
     let mut request = request.clone();
     if request.body.len() > MAX_TEXT {
         request.body = Bytes::new();
     }
-    let mut shown = request.describe();
+    let mut fields = request.describe();
     for name in ["path", "query", "key_id"] {
-        if let Value::String(text) = &mut shown[name]
+        if let Value::String(text) = &mut fields[name]
             && text.len() > MAX_TEXT
         {
             *text = text.chars().take(MAX_TEXT).collect();
         }
     }
-    shown
+    fields
 }
 
 fn event(name: &str, data: &Value) -> String {

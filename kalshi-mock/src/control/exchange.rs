@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ControlError, Input, done, routes::Reply};
+use super::{ControlError, Input, empty, routes::Reply};
 use crate::{FaultRule, MockExchange, ScheduledEvent, Time};
 
 /// Years that the clock can be set to.
@@ -26,10 +26,10 @@ struct Stop {
 
 pub(super) fn stop(exchange: &MockExchange, input: &Input) -> Reply {
     match input.body::<Stop>()?.at {
-        Some(at) => exchange.time().stop_at(within(at)?),
+        Some(at) => exchange.time().stop_at(check_year(at)?),
         None => exchange.time().stop(),
     }
-    act_now(exchange)
+    run_due_actions(exchange)
 }
 
 #[derive(Deserialize)]
@@ -43,22 +43,22 @@ pub(super) fn advance(exchange: &MockExchange, input: &Input) -> Reply {
     let time: Time = exchange.time();
     let length = i64::try_from(by).ok().and_then(TimeDelta::try_milliseconds);
     let to = length.and_then(|length| time.now().checked_add_signed(length));
-    within(to.unwrap_or(DateTime::<Utc>::MAX_UTC))?;
+    check_year(to.unwrap_or(DateTime::<Utc>::MAX_UTC))?;
     time.advance(Duration::from_millis(by));
-    act_now(exchange)
+    run_due_actions(exchange)
 }
 
 /// Runs the actions that are due at the new time, so that the next request sees their effects.
-fn act_now(exchange: &MockExchange) -> Reply {
+fn run_due_actions(exchange: &MockExchange) -> Reply {
     drop(exchange.shared.state());
     time(exchange)
 }
 
-fn within(time: DateTime<Utc>) -> Result<DateTime<Utc>, ControlError> {
+fn check_year(time: DateTime<Utc>) -> Result<DateTime<Utc>, ControlError> {
     use chrono::Datelike;
     match YEARS.contains(&time.year()) {
         true => Ok(time),
-        false => Err(ControlError::bad(format!(
+        false => Err(ControlError::bad_request(format!(
             "the clock can be set to the years from {} to {}",
             YEARS.start,
             YEARS.end - 1
@@ -92,44 +92,44 @@ pub(super) fn put(exchange: &MockExchange, input: &Input) -> Reply {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EventText {
+struct EventBody {
     event: String,
 }
 
 pub(super) fn schedule(exchange: &MockExchange, input: &Input) -> Reply {
-    let text = input.body::<EventText>()?.event;
+    let text = input.body::<EventBody>()?.event;
     let event: ScheduledEvent = text
         .parse()
-        .map_err(|error| ControlError::bad(format!("event: {error}")))?;
+        .map_err(|error| ControlError::bad_request(format!("event: {error}")))?;
     if let Some(ticker) = event.market()
         && exchange.market_snapshot(ticker).is_none()
     {
         return Err(ControlError::not_found(format!("no market {ticker}")));
     }
     exchange.schedule(&event);
-    done()
+    empty()
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FaultText {
+struct FaultBody {
     fault: String,
 }
 
 pub(super) fn fault(exchange: &MockExchange, input: &Input) -> Reply {
-    let rule: Result<FaultRule, _> = input.body::<FaultText>()?.fault.parse();
-    exchange.fault(rule.map_err(|error| ControlError::bad(format!("fault: {error}")))?);
-    done()
+    let rule: Result<FaultRule, _> = input.body::<FaultBody>()?.fault.parse();
+    exchange.fault(rule.map_err(|error| ControlError::bad_request(format!("fault: {error}")))?);
+    empty()
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
-enum StreamFault {
+enum WebSocketFault {
     DropFrames { count: u32 },
     RepeatFrame {},
     SwapFrames {},
     WithholdSnapshots { count: u32 },
-    RefuseAdditions { count: u32 },
+    RejectAdditions { count: u32 },
     ResetSequences {},
     ResetClocks {},
     SendRaw { text: String },
@@ -139,50 +139,52 @@ enum StreamFault {
     Reset {},
     ResetInFrame {},
     EndSubscriptions { code: u8 },
-    RefuseHandshakes { status: u16, times: u32 },
-    RefuseHandshakesWithHtml { status: u16, times: u32 },
+    RejectHandshakes { status: u16, times: u32 },
+    RejectHandshakesWithHtml { status: u16, times: u32 },
 }
 
 pub(super) fn websocket_fault(exchange: &MockExchange, input: &Input) -> Reply {
-    let fault: StreamFault = input.body()?;
+    let fault: WebSocketFault = input.body()?;
     let is_close = |code: u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
     match &fault {
-        StreamFault::Close { code, .. } if !is_close(*code) => {
-            return Err(ControlError::bad(
+        WebSocketFault::Close { code, .. } if !is_close(*code) => {
+            return Err(ControlError::bad_request(
                 "code must be a close code that can be sent",
             ));
         }
-        StreamFault::Close { reason, .. } if reason.len() > 123 => {
-            return Err(ControlError::bad("reason must be up to 123 bytes"));
+        WebSocketFault::Close { reason, .. } if reason.len() > 123 => {
+            return Err(ControlError::bad_request("reason must be up to 123 bytes"));
         }
-        StreamFault::RefuseHandshakes { status, .. }
-        | StreamFault::RefuseHandshakesWithHtml { status, .. }
+        WebSocketFault::RejectHandshakes { status, .. }
+        | WebSocketFault::RejectHandshakesWithHtml { status, .. }
             if !(200..600).contains(status) =>
         {
-            return Err(ControlError::bad("status must be from 200 to 599"));
+            return Err(ControlError::bad_request("status must be from 200 to 599"));
         }
         _ => {}
     }
-    let streams = exchange.streams();
+    let websockets = exchange.websockets();
     match fault {
-        StreamFault::DropFrames { count } => streams.drop_frames(count),
-        StreamFault::RepeatFrame {} => streams.repeat_frame(),
-        StreamFault::SwapFrames {} => streams.swap_frames(),
-        StreamFault::WithholdSnapshots { count } => streams.withhold_snapshots(count),
-        StreamFault::RefuseAdditions { count } => streams.refuse_additions(count),
-        StreamFault::ResetSequences {} => streams.reset_sequences(),
-        StreamFault::ResetClocks {} => streams.reset_clocks(),
-        StreamFault::SendRaw { text } => streams.send_raw(&text),
-        StreamFault::Silence {} => streams.silence(),
-        StreamFault::Resume {} => streams.resume(),
-        StreamFault::Close { code, reason } => streams.close(code, &reason),
-        StreamFault::Reset {} => streams.reset(),
-        StreamFault::ResetInFrame {} => streams.reset_in_frame(),
-        StreamFault::EndSubscriptions { code } => streams.end_subscriptions(code),
-        StreamFault::RefuseHandshakes { status, times } => streams.refuse_handshakes(status, times),
-        StreamFault::RefuseHandshakesWithHtml { status, times } => {
-            streams.refuse_handshakes_with_html(status, times);
+        WebSocketFault::DropFrames { count } => websockets.drop_frames(count),
+        WebSocketFault::RepeatFrame {} => websockets.repeat_frame(),
+        WebSocketFault::SwapFrames {} => websockets.swap_frames(),
+        WebSocketFault::WithholdSnapshots { count } => websockets.withhold_snapshots(count),
+        WebSocketFault::RejectAdditions { count } => websockets.reject_additions(count),
+        WebSocketFault::ResetSequences {} => websockets.reset_sequences(),
+        WebSocketFault::ResetClocks {} => websockets.reset_clocks(),
+        WebSocketFault::SendRaw { text } => websockets.send_raw(&text),
+        WebSocketFault::Silence {} => websockets.silence(),
+        WebSocketFault::Resume {} => websockets.resume(),
+        WebSocketFault::Close { code, reason } => websockets.close(code, &reason),
+        WebSocketFault::Reset {} => websockets.reset(),
+        WebSocketFault::ResetInFrame {} => websockets.reset_in_frame(),
+        WebSocketFault::EndSubscriptions { code } => websockets.end_subscriptions(code),
+        WebSocketFault::RejectHandshakes { status, times } => {
+            websockets.reject_handshakes(status, times)
+        }
+        WebSocketFault::RejectHandshakesWithHtml { status, times } => {
+            websockets.reject_handshakes_with_html(status, times);
         }
     }
-    Ok(json!({ "connections": streams.connections() }))
+    Ok(json!({ "connections": websockets.connections() }))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kalshi_sdk::{Contracts, Decimal, Dollars};
 use serde::Deserialize;
 
-use super::{ControlError, Input, routes::Reply, shown};
+use super::{ControlError, Input, routes::Reply, to_json};
 #[cfg(feature = "perps")]
 use crate::{MarginMarket, state::MAX_PRICE};
 use crate::{
@@ -82,7 +82,7 @@ impl Settings {
         let strikes = [self.floor_strike, self.cap_strike];
         let is_exact = |strike: &Decimal| strike.mantissa().unsigned_abs() < MAX_STRIKE;
         if !strikes.iter().flatten().all(is_exact) {
-            return Err(ControlError::bad("a strike has up to 15 digits"));
+            return Err(ControlError::bad_request("a strike has up to 15 digits"));
         }
         match (self.strike_type, self.floor_strike, self.cap_strike) {
             (None, None, None) => Ok(None),
@@ -95,7 +95,7 @@ impl Settings {
             (Some(StrikeType::Between), Some(floor), Some(cap)) if floor <= cap => {
                 Ok(Some(Strike::Between(floor, cap)))
             }
-            _ => Err(ControlError::bad(
+            _ => Err(ControlError::bad_request(
                 "a strike has a strike_type: less and less_or_equal with cap_strike, greater and greater_or_equal with \
                  floor_strike, between with both, floor_strike not above cap_strike",
             )),
@@ -105,7 +105,7 @@ impl Settings {
     fn grid(&self) -> Result<Option<Grid>, ControlError> {
         let Some(ranges) = &self.price_ranges else {
             return match self.price_level_structure {
-                Some(_) => Err(ControlError::bad(
+                Some(_) => Err(ControlError::bad_request(
                     "price_level_structure requires price_ranges",
                 )),
                 None => Ok(None),
@@ -121,7 +121,7 @@ impl Settings {
                 && range.step <= range.end - range.start
         };
         if !(1..=MAX_RANGES).contains(&ranges.len()) || !ranges.iter().all(is_valid) {
-            return Err(ControlError::bad(format!(
+            return Err(ControlError::bad_request(format!(
                 "price_ranges has 1 to {MAX_RANGES} ranges from 0 to 1 dollars, with steps of at least 0.0001 and up to four decimals"
             )));
         }
@@ -138,17 +138,17 @@ pub(super) fn put(exchange: &MockExchange, input: &Input) -> Reply {
     let ticker = new_ticker(input)?;
     let settings: Settings = input.body()?;
     let (strike, grid) = (settings.strike()?, settings.grid()?);
-    if let Some(known) = exchange.market_snapshot(ticker) {
-        if settings.closes_at.is_some() && ["closed", "finalized"].contains(&known.status) {
+    if let Some(existing) = exchange.market_snapshot(ticker) {
+        if settings.closes_at.is_some() && ["closed", "finalized"].contains(&existing.status) {
             return Err(ControlError::conflict(format!(
                 "the market is {}",
-                known.status
+                existing.status
             )));
         }
         let moved = settings
             .exchange_index
-            .is_some_and(|index| u32::from(index) != known.exchange_index);
-        if (moved || settings.maker_fees.is_some()) && exchange.market(ticker).is_touched() {
+            .is_some_and(|index| u32::from(index) != existing.exchange_index);
+        if (moved || settings.maker_fees.is_some()) && exchange.market(ticker).has_user_holdings() {
             return Err(ControlError::conflict(
                 "exchange_index and maker_fees are fixed once a user has had an order in the market",
             ));
@@ -174,7 +174,7 @@ pub(super) fn put(exchange: &MockExchange, input: &Input) -> Reply {
     if let Some(at) = settings.closes_at {
         market.closes_at(at);
     }
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 /// Settings of a margin market. Absent settings are not changed. Rates are fractions of the notional value.
@@ -197,35 +197,39 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
     let ticker = new_ticker(input)?;
     let settings: MarginSettings = input.body()?;
     let price = |name: &str, price: Option<Dollars>| match price {
-        Some(price) if price <= Dollars::ZERO || price > MAX_PRICE => Err(ControlError::bad(
-            format!("{name} must be above 0, and at most a million dollars"),
-        )),
+        Some(price) if price <= Dollars::ZERO || price > MAX_PRICE => {
+            Err(ControlError::bad_request(format!(
+                "{name} must be above 0, and at most a million dollars"
+            )))
+        }
         price => Ok(price),
     };
     let mark = price("mark_price", settings.mark_price)?;
     let reference = price("reference_price", settings.reference_price)?;
     let rate = |name: &str, rate: Option<Dollars>| match rate {
-        Some(rate) if rate < Dollars::ZERO || rate > Dollars::ONE => {
-            Err(ControlError::bad(format!("{name} must be from 0 to 1")))
-        }
+        Some(rate) if rate < Dollars::ZERO || rate > Dollars::ONE => Err(
+            ControlError::bad_request(format!("{name} must be from 0 to 1")),
+        ),
         rate => Ok(rate.and_then(|rate| u32::try_from(rate.micros()).ok())),
     };
     let maker = rate("maker_fee_rate", settings.maker_fee_rate)?;
     let taker = rate("taker_fee_rate", settings.taker_fee_rate)?;
     if maker.is_some() != taker.is_some() {
-        return Err(ControlError::bad(
+        return Err(ControlError::bad_request(
             "maker_fee_rate and taker_fee_rate must be set together",
         ));
     }
     let funding = match settings.funding_rate.map(Dollars::micros) {
         Some(micros) if !(-20_000..=20_000).contains(&micros) => {
-            return Err(ControlError::bad("funding_rate must be from -0.02 to 0.02"));
+            return Err(ControlError::bad_request(
+                "funding_rate must be from -0.02 to 0.02",
+            ));
         }
         micros => micros.and_then(|micros| i32::try_from(micros).ok()),
     };
     let leverage = match settings.leverage.map(Dollars::micros) {
         Some(micros) if !(1_000_000..=1_000_000_000).contains(&micros) || micros % 100 != 0 => {
-            return Err(ControlError::bad(
+            return Err(ControlError::bad_request(
                 "leverage must be from 1 to 1000, with up to four decimals",
             ));
         }
@@ -233,7 +237,7 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
     };
     if leverage.is_some()
         && exchange.margin_market_snapshot(ticker).is_some()
-        && exchange.margin_market(ticker).is_touched()
+        && exchange.margin_market(ticker).has_user_holdings()
     {
         return Err(ControlError::conflict(
             "leverage is fixed once a user has had an order in the market",
@@ -261,7 +265,7 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
     if let Some(version) = settings.version {
         market.version(version);
     }
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 /// Returns the ticker of a market that may be created.
@@ -269,10 +273,10 @@ fn new_ticker(input: &Input) -> Result<&str, ControlError> {
     let ticker = input.parameter(0);
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     // Clients normalise `.` and `..` in a path, so such a ticker could not be requested.
-    let starts = ticker.starts_with(|first: char| first.is_ascii_alphanumeric());
-    match starts && ticker.len() <= 100 && ticker.bytes().all(is_valid) {
+    let is_valid_start = ticker.starts_with(|first: char| first.is_ascii_alphanumeric());
+    match is_valid_start && ticker.len() <= 100 && ticker.bytes().all(is_valid) {
         true => Ok(ticker),
-        false => Err(ControlError::bad(
+        false => Err(ControlError::bad_request(
             "a ticker consists of up to 100 letters, digits, dots, dashes and underscores, and starts with a letter or a digit",
         )),
     }
@@ -294,7 +298,7 @@ fn snapshot(exchange: &MockExchange, input: &Input) -> Result<MarketSnapshot, Co
 }
 
 /// Returns a handle to the market of the path, which must exist and have one of these statuses.
-fn handle(
+fn market_handle(
     exchange: &MockExchange,
     input: &Input,
     statuses: &[&str],
@@ -314,35 +318,35 @@ fn handle(
     })
 }
 
-fn show(exchange: &MockExchange, input: &Input) -> Reply {
-    shown(snapshot(exchange, input)?)
+fn market_reply(exchange: &MockExchange, input: &Input) -> Reply {
+    to_json(snapshot(exchange, input)?)
 }
 
 pub(super) fn get(exchange: &MockExchange, input: &Input) -> Reply {
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 pub(super) fn clear(exchange: &MockExchange, input: &Input) -> Reply {
     let all = ["initialized", "inactive", "active", "closed", "finalized"];
-    with!(handle(exchange, input, &all)?, market => market.clear());
-    show(exchange, input)
+    with!(market_handle(exchange, input, &all)?, market => market.clear());
+    market_reply(exchange, input)
 }
 
 pub(super) fn pause(exchange: &MockExchange, input: &Input) -> Reply {
-    with!(handle(exchange, input, &["active", "inactive"])?, market => market.pause());
-    show(exchange, input)
+    with!(market_handle(exchange, input, &["active", "inactive"])?, market => market.pause());
+    market_reply(exchange, input)
 }
 
 pub(super) fn resume(exchange: &MockExchange, input: &Input) -> Reply {
-    with!(handle(exchange, input, &["active", "inactive"])?, market => market.resume());
-    show(exchange, input)
+    with!(market_handle(exchange, input, &["active", "inactive"])?, market => market.resume());
+    market_reply(exchange, input)
 }
 
 pub(super) fn close(exchange: &MockExchange, input: &Input) -> Reply {
     let open = ["initialized", "inactive", "active"];
-    handle(exchange, input, &open)?;
+    market_handle(exchange, input, &open)?;
     exchange.market(input.parameter(0)).close();
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 #[derive(Deserialize)]
@@ -353,11 +357,11 @@ struct Settle {
 
 pub(super) fn settle(exchange: &MockExchange, input: &Input) -> Reply {
     let result: Settlement = settlement(&input.body::<Settle>()?.result)
-        .map_err(|error| ControlError::bad(error.to_string()))?;
+        .map_err(|error| ControlError::bad_request(error.to_string()))?;
     let unsettled = ["initialized", "inactive", "active", "closed"];
-    handle(exchange, input, &unsettled)?;
+    market_handle(exchange, input, &unsettled)?;
     exchange.market(input.parameter(0)).settle(result);
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -383,7 +387,7 @@ pub(super) fn quote(exchange: &MockExchange, input: &Input) -> Reply {
         Side::Bid => with!(handle, market => market.bid(order.price, order.count)),
         Side::Ask => with!(handle, market => market.ask(order.price, order.count)),
     }
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 /// Places an order of the market maker. The remainder is cancelled.
@@ -393,28 +397,28 @@ pub(super) fn trade(exchange: &MockExchange, input: &Input) -> Reply {
         Side::Bid => with!(handle, market => market.buy(order.price, order.count)),
         Side::Ask => with!(handle, market => market.sell(order.price, order.count)),
     }
-    show(exchange, input)
+    market_reply(exchange, input)
 }
 
 fn order(exchange: &MockExchange, input: &Input) -> Result<(Handle, MakerOrder), ControlError> {
     let order: MakerOrder = input.body()?;
     let (price, count) = (order.price, order.count);
-    let (is_price, rule) = match input.margin {
+    let (is_in_range, rule) = match input.margin {
         #[cfg(feature = "perps")]
         true => (price <= MAX_PRICE, "at most a million dollars"),
         _ => (price < Dollars::ONE, "below 1 dollar"),
     };
-    if price <= Dollars::ZERO || !is_price {
-        return Err(ControlError::bad(format!(
+    if price <= Dollars::ZERO || !is_in_range {
+        return Err(ControlError::bad_request(format!(
             "price must be above 0, and {rule}"
         )));
     }
     if count <= Contracts::ZERO || count > MAX_COUNT {
-        return Err(ControlError::bad(
+        return Err(ControlError::bad_request(
             "count must be above 0, and at most a billion",
         ));
     }
-    let handle = handle(exchange, input, &["active"])?;
+    let handle = market_handle(exchange, input, &["active"])?;
     if !exchange.is_trading(input.margin) {
         return Err(ControlError::conflict("trading is paused"));
     }

@@ -16,13 +16,18 @@ pub(super) fn list(exchange: &MockExchange, input: &Input) -> Reply {
         match name.as_str() {
             "limit" => {
                 let parsed = value.parse();
-                limit = parsed.map_err(|_| ControlError::bad("limit must be a whole number"))?;
+                limit = parsed
+                    .map_err(|_| ControlError::bad_request("limit must be a whole number"))?;
             }
             "operation" if !is_operation(value) => {
-                return Err(ControlError::bad(format!("no operation {value}")));
+                return Err(ControlError::bad_request(format!("no operation {value}")));
             }
             "operation" => operation = Some(value),
-            _ => return Err(ControlError::bad(format!("unknown query parameter {name}"))),
+            _ => {
+                return Err(ControlError::bad_request(format!(
+                    "unknown query parameter {name}"
+                )));
+            }
         }
     }
     let log = lock(&exchange.shared.log);
@@ -55,10 +60,10 @@ pub(super) fn sign(exchange: &MockExchange, input: &Input) -> Reply {
         key_id,
     } = input.body()?;
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-        .map_err(|_| ControlError::bad("method must be an HTTP method"))?;
+        .map_err(|_| ControlError::bad_request("method must be an HTTP method"))?;
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
         let message = "path must be the full path of the request as it is sent, such as /trade-api/v2/markets";
-        return Err(ControlError::bad(message));
+        return Err(ControlError::bad_request(message));
     }
     let id = key_id.unwrap_or_else(|| exchange.credentials().key_id().to_owned());
     let now_ms = u64::try_from(exchange.time().micros() / 1000).unwrap_or_default();

@@ -3,7 +3,9 @@
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{ControlError, Input, decoded, done, exchange, markets, requests, shown, users};
+use super::{
+    ControlError, Input, empty, exchange, markets, percent_decode, requests, to_json, users,
+};
 use crate::MockExchange;
 
 pub(super) type Reply = Result<Value, ControlError>;
@@ -13,12 +15,12 @@ pub(super) type Handler = fn(&MockExchange, &Input) -> Reply;
 pub(super) struct Route {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
-    pub(super) serve: Serve,
+    pub(super) kind: RouteKind,
 }
 
 /// The response of a route.
 #[derive(Clone, Copy)]
-pub(super) enum Serve {
+pub(super) enum RouteKind {
     Json(Handler),
     /// A file of this media type.
     File(&'static str, &'static str),
@@ -31,34 +33,37 @@ const fn json(method: &'static str, path: &'static str, handler: Handler) -> Rou
     Route {
         method,
         path,
-        serve: Serve::Json(handler),
+        kind: RouteKind::Json(handler),
     }
 }
 
-const fn get(path: &'static str, serve: Serve) -> Route {
+const fn get(path: &'static str, kind: RouteKind) -> Route {
     Route {
         method: "GET",
         path,
-        serve,
+        kind,
     }
 }
 
 /// The description of all routes.
 pub(super) const SPEC: &str = include_str!("../../control.yaml");
-const PAGE: Serve = Serve::File("text/html; charset=utf-8", include_str!("page.html"));
+const PAGE: RouteKind = RouteKind::File("text/html; charset=utf-8", include_str!("page.html"));
 
 /// All routes that are served.
 pub(super) const ROUTES: &[Route] = &[
-    get("/mock", Serve::Redirect("/mock/")),
+    get("/mock", RouteKind::Redirect("/mock/")),
     get("/mock/", PAGE),
-    get("/mock/openapi.yaml", Serve::File("application/yaml", SPEC)),
-    get("/mock/events", Serve::Events),
+    get(
+        "/mock/openapi.yaml",
+        RouteKind::File("application/yaml", SPEC),
+    ),
+    get("/mock/events", RouteKind::Events),
     json("GET", "/mock/state", |exchange, _| {
-        shown(exchange.snapshot())
+        to_json(exchange.snapshot())
     }),
     json("POST", "/mock/reset", |exchange, _| {
         exchange.reset();
-        done()
+        empty()
     }),
     json("GET", "/mock/time", |exchange, _| exchange::time(exchange)),
     json("POST", "/mock/time/stop", exchange::stop),
@@ -72,13 +77,13 @@ pub(super) const ROUTES: &[Route] = &[
     json("POST", "/mock/faults", exchange::fault),
     json("DELETE", "/mock/faults", |exchange, _| {
         exchange.clear_faults();
-        done()
+        empty()
     }),
     json("POST", "/mock/websocket/faults", exchange::websocket_fault),
     json("GET", "/mock/requests", requests::list),
     json("DELETE", "/mock/requests", |exchange, _| {
         exchange.clear_requests();
-        done()
+        empty()
     }),
     json("POST", "/mock/sign", requests::sign),
     json("PUT", "/mock/markets/{ticker}", markets::put),
@@ -142,14 +147,14 @@ pub(super) fn find(
     method: &Method,
     path: &str,
 ) -> Result<(&'static Route, Vec<String>), ControlError> {
-    let wanted = if method == Method::HEAD {
+    let method_served = if method == Method::HEAD {
         &Method::GET
     } else {
         method
     };
     let matching: Vec<(&Route, Vec<String>)> = ROUTES
         .iter()
-        .filter_map(|route| Some((route, matched(route.path, path)?)))
+        .filter_map(|route| Some((route, path_parameters(route.path, path)?)))
         .collect();
     if matching.is_empty() {
         let message = format!("no path {path}: see /mock/openapi.yaml");
@@ -164,17 +169,17 @@ pub(super) fn find(
     error.allowed = Some(methods.join(", "));
     let same = matching
         .into_iter()
-        .find(|(route, _)| route.method == wanted.as_str());
+        .find(|(route, _)| route.method == method_served.as_str());
     same.ok_or(error)
 }
 
 /// Returns the parameters of a path, if it matches.
-fn matched(template: &str, path: &str) -> Option<Vec<String>> {
+fn path_parameters(template: &str, path: &str) -> Option<Vec<String>> {
     let (mut parameters, mut parts) = (Vec::new(), path.split('/'));
     for expected in template.split('/') {
         let part = parts.next()?;
         if expected.starts_with('{') {
-            parameters.push(decoded(part));
+            parameters.push(percent_decode(part));
         } else if expected != part {
             return None;
         }

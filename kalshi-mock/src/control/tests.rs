@@ -19,8 +19,8 @@ async fn started(builder: MockExchangeBuilder) -> MockExchange {
     builder.control().start().await.unwrap()
 }
 
-async fn empty() -> MockExchange {
-    started(MockExchange::builder().without_universe().without_limits()).await
+async fn empty_exchange() -> MockExchange {
+    started(MockExchange::builder().without_markets().without_limits()).await
 }
 
 /// Sends a request. Checks that errors match the schema.
@@ -39,7 +39,7 @@ async fn call(exchange: &MockExchange, method: &str, path: &str, body: Value) ->
     (status, body)
 }
 
-async fn done(exchange: &MockExchange, method: &str, path: &str, body: Value) -> Value {
+async fn call_ok(exchange: &MockExchange, method: &str, path: &str, body: Value) -> Value {
     let (status, body) = call(exchange, method, path, body).await;
     assert_eq!(status, 200, "{method} {path}: {body}");
     body
@@ -59,7 +59,7 @@ async fn signed(
 ) -> (u16, Value) {
     let to_sign =
         json!({ "method": method, "path": format!("/trade-api/v2{path}"), "key_id": key });
-    let headers = done(exchange, "POST", "/sign", to_sign).await;
+    let headers = call_ok(exchange, "POST", "/sign", to_sign).await;
     let url = format!("{}{path}", exchange.rest_url());
     let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
     for (name, value) in headers["headers"].as_object().unwrap() {
@@ -83,10 +83,10 @@ fn first_key(exchange: &MockExchange) -> String {
 
 #[tokio::test]
 async fn clock_switches_schedule_and_faults_are_controlled() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let at = json!({ "at": "2026-01-02T03:04:05Z" });
-    done(&exchange, "POST", "/time/stop", at).await;
-    let time = done(
+    call_ok(&exchange, "POST", "/time/stop", at).await;
+    let time = call_ok(
         &exchange,
         "POST",
         "/time/advance",
@@ -102,9 +102,9 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
         status(&exchange, "POST", "/schedule", event.clone()).await,
         404
     );
-    done(&exchange, "PUT", MARKET, Value::Null).await;
-    done(&exchange, "POST", "/schedule", event).await;
-    done(
+    call_ok(&exchange, "PUT", MARKET, Value::Null).await;
+    call_ok(&exchange, "POST", "/schedule", event).await;
+    call_ok(
         &exchange,
         "POST",
         "/time/advance",
@@ -112,10 +112,10 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
     )
     .await;
     assert_eq!(
-        done(&exchange, "GET", MARKET, Value::Null).await["status"],
+        call_ok(&exchange, "GET", MARKET, Value::Null).await["status"],
         "finalized"
     );
-    let switches = done(
+    let switches = call_ok(
         &exchange,
         "PUT",
         "/exchange",
@@ -126,7 +126,7 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
         switches,
         json!({ "exchange_active": false, "trading_active": false })
     );
-    done(
+    call_ok(
         &exchange,
         "PUT",
         "/exchange",
@@ -134,19 +134,19 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
     )
     .await;
     assert_eq!(
-        done(&exchange, "POST", "/time/resume", Value::Null).await["stopped"],
+        call_ok(&exchange, "POST", "/time/resume", Value::Null).await["stopped"],
         false
     );
 
     let fault = json!({ "fault": "server-error=503,on=GetExchangeStatus,times=1" });
-    done(&exchange, "POST", "/faults", fault.clone()).await;
+    call_ok(&exchange, "POST", "/faults", fault.clone()).await;
     let url = format!("{}/exchange/status", exchange.rest_url());
     let get = || async { reqwest::get(&url).await.unwrap().status().as_u16() };
     assert_eq!((get().await, get().await), (503, 200));
-    done(&exchange, "POST", "/faults", fault).await;
-    done(&exchange, "DELETE", "/faults", Value::Null).await;
+    call_ok(&exchange, "POST", "/faults", fault).await;
+    call_ok(&exchange, "DELETE", "/faults", Value::Null).await;
     assert_eq!(get().await, 200);
-    let listed = done(
+    let listed = call_ok(
         &exchange,
         "GET",
         "/requests?operation=GetExchangeStatus&limit=2",
@@ -163,31 +163,31 @@ async fn clock_switches_schedule_and_faults_are_controlled() {
     assert_eq!(listed["requests"][0]["key_id"], Value::Null, "not signed");
     let key = first_key(&exchange);
     signed(&exchange, &key, "GET", "/portfolio/balance", Value::Null).await;
-    let listed = done(&exchange, "GET", "/requests?limit=1", Value::Null).await;
+    let listed = call_ok(&exchange, "GET", "/requests?limit=1", Value::Null).await;
     assert_eq!(listed["requests"][0]["key_id"], key);
-    done(&exchange, "DELETE", "/requests", Value::Null).await;
+    call_ok(&exchange, "DELETE", "/requests", Value::Null).await;
     assert_eq!(
-        done(&exchange, "GET", "/requests", Value::Null).await,
+        call_ok(&exchange, "GET", "/requests", Value::Null).await,
         json!({ "requests": [] })
     );
 
-    let fault = json!({ "fault": "refuse_handshakes", "status": 418, "times": 2 });
+    let fault = json!({ "fault": "reject_handshakes", "status": 418, "times": 2 });
     assert_eq!(
-        done(&exchange, "POST", "/websocket/faults", fault).await,
+        call_ok(&exchange, "POST", "/websocket/faults", fault).await,
         json!({ "connections": 0 })
     );
     let url = exchange.ws_url().replace("ws://", "http://");
     assert_eq!(reqwest::get(&url).await.unwrap().status(), 418);
-    done(&exchange, "DELETE", "/faults", Value::Null).await;
+    call_ok(&exchange, "DELETE", "/faults", Value::Null).await;
     assert_ne!(reqwest::get(&url).await.unwrap().status(), 418);
 }
 
 #[tokio::test]
 async fn stale_reads_are_injected() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let key = first_key(&exchange);
-    done(&exchange, "PUT", MARKET, Value::Null).await;
-    done(
+    call_ok(&exchange, "PUT", MARKET, Value::Null).await;
+    call_ok(
         &exchange,
         "POST",
         "/faults",
@@ -207,7 +207,7 @@ async fn stale_reads_are_injected() {
         signed(&exchange, &key, "GET", &path, Value::Null).await.0,
         404
     );
-    done(&exchange, "DELETE", "/faults", Value::Null).await;
+    call_ok(&exchange, "DELETE", "/faults", Value::Null).await;
     assert_eq!(
         signed(&exchange, &key, "GET", &path, Value::Null).await.0,
         200
@@ -216,16 +216,16 @@ async fn stale_reads_are_injected() {
 
 #[tokio::test]
 async fn events_follow_the_state_until_shutdown() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let url = format!("{}/events", exchange.control_url());
     let mut response = reqwest::get(url).await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
-    let mut next = async |wanted: &str| loop {
+    let mut next = async |expected: &str| loop {
         if let Some((event, rest)) = text.split_once("\n\n") {
             let (name, data) = event.split_once('\n').unwrap();
             let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-            let found = name == format!("event: {wanted}");
+            let found = name == format!("event: {expected}");
             text = rest.to_owned();
             if found {
                 break data;
@@ -235,7 +235,7 @@ async fn events_follow_the_state_until_shutdown() {
         text += std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap();
     };
     assert_eq!(next("state").await["state"]["markets"], json!([]));
-    done(&exchange, "PUT", MARKET, Value::Null).await;
+    call_ok(&exchange, "PUT", MARKET, Value::Null).await;
     assert_eq!(
         next("state").await["state"]["markets"][0]["ticker"],
         "KXTEST-26-A"
@@ -252,7 +252,7 @@ async fn events_follow_the_state_until_shutdown() {
     assert_eq!(request["query"].as_str().map(str::len), Some(4096));
     assert!(next("time").await["now"].is_string());
     // An open page does not delay the shutdown.
-    let shutdown = exchange.shut_down();
+    let shutdown = exchange.shutdown();
     tokio::time::timeout(std::time::Duration::from_secs(5), shutdown)
         .await
         .unwrap();
@@ -261,7 +261,7 @@ async fn events_follow_the_state_until_shutdown() {
 
 #[tokio::test]
 async fn exchange_runs_until_the_last_handle_is_dropped() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let (copy, url) = (
         exchange.clone(),
         format!("{}/state", exchange.control_url()),

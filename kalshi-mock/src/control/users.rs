@@ -4,8 +4,8 @@ use kalshi_sdk::{Dollars, auth::PublicKey};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ControlError, Input, done, routes::Reply, shown};
-use crate::{AddKeyError, KeyTerms, MockExchange, User};
+use super::{ControlError, Input, empty, routes::Reply, to_json};
+use crate::{AddKeyError, KeyOptions, MockExchange, User};
 
 pub(super) fn add(exchange: &MockExchange, input: &Input) -> Reply {
     #[derive(Deserialize)]
@@ -30,7 +30,7 @@ fn user(exchange: &MockExchange, input: &Input) -> Result<User, ControlError> {
 }
 
 pub(super) fn get(exchange: &MockExchange, input: &Input) -> Reply {
-    shown(user(exchange, input)?.snapshot())
+    to_json(user(exchange, input)?.snapshot())
 }
 
 #[cfg(feature = "perps")]
@@ -44,7 +44,7 @@ pub(super) fn put(exchange: &MockExchange, input: &Input) -> Reply {
     if let Some(enabled) = input.body::<Settings>()?.margin_enabled {
         user.set_margin_enabled(enabled);
     }
-    shown(user.snapshot())
+    to_json(user.snapshot())
 }
 
 #[derive(Deserialize)]
@@ -65,20 +65,22 @@ pub(super) fn deposit(exchange: &MockExchange, input: &Input) -> Reply {
         margin,
     } = input.body()?;
     if amount.micros() % 10_000 != 0 {
-        return Err(ControlError::bad("amount must be in whole cents"));
+        return Err(ControlError::bad_request("amount must be in whole cents"));
     }
     if !margin {
         user.deposit(exchange_index.into(), amount);
     } else if exchange_index != 0 {
         let message = "the margin exchange has no shards: omit exchange_index";
-        return Err(ControlError::bad(message));
+        return Err(ControlError::bad_request(message));
     } else {
         #[cfg(feature = "perps")]
         user.margin_deposit(amount);
         #[cfg(not(feature = "perps"))]
-        return Err(ControlError::bad("the margin exchange is not enabled"));
+        return Err(ControlError::bad_request(
+            "the margin exchange is not enabled",
+        ));
     }
-    shown(user.snapshot())
+    to_json(user.snapshot())
 }
 
 #[derive(Deserialize)]
@@ -94,34 +96,34 @@ struct NewKey {
 pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
     let user = user(exchange, input)?;
     let new: NewKey = input.body()?;
-    let mut terms = KeyTerms::new();
+    let mut options = KeyOptions::new();
     if let Some(scopes) = new.scopes {
-        terms = terms.scopes(scopes);
+        options = options.scopes(scopes);
     }
     if let Some(number) = new.subaccount {
-        terms = terms.subaccount(number);
+        options = options.subaccount(number);
     }
-    let failed = |error: AddKeyError| match error {
-        AddKeyError::Terms(_) => ControlError::bad(error.to_string()),
+    let key_error = |error: AddKeyError| match error {
+        AddKeyError::InvalidOptions(_) => ControlError::bad_request(error.to_string()),
         AddKeyError::Key(_) => ControlError::internal(error.to_string()),
     };
     let Some(pem) = new.public_key else {
         if new.key_id.is_some() {
-            return Err(ControlError::bad(
+            return Err(ControlError::bad_request(
                 "key_id requires public_key: a generated key has a generated id",
             ));
         }
-        let (key_id, key) = user.generate_key(terms).map_err(failed)?;
+        let (key_id, key) = user.generate_key(options).map_err(key_error)?;
         let private_key = key.to_pkcs8_pem();
         return Ok(json!({ "key_id": key_id, "private_key": private_key.as_str() }));
     };
     let public = PublicKey::from_pem(&pem)
-        .map_err(|error| ControlError::bad(format!("public_key: {error}")))?;
+        .map_err(|error| ControlError::bad_request(format!("public_key: {error}")))?;
     let key_id = new.key_id.unwrap_or_default();
     let is_visible = key_id.bytes().all(|byte| byte.is_ascii_graphic());
     // Clients normalise `.` and `..` in a path, so such a key could not be removed.
     if !(1..=100).contains(&key_id.len()) || !is_visible || key_id.starts_with('.') {
-        return Err(ControlError::bad(
+        return Err(ControlError::bad_request(
             "key_id must be 1 to 100 visible ASCII characters, and must not begin with a dot",
         ));
     }
@@ -130,8 +132,8 @@ pub(super) fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
             "key {key_id} already exists"
         )));
     }
-    user.register_key_with(&key_id, public, terms)
-        .map_err(failed)?;
+    user.register_key_with(&key_id, public, options)
+        .map_err(key_error)?;
     Ok(json!({ "key_id": key_id, "private_key": null }))
 }
 
@@ -143,7 +145,7 @@ pub(super) fn remove_key(exchange: &MockExchange, input: &Input) -> Reply {
         ));
     }
     match user.remove_key(key_id) {
-        true => done(),
+        true => empty(),
         false => Err(ControlError::not_found(format!(
             "the user has no key {key_id}"
         ))),

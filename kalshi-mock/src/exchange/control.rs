@@ -18,14 +18,14 @@ impl MockExchange {
         let users = lock(&self.shared.users).clone();
         let users = users.into_iter();
         users
-            .map(|known| User::of(Arc::clone(&self.shared), self.address, known))
+            .map(|record| User::from_record(Arc::clone(&self.shared), self.address, record))
             .collect()
     }
 
     /// Returns the state at this moment: markets with their books, and users with their money, positions and resting orders.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::of(&self.shared)
+        Snapshot::new(&self.shared)
     }
 
     /// Returns a market without creating it, or `None` if it does not exist.
@@ -33,7 +33,7 @@ impl MockExchange {
     pub fn market_snapshot(&self, ticker: &str) -> Option<MarketSnapshot> {
         let state = self.shared.state();
         let (_, market) = state.market(ticker)?;
-        Some(MarketSnapshot::of(&state, market))
+        Some(MarketSnapshot::new(&state, market))
     }
 
     /// Returns a margin market without creating it, or `None` if it does not exist.
@@ -43,7 +43,7 @@ impl MockExchange {
         let mut guard = self.shared.state();
         let state = guard.margin();
         let (_, market) = state.market(ticker)?;
-        Some(MarketSnapshot::of(state, market))
+        Some(MarketSnapshot::new(state, market))
     }
 
     /// Returns true if orders are accepted, on the margin exchange if `margin`.

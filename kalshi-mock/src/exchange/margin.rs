@@ -12,7 +12,7 @@ impl MockExchange {
     /// [`rest_url`](Self::rest_url).
     #[must_use]
     pub fn margin_ws_url(&self) -> String {
-        self.shared.url("ws", self.address, server::MARGIN_STREAMS)
+        self.shared.url("ws", self.address, server::MARGIN_WS_PATH)
     }
 
     /// Returns both URLs as the environment of a `kalshi-perps` client.
@@ -44,7 +44,7 @@ impl MockExchange {
 
     /// Returns the margin market with a ticker. Creates it if necessary: active, with a reference price of 10 dollars.
     pub fn margin_market(&self, ticker: &str) -> MarginMarket {
-        MarginMarket::of(Arc::clone(&self.shared), ticker)
+        MarginMarket::new(Arc::clone(&self.shared), ticker)
     }
 
     /// Returns the tickers of all margin markets, in order of creation.

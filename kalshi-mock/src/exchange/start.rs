@@ -12,10 +12,10 @@ use crate::{
     keys::Keys,
     requests::Log,
     server,
-    shared::{Instances, Origin, Shared},
+    shared::{Instances, Shared, StartSettings},
     state::State,
-    streams::{self, Hub},
-    user::KeySource,
+    user::KeySettings,
+    websocket::{self, Hub},
 };
 
 /// Shuts down the exchange when it is dropped.
@@ -47,18 +47,18 @@ impl MockExchangeBuilder {
                 address: self.address,
             });
         }
-        let log = Log::new(self.requests, self.record.as_deref()).map_err(|source| {
+        let log = Log::new(self.max_requests, self.record.as_deref()).map_err(|source| {
             StartError::Record {
                 path: self.record.clone().unwrap_or_default(),
                 source,
             }
         })?;
-        let unbound = |source| StartError::Address {
+        let bind_error = |source| StartError::Address {
             address: self.address,
             source,
         };
-        let listener = TcpListener::bind(self.address).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
+        let listener = TcpListener::bind(self.address).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
         #[cfg(feature = "tls")]
         let tls = self.tls.then(|| crate::tls::Tls::generate(address.ip()));
         #[cfg(feature = "tls")]
@@ -67,10 +67,10 @@ impl MockExchangeBuilder {
         if let Some(at) = self.time {
             time.stop_at(at);
         }
-        let origin = Origin {
+        let settings = StartSettings {
             seed: self.seed.unwrap_or(0),
-            limited: self.limited,
-            universe: self.universe,
+            rate_limited: self.rate_limited,
+            initial_markets: self.initial_markets,
             activity: self.activity,
             time: self.time,
             schedule: self.schedule,
@@ -79,10 +79,10 @@ impl MockExchangeBuilder {
             not(feature = "klear"),
             allow(unused_mut, reason = "used by the clearing API")
         )]
-        let mut instances = Instances::new(&origin, time.micros());
+        let mut instances = Instances::new(&settings, time.micros());
         #[cfg(feature = "klear")]
         let klear = KlearAccess::new(&mut instances.event);
-        for ticker in origin.schedule.iter().filter_map(ScheduledEvent::market) {
+        for ticker in settings.schedule.iter().filter_map(ScheduledEvent::market) {
             if instances.event.market(ticker).is_none() {
                 return Err(StartError::Schedule {
                     ticker: ticker.to_owned(),
@@ -94,8 +94,8 @@ impl MockExchangeBuilder {
             instances,
             time,
             log,
-            Hub::new(self.streams),
-            origin,
+            Hub::new(self.websocket),
+            settings,
             Keys::new(self.window),
             #[cfg(feature = "klear")]
             klear,
@@ -109,18 +109,18 @@ impl MockExchangeBuilder {
         let user = User::add(
             &shared,
             address,
-            (self.tier, self.limited),
+            (self.tier, self.rate_limited),
             self.balances,
-            KeySource {
+            KeySettings {
                 algorithm: self.algorithm,
                 seed: self.seed,
             },
             self.key,
         )?;
-        tokio::spawn(streams::keep_time(Arc::clone(&shared)));
-        tokio::spawn(streams::send_prices(Arc::clone(&shared)));
+        tokio::spawn(websocket::run_timer(Arc::clone(&shared)));
+        tokio::spawn(websocket::send_prices(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
-        tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
+        tokio::spawn(websocket::send_tickers(Arc::clone(&shared)));
         let (ended, server) = watch::channel(());
         let mut exchange = MockExchange {
             shared: Arc::clone(&shared),

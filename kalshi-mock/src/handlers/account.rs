@@ -23,29 +23,29 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> HandlerResult {
         Some(_) => crate::state::margin_limits(user.tier),
         _ => AccountLimits::from_tier(user.tier),
     });
-    let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate(), "bucket_capacity": limit.capacity() });
+    let bucket_json = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate(), "bucket_capacity": limit.capacity() });
     Ok(json!({
         "usage_tier": format!("{:?}", user.tier).to_lowercase(),
-        "read": show(limits.read()),
-        "write": show(limits.write()),
+        "read": bucket_json(limits.read()),
+        "write": bucket_json(limits.write()),
         "grants": [],
     }))
 }
 
 pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> HandlerResult {
-    let seen = |key: &Key| {
+    let is_readable = |key: &Key| {
         call.caller
-            .locked_to
+            .subaccount
             .is_none_or(|locked| key.subaccount == Some(locked))
     };
     let own = keys
-        .of(call.caller.user)
+        .for_user(call.caller.user)
         .into_iter()
-        .filter(|(_, key)| seen(key));
-    let shown = own.map(|(id, key)| {
+        .filter(|(_, key)| is_readable(key));
+    let rows = own.map(|(id, key)| {
         json!({ "api_key_id": id, "name": key.name, "scopes": key.scopes, "subaccount": key.subaccount })
     });
-    Ok(json!({ "api_keys": shown.collect::<Vec<_>>() }))
+    Ok(json!({ "api_keys": rows.collect::<Vec<_>>() }))
 }
 
 #[derive(Deserialize)]
@@ -66,12 +66,12 @@ pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Han
 }
 
 /// Generates a key of the type that the request body names.
-pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Rejection> {
-    let made = match body["key_type"].as_str() {
+pub(crate) fn new_private_key(body: &Value) -> Result<PrivateKey, Rejection> {
+    let key = match body["key_type"].as_str() {
         Some("ed25519") => PrivateKey::generate_ed25519(),
         _ => PrivateKey::generate_rsa(2048),
     };
-    made.map_err(|error| {
+    key.map_err(|error| {
         let status = http::StatusCode::INTERNAL_SERVER_ERROR;
         Rejection::new(status, "internal_server_error", error.to_string())
     })
@@ -79,15 +79,18 @@ pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Rejection> {
 
 pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
     let body: NewKey = call.parse()?;
-    let private = call.made.clone().unwrap_or_else(|| make_key(&call.body))?;
-    let kind = match private.algorithm() {
+    let private = call
+        .generated_key
+        .clone()
+        .unwrap_or_else(|| new_private_key(&call.body))?;
+    let key_type = match private.algorithm() {
         KeyAlgorithm::Ed25519 => "ed25519",
         _ => "rsa",
     };
     let id = register(state, keys, call, private.public_key(), body)?;
     keys.set_generated(&id, &private);
     Ok(
-        json!({ "api_key_id": id, "key_type": kind, "private_key": private.to_pkcs8_pem().as_str() }),
+        json!({ "api_key_id": id, "key_type": key_type, "private_key": private.to_pkcs8_pem().as_str() }),
     )
 }
 
@@ -98,9 +101,9 @@ fn register(
     public: PublicKey,
     new: NewKey,
 ) -> Result<String, Rejection> {
-    let subaccount = match (new.subaccount, call.caller.locked_to) {
+    let subaccount = match (new.subaccount, call.caller.subaccount) {
         (None, None) => None,
-        (named, _) => Some(call.account(state, named)?.subaccount),
+        (requested, _) => Some(call.account(state, requested)?.subaccount),
     };
     let id = keys.unused_id(state);
     let mut key = Key::new(&id, call.caller.user, public);
@@ -114,10 +117,10 @@ fn register(
 }
 
 pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> HandlerResult {
-    if call.caller.locked_to.is_some() {
+    if call.caller.subaccount.is_some() {
         return Err(Rejection::forbidden("the key is for one subaccount only"));
     }
-    match keys.delete(call.text("api_key").unwrap_or_default(), call.caller.user) {
+    match keys.delete(call.string("api_key").unwrap_or_default(), call.caller.user) {
         true => Ok(Value::Null),
         false => Err(Rejection::not_found("no such key of yours")),
     }

@@ -21,7 +21,7 @@ pub(super) const LIVE_WINDOW: Micros = 60 * 24 * 3600 * SECOND;
 pub(super) fn echo(call: &Call<'_>) -> Value {
     let mut sample = call.endpoint.sample().unwrap_or(Value::Null);
     let body = call.body.as_object().into_iter().flatten();
-    let mut given: Map<String, Value> = call
+    let mut parameters: Map<String, Value> = call
         .parameters
         .iter()
         .chain(body)
@@ -30,30 +30,31 @@ pub(super) fn echo(call: &Call<'_>) -> Value {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     // The date of a report must lie within the requested period.
-    if let Some(start) = given.get("start_date").cloned() {
-        given.insert("date".to_owned(), start);
+    if let Some(start) = parameters.get("start_date").cloned() {
+        parameters.insert("date".to_owned(), start);
     }
     let schema = call.endpoint.response_schema().unwrap_or(&Value::Null);
-    set(schema, &mut sample, &given);
+    fill_fields(schema, &mut sample, &parameters);
     sample
 }
 
-fn set(schema: &Value, sample: &mut Value, given: &Map<String, Value>) {
+fn fill_fields(schema: &Value, sample: &mut Value, parameters: &Map<String, Value>) {
     let schema = spec::resolve(schema);
     match sample {
         Value::Array(items) => items
             .iter_mut()
-            .for_each(|item| set(&schema["items"], item, given)),
+            .for_each(|item| fill_fields(&schema["items"], item, parameters)),
         Value::Object(fields) => {
             for (name, value) in fields {
                 let schema = &schema["properties"][name];
-                let replacement = given.get(name).filter(|given| {
+                let replacement = parameters.get(name).filter(|parameter| {
                     // A nested object can have a field with the same name but another type.
-                    is_same_type(given, value) && validate::check(schema, given, name).is_ok()
+                    is_same_type(parameter, value)
+                        && validate::check(schema, parameter, name).is_ok()
                 });
                 match replacement {
                     Some(replacement) => *value = replacement.clone(),
-                    None => set(schema, value, given),
+                    None => fill_fields(schema, value, parameters),
                 }
             }
         }
@@ -62,6 +63,6 @@ fn set(schema: &Value, sample: &mut Value, given: &Map<String, Value>) {
 }
 
 /// Returns true if two values have the same JSON type.
-fn is_same_type(given: &Value, sample: &Value) -> bool {
-    std::mem::discriminant(given) == std::mem::discriminant(sample)
+fn is_same_type(parameter: &Value, sample: &Value) -> bool {
+    std::mem::discriminant(parameter) == std::mem::discriminant(sample)
 }

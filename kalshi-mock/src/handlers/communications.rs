@@ -37,13 +37,16 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let (market, _) = state
         .market(&body.market_ticker)
         .ok_or_else(|| Rejection::not_found(format!("no market {}", body.market_ticker)))?;
-    let whole = body
+    let whole_contracts = body
         .contracts
-        .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
-    if whole.is_some() && body.contracts_fp.is_some() && whole != body.contracts_fp {
+        .map(|count| Contracts::from_hundredths(count.saturating_mul(100)));
+    if whole_contracts.is_some()
+        && body.contracts_fp.is_some()
+        && whole_contracts != body.contracts_fp
+    {
         return Err(Rejection::invalid("contracts, contracts_fp: must be equal"));
     }
-    let contracts = body.contracts_fp.or(whole);
+    let contracts = body.contracts_fp.or(whole_contracts);
     let centi_cents = body
         .target_cost_centi_cents
         .map(|amount| Dollars::from_micros(amount.saturating_mul(100)));
@@ -82,11 +85,11 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
 }
 
 pub(super) fn rfqs(state: &State, call: &Call<'_>) -> HandlerResult {
-    if call.text("creator_user_id").is_some() {
-        named_id(call, "creator_user_id")?;
+    if call.string("creator_user_id").is_some() {
+        uuid_parameter(call, "creator_user_id")?;
     }
-    let mine = call.text("user_filter") == Some("self");
-    let user = call.text("creator_user_id");
+    let own_only = call.string("user_filter") == Some("self");
+    let user = call.string("creator_user_id");
     let rows = state
         .rfqs
         .iter()
@@ -94,42 +97,42 @@ pub(super) fn rfqs(state: &State, call: &Call<'_>) -> HandlerResult {
         .map(|(number, rfq)| (*number, rfq))
         .filter(|(_, rfq)| {
             let market = state.markets.get(rfq.market);
-            (!mine || call.is_own(rfq.creator))
-                && call.knows(rfq.created)
+            (!own_only || call.is_own(rfq.creator))
+                && call.is_visible(rfq.created)
                 && user.is_none_or(|user| {
                     !is_hidden(call, rfq) && state.user(rfq.creator.user).id.to_string() == user
                 })
                 && call
-                    .text("status")
+                    .string("status")
                     .is_none_or(|status| (status == "open") == rfq.open)
                 && call
-                    .text("market_ticker")
+                    .string("market_ticker")
                     .is_none_or(|ticker| market.is_some_and(|market| market.ticker == ticker))
                 && call
-                    .text("event_ticker")
+                    .string("event_ticker")
                     .is_none_or(|event| market.is_some_and(|market| market.event == event))
-                && call.integer("subaccount").is_none_or(|wanted| {
-                    call.is_own(rfq.creator) && i64::from(rfq.creator.subaccount) == wanted
+                && call.integer("subaccount").is_none_or(|subaccount| {
+                    call.is_own(rfq.creator) && i64::from(rfq.creator.subaccount) == subaccount
                 })
         });
-    Ok(call.list(call.page(Order::NewestFirst, rows, |rfq| show_rfq(state, call, rfq))?))
+    Ok(call.list_response(call.page(Order::NewestFirst, rows, |rfq| rfq_json(state, call, rfq))?))
 }
 
 pub(super) fn rfq(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (_, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
-    if !call.knows(rfq.created) {
+    let (_, rfq) = state.rfq(uuid_parameter(call, "rfq_id")?)?;
+    if !call.is_visible(rfq.created) {
         return Err(Rejection::not_found("no such RFQ"));
     }
-    Ok(json!({ "rfq": show_rfq(state, call, rfq) }))
+    Ok(json!({ "rfq": rfq_json(state, call, rfq) }))
 }
 
 pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    let (number, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
+    let (number, rfq) = state.rfq(uuid_parameter(call, "rfq_id")?)?;
     if !call.is_own(rfq.creator) || !rfq.open {
         return Err(Rejection::not_found("no such open RFQ of yours"));
     }
     if state.is_accepted(number) {
-        return Err(Rejection::bad(
+        return Err(Rejection::bad_request(
             "already_accepted",
             "a quote on the RFQ has been accepted",
         ));
@@ -139,7 +142,7 @@ pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
 }
 
 /// Parses an id parameter, which must be a UUID.
-fn named_id(call: &Call<'_>, name: &str) -> Result<Uuid, Rejection> {
+fn uuid_parameter(call: &Call<'_>, name: &str) -> Result<Uuid, Rejection> {
     call.uuid(name)
         .ok_or_else(|| Rejection::invalid(format!("{name}: must be a UUID")))
 }
@@ -149,8 +152,8 @@ fn is_hidden(call: &Call<'_>, rfq: &Rfq) -> bool {
     rfq.obscured && !rfq.executed && !call.is_own(rfq.creator)
 }
 
-fn show_rfq(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
-    let mine = call.is_own(rfq.creator);
+fn rfq_json(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
+    let is_own = call.is_own(rfq.creator);
     let creator = state.user(rfq.creator.user);
     let hidden = is_hidden(call, rfq);
     without_nulls(json!({
@@ -164,8 +167,8 @@ fn show_rfq(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
         "created_ts": rfc3339(rfq.created),
         "updated_ts": rfc3339(rfq.updated),
         "rest_remainder": rfq.rest_remainder,
-        "creator_user_id": mine.then_some(creator.id),
-        "creator_subaccount": mine.then_some(rfq.creator.subaccount),
+        "creator_user_id": is_own.then_some(creator.id),
+        "creator_subaccount": is_own.then_some(rfq.creator.subaccount),
     }))
 }
 
@@ -206,11 +209,11 @@ pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> HandlerResult 
 }
 
 pub(super) fn quotes(state: &State, call: &Call<'_>) -> HandlerResult {
-    if call.text("rfq_id").is_some() {
-        named_id(call, "rfq_id")?;
+    if call.string("rfq_id").is_some() {
+        uuid_parameter(call, "rfq_id")?;
     }
-    let is_self = |name: &str| call.text(name) == Some("self");
-    let (made_by_me, asked_by_me) = (is_self("user_filter"), is_self("rfq_user_filter"));
+    let is_self = |name: &str| call.string(name) == Some("self");
+    let (own_quotes_only, own_rfqs_only) = (is_self("user_filter"), is_self("rfq_user_filter"));
     let id_of = |user: u32| state.user(user).id.to_string();
     let rows = state
         .quotes
@@ -222,45 +225,47 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> HandlerResult {
                 return false;
             };
             is_party(state, call, quote)
-                && call.knows(quote.created)
-                && (!made_by_me || call.is_own(quote.creator))
-                && (!asked_by_me || call.is_own(rfq.creator))
+                && call.is_visible(quote.created)
+                && (!own_quotes_only || call.is_own(quote.creator))
+                && (!own_rfqs_only || call.is_own(rfq.creator))
                 && call
-                    .text("quote_creator_user_id")
+                    .string("quote_creator_user_id")
                     .is_none_or(|user| id_of(quote.creator.user) == user)
                 && call
-                    .text("rfq_creator_user_id")
+                    .string("rfq_creator_user_id")
                     .is_none_or(|user| !is_hidden(call, rfq) && id_of(rfq.creator.user) == user)
                 && call
-                    .text("rfq_id")
+                    .string("rfq_id")
                     .is_none_or(|id| rfq.id.to_string() == id)
                 && call
-                    .text("status")
+                    .string("status")
                     .is_none_or(|status| json!(quote.status) == status)
-                && call.within("min_ts", "max_ts", quote.updated)
+                && call.is_within("min_ts", "max_ts", quote.updated)
         });
-    Ok(call.list(call.page(Order::NewestFirst, rows, |quote| {
-        show_quote(state, call, quote)
-    })?))
+    Ok(
+        call.list_response(call.page(Order::NewestFirst, rows, |quote| {
+            quote_json(state, call, quote)
+        })?),
+    )
 }
 
 /// Returns true if the caller is the maker or the requester. Other users cannot see the quote.
 fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
-    let asked = state
+    let is_requester = state
         .rfqs
         .get(&quote.rfq)
         .is_some_and(|rfq| call.is_own(rfq.creator));
-    asked || call.is_own(quote.creator)
+    is_requester || call.is_own(quote.creator)
 }
 
 /// Returns the quote that a request names, if the caller is a party to it.
-fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Rejection> {
-    let (number, quote) = state.quote(named_id(call, "quote_id")?)?;
+fn requested_quote<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Rejection> {
+    let (number, quote) = state.quote(uuid_parameter(call, "quote_id")?)?;
     let rfq = state.rfqs.get(&quote.rfq).map(|rfq| rfq.id);
-    let named = call.text("rfq_id").map(|_| call.uuid("rfq_id"));
+    let rfq_id = call.string("rfq_id").map(|_| call.uuid("rfq_id"));
     match is_party(state, call, quote)
-        && call.knows(quote.created)
-        && named.is_none_or(|named| named == rfq)
+        && call.is_visible(quote.created)
+        && rfq_id.is_none_or(|id| id == rfq)
     {
         true => Ok((number, quote)),
         false => Err(Rejection::not_found("no such quote")),
@@ -268,12 +273,12 @@ fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Reje
 }
 
 pub(super) fn quote(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (_, quote) = named(state, call)?;
-    Ok(json!({ "quote": show_quote(state, call, quote) }))
+    let (_, quote) = requested_quote(state, call)?;
+    Ok(json!({ "quote": quote_json(state, call, quote) }))
 }
 
 pub(super) fn delete_quote(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    let number = own(state, call, true)?;
+    let number = own_quote_number(state, call, true)?;
     state.delete_quote(number)?;
     Ok(Value::Null)
 }
@@ -283,37 +288,37 @@ pub(super) fn accept(state: &mut State, call: &Call<'_>) -> HandlerResult {
         Some("yes") => Side::Bid,
         _ => Side::Ask,
     };
-    let number = own(state, call, false)?;
+    let number = own_quote_number(state, call, false)?;
     state.accept_quote(number, side)?;
     Ok(Value::Null)
 }
 
 pub(super) fn confirm(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    let number = own(state, call, true)?;
+    let number = own_quote_number(state, call, true)?;
     state.confirm_quote(number)?;
     Ok(Value::Null)
 }
 
 /// Returns the number of the quote that a request names. The caller must be its maker with `as_maker`, otherwise its requester.
-fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Rejection> {
-    let (number, quote) = named(state, call)?;
+fn own_quote_number(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Rejection> {
+    let (number, quote) = requested_quote(state, call)?;
     match call.is_own(quote.creator) == as_maker {
         true => Ok(number),
         false => Err(Rejection::not_found("no such quote for this party")),
     }
 }
 
-fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
+fn quote_json(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
     let Some(rfq) = state.rfqs.get(&quote.rfq) else {
         return Value::Null;
     };
-    let (made, asked) = (call.is_own(quote.creator), call.is_own(rfq.creator));
+    let (is_maker, is_requester) = (call.is_own(quote.creator), call.is_own(rfq.creator));
     let fees = state.markets.get(rfq.market).map(|market| market.fees);
     let contracts = |bid: Dollars| fees.map(|fees| rfq.contracts_at(bid, &fees));
     let executed = quote.status == QuoteStatus::Executed;
-    let hidden = rfq.obscured && !asked && !executed;
+    let hidden = rfq.obscured && !is_requester && !executed;
     let (maker, requester) = (state.user(quote.creator.user), state.user(rfq.creator.user));
-    let (made_order, asked_order) = quote.orders.unzip();
+    let (maker_order, requester_order) = quote.orders.unzip();
     without_nulls(json!({
         "id": quote.id,
         "rfq_id": rfq.id,
@@ -333,14 +338,14 @@ fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
         "cancelled_ts": quote.cancelled_at.map(rfc3339),
         "cancellation_reason": quote.cancellation,
         "rest_remainder": quote.rest_remainder,
-        "post_only": made.then_some(quote.post_only),
+        "post_only": is_maker.then_some(quote.post_only),
         "rfq_target_cost_dollars": rfq.target_cost,
-        "creator_user_id": made.then_some(maker.id),
-        "creator_subaccount": made.then_some(quote.creator.subaccount),
-        "creator_order_id": made_order.filter(|_| made),
-        "rfq_creator_user_id": asked.then_some(requester.id),
-        "rfq_creator_subaccount": asked.then_some(rfq.creator.subaccount),
-        "rfq_creator_order_id": asked_order.filter(|_| asked),
+        "creator_user_id": is_maker.then_some(maker.id),
+        "creator_subaccount": is_maker.then_some(quote.creator.subaccount),
+        "creator_order_id": maker_order.filter(|_| is_maker),
+        "rfq_creator_user_id": is_requester.then_some(requester.id),
+        "rfq_creator_subaccount": is_requester.then_some(rfq.creator.subaccount),
+        "rfq_creator_order_id": requester_order.filter(|_| is_requester),
         "yes_contracts_fp": contracts(quote.yes_bid),
         "no_contracts_fp": contracts(quote.no_bid),
     }))

@@ -72,7 +72,7 @@ pub(super) fn schedule(state: &State) -> HandlerResult {
 }
 
 pub(super) fn user_data_timestamp(state: &State, call: &Call<'_>) -> HandlerResult {
-    Ok(json!({ "as_of_time": rfc3339(call.knows_until.unwrap_or(state.now)) }))
+    Ok(json!({ "as_of_time": rfc3339(call.as_of.unwrap_or(state.now)) }))
 }
 
 pub(super) fn historical_cutoff(state: &State) -> HandlerResult {

@@ -23,17 +23,17 @@ struct Limit {
 impl Limit {
     /// Reads the limit. The request can have it in two fields, which must agree.
     fn value(&self) -> Result<Option<Contracts>, Rejection> {
-        let whole = self
+        let whole_contracts = self
             .contracts_limit
-            .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
-        match (whole, self.contracts_limit_fp) {
-            (Some(whole), Some(exact)) if whole != exact => Err(Rejection::invalid(
-                "contracts_limit, contracts_limit_fp: must be equal",
-            )),
+            .map(|count| Contracts::from_hundredths(count.saturating_mul(100)));
+        match (whole_contracts, self.contracts_limit_fp) {
+            (Some(whole_contracts), Some(exact)) if whole_contracts != exact => Err(
+                Rejection::invalid("contracts_limit, contracts_limit_fp: must be equal"),
+            ),
             (_, Some(limit)) | (Some(limit), _) if limit <= Contracts::ZERO => {
                 Err(Rejection::invalid("contracts_limit_fp: must be gte 0.01"))
             }
-            (whole, exact) => Ok(exact.or(whole)),
+            (whole_contracts, exact) => Ok(exact.or(whole_contracts)),
         }
     }
 }
@@ -50,13 +50,13 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
 }
 
 /// Parses the shard, which defaults to 0. Rejects -1 (any shard), because a group has no market to derive the shard from.
-fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
-    Shard::try_from(named.unwrap_or(0))
+fn shard(requested: Option<i64>) -> Result<Shard, Rejection> {
+    Shard::try_from(requested.unwrap_or(0))
         .map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))
 }
 
 /// Returns `is_auto_cancel_enabled`. In recorded responses of the margin exchange it is always false.
-fn shows_armed(state: &State, armed: bool) -> bool {
+fn is_auto_cancel_enabled(state: &State, armed: bool) -> bool {
     armed && state.margin.is_none()
 }
 
@@ -67,7 +67,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
         .iter()
         .filter(|(_, group)| {
             group.account.user == call.caller.user
-                && call.knows(group.created)
+                && call.is_visible(group.created)
                 && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
         })
         .collect();
@@ -76,20 +76,20 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     if groups.is_empty() && state.margin.is_some() {
         return Ok(json!({}));
     }
-    let show = |(id, group): (&Uuid, &Group)| {
-        let (limit, armed) = group.seen(call.knows_until);
+    let group_json = |(id, group): (&Uuid, &Group)| {
+        let (limit, armed) = group.as_of(call.as_of);
         json!({
             "id": id,
             "contracts_limit_fp": limit,
-            "is_auto_cancel_enabled": shows_armed(state, armed),
+            "is_auto_cancel_enabled": is_auto_cancel_enabled(state, armed),
             "exchange_index": group.shard,
         })
     };
-    Ok(json!({ "order_groups": groups.into_iter().map(show).collect::<Vec<_>>() }))
+    Ok(json!({ "order_groups": groups.into_iter().map(group_json).collect::<Vec<_>>() }))
 }
 
 /// Returns the id of the group that a request names. The group must be in the given subaccount and shard.
-fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Rejection> {
+fn requested_group(state: &State, call: &Call<'_>) -> Result<Uuid, Rejection> {
     let account = call.account(state, call.integer("subaccount"))?;
     let shard = shard(call.integer("exchange_index"))?;
     let id = call
@@ -107,24 +107,24 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
         .filter(|group| {
             call.is_own(group.account)
                 && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
-                && call.knows(group.created)
+                && call.is_visible(group.created)
         });
     let group = group.ok_or_else(|| Rejection::not_found("no such order group"))?;
     let id = call.uuid("order_group_id");
-    let orders: Vec<Uuid> = match call.knows_until {
+    let orders: Vec<Uuid> = match call.as_of {
         None => group.orders.iter().copied().collect(),
         // Includes orders that have left the group since.
         Some(_) => state
             .orders_of(call.caller.user)
             .filter(|order| order.group == id)
-            .filter_map(|order| order.seen(call.knows_until))
+            .filter_map(|order| order.as_of(call.as_of))
             .filter(|order| order.status == Status::Resting)
             .map(|order| order.id)
             .collect(),
     };
-    let (limit, armed) = group.seen(call.knows_until);
+    let (limit, armed) = group.as_of(call.as_of);
     Ok(json!({
-        "is_auto_cancel_enabled": shows_armed(state, armed),
+        "is_auto_cancel_enabled": is_auto_cancel_enabled(state, armed),
         "contracts_limit_fp": limit,
         "orders": orders,
         "exchange_index": group.shard,
@@ -132,7 +132,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
 }
 
 pub(super) fn change(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    let id = named(state, call)?;
+    let id = requested_group(state, call)?;
     match call.id() {
         "DeleteOrderGroup" | "DeleteMarginOrderGroup" => state.delete_group(id),
         "ResetOrderGroup" | "ResetMarginOrderGroup" => state.reset_group(id),
@@ -142,11 +142,11 @@ pub(super) fn change(state: &mut State, call: &Call<'_>) -> HandlerResult {
 }
 
 pub(super) fn limit(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    let id = named(state, call)?;
+    let id = requested_group(state, call)?;
     let body: Limit = call.parse()?;
     let limit = body
         .value()?
         .ok_or_else(|| Rejection::invalid("contracts_limit_fp: required"))?;
-    state.limit_group(id, limit);
+    state.set_group_limit(id, limit);
     Ok(Value::Object(serde_json::Map::new()))
 }

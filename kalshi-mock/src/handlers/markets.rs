@@ -20,21 +20,25 @@ const MAX_CANDLESTICKS: i64 = 5_000;
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetHistoricalMarkets";
-    let tickers = call.words("tickers");
+    let tickers = call.strings("tickers");
     let rows = (0..).zip(&state.markets).filter(|(_, market)| {
         is_archived(state, market) == archived
             && tickers.as_ref().is_none_or(|tickers| tickers.contains(&market.ticker.as_str()))
-            && call.words("event_ticker").is_none_or(|events| events.contains(&market.event.as_str()))
-            && call.text("series_ticker").is_none_or(|series| series_of(state, market) == Some(series))
-            && call.text("status").is_none_or(|status| is_in(market, status))
-            && call.within("min_created_ts", "max_created_ts", market.created)
-            && call.within("min_updated_ts", "max_updated_ts", market.updated)
-            && call.within("min_close_ts", "max_close_ts", market.closes)
+            && call.strings("event_ticker").is_none_or(|events| events.contains(&market.event.as_str()))
+            && call.string("series_ticker").is_none_or(|series| series_of(state, market) == Some(series))
+            && call.string("status").is_none_or(|status| has_status(market, status))
+            && call.is_within("min_created_ts", "max_created_ts", market.created)
+            && call.is_within("min_updated_ts", "max_updated_ts", market.updated)
+            && call.is_within("min_close_ts", "max_close_ts", market.closes)
             && settled_within(call, market)
             // The mock has no combos.
-            && call.text("mve_filter") != Some("only")
+            && call.string("mve_filter") != Some("only")
     });
-    Ok(call.list(call.page(Order::OldestFirst, rows, |market| show(state, market))?))
+    Ok(
+        call.list_response(call.page(Order::OldestFirst, rows, |market| {
+            market_json(state, market)
+        })?),
+    )
 }
 
 /// Returns true if a market settled within the requested times. A market that has not settled only matches if the request has
@@ -45,7 +49,7 @@ fn settled_within(call: &Call<'_>, market: &Market) -> bool {
         .or(call.instant("max_settled_ts"))
         .is_some();
     market.settled.map_or(!is_filtered, |(at, _)| {
-        call.within("min_settled_ts", "max_settled_ts", at)
+        call.is_within("min_settled_ts", "max_settled_ts", at)
     })
 }
 
@@ -63,7 +67,7 @@ fn series_of<'a>(state: &'a State, market: &Market) -> Option<&'a str> {
 }
 
 /// Returns true if a market matches a status filter. Filters and responses use different names for statuses.
-fn is_in(market: &Market, filter: &str) -> bool {
+fn has_status(market: &Market, filter: &str) -> bool {
     let status = match market.status {
         MarketStatus::Initialized => "unopened",
         MarketStatus::Active => "open",
@@ -74,7 +78,7 @@ fn is_in(market: &Market, filter: &str) -> bool {
     status == filter
 }
 
-fn find<'a>(state: &'a State, ticker: &str) -> Result<&'a Market, Rejection> {
+fn find_market<'a>(state: &'a State, ticker: &str) -> Result<&'a Market, Rejection> {
     state
         .market(ticker)
         .map(|(_, market)| market)
@@ -82,11 +86,11 @@ fn find<'a>(state: &'a State, ticker: &str) -> Result<&'a Market, Rejection> {
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
-    let market = find(state, call.text("ticker").unwrap_or_default())?;
-    Ok(json!({ "market": show(state, market) }))
+    let market = find_market(state, call.string("ticker").unwrap_or_default())?;
+    Ok(json!({ "market": market_json(state, market) }))
 }
 
-fn show(state: &State, market: &Market) -> Value {
+fn market_json(state: &State, market: &Market) -> Value {
     let (bid, ask) = (state.best(market, Side::Bid), state.best(market, Side::Ask));
     let price =
         |best: Option<(Dollars, Contracts)>, none: Dollars| best.map_or(none, |(price, _)| price);
@@ -95,7 +99,7 @@ fn show(state: &State, market: &Market) -> Value {
     let (yes_bid, yes_ask) = (price(bid, Dollars::ZERO), price(ask, Dollars::ONE));
     let last = market.last_price.unwrap_or(Dollars::ZERO);
     let expires = market.closes + 7 * 24 * 3600 * SECOND;
-    let mut shown = without_nulls(json!({
+    let mut fields = without_nulls(json!({
         "ticker": market.ticker,
         "event_ticker": market.event,
         "market_type": "binary",
@@ -116,12 +120,12 @@ fn show(state: &State, market: &Market) -> Value {
         "yes_bid_size_fp": size(bid),
         "yes_ask_dollars": yes_ask,
         "yes_ask_size_fp": size(ask),
-        "no_bid_dollars": Side::Ask.unit(yes_ask),
-        "no_ask_dollars": Side::Ask.unit(yes_bid),
+        "no_bid_dollars": Side::Ask.unit_price(yes_ask),
+        "no_ask_dollars": Side::Ask.unit_price(yes_bid),
         "last_price_dollars": last,
         "volume_fp": market.volume,
-        "volume_24h_fp": market.volume_of_a_day(state.now),
-        "result": market.settled.map_or("", |(_, value)| Settlement::word(value)),
+        "volume_24h_fp": market.volume_24h(state.now),
+        "result": market.settled.map_or("", |(_, value)| Settlement::result(value)),
         "can_close_early": true,
         "open_interest_fp": market.open_interest,
         "notional_value_dollars": Dollars::ONE,
@@ -143,16 +147,16 @@ fn show(state: &State, market: &Market) -> Value {
         "strike_type": market.strike.kind(),
         "floor_strike": floor,
         "cap_strike": cap,
-        "custom_strike": market.strike.named().map(|(name, value)| json!({ name: value })),
+        "custom_strike": market.strike.custom().map(|(name, value)| json!({ name: value })),
     }));
-    if let (Value::Object(shown), Value::Object(strike)) = (&mut shown, strike) {
-        shown.extend(strike);
+    if let (Value::Object(fields), Value::Object(strike)) = (&mut fields, strike) {
+        fields.extend(strike);
     }
-    shown
+    fields
 }
 
 pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {
-    let market = find(state, call.text("ticker").unwrap_or_default())?;
+    let market = find_market(state, call.string("ticker").unwrap_or_default())?;
     let depth = call
         .integer("depth")
         .and_then(|depth| usize::try_from(depth).ok());
@@ -160,12 +164,12 @@ pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {
 }
 
 pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
-    let known = call
-        .words("tickers")
+    let markets = call
+        .strings("tickers")
         .unwrap_or_default()
         .into_iter()
         .filter_map(|ticker| state.market(ticker));
-    let books: Vec<Value> = known
+    let books: Vec<Value> = markets
         .map(|(_, market)| json!({ "ticker": market.ticker, "orderbook_fp": levels(state, market, None) }))
         .collect();
     Ok(json!({ "orderbooks": books }))
@@ -174,14 +178,14 @@ pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
 /// Renders the bids for both outcomes in ascending order of price.
 fn levels(state: &State, market: &Market, depth: Option<usize>) -> Value {
     let depth = depth.filter(|depth| *depth > 0).unwrap_or(usize::MAX);
-    let rising = |best_first: Vec<(Dollars, Contracts)>| -> Vec<(Dollars, Contracts)> {
+    let ascending = |best_first: Vec<(Dollars, Contracts)>| -> Vec<(Dollars, Contracts)> {
         let mut levels: Vec<_> = best_first.into_iter().take(depth).collect();
         levels.reverse();
         levels
     };
     json!({
-        "yes_dollars": rising(state.levels(market, Side::Bid)),
-        "no_dollars": rising(state.no_bids(market)),
+        "yes_dollars": ascending(state.levels(market, Side::Bid)),
+        "no_dollars": ascending(state.no_bids(market)),
     })
 }
 
@@ -200,19 +204,19 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
         .map(|(number, trade)| (*number, trade))
         .filter(|(_, trade)| {
             (trade.at < state.now - LIVE_WINDOW) == archived
-            && call.text("ticker").is_none_or(|ticker| ticker_of(trade) == Some(ticker))
-            && call.within("min_ts", "max_ts", trade.at)
+            && call.string("ticker").is_none_or(|ticker| ticker_of(trade) == Some(ticker))
+            && call.is_within("min_ts", "max_ts", trade.at)
             // The mock has no block trades.
             && !call.flag("is_block_trade")
         });
-    let show = |trade: &Trade| {
+    let trade_json = |trade: &Trade| {
         let outcome = trade.taker_side.outcome();
         json!({
             "trade_id": trade.id,
             "ticker": ticker_of(trade),
             "count_fp": trade.count,
             "yes_price_dollars": trade.price,
-            "no_price_dollars": Side::Ask.unit(trade.price),
+            "no_price_dollars": Side::Ask.unit_price(trade.price),
             "taker_side": outcome,
             "taker_outcome_side": outcome,
             "taker_book_side": trade.taker_side,
@@ -220,41 +224,41 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
             "is_block_trade": false,
         })
     };
-    Ok(call.list(call.page(Order::NewestFirst, rows, show)?))
+    Ok(call.list_response(call.page(Order::NewestFirst, rows, trade_json)?))
 }
 
 pub(super) fn events(state: &State, call: &Call<'_>) -> HandlerResult {
     let nested = call.flag("with_nested_markets");
-    let tickers = call.words("tickers");
+    let tickers = call.strings("tickers");
     let mut events: Vec<&SeriesEvent> = state.events.values().collect();
     events.sort_by_key(|event| event.number);
     let rows = events
         .into_iter()
         .map(|event| (event.number, event))
         .filter(|(_, event)| {
-            call.text("series_ticker")
+            call.string("series_ticker")
                 .is_none_or(|series| event.series == series)
                 && tickers
                     .as_ref()
                     .is_none_or(|tickers| tickers.contains(&event.ticker.as_str()))
-                && call
-                    .text("status")
-                    .is_none_or(|status| of_event(state, event).any(|market| is_in(market, status)))
-                && call
-                    .instant("min_close_ts")
-                    .is_none_or(|min| of_event(state, event).any(|market| market.closes >= min))
+                && call.string("status").is_none_or(|status| {
+                    markets_of_event(state, event).any(|market| has_status(market, status))
+                })
+                && call.instant("min_close_ts").is_none_or(|min| {
+                    markets_of_event(state, event).any(|market| market.closes >= min)
+                })
                 && call
                     .instant("min_updated_ts")
                     .is_none_or(|min| event.updated >= min)
         });
     let (page, cursor) = call.page(Order::OldestFirst, rows, |event| {
-        show_event(state, event, nested)
+        event_json(state, event, nested)
     })?;
     Ok(json!({ "events": page, "cursor": cursor, "milestones": [] }))
 }
 
 pub(super) fn event(state: &State, call: &Call<'_>) -> HandlerResult {
-    let event = find_event(state, call.text("event_ticker").unwrap_or_default())?;
+    let event = find_event(state, call.string("event_ticker").unwrap_or_default())?;
     let (nested, without) = (
         call.flag("with_nested_markets"),
         call.flag("exclude_markets"),
@@ -266,11 +270,11 @@ pub(super) fn event(state: &State, call: &Call<'_>) -> HandlerResult {
     }
     let markets: Vec<Value> = match nested || without {
         true => Vec::new(),
-        false => of_event(state, event)
-            .map(|market| show(state, market))
+        false => markets_of_event(state, event)
+            .map(|market| market_json(state, market))
             .collect(),
     };
-    Ok(json!({ "event": show_event(state, event, nested), "markets": markets }))
+    Ok(json!({ "event": event_json(state, event, nested), "markets": markets }))
 }
 
 fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a SeriesEvent, Rejection> {
@@ -281,24 +285,24 @@ fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a SeriesEvent, Rej
 }
 
 pub(super) fn event_metadata(state: &State, call: &Call<'_>) -> HandlerResult {
-    let event = find_event(state, call.text("event_ticker").unwrap_or_default())?;
-    let details = of_event(state, event)
+    let event = find_event(state, call.string("event_ticker").unwrap_or_default())?;
+    let details = markets_of_event(state, event)
         .map(|market| json!({ "market_ticker": market.ticker, "image_url": "", "color_code": "" }));
     Ok(
         json!({ "image_url": "", "market_details": details.collect::<Vec<_>>(), "settlement_sources": [] }),
     )
 }
 
-fn of_event<'a>(state: &'a State, event: &SeriesEvent) -> impl Iterator<Item = &'a Market> {
+fn markets_of_event<'a>(state: &'a State, event: &SeriesEvent) -> impl Iterator<Item = &'a Market> {
     state
         .markets
         .iter()
         .filter(move |market| market.event == event.ticker)
 }
 
-fn show_event(state: &State, event: &SeriesEvent, nested: bool) -> Value {
+fn event_json(state: &State, event: &SeriesEvent, nested: bool) -> Value {
     let series = state.series.get(&event.series);
-    let mut shown = json!({
+    let mut fields = json!({
         "event_ticker": event.ticker,
         "series_ticker": event.series,
         "sub_title": "",
@@ -312,41 +316,43 @@ fn show_event(state: &State, event: &SeriesEvent, nested: bool) -> Value {
         "exchange_index": series.map_or(0, |series| series.shard),
     });
     if nested {
-        shown["markets"] = of_event(state, event)
+        fields["markets"] = markets_of_event(state, event)
             .filter(|market| !is_archived(state, market))
-            .map(|market| show(state, market))
+            .map(|market| market_json(state, market))
             .collect();
     }
-    shown
+    fields
 }
 
 pub(super) fn series(state: &State, call: &Call<'_>) -> HandlerResult {
-    let ticker = call.text("series_ticker").unwrap_or_default();
+    let ticker = call.string("series_ticker").unwrap_or_default();
     let series = state
         .series
         .get(ticker)
         .ok_or_else(|| Rejection::not_found(format!("no series {ticker}")))?;
-    Ok(json!({ "series": show_series(state, call, series) }))
+    Ok(json!({ "series": series_json(state, call, series) }))
 }
 
 pub(super) fn series_list(state: &State, call: &Call<'_>) -> HandlerResult {
-    let kept = state.series.values().filter(|series| {
-        call.text("category")
+    let series = state.series.values().filter(|series| {
+        call.string("category")
             .is_none_or(|category| series.category == category)
-            && call.text("tags").is_none()
+            && call.string("tags").is_none()
             && call
                 .instant("min_updated_ts")
                 .is_none_or(|min| series.updated >= min)
     });
-    Ok(json!({ "series": kept.map(|series| show_series(state, call, series)).collect::<Vec<_>>() }))
+    Ok(
+        json!({ "series": series.map(|series| series_json(state, call, series)).collect::<Vec<_>>() }),
+    )
 }
 
-fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
+fn series_json(state: &State, call: &Call<'_>, series: &Series) -> Value {
     let Fees {
         multiplier,
-        of_makers,
+        charges_makers,
     } = series.fees;
-    let mut shown = json!({
+    let mut fields = json!({
         "ticker": series.ticker,
         "frequency": series.frequency,
         "title": series.title,
@@ -356,7 +362,7 @@ fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
         "settlement_sources": [],
         "contract_url": "",
         "contract_terms_url": "",
-        "fee_type": if of_makers { "quadratic_with_maker_fees" } else { "quadratic" },
+        "fee_type": if charges_makers { "quadratic_with_maker_fees" } else { "quadratic" },
         "fee_multiplier": f64::from(multiplier.millionths()) / 1e6,
         "additional_prohibitions": [],
         "last_updated_ts": rfc3339(series.updated),
@@ -368,39 +374,39 @@ fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
             .iter()
             .filter(|market| series_of(state, market) == Some(&series.ticker));
         let hundredths = of_series.map(|market| market.volume.hundredths()).sum();
-        shown["volume_fp"] = json!(Contracts::from_hundredths(hundredths));
+        fields["volume_fp"] = json!(Contracts::from_hundredths(hundredths));
     }
-    shown
+    fields
 }
 
 /// Returns the candlesticks of one market.
 pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> HandlerResult {
-    let market = find(state, call.text("ticker").unwrap_or_default())?;
-    let candlesticks = periods(call)?.of(state, market);
+    let market = find_market(state, call.string("ticker").unwrap_or_default())?;
+    let candlesticks = periods(call)?.candlesticks(state, market);
     Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
 }
 
 /// Returns the candlesticks of the markets in `market_tickers`. Unknown markets are skipped.
-pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> HandlerResult {
+pub(super) fn batch_candlesticks(state: &State, call: &Call<'_>) -> HandlerResult {
     let periods = periods(call)?;
-    let tickers = call.words("market_tickers").unwrap_or_default();
-    let known = tickers
+    let tickers = call.strings("market_tickers").unwrap_or_default();
+    let markets = tickers
         .into_iter()
         .filter_map(|ticker| state.market(ticker));
-    let markets = known.map(|(_, market)| {
-        json!({ "market_ticker": market.ticker, "candlesticks": periods.of(state, market) })
+    let markets = markets.map(|(_, market)| {
+        json!({ "market_ticker": market.ticker, "candlesticks": periods.candlesticks(state, market) })
     });
     Ok(json!({ "markets": markets.collect::<Vec<_>>() }))
 }
 
 /// Returns the candlesticks of all markets of an event.
-pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> HandlerResult {
-    let event = find_event(state, call.text("ticker").unwrap_or_default())?;
+pub(super) fn event_candlesticks(state: &State, call: &Call<'_>) -> HandlerResult {
+    let event = find_event(state, call.string("ticker").unwrap_or_default())?;
     let periods = periods(call)?;
-    let markets = || of_event(state, event);
+    let markets = || markets_of_event(state, event);
     Ok(json!({
         "market_tickers": markets().map(|market| market.ticker.as_str()).collect::<Vec<_>>(),
-        "market_candlesticks": markets().map(|market| periods.of(state, market)).collect::<Vec<_>>(),
+        "market_candlesticks": markets().map(|market| periods.candlesticks(state, market)).collect::<Vec<_>>(),
         "adjusted_end_ts": periods.end,
     }))
 }
@@ -421,12 +427,13 @@ fn periods(call: &Call<'_>) -> Result<Periods, Rejection> {
         .unwrap_or(1)
         .max(1)
         .saturating_mul(60);
-    let wanted = end.saturating_sub(start) / length;
-    if wanted > MAX_CANDLESTICKS {
-        let most = MAX_CANDLESTICKS;
-        return Err(Rejection::bad(
+    let requested = end.saturating_sub(start) / length;
+    if requested > MAX_CANDLESTICKS {
+        return Err(Rejection::bad_request(
             "bad_request",
-            format!("requested time range with candlesticks: {wanted}, max candlesticks: {most}"),
+            format!(
+                "requested time range with candlesticks: {requested}, max candlesticks: {MAX_CANDLESTICKS}"
+            ),
         ));
     }
     Ok(Periods { start, end, length })
@@ -434,17 +441,17 @@ fn periods(call: &Call<'_>) -> Result<Periods, Rejection> {
 
 impl Periods {
     /// Renders candlesticks from the trades of a market. Quotes are the current ones, because the mock keeps no past books.
-    fn of(&self, state: &State, market: &Market) -> Vec<Value> {
+    fn candlesticks(&self, state: &State, market: &Market) -> Vec<Value> {
         let ends =
             |at: Micros| (seconds(at).div_euclid(self.length) + 1).saturating_mul(self.length);
         let mut periods: BTreeMap<i64, Vec<&Trade>> = BTreeMap::new();
-        let is_its = |trade: &&Trade| {
+        let is_of_market = |trade: &&Trade| {
             state
                 .markets
                 .get(trade.market)
                 .is_some_and(|other| other.ticker == market.ticker)
         };
-        for trade in state.trades.values().filter(is_its) {
+        for trade in state.trades.values().filter(is_of_market) {
             periods.entry(ends(trade.at)).or_default().push(trade);
         }
         let quote = |best: Option<(Dollars, Contracts)>, none: Dollars| {

@@ -73,8 +73,8 @@ struct Cancel {
 }
 
 pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    let placed = place(state, call, call.parse()?)?;
-    Ok(without_nulls(show_placed(state, &placed)))
+    let placed = place_order(state, call, call.parse()?)?;
+    Ok(without_nulls(placed_json(state, &placed)))
 }
 
 pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult {
@@ -82,29 +82,29 @@ pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
     let mut orders = Vec::with_capacity(items.len());
     for item in items {
         let client_order_id = item["client_order_id"].clone();
-        let placed = parse::<Create>(item).and_then(|order| place(state, call, order));
+        let placed = parse::<Create>(item).and_then(|order| place_order(state, call, order));
         orders.push(match placed {
             Ok(placed) => {
-                let mut shown = show_placed(state, &placed);
-                shown["error"] = Value::Null;
-                shown
+                let mut response = placed_json(state, &placed);
+                response["error"] = Value::Null;
+                response
             }
             // A failed item has no order id. The other absent fields are null.
             Err(rejection) => json!({
                 "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
-                "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.inner(),
+                "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.error_object(),
             }),
         });
     }
     Ok(json!({ "orders": orders }))
 }
 
-fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Rejection> {
+fn place_order(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Rejection> {
     let account = call.account(state, order.subaccount)?;
     let (_, market) = state
         .market(&order.ticker)
         .ok_or_else(|| Rejection::no_market(format!("no market {}", order.ticker)))?;
-    is_on(order.exchange_index, market.shard)?;
+    check_shard(order.exchange_index, market.shard)?;
     let group = order.order_group_id.filter(|id| !id.is_empty()).map(|id| {
         Uuid::parse_str(&id).map_err(|_| Rejection::not_found(format!("no order group {id}")))
     });
@@ -127,29 +127,33 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
 }
 
 /// Rejects a request whose shard is not that of the market. A shard of -1 and an absent shard match any market.
-fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Rejection> {
-    match named {
-        Some(named) if named >= 0 && named != i64::from(shard) => Err(Rejection::no_market(
-            format!("exchange_index: the market is on shard {shard}"),
-        )),
+fn check_shard(requested: Option<i64>, shard: Shard) -> Result<(), Rejection> {
+    match requested {
+        Some(requested) if requested >= 0 && requested != i64::from(shard) => Err(
+            Rejection::no_market(format!("exchange_index: the market is on shard {shard}")),
+        ),
         _ => Ok(()),
     }
 }
 
 /// Returns the shard to search for an order. Defaults to the shard of the market if one is named, otherwise to 0. A shard of -1
 /// requires a market.
-fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<Shard, Rejection> {
-    if named == Some(-1) && ticker.is_none() {
+fn shard_of(
+    state: &State,
+    requested: Option<i64>,
+    ticker: Option<&str>,
+) -> Result<Shard, Rejection> {
+    if requested == Some(-1) && ticker.is_none() {
         return Err(Rejection::invalid(
             "market_ticker: required if exchange_index is -1",
         ));
     }
-    let named = named.and_then(|named| Shard::try_from(named).ok());
-    let of_market = || Some(state.market(ticker?)?.1.shard);
-    Ok(named.or_else(of_market).unwrap_or(0))
+    let requested = requested.and_then(|requested| Shard::try_from(requested).ok());
+    let market_shard = || Some(state.market(ticker?)?.1.shard);
+    Ok(requested.or_else(market_shard).unwrap_or(0))
 }
 
-fn show_placed(state: &State, placed: &Placed) -> Value {
+fn placed_json(state: &State, placed: &Placed) -> Value {
     let (filled, order) = (placed.filled, &placed.order);
     let average = |micros: i64| (!filled.is_zero()).then(|| micros * 100 / filled.hundredths());
     // Converts the NO price to a YES price.
@@ -172,7 +176,7 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let account = call.account(state, call.integer("subaccount"))?;
     let body: Amend = call.parse()?;
     let shard = shard_of(state, body.exchange_index, Some(&body.ticker))?;
-    let id = order_id(call.text("order_id").unwrap_or_default())?;
+    let id = order_id(call.string("order_id").unwrap_or_default())?;
     let before = state.resting(id, account, shard)?.remaining;
     let placed = state.amend(
         id,
@@ -186,21 +190,21 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
             updated_client_order_id: body.updated_client_order_id.filter(|id| !id.is_empty()),
         },
     )?;
-    let mut shown = without_nulls(show_placed(state, &placed));
+    let mut response = without_nulls(placed_json(state, &placed));
     // Counts are omitted if only the price or the expiration changes.
     if placed.filled.is_zero() && placed.order.remaining == before {
         for count in ["fill_count", "remaining_count"] {
-            shown.as_object_mut().map(|fields| fields.remove(count));
+            response.as_object_mut().map(|fields| fields.remove(count));
         }
     }
-    Ok(shown)
+    Ok(response)
 }
 
 pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let account = call.account(state, call.integer("subaccount"))?;
     let body: Decrease = call.parse()?;
     let shard = shard_of(state, body.exchange_index, body.market_ticker.as_deref())?;
-    let id = order_id(call.text("order_id").unwrap_or_default())?;
+    let id = order_id(call.string("order_id").unwrap_or_default())?;
     let remaining = state.resting(id, account, shard)?.remaining;
     let to = match (body.reduce_by, body.reduce_to) {
         // Reducing by more than what remains cancels the order.
@@ -225,10 +229,10 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
 
 pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let cancel = Cancel {
-        order_id: call.text("order_id").unwrap_or_default().to_owned(),
+        order_id: call.string("order_id").unwrap_or_default().to_owned(),
         subaccount: call.integer("subaccount"),
         exchange_index: call.integer("exchange_index"),
-        market_ticker: call.text("market_ticker").map(ToOwned::to_owned),
+        market_ticker: call.string("market_ticker").map(ToOwned::to_owned),
     };
     cancel_one(state, call, &cancel).map(without_nulls)
 }
@@ -242,11 +246,11 @@ fn cancel_one(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> HandlerRes
     )?;
     let id = order_id(&cancel.order_id)?;
     let client_order_id = state.resting(id, account, shard)?.client_order_id.clone();
-    let gone = state.cancel(id);
+    let cancelled = state.cancel(id);
     Ok(json!({
         "order_id": id,
         "client_order_id": client_order_id,
-        "reduced_by": gone,
+        "reduced_by": cancelled,
         "ts_ms": state.now / 1000,
     }))
 }
@@ -255,18 +259,18 @@ pub(super) fn cancel_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
     let mut orders = Vec::new();
     for item in items(call)? {
         let id = item["order_id"].clone();
-        let gone = parse::<Cancel>(item).and_then(|cancel| cancel_one(state, call, &cancel));
-        orders.push(gone.map_or_else(
+        let cancelled = parse::<Cancel>(item).and_then(|cancel| cancel_one(state, call, &cancel));
+        orders.push(cancelled.map_or_else(
             // `reduced_by` of a failed item is zero. The other absent fields are null.
             |rejection| {
                 json!({
                     "order_id": id, "client_order_id": null, "reduced_by": Contracts::ZERO, "ts_ms": null,
-                    "error": rejection.inner(),
+                    "error": rejection.error_object(),
                 })
             },
-            |mut gone| {
-                gone["error"] = Value::Null;
-                gone
+            |mut cancelled| {
+                cancelled["error"] = Value::Null;
+                cancelled
             },
         ));
     }
@@ -277,7 +281,7 @@ pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let of_account = |order: &&Order| only.is_none_or(|only| order.account.subaccount == only);
     let orders = state
-        .resting_of(call.caller.user)
+        .resting_orders_of(call.caller.user)
         .filter(of_account)
         .map(|order| order.id);
     for id in orders.take(MAX_CANCELLED).collect::<Vec<_>>() {
@@ -303,60 +307,67 @@ fn order_id(text: &str) -> Result<Uuid, Rejection> {
 }
 
 /// Returns an order of the caller in any state.
-fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<Cow<'a, Order>, Rejection> {
-    let id = order_id(call.text("order_id").unwrap_or_default())?;
+fn own_order<'a>(state: &'a State, call: &Call<'_>) -> Result<Cow<'a, Order>, Rejection> {
+    let id = order_id(call.string("order_id").unwrap_or_default())?;
     let is_own = |order: &&Order| {
         order.account.user == call.caller.user
             && call
                 .caller
-                .locked_to
+                .subaccount
                 .is_none_or(|locked| order.account.subaccount == locked)
     };
     state
         .orders
         .get(&id)
         .filter(is_own)
-        .and_then(|order| order.seen(call.knows_until))
+        .and_then(|order| order.as_of(call.as_of))
         .ok_or_else(|| Rejection::not_found(format!("no order {id}")))
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
-    let order = own(state, call)?;
-    Ok(json!({ "order": show(state, &order) }))
+    let order = own_order(state, call)?;
+    Ok(json!({ "order": order_json(state, &order) }))
 }
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetHistoricalOrders";
     let only = call.only_subaccount(state)?;
-    let status = call.text("status");
+    let status = call.string("status");
     if status.is_some_and(|status| !["resting", "canceled", "executed"].contains(&status)) {
-        return Err(Rejection::bad("bad_request", "invalid status filter"));
+        return Err(Rejection::bad_request(
+            "bad_request",
+            "invalid status filter",
+        ));
     }
     let market = |order: &Order| state.markets.get(order.market);
     let rows = state
         .orders_of(call.caller.user)
         .rev()
-        .filter_map(|order| Some((order.number, order.seen(call.knows_until)?)))
+        .filter_map(|order| Some((order.number, order.as_of(call.as_of)?)))
         .filter(|(_, order)| {
             let is_old = order.status != Status::Resting && order.updated < state.now - LIVE_WINDOW;
             is_old == archived
                 && only.is_none_or(|only| order.account.subaccount == only)
                 && status.is_none_or(|status| json!(order.status) == status)
-                && call.text("ticker").is_none_or(|ticker| {
+                && call.string("ticker").is_none_or(|ticker| {
                     market(order).is_some_and(|market| market.ticker == ticker)
                 })
-                && call.words("event_ticker").is_none_or(|events| {
+                && call.strings("event_ticker").is_none_or(|events| {
                     market(order).is_some_and(|market| events.contains(&market.event.as_str()))
                 })
                 && call
                     .only_shard()
                     .is_none_or(|shard| market(order).is_some_and(|market| market.shard == shard))
-                && call.within("min_ts", "max_ts", order.created)
+                && call.is_within("min_ts", "max_ts", order.created)
         });
-    Ok(call.list(call.page(Listed::NewestFirst, rows, |order| show(state, &order))?))
+    Ok(
+        call.list_response(
+            call.page(Listed::NewestFirst, rows, |order| order_json(state, &order))?,
+        ),
+    )
 }
 
-fn show(state: &State, order: &Order) -> Value {
+fn order_json(state: &State, order: &Order) -> Value {
     let market = state.markets.get(order.market);
     let outcome = order.side.outcome();
     without_nulls(json!({
@@ -371,7 +382,7 @@ fn show(state: &State, order: &Order) -> Value {
         "type": "limit",
         "status": order.status,
         "yes_price_dollars": order.price,
-        "no_price_dollars": Side::Ask.unit(order.price),
+        "no_price_dollars": Side::Ask.unit_price(order.price),
         "fill_count_fp": order.filled,
         "remaining_count_fp": order.remaining,
         "initial_count_fp": order.initial,
@@ -394,15 +405,15 @@ fn show(state: &State, order: &Order) -> Value {
 }
 
 pub(super) fn queue_position(state: &State, call: &Call<'_>) -> HandlerResult {
-    let order = own(state, call)?;
+    let order = own_order(state, call)?;
     if order.status != Status::Resting {
         return Err(Rejection::not_found("the order is not resting"));
     }
-    Ok(json!({ "queue_position_fp": ahead(state, &order) }))
+    Ok(json!({ "queue_position_fp": contracts_ahead(state, &order) }))
 }
 
 pub(super) fn queue_positions(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (markets, event) = (call.words("market_tickers"), call.text("event_ticker"));
+    let (markets, event) = (call.strings("market_tickers"), call.string("event_ticker"));
     if markets.is_none() && event.is_none() {
         return Err(Rejection::invalid(
             "market_tickers, event_ticker: one is required",
@@ -410,25 +421,25 @@ pub(super) fn queue_positions(state: &State, call: &Call<'_>) -> HandlerResult {
     }
     let Account { user, subaccount } = call.account(state, call.integer("subaccount"))?;
     let resting = state
-        .resting_of(user)
-        .filter(|order| order.account.subaccount == subaccount && call.knows(order.created));
+        .resting_orders_of(user)
+        .filter(|order| order.account.subaccount == subaccount && call.is_visible(order.created));
     let rows = resting.filter_map(|order| {
         let market = state.markets.get(order.market)?;
-        let asked = markets
+        let is_selected = markets
             .as_ref()
             .is_none_or(|tickers| tickers.contains(&market.ticker.as_str()))
             && event.is_none_or(|event| market.event == event);
-        asked.then(|| {
+        is_selected.then(|| {
             json!({
                 "order_id": order.id,
                 "market_ticker": market.ticker,
-                "queue_position_fp": ahead(state, order),
+                "queue_position_fp": contracts_ahead(state, order),
             })
         })
     });
     Ok(json!({ "queue_positions": rows.collect::<Vec<_>>() }))
 }
 
-fn ahead(state: &State, order: &Order) -> Contracts {
+fn contracts_ahead(state: &State, order: &Order) -> Contracts {
     state.queue_position(order.market, order.side, order.rank())
 }

@@ -29,7 +29,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
         .filter(|(subaccount, _, _)| only.is_none_or(|only| only == *subaccount))
         .filter_map(|(_, index, holding)| Some((state.markets.get(index)?, holding)))
         .filter(|(market, _)| shard.is_none_or(|shard| market.shard == shard))
-        .map(|(market, holding)| worth(market, holding))
+        .map(|(market, holding)| position_value(market, holding))
         .sum();
     let total: i64 = by_shard.values().sum();
     let breakdown = by_shard
@@ -38,7 +38,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
     // Omitted for a key that is restricted to a subaccount.
     let breakdown = call
         .caller
-        .locked_to
+        .subaccount
         .is_none()
         .then(|| breakdown.collect::<Vec<_>>());
     Ok(without_nulls(json!({
@@ -51,7 +51,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
 }
 
 /// Values a position at the last trade price.
-fn worth(market: &Market, holding: &Holding) -> i64 {
+fn position_value(market: &Market, holding: &Holding) -> i64 {
     let Some(last) = market.last_price else {
         return holding.cost;
     };
@@ -61,7 +61,7 @@ fn worth(market: &Market, holding: &Holding) -> i64 {
         Side::Ask
     };
     cost(
-        side.unit(last),
+        side.unit_price(last),
         Contracts::from_hundredths(holding.position.abs()),
     )
 }
@@ -69,23 +69,23 @@ fn worth(market: &Market, holding: &Holding) -> i64 {
 pub(super) fn positions(state: &State, call: &Call<'_>) -> HandlerResult {
     let archive = call.id() == "GetHistoricalPositions";
     let only = call.only_subaccount(state)?.or(Some(0));
-    let filters = call.words("count_filter").unwrap_or_default();
-    let wanted = call.text("settlement_status").unwrap_or("unsettled");
-    let kept = |market: &Market, holding: &Holding| {
+    let filters = call.strings("count_filter").unwrap_or_default();
+    let status = call.string("settlement_status").unwrap_or("unsettled");
+    let is_included = |market: &Market, holding: &Holding| {
         let is_old = market
             .settled
             .is_some_and(|(at, _)| at < state.now - LIVE_WINDOW);
         holding.volume != 0
             && is_old == archive
-            && (archive || wanted == "all" || (wanted == "settled") == holding.settled)
+            && (archive || status == "all" || (status == "settled") == holding.settled)
             && (filters.is_empty()
                 || filters.contains(&"position") && holding.position != 0
                 || filters.contains(&"total_traded") && holding.traded != 0)
             && call
-                .text("ticker")
+                .string("ticker")
                 .is_none_or(|ticker| market.ticker == ticker)
             && call
-                .words("event_ticker")
+                .strings("event_ticker")
                 .is_none_or(|events| events.contains(&market.event.as_str()))
             && call.only_shard().is_none_or(|shard| market.shard == shard)
     };
@@ -96,7 +96,7 @@ pub(super) fn positions(state: &State, call: &Call<'_>) -> HandlerResult {
         .filter_map(|(_, index, holding)| {
             Some((index as u64, (state.markets.get(index)?, holding)))
         })
-        .filter(|(_, (market, holding))| kept(market, holding))
+        .filter(|(_, (market, holding))| is_included(market, holding))
         .collect();
     let mut events: BTreeMap<&str, Holding> = BTreeMap::new();
     let (page, cursor) = call.page(Order::OldestFirst, rows.into_iter(), |(market, holding)| {
@@ -136,7 +136,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetFillsHistorical";
     let only = call.only_subaccount(state)?;
     let order = call
-        .text("order_id")
+        .string("order_id")
         .map(|_| call.uuid("order_id").unwrap_or_default());
     let market = |fill: &Fill| state.markets.get(fill.market);
     let rows = state
@@ -147,18 +147,18 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
         .filter(|(_, fill)| {
             fill.account.user == call.caller.user
                 && (fill.at < state.now - LIVE_WINDOW) == archived
-                && call.knows(fill.at)
+                && call.is_visible(fill.at)
                 && only.is_none_or(|only| fill.account.subaccount == only)
                 && order.is_none_or(|order| fill.order == order)
-                && call.words("ticker").is_none_or(|tickers| {
+                && call.strings("ticker").is_none_or(|tickers| {
                     market(fill).is_some_and(|market| tickers.contains(&market.ticker.as_str()))
                 })
                 && call
                     .only_shard()
                     .is_none_or(|shard| market(fill).is_some_and(|market| market.shard == shard))
-                && call.within("min_ts", "max_ts", fill.at)
+                && call.is_within("min_ts", "max_ts", fill.at)
         });
-    let show = |fill: &Fill| {
+    let fill_json = |fill: &Fill| {
         let (outcome, market) = (fill.side.outcome(), market(fill));
         json!({
             "fill_id": fill.trade,
@@ -173,7 +173,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
             "book_side": fill.side,
             "count_fp": fill.count,
             "yes_price_dollars": fill.price,
-            "no_price_dollars": Side::Ask.unit(fill.price),
+            "no_price_dollars": Side::Ask.unit_price(fill.price),
             "is_taker": fill.is_taker,
             "created_time": rfc3339(fill.at),
             "fee_cost": six_digits(fill.fee),
@@ -181,7 +181,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
             "ts": seconds(fill.at),
         })
     };
-    Ok(call.list(call.page(Order::NewestFirst, rows, show)?))
+    Ok(call.list_response(call.page(Order::NewestFirst, rows, fill_json)?))
 }
 
 pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -195,17 +195,17 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
         .filter(|(_, row)| {
             row.account.user == call.caller.user
                 && row.at >= state.now - LIVE_WINDOW
-                && call.knows(row.at)
+                && call.is_visible(row.at)
                 && only.is_none_or(|only| row.account.subaccount == only)
                 && call
-                    .text("ticker")
+                    .string("ticker")
                     .is_none_or(|ticker| market(row).is_some_and(|market| market.ticker == ticker))
                 && call
-                    .text("event_ticker")
+                    .string("event_ticker")
                     .is_none_or(|event| market(row).is_some_and(|market| market.event == event))
-                && call.within("min_ts", "max_ts", row.at)
+                && call.is_within("min_ts", "max_ts", row.at)
         });
-    let show = |row: &Payout| {
+    let settlement_json = |row: &Payout| {
         let (yes, no) = (row.position.max(0), (-row.position).max(0));
         let cost_of = |count: i64| six_digits(if count > 0 { row.cost } else { 0 });
         let market = market(row);
@@ -213,7 +213,7 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
             "ticker": market.map(|market| market.ticker.as_str()),
             "event_ticker": market.map(|market| market.event.as_str()),
             "exchange_index": market.map_or(0, |market| market.shard),
-            "market_result": Settlement::word(row.value),
+            "market_result": Settlement::result(row.value),
             "yes_count_fp": Contracts::from_hundredths(yes),
             "yes_total_cost_dollars": cost_of(yes),
             "no_count_fp": Contracts::from_hundredths(no),
@@ -224,5 +224,5 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
             "value": row.value.micros() / 10_000,
         })
     };
-    Ok(call.list(call.page(Order::NewestFirst, rows, show)?))
+    Ok(call.list_response(call.page(Order::NewestFirst, rows, settlement_json)?))
 }

@@ -19,8 +19,8 @@ pub(super) fn emit(state: &mut State, call: &Call<'_>, response: &Value) {
 fn messages(state: &State, call: &Call<'_>, response: &Value) -> Vec<(&'static str, Value)> {
     let now = rfc3339(state.now);
     let user = &state.user(call.caller.user).communications_id;
-    let batch = call.text("rfq_batch_id").unwrap_or("sample id");
-    let quote = call.text("batch_quote_id").unwrap_or("sample id");
+    let batch = call.string("rfq_batch_id").unwrap_or("sample id");
+    let quote = call.string("batch_quote_id").unwrap_or("sample id");
     let market = "sample market_ticker";
     match call.id() {
         "CreateMarketInMultivariateEventCollection" => {

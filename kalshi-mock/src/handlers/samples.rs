@@ -26,7 +26,10 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>) -> HandlerResult {
         if parameter.location != "path" {
             continue;
         }
-        if let Some(id) = call.text(name).filter(|id| !exists(state, call, name, id)) {
+        if let Some(id) = call
+            .string(name)
+            .filter(|id| !exists(state, call, name, id))
+        {
             return Err(Rejection::not_found(format!("{name}: {id} does not exist")));
         }
     }
@@ -37,7 +40,7 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>) -> HandlerResult {
         && let Some(items) = paging.items_field
         && let Some(Value::Array(rows)) = body.get_mut(items).map(Value::take)
     {
-        let ids = call.words("ids");
+        let ids = call.strings("ids");
         let rows = rows.into_iter().filter(|row| {
             let id = row["id"].as_str().unwrap_or_default();
             ids.as_ref().is_none_or(|ids| ids.contains(&id))

@@ -15,12 +15,12 @@ use crate::{
 };
 
 pub(super) fn deposits(state: &State, call: &Call<'_>) -> HandlerResult {
-    let mine = state
+    let own = state
         .deposits
         .iter()
         .rev()
         .filter(|(_, deposit)| deposit.user == call.caller.user);
-    let rows = mine.map(|(number, deposit)| (*number, deposit));
+    let rows = own.map(|(number, deposit)| (*number, deposit));
     let page = call.page(Order::NewestFirst, rows, |deposit| {
         json!({
             "id": deposit.id,
@@ -32,11 +32,11 @@ pub(super) fn deposits(state: &State, call: &Call<'_>) -> HandlerResult {
             "finalized_ts": seconds(deposit.at),
         })
     })?;
-    Ok(call.list(page))
+    Ok(call.list_response(page))
 }
 
 pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> HandlerResult {
-    if call.caller.locked_to.is_some() {
+    if call.caller.subaccount.is_some() {
         return Err(Rejection::forbidden("the key is for one subaccount only"));
     }
     let shard = call.body["exchange_index"].as_i64().unwrap_or(0);
@@ -50,7 +50,7 @@ pub(super) fn subaccount_balances(state: &State, call: &Call<'_>) -> HandlerResu
     let balances = state
         .ledger
         .cash_of_user(call.caller.user)
-        .filter(|(subaccount, ..)| call.sees(*subaccount))
+        .filter(|(subaccount, ..)| call.can_read(*subaccount))
         .map(|(subaccount, shard, cash)| {
             json!({
                 "subaccount_number": subaccount,
@@ -86,15 +86,15 @@ pub(super) fn to_subaccount(state: &mut State, call: &Call<'_>) -> HandlerResult
 }
 
 pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
-    let mine = state
+    let own = state
         .subaccount_transfers
         .iter()
         .rev()
         .filter(|(_, transfer)| transfer.user == call.caller.user)
-        .filter(|(_, transfer)| call.sees(transfer.from) || call.sees(transfer.to));
+        .filter(|(_, transfer)| call.can_read(transfer.from) || call.can_read(transfer.to));
     let page = call.page(
         Order::NewestFirst,
-        mine.map(|(number, transfer)| (*number, transfer)),
+        own.map(|(number, transfer)| (*number, transfer)),
         |transfer| {
             json!({
                 "transfer_id": transfer.id,
@@ -106,12 +106,12 @@ pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> HandlerRes
             })
         },
     )?;
-    Ok(call.list(page))
+    Ok(call.list_response(page))
 }
 
 pub(super) fn netting(state: &State, call: &Call<'_>) -> HandlerResult {
     let subaccounts = state.user(call.caller.user).subaccounts.iter();
-    let configs = subaccounts.filter(|(number, _)| call.sees(**number)).map(|(number, enabled)| {
+    let configs = subaccounts.filter(|(number, _)| call.can_read(**number)).map(|(number, enabled)| {
         json!({ "subaccount_number": number, "enabled": enabled, "exchange_index": 0 })
     });
     Ok(json!({ "netting_configs": configs.collect::<Vec<_>>() }))
@@ -146,9 +146,12 @@ struct ToShard {
 }
 
 /// Transfers money between shards, subaccounts and exchange instances.
-pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResult {
+pub(super) fn transfer(instances: &mut Instances, call: &Call<'_>) -> HandlerResult {
     let body: ToShard = call.parse()?;
-    let place = |instances: &mut Instances, instance, subaccount, shard: Option<Shard>| {
+    let account_and_shard = |instances: &mut Instances,
+                             instance,
+                             subaccount,
+                             shard: Option<Shard>| {
         let account = call.account(instances.get_mut(instance), subaccount)?;
         match (instance, shard.unwrap_or(0)) {
             (Instance::Margined, 1..) => Err(Rejection::invalid(
@@ -161,13 +164,13 @@ pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResu
     if [source, destination].contains(&Instance::Margined) {
         require_margin(instances, call)?;
     }
-    let from = place(
+    let from = account_and_shard(
         instances,
         source,
         body.source_subaccount,
         body.source_exchange_shard,
     )?;
-    let to = place(
+    let to = account_and_shard(
         instances,
         destination,
         body.destination_subaccount,
@@ -215,35 +218,37 @@ fn require_margin(instances: &Instances, call: &Call<'_>) -> Result<(), Rejectio
 /// Rejects a transfer to or from the margin exchange, which is not compiled in.
 #[cfg(not(feature = "perps"))]
 fn require_margin(_: &Instances, _: &Call<'_>) -> Result<(), Rejection> {
-    Err(Rejection::bad(
+    Err(Rejection::bad_request(
         "not_supported",
         "the margin exchange is not enabled",
     ))
 }
 
 pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
-    let mine = state
+    let own = state
         .shard_transfers
         .iter()
         .rev()
         .filter(|(_, transfer)| is_own(call, transfer));
-    let rows = mine.map(|(number, transfer)| (*number, transfer));
-    Ok(call.list(call.page(Order::NewestFirst, rows, show_shard_transfer)?))
+    let rows = own.map(|(number, transfer)| (*number, transfer));
+    Ok(call.list_response(call.page(Order::NewestFirst, rows, shard_transfer_json)?))
 }
 
 pub(super) fn shard_transfer(state: &State, call: &Call<'_>) -> HandlerResult {
     let id = call.uuid("transfer_id");
-    let is_it = |transfer: &&ShardTransfer| Some(transfer.id) == id && is_own(call, transfer);
-    let transfer = state.shard_transfers.values().find(is_it);
+    let is_requested =
+        |transfer: &&ShardTransfer| Some(transfer.id) == id && is_own(call, transfer);
+    let transfer = state.shard_transfers.values().find(is_requested);
     let transfer = transfer.ok_or_else(|| Rejection::not_found("no such transfer"))?;
-    Ok(json!({ "transfer": show_shard_transfer(transfer) }))
+    Ok(json!({ "transfer": shard_transfer_json(transfer) }))
 }
 
 fn is_own(call: &Call<'_>, transfer: &ShardTransfer) -> bool {
-    transfer.user == call.caller.user && (call.sees(transfer.from.0) || call.sees(transfer.to.0))
+    transfer.user == call.caller.user
+        && (call.can_read(transfer.from.0) || call.can_read(transfer.to.0))
 }
 
-fn show_shard_transfer(transfer: &ShardTransfer) -> Value {
+fn shard_transfer_json(transfer: &ShardTransfer) -> Value {
     without_nulls(json!({
         "transfer_id": transfer.id,
         "client_transfer_id": transfer.client_transfer_id,

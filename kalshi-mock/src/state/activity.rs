@@ -9,8 +9,8 @@ use kalshi_sdk::{Contracts, Dollars, limits::Tier};
 use uuid::Uuid;
 
 use super::{
-    Due, MarketIndex, NewOrder, SelfTrade, State, TimeInForce, account::Account,
-    event_log::EventLog, side::Side, universe::SETTLEMENT_DELAY, walk::Kind,
+    MarketIndex, NewOrder, SelfTrade, State, TimeInForce, Timer, account::Account,
+    event_log::EventLog, initial_markets::SETTLEMENT_DELAY, side::Side, walk::Kind,
 };
 use crate::time::{Micros, SECOND};
 
@@ -18,7 +18,7 @@ use crate::time::{Micros, SECOND};
 const PARTICIPANTS: u32 = 8;
 /// Balance of each participant on each shard, in cents.
 const BALANCE: i64 = 1_000_000_000;
-/// Shards that the markets of the universe are on.
+/// Shards of the initial markets.
 const SHARDS: Range<u32> = 0..2;
 /// Maximum number of the participants' resting orders in a market.
 const MAX_QUOTES: usize = 40;
@@ -27,7 +27,7 @@ const MAX_POSITION: i64 = 200_000;
 /// Maximum number of steps that are caught up after a jump of the clock.
 const MAX_STEPS: i64 = 36_000;
 
-/// Pace of the simulated trading in the markets of the initial universe.
+/// Pace of the simulated trading in the initial markets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
@@ -60,7 +60,7 @@ pub(super) struct Participants {
 }
 
 impl State {
-    /// Adds funded participants that trade in the markets of the universe from now on.
+    /// Adds funded participants that trade in the initial markets from now on.
     pub(crate) fn start_activity(&mut self, activity: Activity, seed: u64) {
         let first = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
         for _ in 0..PARTICIPANTS {
@@ -79,10 +79,10 @@ impl State {
             quotes: BTreeMap::new(),
         });
         self.event_log = Some(EventLog::default());
-        for place in 0..self.walks.len() {
-            self.schedule_results(place);
+        for walk in 0..self.walks.len() {
+            self.schedule_walk_settlement(walk);
         }
-        self.at(self.now + activity.pace().0, Due::Act);
+        self.set_timer(self.now + activity.pace().0, Timer::Activity);
     }
 
     /// Returns true if simulated trading is enabled.
@@ -96,7 +96,7 @@ impl State {
     }
 
     /// Runs one step and schedules the next. After a long jump of the clock to `now`, the oldest steps are skipped.
-    pub(super) fn act(&mut self, now: Micros) {
+    pub(super) fn run_activity_step(&mut self, now: Micros) {
         let Some(mut participants) = self.activity.take() else {
             return;
         };
@@ -109,41 +109,44 @@ impl State {
         let next = self.now + interval;
         let skipped = (now - MAX_STEPS * interval - next).max(0);
         let steps = (skipped + interval - 1) / interval;
-        self.at(next + steps * interval, Due::Act);
+        self.set_timer(next + steps * interval, Timer::Activity);
     }
 
     /// Reschedules the next step after the clock was moved back to `now`. Otherwise the activity would pause until the clock reached its
     /// previous time.
-    pub(super) fn bring_activity_forward(&mut self, now: Micros) {
+    pub(super) fn reschedule_activity(&mut self, now: Micros) {
         let Some(participants) = &self.activity else {
             return;
         };
         let next = now + participants.activity.pace().0;
-        let mut steps = self.due.iter().filter(|(_, due)| matches!(due, Due::Act));
+        let mut steps = self
+            .timers
+            .iter()
+            .filter(|(_, timer)| matches!(timer, Timer::Activity));
         if let Some((&key, _)) = steps.next()
             && key.0 > next
         {
-            self.due.remove(&key);
-            self.at(next, Due::Act);
+            self.timers.remove(&key);
+            self.set_timer(next, Timer::Activity);
         }
     }
 
-    fn schedule_results(&mut self, place: usize) {
-        let Some(walk) = self.walks.get(place).filter(|walk| walk.kind != Kind::Free) else {
+    fn schedule_walk_settlement(&mut self, index: usize) {
+        let Some(walk) = self.walks.get(index).filter(|walk| walk.kind != Kind::Free) else {
             return;
         };
         let markets = walk
             .markets
             .iter()
-            .filter_map(|index| self.markets.get(*index));
+            .filter_map(|market| self.markets.get(*market));
         if let Some(closes) = markets.map(|market| market.closes).max() {
-            self.at(closes + SETTLEMENT_DELAY, Due::Results(place));
+            self.set_timer(closes + SETTLEMENT_DELAY, Timer::SettleWalk(index));
         }
     }
 
     /// Settles the closed markets of a walk to its results. Markets whose close was moved settle later.
-    pub(super) fn settle_to_results(&mut self, place: usize) {
-        let results = self.walks.get(place).map(|walk| walk.results());
+    pub(super) fn settle_walk(&mut self, walk: usize) {
+        let results = self.walks.get(walk).map(|walk| walk.results());
         for (index, result) in results.into_iter().flatten() {
             if self
                 .markets
@@ -152,7 +155,7 @@ impl State {
             {
                 self.settle(index, result);
             } else {
-                self.schedule_results(place);
+                self.schedule_walk_settlement(walk);
             }
         }
     }
@@ -164,20 +167,21 @@ impl Participants {
         if state.walks.is_empty() {
             return;
         }
-        let place = self.random.usize(..state.walks.len());
-        let Some(walk) = state.walks.get_mut(place) else {
+        let index = self.random.usize(..state.walks.len());
+        let Some(walk) = state.walks.get_mut(index) else {
             return;
         };
-        let moves = self.random.u8(..4) == 0;
-        if moves {
+        let is_move = self.random.u8(..4) == 0;
+        if is_move {
             walk.step(&mut self.random);
         }
-        let row = self.random.usize(..walk.markets.len().max(1));
-        let (Some(&index), Some(&fair)) = (walk.markets.get(row), walk.fair.get(row)) else {
+        let position = self.random.usize(..walk.markets.len().max(1));
+        let (Some(&index), Some(&fair)) = (walk.markets.get(position), walk.fair.get(position))
+        else {
             return;
         };
         let tick = if walk.kind == Kind::Free {
-            walk.unit
+            walk.step_size
         } else {
             10_000
         };
@@ -185,7 +189,7 @@ impl Participants {
             .markets
             .get_mut(index)
             .and_then(|market| market.perp.as_mut());
-        if let Some(perp) = perp.filter(|_| moves) {
+        if let Some(perp) = perp.filter(|_| is_move) {
             perp.reference = Dollars::from_micros(fair);
         }
         match self.random.u8(..10) {
@@ -212,14 +216,15 @@ impl Participants {
 
     fn quote(&mut self, state: &mut State, index: MarketIndex, fair: i64, tick: i64) {
         let (account, side) = (self.account(), self.side());
-        let away = self.random.i64(1..=6) * tick;
+        let offset = self.random.i64(1..=6) * tick;
         let price = match side {
-            Side::Bid => fair - away,
-            Side::Ask => fair + away,
+            Side::Bid => fair - offset,
+            Side::Ask => fair + offset,
         };
         let count = self.random.i64(1..=60);
-        let wanted = (side, price, count);
-        let Some(id) = place(state, index, account, wanted, TimeInForce::GoodTillCanceled) else {
+        let terms = (side, price, count);
+        let Some(id) = place_order(state, index, account, terms, TimeInForce::GoodTillCanceled)
+        else {
             return;
         };
         let quotes = self.quotes.entry(index).or_default();
@@ -239,8 +244,8 @@ impl Participants {
         else {
             return;
         };
-        let place = self.random.usize(..quotes.len());
-        if let Some(id) = quotes.remove(place) {
+        let index = self.random.usize(..quotes.len());
+        if let Some(id) = quotes.remove(index) {
             state.cancel(id);
         }
     }
@@ -267,20 +272,14 @@ impl Participants {
             Side::Bid => price + tick,
             Side::Ask => price - tick,
         };
-        let wanted = (side, price, self.random.i64(1..=40));
-        place(
-            state,
-            index,
-            account,
-            wanted,
-            TimeInForce::ImmediateOrCancel,
-        );
+        let terms = (side, price, self.random.i64(1..=40));
+        place_order(state, index, account, terms, TimeInForce::ImmediateOrCancel);
     }
 }
 
 /// Places an order of a participant, of whole contracts. Returns its id, or `None` if it is rejected: the market may be closed or
 /// paused, or a quote would cross.
-fn place(
+fn place_order(
     state: &mut State,
     index: MarketIndex,
     account: Account,
@@ -348,9 +347,9 @@ mod tests {
                 }
                 assert!(state.emitted.is_empty() && state.fills.is_empty());
                 assert!(state.listed.is_empty() && state.ended.is_empty());
-                let most = state.markets.len() * (MAX_QUOTES + 20);
-                assert!(state.orders.len() <= most, "{}", state.orders.len());
-                sizes.push((state.due.len(), state.deposits.len(), state.users.len()));
+                let max = state.markets.len() * (MAX_QUOTES + 20);
+                assert!(state.orders.len() <= max, "{}", state.orders.len());
+                sizes.push((state.timers.len(), state.deposits.len(), state.users.len()));
             }
             assert!(sizes.windows(2).all(|pair| pair[0] == pair[1]), "{sizes:?}");
         }
@@ -367,9 +366,12 @@ mod tests {
         let from = start + 10 * 3600 * SECOND;
         assert!(first.is_some_and(|at| at >= from || at == start + SECOND));
         assert!(state.trades.values().any(|trade| trade.at > from));
-        let due = state.due.iter().find(|(_, due)| **due == Due::Act);
+        let timer = state
+            .timers
+            .iter()
+            .find(|(_, timer)| **timer == Timer::Activity);
         assert_eq!(
-            due.map(|((at, _), _)| *at),
+            timer.map(|((at, _), _)| *at),
             Some(start + 20 * 3600 * SECOND + SECOND)
         );
     }

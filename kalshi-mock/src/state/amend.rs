@@ -4,7 +4,7 @@ use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
 
 use super::{
-    Due, State,
+    State, Timer,
     matching::{Incoming, Plan},
     order::Order,
     orders::{Placed, check_price_and_count},
@@ -36,12 +36,12 @@ impl State {
             .get(&id)
             .cloned()
             .ok_or_else(|| Rejection::not_found("no such order"))?;
-        let (index, market) = self.tradable(&amendment.ticker)?;
+        let (index, market) = self.tradable_market(&amendment.ticker)?;
         if index != order.market || amendment.side != order.side {
             return Err(Rejection::invalid("ticker, side: must match the order"));
         }
-        let (given, known) = (&amendment.client_order_id, &order.client_order_id);
-        if given.is_some() && given != known {
+        let (expected, current) = (&amendment.client_order_id, &order.client_order_id);
+        if expected.is_some() && expected != current {
             return Err(Rejection::invalid(
                 "client_order_id: does not match the order",
             ));
@@ -68,16 +68,16 @@ impl State {
         }
         if amendment
             .expires
-            .is_some_and(|expires| expires > time::LAST)
+            .is_some_and(|expires| expires > time::MAX_SECONDS)
         {
             return Err(Rejection::invalid("expiration_time: must be in seconds"));
         }
-        let renamed = amendment
+        let new_client_order_id = amendment
             .updated_client_order_id
             .clone()
-            .filter(|new| Some(new) != known.as_ref());
-        self.reject_repeated_id(order.account, renamed.as_ref())?;
-        let moves = amendment.price != order.price || remaining > order.remaining;
+            .filter(|new| Some(new) != current.as_ref());
+        self.reject_repeated_id(order.account, new_client_order_id.as_ref())?;
+        let loses_priority = amendment.price != order.price || remaining > order.remaining;
         let incoming = Incoming {
             account: order.account,
             market: index,
@@ -89,24 +89,30 @@ impl State {
             rests: true,
         };
         // An order that keeps its priority cannot trade.
-        let plan = if moves {
+        let plan = if loses_priority {
             self.plan(&incoming)
         } else {
             Plan::resting(remaining)
         };
-        if moves {
+        if loses_priority {
             plan.reject_crossing(order.post_only)?;
             let before = (market.clock, self.emitted.len());
-            self.take_from_book(id);
-            if let Err(rejection) = self.afford(&incoming, &plan) {
+            self.remove_from_book(id);
+            if let Err(rejection) = self.check_funds(&incoming, &plan) {
                 self.rest_or_end(id);
                 self.rollback(index, before);
                 return Err(rejection);
             }
         }
-        self.apply(id, amendment, remaining, renamed, moves);
+        self.apply(
+            id,
+            amendment,
+            remaining,
+            new_client_order_id,
+            loses_priority,
+        );
         self.emit_order(id, Some("Amend"));
-        if moves {
+        if loses_priority {
             self.match_and_rest(id, &plan, true)
         } else {
             self.rest_or_end(id);
@@ -120,7 +126,7 @@ impl State {
         }
     }
 
-    fn take_from_book(&mut self, id: Uuid) {
+    fn remove_from_book(&mut self, id: Uuid) {
         let Some(order) = self.orders.get(&id) else {
             return;
         };
@@ -128,8 +134,8 @@ impl State {
         if let Some(market) = self.markets.get_mut(index) {
             market.book.side_mut(side).remove(&rank);
             self.ledger
-                .rest(account, (index, market.shard), (side, rank), None);
-            self.show(id, false);
+                .set_order_funding(account, (index, market.shard), (side, rank), None);
+            self.set_displayed(id, false);
         }
     }
 
@@ -139,24 +145,24 @@ impl State {
         id: Uuid,
         amendment: &Amendment,
         remaining: Contracts,
-        renamed: Option<String>,
-        moves: bool,
+        new_client_order_id: Option<String>,
+        loses_priority: bool,
     ) {
-        let (number, now) = (self.next(), self.now);
+        let (number, now) = (self.next_number(), self.now);
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
-        if moves {
+        if loses_priority {
             order.queued = number;
         }
         if order.price != amendment.price {
-            order.made = (Contracts::ZERO, 0);
+            order.maker_fills = (Contracts::ZERO, 0);
         }
         order.price = amendment.price;
         order.remaining = remaining;
         order.updated = now;
         order.reason = "Amend";
-        if let Some(new) = renamed {
+        if let Some(new) = new_client_order_id {
             let user = order.account.user;
             if let Some(old) = order.client_order_id.replace(new.clone()) {
                 self.client_order_ids.remove(&(user, old));
@@ -165,14 +171,14 @@ impl State {
         }
         if let Some(expires) = amendment.expires {
             if let Some(before) = order.expires {
-                self.due
+                self.timers
                     .remove(&(before.saturating_mul(SECOND), order.number));
             }
             order.expires = (expires != 0).then_some(expires);
             if expires != 0 {
-                self.due.insert(
+                self.timers.insert(
                     (expires.saturating_mul(SECOND), order.number),
-                    Due::Expire(id),
+                    Timer::ExpireOrder(id),
                 );
             }
         }

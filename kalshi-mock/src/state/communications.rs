@@ -4,7 +4,7 @@ use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
 
 use super::{
-    Due, MarketIndex, REMEMBERED, State,
+    MAX_RECORDS, MarketIndex, State, Timer,
     account::Account,
     event::Event,
     order::{MAX_COUNT, Order},
@@ -27,7 +27,7 @@ impl State {
         mut rfq: Rfq,
         replaces: impl Fn(&Rfq) -> bool,
     ) -> Result<Uuid, Rejection> {
-        let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
+        let is_open_rfq = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
         let count = rfq.contracts.unwrap_or_default();
         if count > MAX_COUNT {
             return Err(Rejection::invalid(format!(
@@ -38,40 +38,50 @@ impl State {
             .markets
             .get(rfq.market)
             .map(|market| market.ticker.clone());
-        self.tradable(ticker.as_deref().unwrap_or_default())?;
-        let replaced = |(number, other): &(&u64, &Rfq)| {
-            mine(other) && replaces(other) && !self.is_accepted(**number)
+        self.tradable_market(ticker.as_deref().unwrap_or_default())?;
+        let is_replaced = |(number, other): &(&u64, &Rfq)| {
+            is_open_rfq(other) && replaces(other) && !self.is_accepted(**number)
         };
         let replaced: Vec<u64> = self
             .rfqs
             .iter()
-            .filter(replaced)
+            .filter(is_replaced)
             .map(|(number, _)| *number)
             .collect();
         for number in replaced {
             self.close_rfq(number);
         }
-        if self.rfqs.values().filter(|other| mine(other)).count() >= MAX_OPEN {
-            return Err(Rejection::bad(
+        if self
+            .rfqs
+            .values()
+            .filter(|other| is_open_rfq(other))
+            .count()
+            >= MAX_OPEN
+        {
+            return Err(Rejection::bad_request(
                 "too_many_rfqs",
                 format!("{MAX_OPEN} RFQs are already open"),
             ));
         }
-        rfq.id = self.id();
-        let (id, number) = (rfq.id, self.next());
+        rfq.id = self.new_id();
+        let (id, number) = (rfq.id, self.next_number());
         self.emit(|_| Some(Event::RfqCreated(rfq.clone())));
         self.rfqs.insert(number, rfq);
-        self.forget_quotes();
+        self.remove_old_rfqs();
         Ok(id)
     }
 
-    /// Drops the oldest closed request and its quotes if there are more than [`REMEMBERED`].
-    fn forget_quotes(&mut self) {
-        if self.rfqs.len() <= REMEMBERED {
+    /// Drops the oldest closed request and its quotes if there are more than [`MAX_RECORDS`].
+    fn remove_old_rfqs(&mut self) {
+        if self.rfqs.len() <= MAX_RECORDS {
             return;
         }
-        let over = |(number, rfq): &(&u64, &Rfq)| !rfq.open && !self.is_accepted(**number);
-        let oldest = self.rfqs.iter().find(over).map(|(number, _)| *number);
+        let is_removable = |(number, rfq): &(&u64, &Rfq)| !rfq.open && !self.is_accepted(**number);
+        let oldest = self
+            .rfqs
+            .iter()
+            .find(is_removable)
+            .map(|(number, _)| *number);
         if let Some(number) = oldest {
             self.rfqs.remove(&number);
             self.quotes.retain(|_, quote| quote.rfq != number);
@@ -104,8 +114,9 @@ impl State {
             let rfq = rfq.clone();
             self.emit(|_| Some(Event::RfqDeleted(rfq)));
         }
-        let on_it = |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
-        for quote in self.quotes.values_mut().filter(on_it) {
+        let is_open_quote =
+            |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
+        for quote in self.quotes.values_mut().filter(is_open_quote) {
             quote.cancel("rfq_closed", now);
         }
     }
@@ -119,14 +130,14 @@ impl State {
             return Err(Rejection::conflict("rfq_closed", "the RFQ is closed"));
         }
         if rfq.creator.user == quote.creator.user {
-            return Err(Rejection::bad(
+            return Err(Rejection::bad_request(
                 "own_rfq",
                 "users cannot quote their own RFQs",
             ));
         }
         let (yes, no) = (quote.yes_bid.micros(), quote.no_bid.micros());
-        let fits = |bid: i64| (0..Dollars::ONE.micros()).contains(&bid) && bid % 100 == 0;
-        if !fits(yes) || !fits(no) || yes + no > Dollars::ONE.micros() || yes + no == 0 {
+        let is_valid = |bid: i64| (0..Dollars::ONE.micros()).contains(&bid) && bid % 100 == 0;
+        if !is_valid(yes) || !is_valid(no) || yes + no > Dollars::ONE.micros() || yes + no == 0 {
             return Err(Rejection::invalid(
                 "yes_bid, no_bid: must each be gte 0 and lt 1 with up to 4 decimals, together lte 1 and not 0",
             ));
@@ -135,8 +146,8 @@ impl State {
             .markets
             .get(rfq.market)
             .map(|market| market.ticker.as_str());
-        let (_, market) = self.tradable(ticker.unwrap_or_default())?;
-        let affords = |side: Side| {
+        let (_, market) = self.tradable_market(ticker.unwrap_or_default())?;
+        let can_pay = |side: Side| {
             let bid = quote.bid(side);
             let price = if side == Side::Bid {
                 bid
@@ -146,21 +157,21 @@ impl State {
             let count = rfq.contracts_at(bid, &market.fees);
             bid.is_zero() || self.can_trade(quote.creator, (side, price, count), rfq.market, false)
         };
-        if !affords(Side::Bid) || !affords(Side::Ask) {
-            return Err(Rejection::bad(
+        if !can_pay(Side::Bid) || !can_pay(Side::Ask) {
+            return Err(Rejection::bad_request(
                 "insufficient_balance",
                 format!("not enough is available on shard {}", market.shard),
             ));
         }
         let (now, user, number) = (self.now, quote.creator.user, quote.rfq);
-        let replaced = |other: &&mut Quote| {
+        let is_replaced = |other: &&mut Quote| {
             other.rfq == number && other.creator.user == user && other.status == QuoteStatus::Open
         };
-        for other in self.quotes.values_mut().filter(replaced) {
+        for other in self.quotes.values_mut().filter(is_replaced) {
             other.cancel("replaced", now);
         }
-        quote.id = self.id();
-        let (id, number) = (quote.id, self.next());
+        quote.id = self.new_id();
+        let (id, number) = (quote.id, self.next_number());
         self.quotes.insert(number, quote);
         self.emit_quote(number, "quote_created");
         Ok(id)
@@ -202,7 +213,7 @@ impl State {
         }
         // Only one quote can be accepted at a time, until its confirmation times out.
         if self.is_accepted(quote.rfq) {
-            return Err(Rejection::bad(
+            return Err(Rejection::bad_request(
                 "already_accepted",
                 "another quote on the RFQ has been accepted",
             ));
@@ -224,10 +235,10 @@ impl State {
             .get_mut(&number)
             .filter(|quote| quote.status == QuoteStatus::Accepted);
         let quote = quote.ok_or_else(|| {
-            Rejection::bad("not_accepted", "the quote is not awaiting confirmation")
+            Rejection::bad_request("not_accepted", "the quote is not awaiting confirmation")
         })?;
-        if !quote.may_be_confirmed(now) {
-            return Err(Rejection::bad(
+        if !quote.can_be_confirmed(now) {
+            return Err(Rejection::bad_request(
                 "expired",
                 "the time to confirm the quote has passed",
             ));
@@ -235,7 +246,7 @@ impl State {
         quote.status = QuoteStatus::Confirmed;
         quote.confirmed_at = Some(now);
         quote.updated = now;
-        self.at(now + EXECUTE_AFTER, Due::Execute(number));
+        self.set_timer(now + EXECUTE_AFTER, Timer::ExecuteQuote(number));
         Ok(())
     }
 
@@ -255,12 +266,15 @@ impl State {
         } else {
             bid.complement()
         };
-        let place = self
+        let market = self
             .markets
             .get(rfq.market)
             .map(|market| (market.fees, market.ticker.clone()));
-        let (count, is_open) = place.map_or((Contracts::ZERO, false), |(fees, ticker)| {
-            (rfq.contracts_at(bid, &fees), self.tradable(&ticker).is_ok())
+        let (count, is_open) = market.map_or((Contracts::ZERO, false), |(fees, ticker)| {
+            (
+                rfq.contracts_at(bid, &fees),
+                self.tradable_market(&ticker).is_ok(),
+            )
         });
         let can = self.can_trade(quote.creator, (side, price, count), rfq.market, false)
             && self.can_trade(
@@ -280,13 +294,13 @@ impl State {
             }
             return;
         }
-        let trade = self.id();
-        let maker = self.executed(quote.creator, side, price, count, rfq.market);
-        let taker = self.executed(rfq.creator, side.opposite(), price, count, rfq.market);
+        let trade = self.new_id();
+        let maker = self.create_quote_order(quote.creator, side, price, count, rfq.market);
+        let taker = self.create_quote_order(rfq.creator, side.opposite(), price, count, rfq.market);
         self.fill(maker, false, trade, price, count);
         self.fill(taker, true, trade, price, count);
         self.cancel(taker);
-        self.print(trade, rfq.market, price, count, side.opposite());
+        self.record_trade(trade, rfq.market, price, count, side.opposite());
         if let Some(quote) = self.quotes.get_mut(&number) {
             quote.status = QuoteStatus::Executed;
             quote.executed_at = Some(now);
@@ -311,14 +325,14 @@ impl State {
         let Some(market) = self.markets.get(index) else {
             return false;
         };
-        let unit = side.unit(price);
+        let unit_price = side.unit_price(price);
         let held = self.position(account, index);
         let fee = if is_taker {
-            market.fees.taker(unit, count)
+            market.fees.taker(unit_price, count)
         } else {
-            market.fees.maker(unit, count)
+            market.fees.maker(unit_price, count)
         };
-        let paid = fee - super::ledger::cash_of(held, side, unit, count);
+        let paid = fee - super::ledger::cash_change(held, side, unit_price, count);
         let change = super::ledger::Hypothetical {
             position: side.signed(count),
             ..Default::default()
@@ -329,7 +343,7 @@ impl State {
     }
 
     /// Creates the order for one side of an executed quote.
-    fn executed(
+    fn create_quote_order(
         &mut self,
         account: Account,
         side: Side,
@@ -337,7 +351,7 @@ impl State {
         count: Contracts,
         market: MarketIndex,
     ) -> Uuid {
-        let (id, number, now) = (self.id(), self.next(), self.now);
+        let (id, number, now) = (self.new_id(), self.next_number(), self.now);
         let order = Order::new((id, number), (account, market), (side, price, count), now);
         self.listed.insert((account.user, number), id);
         *self.resting.entry(account.user).or_default() += 1;

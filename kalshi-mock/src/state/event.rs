@@ -104,7 +104,7 @@ pub(crate) enum Step {
 impl State {
     /// Records an event, if a connection is open or events are hashed.
     pub(crate) fn emit(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
-        if (self.has_listeners || self.event_log.is_some())
+        if (self.has_connections || self.event_log.is_some())
             && let Some(event) = event(self)
         {
             self.emitted.push(event);
@@ -128,27 +128,27 @@ impl State {
     }
 
     /// Sets the contracts of an order that the public book includes: all that remain, or none.
-    pub(super) fn show(&mut self, id: Uuid, shown: bool) {
+    pub(super) fn set_displayed(&mut self, id: Uuid, is_displayed: bool) {
         let (now, clock) = (self.now, self.actions);
         let taker = self.taker.filter(|taker| self.orders.contains_key(taker));
         let cause = taker.unwrap_or(id);
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
-        let shown = if shown {
+        let displayed = if is_displayed {
             order.remaining
         } else {
             Contracts::ZERO
         };
-        let before = std::mem::replace(&mut order.shown, shown);
-        let change = shown.hundredths() - before.hundredths();
+        let before = std::mem::replace(&mut order.displayed, displayed);
+        let change = displayed.hundredths() - before.hundredths();
         let Some(market) = self.markets.get_mut(order.market).filter(|_| change != 0) else {
             return;
         };
         market.clock = clock;
         self.book_changed = true;
         let (market, side, price) = (order.market, order.side, order.price);
-        self.note_quote(market, side, price);
+        self.record_quote_change(market, side, price);
         self.emit(|state| {
             let cause = state.orders.get(&cause)?;
             Some(Event::Level(LevelChange {

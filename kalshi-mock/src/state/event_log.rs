@@ -49,7 +49,7 @@ impl State {
                 event => write!(log.hash, "{event:?}"),
             };
         }
-        if !self.has_listeners {
+        if !self.has_connections {
             self.emitted.clear();
         }
         log.counted = self.emitted.len();

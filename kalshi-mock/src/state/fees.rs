@@ -7,19 +7,19 @@ use kalshi_sdk::{Contracts, Dollars, fees, fees::Multiplier};
 pub(crate) struct Fees {
     pub(crate) multiplier: Multiplier,
     /// True if makers pay fees too.
-    pub(crate) of_makers: bool,
+    pub(crate) charges_makers: bool,
 }
 
 impl Fees {
     /// Returns the taker fee in millionths of a dollar.
-    pub(crate) fn taker(&self, unit: Dollars, count: Contracts) -> i64 {
-        fees::taker(unit, count, self.multiplier).map_or(0, Dollars::micros)
+    pub(crate) fn taker(&self, unit_price: Dollars, count: Contracts) -> i64 {
+        fees::taker(unit_price, count, self.multiplier).map_or(0, Dollars::micros)
     }
 
     /// Returns the maker fee in millionths of a dollar.
-    pub(crate) fn maker(&self, unit: Dollars, count: Contracts) -> i64 {
-        let fee = if self.of_makers {
-            fees::maker(unit, count, self.multiplier)
+    pub(crate) fn maker(&self, unit_price: Dollars, count: Contracts) -> i64 {
+        let fee = if self.charges_makers {
+            fees::maker(unit_price, count, self.multiplier)
         } else {
             None
         };

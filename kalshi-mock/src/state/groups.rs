@@ -43,10 +43,10 @@ impl Group {
     }
 
     /// Returns `limit` and `armed` as of a time, or the current values for `None`.
-    pub(crate) fn seen(&self, until: Option<Micros>) -> (Contracts, bool) {
-        let version = until.and_then(|until| {
+    pub(crate) fn as_of(&self, time: Option<Micros>) -> (Contracts, bool) {
+        let version = time.and_then(|time| {
             let mut versions = self.versions.iter().rev();
-            versions.find(|(at, ..)| *at <= until)
+            versions.find(|(at, ..)| *at <= time)
         });
         version.map_or((self.limit, self.armed), |(_, limit, armed)| {
             (*limit, *armed)
@@ -62,7 +62,7 @@ impl Group {
             .sum()
     }
 
-    fn is_reached(&self, now: Micros) -> bool {
+    fn is_limit_reached(&self, now: Micros) -> bool {
         self.matched(now) >= self.limit.hundredths()
     }
 }
@@ -81,12 +81,12 @@ impl State {
             .count()
             >= MAX_GROUPS
         {
-            return Err(Rejection::bad(
+            return Err(Rejection::bad_request(
                 "too_many_order_groups",
                 format!("the user already has {MAX_GROUPS}"),
             ));
         }
-        let (id, number) = (self.id(), self.next());
+        let (id, number) = (self.new_id(), self.next_number());
         let group = Group {
             account,
             shard,
@@ -146,13 +146,13 @@ impl State {
     }
 
     /// Changes the limit. The group triggers immediately if recent matches reach it.
-    pub(crate) fn limit_group(&mut self, id: Uuid, limit: Contracts) {
+    pub(crate) fn set_group_limit(&mut self, id: Uuid, limit: Contracts) {
         let now = self.now;
         if let Some(group) = self.groups.get_mut(&id) {
             group.limit = limit;
-            let is_reached = group.is_reached(now);
+            let is_limit_reached = group.is_limit_reached(now);
             self.emit_group(id, "limit_updated");
-            if is_reached {
+            if is_limit_reached {
                 self.trigger_group(id);
             }
         }
@@ -177,7 +177,7 @@ impl State {
     }
 
     /// Counts a match and returns true if it reaches the limit.
-    pub(super) fn count_in_group(&mut self, id: Uuid, count: Contracts) -> bool {
+    pub(super) fn count_group_match(&mut self, id: Uuid, count: Contracts) -> bool {
         let now = self.now;
         let Some(group) = self.groups.get_mut(&id) else {
             return false;
@@ -193,6 +193,6 @@ impl State {
             Some((at, matched)) if *at == now => *matched += count.hundredths(),
             _ => group.matched.push_back((now, count.hundredths())),
         }
-        group.is_reached(now)
+        group.is_limit_reached(now)
     }
 }

@@ -37,24 +37,24 @@ pub(crate) struct Holding {
     pub(crate) updated: Micros,
     /// True once the market has settled and the position was paid out.
     pub(crate) settled: bool,
-    bids: Resting,
-    asks: Resting,
+    bids: SideFunding,
+    asks: SideFunding,
     reserved: i64,
 }
 
 /// Resting orders of the account on one side.
 #[derive(Clone, Debug, Default)]
-struct Resting {
-    orders: BTreeMap<Rank, Rest>,
-    needs: i64,
+struct SideFunding {
+    orders: BTreeMap<Rank, OrderFunding>,
+    total: i64,
     notional: i64,
 }
 
 /// Funding of one resting order.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rest {
+pub(crate) struct OrderFunding {
     /// Price per contract of the outcome bought.
-    pub(crate) unit: Dollars,
+    pub(crate) unit_price: Dollars,
     pub(crate) count: Contracts,
     /// Maker fees still to be charged if the order fills completely.
     pub(crate) fees: i64,
@@ -62,53 +62,53 @@ pub(crate) struct Rest {
     pub(crate) notional: i64,
 }
 
-impl Rest {
-    fn needs(self) -> i64 {
-        side::cost(self.unit, self.count) + self.fees
+impl OrderFunding {
+    fn amount(self) -> i64 {
+        side::cost(self.unit_price, self.count) + self.fees
     }
 }
 
-impl Resting {
-    fn set(&mut self, rank: Rank, rest: Option<Rest>) {
-        let before = match rest {
-            Some(rest) => {
-                self.needs += rest.needs();
-                self.notional += rest.notional;
-                self.orders.insert(rank, rest)
+impl SideFunding {
+    fn set(&mut self, rank: Rank, order: Option<OrderFunding>) {
+        let before = match order {
+            Some(order) => {
+                self.total += order.amount();
+                self.notional += order.notional;
+                self.orders.insert(rank, order)
             }
             None => self.orders.remove(&rank),
         };
-        self.needs -= before.map_or(0, Rest::needs);
-        self.notional -= before.map_or(0, |rest| rest.notional);
+        self.total -= before.map_or(0, OrderFunding::amount);
+        self.notional -= before.map_or(0, |order| order.notional);
     }
 
     /// Returns the cost of the best `closing` hundredths of contracts. They close a position, so they need no funding.
-    /// `added` counts as a resting order, orders in `gone` do not.
-    fn credit(&self, closing: i64, added: Option<(Rank, Rest)>, gone: &[Rank]) -> i64 {
-        let mut left = closing;
+    /// `added` counts as a resting order, orders in `removed` do not.
+    fn credit(&self, closing: i64, added: Option<(Rank, OrderFunding)>, removed: &[Rank]) -> i64 {
+        let mut to_close = closing;
         let mut credit = 0;
-        let mut take = |rest: &Rest| {
-            let count = rest.count.hundredths().min(left);
-            credit += side::cost(rest.unit, Contracts::from_hundredths(count));
-            left -= count;
-            left > 0
+        let mut take = |order: &OrderFunding| {
+            let count = order.count.hundredths().min(to_close);
+            credit += side::cost(order.unit_price, Contracts::from_hundredths(count));
+            to_close -= count;
+            to_close > 0
         };
         if closing <= 0 {
             return 0;
         }
-        let kept = |(rank, _): &(&Rank, &Rest)| !gone.contains(rank);
+        let is_kept = |(rank, _): &(&Rank, &OrderFunding)| !removed.contains(rank);
         let bound = added.map_or(Bound::Unbounded, |(rank, _)| Bound::Excluded(rank));
-        let ahead = self.orders.range((Bound::Unbounded, bound)).filter(kept);
+        let ahead = self.orders.range((Bound::Unbounded, bound)).filter(is_kept);
         let more = ahead
-            .map(|(_, rest)| rest)
-            .chain(added.as_ref().map(|(_, rest)| rest))
+            .map(|(_, order)| order)
+            .chain(added.as_ref().map(|(_, order)| order))
             .all(&mut take);
         if let (true, Some((rank, _))) = (more, added) {
             let behind = self
                 .orders
                 .range((Bound::Excluded(rank), Bound::Unbounded))
-                .filter(kept);
-            behind.map(|(_, rest)| rest).all(take);
+                .filter(is_kept);
+            behind.map(|(_, order)| order).all(take);
         }
         credit
     }
@@ -120,13 +120,13 @@ pub(crate) struct Hypothetical<'a> {
     /// Change of the position.
     pub(crate) position: i64,
     /// An additional resting order.
-    pub(crate) added: Option<(Side, Rank, Rest)>,
+    pub(crate) added: Option<(Side, Rank, OrderFunding)>,
     /// Resting orders that are removed.
-    pub(crate) gone: &'a [(Side, Rank)],
+    pub(crate) removed: &'a [(Side, Rank)],
 }
 
 impl Holding {
-    fn side(&self, side: Side) -> &Resting {
+    fn side(&self, side: Side) -> &SideFunding {
         match side {
             Side::Bid => &self.bids,
             Side::Ask => &self.asks,
@@ -149,7 +149,7 @@ impl Holding {
     }
 
     /// Returns the funding of all resting orders. Orders that would close the position need none.
-    pub(super) fn needs(&self, hypothetical: Hypothetical<'_>) -> i64 {
+    pub(super) fn funding(&self, hypothetical: Hypothetical<'_>) -> i64 {
         let position = self.position + hypothetical.position;
         [Side::Bid, Side::Ask]
             .into_iter()
@@ -158,33 +158,34 @@ impl Holding {
                 let added = hypothetical
                     .added
                     .filter(|(of, ..)| *of == side)
-                    .map(|(_, rank, rest)| (rank, rest));
-                let gone: Vec<Rank> = hypothetical
-                    .gone
+                    .map(|(_, rank, order)| (rank, order));
+                let removed: Vec<Rank> = hypothetical
+                    .removed
                     .iter()
                     .filter(|(of, _)| *of == side)
                     .map(|(_, rank)| *rank)
                     .collect();
-                let lost: i64 = gone
+                let released: i64 = removed
                     .iter()
                     .filter_map(|rank| resting.orders.get(rank))
-                    .map(|rest| rest.needs())
+                    .map(|order| order.amount())
                     .sum();
-                let gained = added.map_or(0, |(_, rest)| rest.needs());
-                resting.needs + gained
-                    - lost
-                    - resting.credit(closing(position, side), added, &gone)
+                let reserved = added.map_or(0, |(_, order)| order.amount());
+                resting.total + reserved
+                    - released
+                    - resting.credit(closing(position, side), added, &removed)
             })
             .sum()
     }
 }
 
 /// Returns the change in cash that a trade causes for the holder of `position`, without fees.
-pub(crate) fn cash_of(position: i64, side: Side, unit: Dollars, count: Contracts) -> i64 {
+pub(crate) fn cash_change(position: i64, side: Side, unit_price: Dollars, count: Contracts) -> i64 {
     let closes = closing(position, side).min(count.hundredths());
     let opens = count.hundredths() - closes;
-    let cost = |unit, hundredths| side::cost(unit, Contracts::from_hundredths(hundredths));
-    cost(unit.complement(), closes) - cost(unit, opens)
+    let cost =
+        |unit_price, hundredths| side::cost(unit_price, Contracts::from_hundredths(hundredths));
+    cost(unit_price.complement(), closes) - cost(unit_price, opens)
 }
 
 /// Returns how many hundredths of contracts bought on `side` close the position.
@@ -264,11 +265,11 @@ impl Ledger {
     }
 
     /// Returns true if a user has a position or an order in a market, or had one.
-    pub(crate) fn is_touched(&self, market: MarketIndex) -> bool {
-        let of_user = |(account, other): &(Account, MarketIndex)| {
+    pub(crate) fn has_user_holdings(&self, market: MarketIndex) -> bool {
+        let is_user_holding = |(account, other): &(Account, MarketIndex)| {
             *other == market && !account.is_market_maker()
         };
-        self.holdings.keys().any(of_user)
+        self.holdings.keys().any(is_user_holding)
     }
 
     /// Changes the cash of an account. Opens the account on that shard if necessary.
@@ -288,7 +289,7 @@ impl Ledger {
     ) -> i64 {
         let nothing = Holding::default();
         let holding = self.holding(account, market).unwrap_or(&nothing);
-        self.available(account, shard) + holding.reserved - holding.needs(hypothetical) - paid
+        self.available(account, shard) + holding.reserved - holding.funding(hypothetical) - paid
     }
 
     /// Books a trade: position, cost, profit, cash and fee.
@@ -296,25 +297,26 @@ impl Ledger {
         &mut self,
         account: Account,
         (market, shard): (MarketIndex, Shard),
-        (side, unit, count): (Side, Dollars, Contracts),
+        (side, unit_price, count): (Side, Dollars, Contracts),
         fee: i64,
         now: Micros,
     ) {
         let holding = self.holdings.entry((account, market)).or_default();
-        let cash = cash_of(holding.position, side, unit, count);
+        let cash = cash_change(holding.position, side, unit_price, count);
         let held = holding.position.abs();
         let closes = closing(holding.position, side).min(count.hundredths());
         let opens = count.hundredths() - closes;
         if closes > 0 {
             // The share of the cost is rounded down. The remainder is removed with the last contracts.
             let share = i128::from(holding.cost) * i128::from(closes) / i128::from(held);
-            let gone = i64::try_from(share).unwrap_or(holding.cost);
-            holding.cost -= gone;
+            let released_cost = i64::try_from(share).unwrap_or(holding.cost);
+            holding.cost -= released_cost;
             holding.realized +=
-                side::cost(unit.complement(), Contracts::from_hundredths(closes)) - gone;
+                side::cost(unit_price.complement(), Contracts::from_hundredths(closes))
+                    - released_cost;
         }
-        holding.cost += side::cost(unit, Contracts::from_hundredths(opens));
-        holding.traded += side::cost(unit, count);
+        holding.cost += side::cost(unit_price, Contracts::from_hundredths(opens));
+        holding.traded += side::cost(unit_price, count);
         holding.volume += count.hundredths();
         holding.position += side.signed(count);
         holding.fees += fee;
@@ -325,22 +327,22 @@ impl Ledger {
     }
 
     /// Adds, updates or removes the funding of a resting order.
-    pub(crate) fn rest(
+    pub(crate) fn set_order_funding(
         &mut self,
         account: Account,
-        place: (MarketIndex, Shard),
+        (market, shard): (MarketIndex, Shard),
         (side, rank): (Side, Rank),
-        rest: Option<Rest>,
+        order: Option<OrderFunding>,
     ) {
         if account.is_market_maker() {
             return;
         }
-        let holding = self.holdings.entry((account, place.0)).or_default();
+        let holding = self.holdings.entry((account, market)).or_default();
         match side {
-            Side::Bid => holding.bids.set(rank, rest),
-            Side::Ask => holding.asks.set(rank, rest),
+            Side::Bid => holding.bids.set(rank, order),
+            Side::Ask => holding.asks.set(rank, order),
         }
-        self.reserve(account, place);
+        self.reserve(account, (market, shard));
     }
 
     /// Pays out a position at a value of YES. Returns the previous holding and the revenue.
@@ -353,12 +355,15 @@ impl Ledger {
     ) -> Option<(Holding, i64)> {
         let holding = self.holdings.get_mut(&(account, market))?;
         let before = holding.clone();
-        let unit = if before.position >= 0 {
+        let unit_price = if before.position >= 0 {
             value
         } else {
             value.complement()
         };
-        let revenue = side::cost(unit, Contracts::from_hundredths(before.position.abs()));
+        let revenue = side::cost(
+            unit_price,
+            Contracts::from_hundredths(before.position.abs()),
+        );
         holding.realized += revenue - before.cost;
         holding.position = 0;
         holding.cost = 0;
@@ -375,9 +380,9 @@ impl Ledger {
         let Some(holding) = self.holdings.get_mut(&(account, market)) else {
             return;
         };
-        let needs = holding.needs(Hypothetical::default());
-        let change = needs - holding.reserved;
-        holding.reserved = needs;
+        let funding = holding.funding(Hypothetical::default());
+        let change = funding - holding.reserved;
+        holding.reserved = funding;
         self.cash.entry((account, shard)).or_default().reserved += change;
     }
 

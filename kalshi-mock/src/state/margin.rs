@@ -6,12 +6,12 @@
 
 mod account;
 mod funding;
+mod initial_markets;
 mod orders;
 mod positions;
 #[cfg(test)]
 mod properties;
 mod triggers;
-mod universe;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use kalshi_sdk::{Contracts, Dollars};
 pub(crate) use funding::{FUNDING_CAP, FUNDING_DEADBAND, next_funding};
 use funding::{FundingPayment, FundingRate};
 pub(in crate::state) use positions::Booked;
-pub(crate) use triggers::{NewTrigger, Trigger, TriggerPrices, no_trigger};
+pub(crate) use triggers::{NewTrigger, Trigger, TriggerPrices, trigger_not_found};
 
 use super::{Market, MarketIndex, Shard, Side, State, side::cost};
 use crate::time::{Micros, SECOND};
@@ -93,7 +93,7 @@ impl Perp {
     }
 
     /// Returns the initial margin of one contract at a price.
-    pub(super) fn unit(&self, price: Dollars) -> Dollars {
+    pub(super) fn initial_per_contract(&self, price: Dollars) -> Dollars {
         let tenths = i128::from(price.micros()) * 10_000 * i128::from(INITIAL_TENTHS);
         Dollars::from_micros(ceil(tenths, i128::from(self.leverage) * 10, 1))
     }
@@ -124,7 +124,7 @@ impl Perp {
     }
 
     /// Returns the notional value traded within 24 hours.
-    pub(crate) fn volume_of_a_day(&self, now: Micros) -> i64 {
+    pub(crate) fn volume_24h(&self, now: Micros) -> i64 {
         let from = (now - 24 * 3600 * SECOND).div_euclid(3600 * SECOND);
         self.hourly
             .range(from..)
@@ -153,7 +153,7 @@ impl State {
     }
 
     /// Records the time of a change of a level, if it is or was the best one of a margin market.
-    pub(super) fn note_quote(&mut self, index: MarketIndex, side: Side, price: Dollars) {
+    pub(super) fn record_quote_change(&mut self, index: MarketIndex, side: Side, price: Dollars) {
         let Some(market) = self
             .markets
             .get(index)
@@ -174,14 +174,15 @@ impl State {
 
     /// Returns the mark price: the one set by a test, or else the middle of the book, the last price or the reference price.
     pub(crate) fn mark(&self, market: &Market) -> Dollars {
-        let set = market.perp.as_ref().and_then(|perp| perp.mark);
+        let fixed = market.perp.as_ref().and_then(|perp| perp.mark);
         let middle = || {
             let (bid, _) = self.best(market, Side::Bid)?;
             let (ask, _) = self.best(market, Side::Ask)?;
             let sum = i128::from(bid.micros()) + i128::from(ask.micros());
             i64::try_from(sum / 2 / i128::from(TICK) * i128::from(TICK)).ok()
         };
-        set.or_else(|| middle().map(Dollars::from_micros))
+        fixed
+            .or_else(|| middle().map(Dollars::from_micros))
             .or(market.last_price)
             .or_else(|| market.perp.as_ref().map(|perp| perp.reference))
             .unwrap_or_default()

@@ -6,7 +6,7 @@ use kalshi_sdk::{Contracts, Dollars, orders::PriceGrid};
 use serde::Serialize;
 
 use super::{
-    Due, MarketIndex, Shard, State,
+    MarketIndex, Shard, State, Timer,
     book::{Book, Rank},
     event::Step,
     fees::Fees,
@@ -101,34 +101,34 @@ impl Market {
 
     /// Returns the price per contract that an order on `side` pays: that of the bought outcome, or of the contract in a margin
     /// market.
-    pub(super) fn unit(&self, side: Side, price: Dollars) -> Dollars {
+    pub(super) fn unit_price(&self, side: Side, price: Dollars) -> Dollars {
         match &self.perp {
             Some(_) => price,
-            None => side.unit(price),
+            None => side.unit_price(price),
         }
     }
 
     /// Returns the amount that a resting order reserves per contract: its price, or its initial margin in a margin market.
-    pub(super) fn reserve_unit(&self, side: Side, price: Dollars) -> Dollars {
+    pub(super) fn reserve_per_contract(&self, side: Side, price: Dollars) -> Dollars {
         match &self.perp {
-            Some(perp) => perp.unit(price),
-            None => side.unit(price),
+            Some(perp) => perp.initial_per_contract(price),
+            None => side.unit_price(price),
         }
     }
 
     /// Returns the taker fee at a unit price, in millionths of a dollar.
-    pub(super) fn taker_fee(&self, unit: Dollars, count: Contracts) -> i64 {
+    pub(super) fn taker_fee(&self, unit_price: Dollars, count: Contracts) -> i64 {
         match &self.perp {
-            Some(perp) => perp.fee(true, unit, count),
-            None => self.fees.taker(unit, count),
+            Some(perp) => perp.fee(true, unit_price, count),
+            None => self.fees.taker(unit_price, count),
         }
     }
 
     /// Returns the maker fee at a unit price, in millionths of a dollar.
-    pub(super) fn maker_fee(&self, unit: Dollars, count: Contracts) -> i64 {
+    pub(super) fn maker_fee(&self, unit_price: Dollars, count: Contracts) -> i64 {
         match &self.perp {
-            Some(perp) => perp.fee(false, unit, count),
-            None => self.fees.maker(unit, count),
+            Some(perp) => perp.fee(false, unit_price, count),
+            None => self.fees.maker(unit_price, count),
         }
     }
 
@@ -149,7 +149,7 @@ impl Market {
     }
 
     /// Returns the contracts traded within 24 hours.
-    pub(crate) fn volume_of_a_day(&self, now: Micros) -> Contracts {
+    pub(crate) fn volume_24h(&self, now: Micros) -> Contracts {
         let from = (now - 24 * 3600 * SECOND).div_euclid(3600 * SECOND);
         let hundredths = self
             .hourly
@@ -226,9 +226,9 @@ impl State {
         self.tickers.insert(market.ticker.clone(), index);
         self.markets.push(market);
         if opens > self.now {
-            self.at(opens, Due::Open(index));
+            self.set_timer(opens, Timer::OpenMarket(index));
         }
-        self.at(closes, Due::Close(index));
+        self.set_timer(closes, Timer::CloseMarket(index));
         index
     }
 
@@ -238,7 +238,7 @@ impl State {
         if let Some(market) = self.markets.get_mut(index) {
             market.closes = closes;
             market.updated = now;
-            self.at(closes, Due::Close(index));
+            self.set_timer(closes, Timer::CloseMarket(index));
             self.emit_step(index, Step::CloseMoved);
         }
     }
@@ -298,12 +298,15 @@ impl State {
         market.status = MarketStatus::Closed;
         market.updated = now;
         for order in market.book.orders().collect::<Vec<_>>() {
-            self.cancel_for(order, Some("CloseCancel"));
+            self.cancel_with_reason(order, Some("CloseCancel"));
         }
     }
 
     /// Returns the market of a new order, or rejects the order if the market is not open for trading.
-    pub(super) fn tradable(&self, ticker: &str) -> Result<(MarketIndex, &Market), Rejection> {
+    pub(super) fn tradable_market(
+        &self,
+        ticker: &str,
+    ) -> Result<(MarketIndex, &Market), Rejection> {
         let (index, market) = self
             .market(ticker)
             .ok_or_else(|| Rejection::no_market(format!("no market {ticker}")))?;
@@ -315,7 +318,7 @@ impl State {
             MarketStatus::Inactive if market.perp.is_none() => {
                 Err(Rejection::conflict("trading_is_paused", ""))
             }
-            status => Err(Rejection::bad(
+            status => Err(Rejection::bad_request(
                 "market_not_active",
                 format!(
                     "market {ticker} is {}",

@@ -10,10 +10,10 @@ use super::{
     account::Account,
     book::Rank,
     event::Event,
-    ledger::{Hypothetical, Rest, cash_of},
+    insert_bounded,
+    ledger::{Hypothetical, OrderFunding, cash_change},
     margin::Booked,
     order::{Order, SelfTrade, Status},
-    remember,
     side::{Side, cost},
     trade::{Fill, Trade},
 };
@@ -39,20 +39,20 @@ pub(crate) struct Plan {
     /// Matched resting orders: order, price, count.
     matches: Vec<(Uuid, Dollars, Contracts)>,
     /// Resting orders of the same user that self-trade prevention cancels.
-    give_way: Vec<Uuid>,
+    self_trade_cancels: Vec<Uuid>,
     /// Contracts that are not matched.
-    pub(crate) left: Contracts,
+    pub(crate) unmatched: Contracts,
     /// True if the unmatched rest is cancelled, by self-trade prevention or by the limit of a group.
     pub(crate) stopped: bool,
     /// True if the incoming order met an order of the same user.
-    met_own: bool,
+    met_own_order: bool,
 }
 
 impl Plan {
     /// Returns a plan in which nothing trades.
     pub(crate) fn resting(count: Contracts) -> Self {
         Self {
-            left: count,
+            unmatched: count,
             ..Self::default()
         }
     }
@@ -64,9 +64,10 @@ impl Plan {
 
     /// Rejects a post-only order that would cross.
     pub(crate) fn reject_crossing(&self, post_only: bool) -> Result<(), Rejection> {
-        let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
+        let crosses =
+            !self.matches.is_empty() || !self.self_trade_cancels.is_empty() || self.stopped;
         match post_only && crosses {
-            true => Err(Rejection::bad("invalid_order", "post only cross")),
+            true => Err(Rejection::bad_request("invalid_order", "post only cross")),
             false => Ok(()),
         }
     }
@@ -79,13 +80,13 @@ impl State {
         let Some(market) = self.markets.get(incoming.market) else {
             return plan;
         };
-        let mut allowed: HashMap<Uuid, i64> = HashMap::new();
-        let mut left = incoming.count.hundredths();
+        let mut allowances: HashMap<Uuid, i64> = HashMap::new();
+        let mut unmatched = incoming.count.hundredths();
         for maker in market.book.side(incoming.side.opposite()).values() {
             let Some(maker) = self.orders.get(maker) else {
                 continue;
             };
-            if left == 0 || !incoming.side.crosses(incoming.limit, maker.price) {
+            if unmatched == 0 || !incoming.side.crosses(incoming.limit, maker.price) {
                 break;
             }
             if maker.account.user == incoming.account.user {
@@ -93,46 +94,46 @@ impl State {
                     && !maker.account.is_market_maker()
                 {
                     plan.stopped = true;
-                    plan.met_own = true;
+                    plan.met_own_order = true;
                     break;
                 }
-                plan.give_way.push(maker.id);
+                plan.self_trade_cancels.push(maker.id);
                 continue;
             }
             let groups = [incoming.group, maker.group];
             let count = groups.into_iter().flatten().fold(
-                left.min(maker.remaining.hundredths()),
+                unmatched.min(maker.remaining.hundredths()),
                 |count, group| {
-                    let allowance = allowed
+                    let allowance = allowances
                         .entry(group)
                         .or_insert_with(|| self.group_allowance(group));
                     count.min(*allowance)
                 },
             );
             for group in groups.into_iter().flatten() {
-                if let Some(allowance) = allowed.get_mut(&group) {
+                if let Some(allowance) = allowances.get_mut(&group) {
                     *allowance -= count;
                 }
             }
             if count > 0 {
                 plan.matches
                     .push((maker.id, maker.price, Contracts::from_hundredths(count)));
-                left -= count;
+                unmatched -= count;
             }
             if incoming
                 .group
-                .is_some_and(|group| allowed.get(&group) == Some(&0))
+                .is_some_and(|group| allowances.get(&group) == Some(&0))
             {
                 plan.stopped = true;
                 break;
             }
         }
-        plan.left = Contracts::from_hundredths(left);
+        plan.unmatched = Contracts::from_hundredths(unmatched);
         plan
     }
 
     /// Rejects an order that the account cannot fund, including its trades with their fees and the rest that enters the book.
-    pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Rejection> {
+    pub(crate) fn check_funds(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Rejection> {
         let Some(market) = self
             .markets
             .get(incoming.market)
@@ -141,37 +142,43 @@ impl State {
             return Ok(());
         };
         if market.perp.is_some() {
-            return self.afford_margin(incoming, plan);
+            return self.check_margin_funds(incoming, plan);
         }
-        let place = (incoming.market, market.shard);
         let mut held = self.position(incoming.account, incoming.market);
         let (before, mut paid) = (held, 0);
         for (_, price, count) in &plan.matches {
-            let unit = incoming.side.unit(*price);
-            paid += market.fees.taker(unit, *count) - cash_of(held, incoming.side, unit, *count);
+            let unit_price = incoming.side.unit_price(*price);
+            paid += market.fees.taker(unit_price, *count)
+                - cash_change(held, incoming.side, unit_price, *count);
             held += incoming.side.signed(*count);
         }
-        let rests = incoming.rests && !plan.stopped && !plan.left.is_zero();
+        let rests = incoming.rests && !plan.stopped && !plan.unmatched.is_zero();
         let rank = Rank::new(incoming.side, incoming.limit, u64::MAX);
-        let unit = incoming.side.unit(incoming.limit);
-        let rest = Rest {
-            unit,
-            count: plan.left,
-            fees: market.fees.maker(unit, plan.left),
+        let unit_price = incoming.side.unit_price(incoming.limit);
+        let funding = OrderFunding {
+            unit_price,
+            count: plan.unmatched,
+            fees: market.fees.maker(unit_price, plan.unmatched),
             notional: 0,
         };
-        let gone = self.ranks_of(plan, incoming.account);
+        let removed = self.self_trade_ranks(plan, incoming.account);
         let hypothetical = Hypothetical {
             position: held - before,
-            added: rests.then_some((incoming.side, rank, rest)),
-            gone: &gone,
+            added: rests.then_some((incoming.side, rank, funding)),
+            removed: &removed,
         };
-        let left = self
-            .ledger
-            .available_after(incoming.account, place, paid, hypothetical);
-        if left < 0 {
-            let (has, lacks) = (self.ledger.available(incoming.account, market.shard), -left);
-            return Err(Rejection::bad(
+        let available = self.ledger.available_after(
+            incoming.account,
+            (incoming.market, market.shard),
+            paid,
+            hypothetical,
+        );
+        if available < 0 {
+            let (has, lacks) = (
+                self.ledger.available(incoming.account, market.shard),
+                -available,
+            );
+            return Err(Rejection::bad_request(
                 "insufficient_balance",
                 format!(
                     "{} dollars are available on shard {}: {} more are needed",
@@ -184,9 +191,12 @@ impl State {
         Ok(())
     }
 
-    /// Returns the ranks of an account's orders that give way to a plan.
-    pub(super) fn ranks_of(&self, plan: &Plan, account: Account) -> Vec<(Side, Rank)> {
-        let orders = plan.give_way.iter().filter_map(|id| self.orders.get(id));
+    /// Returns the ranks of an account's orders that self-trade prevention cancels.
+    pub(super) fn self_trade_ranks(&self, plan: &Plan, account: Account) -> Vec<(Side, Rank)> {
+        let orders = plan
+            .self_trade_cancels
+            .iter()
+            .filter_map(|id| self.orders.get(id));
         orders
             .filter(|order| order.account == account)
             .map(|order| (order.side, order.rank()))
@@ -194,13 +204,13 @@ impl State {
     }
 
     /// Applies a plan to an order that is listed but not in the book.
-    pub(crate) fn carry_out(&mut self, taker: Uuid, plan: &Plan) {
-        for id in &plan.give_way {
-            self.cancel_for(*id, Some("SelfTradeCancel"));
+    pub(crate) fn execute_plan(&mut self, taker: Uuid, plan: &Plan) {
+        for id in &plan.self_trade_cancels {
+            self.cancel_with_reason(*id, Some("SelfTradeCancel"));
         }
-        let mut reached = Vec::new();
+        let mut triggered = Vec::new();
         for (maker, price, count) in &plan.matches {
-            let trade = self.id();
+            let trade = self.new_id();
             let Some(group) = self.orders.get(maker).map(|order| order.group) else {
                 continue;
             };
@@ -209,18 +219,18 @@ impl State {
             let Some(order) = self.orders.get(&taker) else {
                 continue;
             };
-            let (side, market, of_taker) = (order.side, order.market, order.group);
-            self.print(trade, market, *price, *count, side);
-            for group in [group, of_taker].into_iter().flatten() {
-                if self.count_in_group(group, *count) {
-                    reached.push(group);
+            let (side, market, taker_group) = (order.side, order.market, order.group);
+            self.record_trade(trade, market, *price, *count, side);
+            for group in [group, taker_group].into_iter().flatten() {
+                if self.count_group_match(group, *count) {
+                    triggered.push(group);
                 }
             }
         }
-        if plan.stopped || plan.left.is_zero() {
-            self.cancel_for(taker, plan.met_own.then_some("SelfTradeCancel"));
+        if plan.stopped || plan.unmatched.is_zero() {
+            self.cancel_with_reason(taker, plan.met_own_order.then_some("SelfTradeCancel"));
         }
-        for group in reached {
+        for group in triggered {
             self.trigger_group(group);
         }
     }
@@ -241,17 +251,18 @@ impl State {
         let Some(market) = self.markets.get(order.market) else {
             return;
         };
-        let (account, side, place) = (order.account, order.side, (order.market, market.shard));
-        let unit = market.unit(side, price);
+        let (account, side) = (order.account, order.side);
+        let (index, shard) = (order.market, market.shard);
+        let unit_price = market.unit_price(side, price);
         let fee = match is_taker {
             _ if account.is_market_maker() => 0,
-            true => market.taker_fee(unit, count),
+            true => market.taker_fee(unit_price, count),
             false => {
-                let made = order.made.0.checked_add(count).unwrap_or(count);
+                let filled = order.maker_fills.0.checked_add(count).unwrap_or(count);
                 // Rounding can make the fee of more contracts smaller. Fees are never refunded.
-                let due = (market.maker_fee(unit, made) - order.made.1).max(0);
-                order.made = (made, order.made.1 + due);
-                due
+                let fee = (market.maker_fee(unit_price, filled) - order.maker_fills.1).max(0);
+                order.maker_fills = (filled, order.maker_fills.1 + fee);
+                fee
             }
         };
         if !is_taker {
@@ -260,22 +271,23 @@ impl State {
         order.filled = order.filled.checked_add(count).unwrap_or(order.filled);
         order.remaining = order.remaining.checked_sub(count).unwrap_or_default();
         order.updated = now;
-        let paid = cost(unit, count);
+        let paid = cost(unit_price, count);
         let (costs, fees) = match is_taker {
             true => (&mut order.taker_cost, &mut order.taker_fees),
             false => (&mut order.maker_cost, &mut order.maker_fees),
         };
         *costs += paid;
         *fees += fee;
-        let before = self.position(account, place.0);
-        let bought = (side, unit, count);
+        let before = self.position(account, index);
+        let bought = (side, unit_price, count);
         let booked = if market.perp.is_some() {
-            self.ledger.trade_margin(account, place, bought, fee, now)
+            self.ledger
+                .trade_margin(account, (index, shard), bought, fee, now)
         } else {
-            self.ledger.trade(account, place, bought, fee, now);
+            self.ledger.trade(account, (index, shard), bought, fee, now);
             Booked::default()
         };
-        self.count_open_interest(place.0, before, self.position(account, place.0));
+        self.update_open_interest(index, before, self.position(account, index));
         if !is_taker {
             self.rest_or_end(id);
         }
@@ -284,7 +296,7 @@ impl State {
                 trade,
                 account,
                 order: id,
-                market: place.0,
+                market: index,
                 side,
                 price,
                 count,
@@ -294,13 +306,13 @@ impl State {
                 at: now,
             };
             self.emit_fill(&fill);
-            let number = self.next();
-            remember(&mut self.fills, number, fill);
+            let number = self.next_number();
+            insert_bounded(&mut self.fills, number, fill);
         }
     }
 
     /// Records a public trade.
-    pub(super) fn print(
+    pub(super) fn record_trade(
         &mut self,
         id: Uuid,
         market: MarketIndex,
@@ -308,7 +320,7 @@ impl State {
         count: Contracts,
         taker_side: Side,
     ) {
-        let (number, at) = (self.next(), self.now);
+        let (number, at) = (self.next_number(), self.now);
         let trade = Trade {
             id,
             market,
@@ -318,7 +330,7 @@ impl State {
             at,
         };
         self.emit(|_| Some(Event::Trade(trade.clone())));
-        remember(&mut self.trades, number, trade);
+        insert_bounded(&mut self.trades, number, trade);
         if let Some(market) = self.markets.get_mut(market) {
             market.last_price = Some(price);
             market.last_count = count;
@@ -344,7 +356,7 @@ impl State {
     }
 
     /// Updates the open interest, which is the number of YES contracts held.
-    fn count_open_interest(&mut self, market: MarketIndex, before: i64, after: i64) {
+    fn update_open_interest(&mut self, market: MarketIndex, before: i64, after: i64) {
         if let Some(market) = self.markets.get_mut(market) {
             let change = after.max(0) - before.max(0);
             market.open_interest =
@@ -360,22 +372,20 @@ impl State {
         let Some(market) = self.markets.get_mut(order.market) else {
             return;
         };
-        let (account, place, at) = (
-            order.account,
-            (order.market, market.shard),
-            (order.side, order.rank()),
-        );
+        let account = order.account;
+        let location = (order.market, market.shard);
+        let (side, rank) = (order.side, order.rank());
         if order.status == Status::Resting && !order.remaining.is_zero() {
-            market.book.side_mut(at.0).insert(at.1, id);
-            let unit = market.unit(order.side, order.price);
-            let whole = order
-                .made
+            market.book.side_mut(side).insert(rank, id);
+            let unit_price = market.unit_price(order.side, order.price);
+            let total = order
+                .maker_fills
                 .0
                 .checked_add(order.remaining)
                 .unwrap_or(order.remaining);
-            let fees = (market.maker_fee(unit, whole) - order.made.1).max(0);
-            let rest = Rest {
-                unit: market.reserve_unit(order.side, order.price),
+            let fees = (market.maker_fee(unit_price, total) - order.maker_fills.1).max(0);
+            let funding = OrderFunding {
+                unit_price: market.reserve_per_contract(order.side, order.price),
                 count: order.remaining,
                 fees,
                 notional: market
@@ -383,23 +393,29 @@ impl State {
                     .as_ref()
                     .map_or(0, |_| cost(order.price, order.remaining)),
             };
-            self.ledger.rest(account, place, at, Some(rest));
-            self.show(id, true);
+            self.ledger
+                .set_order_funding(account, location, (side, rank), Some(funding));
+            self.set_displayed(id, true);
         } else {
-            market.book.side_mut(at.0).remove(&at.1);
-            self.ledger.rest(account, place, at, None);
-            self.show(id, false);
+            market.book.side_mut(side).remove(&rank);
+            self.ledger
+                .set_order_funding(account, location, (side, rank), None);
+            self.set_displayed(id, false);
             self.end(id);
         }
     }
 
     /// Cancels the rest of an order and returns its size. A filled order becomes executed.
     pub(crate) fn cancel(&mut self, id: Uuid) -> Contracts {
-        self.cancel_for(id, None)
+        self.cancel_with_reason(id, None)
     }
 
     /// Like [`cancel`](Self::cancel), with a reason that is reported to the owner.
-    pub(super) fn cancel_for(&mut self, id: Uuid, reason: Option<&'static str>) -> Contracts {
+    pub(super) fn cancel_with_reason(
+        &mut self,
+        id: Uuid,
+        reason: Option<&'static str>,
+    ) -> Contracts {
         let now = self.now;
         let Some(order) = self
             .orders
@@ -408,14 +424,14 @@ impl State {
         else {
             return Contracts::ZERO;
         };
-        let gone = std::mem::take(&mut order.remaining);
-        order.status = if gone.is_zero() {
+        let cancelled = std::mem::take(&mut order.remaining);
+        order.status = if cancelled.is_zero() {
             Status::Executed
         } else {
             Status::Canceled
         };
         order.updated = now;
-        if !gone.is_zero() {
+        if !cancelled.is_zero() {
             // The margin exchange reports a cancel as a decrease, and its REST API has no reason for a halt.
             order.reason = match reason {
                 None | Some("HaltCancel" | "CloseCancel") => "Decrease",
@@ -423,14 +439,14 @@ impl State {
             };
         }
         // A filled order has been reported with its last fill.
-        if !gone.is_zero() {
+        if !cancelled.is_zero() {
             self.emit_order(id, reason);
         }
         self.rest_or_end(id);
-        gone
+        cancelled
     }
 
-    /// Ends an order and removes it from its group. It is kept until [`REMEMBERED`](super::REMEMBERED) newer ones have ended.
+    /// Ends an order and removes it from its group. It is kept until [`MAX_RECORDS`](super::MAX_RECORDS) newer ones have ended.
     fn end(&mut self, id: Uuid) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
@@ -443,7 +459,7 @@ impl State {
             *resting = resting.saturating_sub(1);
         }
         if let Some(expires) = order.expires {
-            self.due
+            self.timers
                 .remove(&(expires.saturating_mul(SECOND), order.number));
         }
         if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
@@ -454,7 +470,7 @@ impl State {
             return;
         }
         self.ended.push_back(id);
-        if self.ended.len() > super::REMEMBERED
+        if self.ended.len() > super::MAX_RECORDS
             && let Some(oldest) = self.ended.pop_front()
         {
             self.forget(oldest);

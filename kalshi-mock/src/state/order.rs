@@ -31,7 +31,7 @@ pub(crate) enum Status {
     Executed,
 }
 
-/// An order. Ended orders are kept until `REMEMBERED` newer ones have ended.
+/// An order. Ended orders are kept until `MAX_RECORDS` newer ones have ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) id: Uuid,
@@ -49,7 +49,7 @@ pub(crate) struct Order {
     pub(crate) filled: Contracts,
     pub(crate) remaining: Contracts,
     /// Contracts of this order that the public book includes.
-    pub(crate) shown: Contracts,
+    pub(crate) displayed: Contracts,
     pub(crate) status: Status,
     /// Expiration in Unix seconds, or `None` if the order does not expire.
     pub(crate) expires: Option<i64>,
@@ -63,7 +63,7 @@ pub(crate) struct Order {
     pub(crate) taker_fees: i64,
     pub(crate) maker_fees: i64,
     /// Contracts filled while resting at this price, and the maker fee charged for them. The fee is rounded once, over all of them.
-    pub(crate) made: (Contracts, i64),
+    pub(crate) maker_fills: (Contracts, i64),
     pub(crate) created: Micros,
     pub(crate) updated: Micros,
     /// Reason of the last update, as the margin API spells it.
@@ -107,7 +107,7 @@ impl Order {
             initial: count,
             filled: Contracts::ZERO,
             remaining: count,
-            shown: Contracts::ZERO,
+            displayed: Contracts::ZERO,
             status: Status::Resting,
             expires: None,
             post_only: false,
@@ -118,7 +118,7 @@ impl Order {
             maker_cost: 0,
             taker_fees: 0,
             maker_fees: 0,
-            made: (Contracts::ZERO, 0),
+            maker_fills: (Contracts::ZERO, 0),
             created: now,
             updated: now,
             reason: "",
@@ -143,34 +143,34 @@ impl Order {
 
     /// Returns the order as of a time, or `None` if it did not exist. Changes from before versions were kept are always visible.
     /// Without a time, returns the current state.
-    pub(crate) fn seen(&self, until: Option<Micros>) -> Option<Cow<'_, Self>> {
-        let Some(until) = until else {
+    pub(crate) fn as_of(&self, time: Option<Micros>) -> Option<Cow<'_, Self>> {
+        let Some(time) = time else {
             return Some(Cow::Borrowed(self));
         };
-        if self.created > until {
+        if self.created > time {
             return None;
         }
         let time = match self.versions.first() {
-            Some(first) => until.max(first.updated),
+            Some(first) => time.max(first.updated),
             None => return Some(Cow::Borrowed(self)),
         };
-        self.at(time).map(Cow::Owned)
+        self.version_at(time).map(Cow::Owned)
     }
 
     /// Returns the order as it was at a time, or `None` if it did not exist.
-    pub(crate) fn at(&self, time: Micros) -> Option<Self> {
-        let known = self
+    pub(crate) fn version_at(&self, time: Micros) -> Option<Self> {
+        let version = self
             .versions
             .iter()
             .rev()
             .find(|version| version.updated <= time)?;
         let mut order = self.clone();
-        order.updated = known.updated;
-        order.price = known.price;
-        order.filled = known.filled;
-        order.remaining = known.remaining;
-        order.status = known.status;
-        order.reason = known.reason;
+        order.updated = version.updated;
+        order.price = version.price;
+        order.filled = version.filled;
+        order.remaining = version.remaining;
+        order.status = version.status;
+        order.reason = version.reason;
         Some(order)
     }
 

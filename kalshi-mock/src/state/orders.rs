@@ -5,7 +5,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Due, MarketIndex, State,
+    MarketIndex, State, Timer,
     account::Account,
     matching::{Incoming, Plan},
     order::{MAX_COUNT, Order, SelfTrade, Status},
@@ -63,16 +63,16 @@ impl State {
         let (market, incoming) = self.admit(&new)?;
         let plan = self.plan(&incoming);
         plan.reject_crossing(new.post_only)?;
-        if new.time_in_force == TimeInForce::FillOrKill && !plan.left.is_zero() {
+        if new.time_in_force == TimeInForce::FillOrKill && !plan.unmatched.is_zero() {
             return Err(Rejection::conflict(
                 "fill_or_kill_insufficient_resting_volume",
                 format!(
                     "{} of {} contracts cannot be filled immediately",
-                    plan.left, incoming.count
+                    plan.unmatched, incoming.count
                 ),
             ));
         }
-        self.afford(&incoming, &plan)?;
+        self.check_funds(&incoming, &plan)?;
         let id = self.insert(&new, market, incoming.count);
         let reduced = incoming.count < new.count;
         self.emit_order(id, reduced.then_some("ReduceOnlyCancel"));
@@ -81,7 +81,7 @@ impl State {
 
     /// Validates an order before matching.
     fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Rejection> {
-        let (index, market) = self.tradable(&new.ticker)?;
+        let (index, market) = self.tradable_market(&new.ticker)?;
         match &market.perp {
             Some(_) => self.admit_margin(new, index, market)?,
             None => check_price_and_count(market, new.price, new.count)?,
@@ -93,7 +93,7 @@ impl State {
                     "expiration_time: requires good_till_canceled",
                 ));
             }
-            Some(expires) if expires > time::LAST => {
+            Some(expires) if expires > time::MAX_SECONDS => {
                 return Err(Rejection::invalid("expiration_time: must be in seconds"));
             }
             Some(expires) if expires <= time::seconds(self.now) => {
@@ -106,7 +106,7 @@ impl State {
         }
         self.reject_repeated_id(new.account, new.client_order_id.as_ref())?;
         if let Some(group) = new.group {
-            self.joins(group, new.account, market.shard)?;
+            self.check_order_group(group, new.account, market.shard)?;
         }
         if !new.account.is_market_maker() && self.ledger.cash(new.account, market.shard).is_none() {
             return Err(Rejection::new(
@@ -128,7 +128,7 @@ impl State {
             let held = self.ledger.holding(new.account, index);
             count = count.min(held.map_or(Contracts::ZERO, |holding| holding.reducible(new.side)));
             if count.is_zero() {
-                return Err(Rejection::bad(
+                return Err(Rejection::bad_request(
                     "reduce_only_no_position",
                     "the order would not reduce a position",
                 ));
@@ -136,7 +136,7 @@ impl State {
         }
         let resting = self.resting.get(&new.account.user).copied().unwrap_or(0);
         if rests && resting >= MAX_RESTING && !new.account.is_market_maker() {
-            return Err(Rejection::bad(
+            return Err(Rejection::bad_request(
                 "too_many_open_orders",
                 format!("{MAX_RESTING} orders are already resting"),
             ));
@@ -177,10 +177,15 @@ impl State {
     }
 
     /// Rejects an order for a group that has triggered or does not exist.
-    fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Rejection> {
+    fn check_order_group(
+        &self,
+        group: Uuid,
+        account: Account,
+        shard: super::Shard,
+    ) -> Result<(), Rejection> {
         let group = self.group(group, account, shard)?;
         if !group.armed {
-            return Err(Rejection::bad(
+            return Err(Rejection::bad_request(
                 "order_group_triggered",
                 "the order group has triggered: reset it first",
             ));
@@ -189,7 +194,7 @@ impl State {
     }
 
     fn insert(&mut self, new: &NewOrder, market: MarketIndex, count: Contracts) -> Uuid {
-        let (id, number, now) = (self.id(), self.next(), self.now);
+        let (id, number, now) = (self.new_id(), self.next_number(), self.now);
         let order = Order {
             client_order_id: new.client_order_id.clone(),
             expires: new.expires,
@@ -216,8 +221,10 @@ impl State {
             group.orders.insert(id);
         }
         if let Some(expires) = new.expires {
-            self.due
-                .insert((expires.saturating_mul(SECOND), number), Due::Expire(id));
+            self.timers.insert(
+                (expires.saturating_mul(SECOND), number),
+                Timer::ExpireOrder(id),
+            );
         }
         self.orders.insert(id, order);
         id
@@ -230,10 +237,10 @@ impl State {
         plan: &Plan,
         rests: bool,
     ) -> Result<Placed, Rejection> {
-        let gone = || Rejection::not_found(format!("no order {id}"));
-        let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
+        let not_found = || Rejection::not_found(format!("no order {id}"));
+        let before = self.orders.get(&id).cloned().ok_or_else(not_found)?;
         self.taker = Some(id);
-        self.carry_out(id, plan);
+        self.execute_plan(id, plan);
         self.taker = None;
         if rests {
             let is_resting = self
@@ -293,7 +300,7 @@ impl State {
     }
 
     /// Iterates over the resting orders of a user, oldest first.
-    pub(crate) fn resting_of(&self, user: u32) -> impl Iterator<Item = &Order> {
+    pub(crate) fn resting_orders_of(&self, user: u32) -> impl Iterator<Item = &Order> {
         self.orders_of(user)
             .filter(|order| order.status == Status::Resting)
     }
@@ -320,7 +327,7 @@ impl State {
             .collect();
         orders.sort_unstable();
         for (_, order) in orders {
-            self.cancel_for(order, Some("HaltCancel"));
+            self.cancel_with_reason(order, Some("HaltCancel"));
         }
     }
 }
@@ -333,7 +340,7 @@ pub(super) fn check_price_and_count(
     market
         .grid()
         .check(price)
-        .map_err(|off| Rejection::bad("invalid_price", off.to_string()))?;
+        .map_err(|off| Rejection::bad_request("invalid_price", off.to_string()))?;
     if count <= Contracts::ZERO || count > MAX_COUNT {
         return Err(Rejection::invalid(format!(
             "count: must be gte 0.01 and lte {MAX_COUNT}"

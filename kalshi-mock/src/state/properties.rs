@@ -23,20 +23,20 @@ const USERS: [u32; 3] = [1, 2, 3];
 const MARKETS: [&str; 2] = ["KXA-26-X", "KXB-26-Y"];
 
 /// The state under test, and the model it is compared with.
-struct Bench {
+struct Harness {
     state: State,
     groups: Vec<Uuid>,
     /// Matches of each group since its last reset: time and hundredths of contracts.
     matched: BTreeMap<Uuid, Vec<(Micros, i64)>>,
     /// Number of the last fill that was checked.
-    seen: u64,
+    last_fill: u64,
     /// Time priority of each order in the model.
-    places: BTreeMap<Uuid, usize>,
+    queue_positions: BTreeMap<Uuid, usize>,
     /// State that a listener reconstructs from the events.
     replay: Replay,
 }
 
-impl Bench {
+impl Harness {
     fn new() -> Self {
         let mut state = State::new(1, 1_000 * SECOND);
         for user in USERS {
@@ -48,22 +48,26 @@ impl Bench {
             let event = ticker.rsplit_once('-').unwrap().0;
             state.add_market_of(ticker, event);
         }
-        state.markets[1].fees.of_makers = true;
-        state.has_listeners = true;
+        state.markets[1].fees.charges_makers = true;
+        state.has_connections = true;
         Self {
             state,
             groups: Vec::new(),
             matched: BTreeMap::new(),
-            seen: 0,
-            places: BTreeMap::new(),
+            last_fill: 0,
+            queue_positions: BTreeMap::new(),
             replay: Replay::default(),
         }
     }
 
     /// Moves an order to the end of its queue.
     fn queue(&mut self, order: Uuid) {
-        let last = self.places.values().max().map_or(0, |last| last + 1);
-        self.places.insert(order, last);
+        let last = self
+            .queue_positions
+            .values()
+            .max()
+            .map_or(0, |last| last + 1);
+        self.queue_positions.insert(order, last);
     }
 
     /// Adds new orders to the end of their queues, oldest first.
@@ -72,7 +76,7 @@ impl Bench {
             .state
             .orders
             .values()
-            .filter(|order| !self.places.contains_key(&order.id))
+            .filter(|order| !self.queue_positions.contains_key(&order.id))
             .collect();
         new.sort_by_key(|order| order.number);
         for order in new.into_iter().map(|order| order.id).collect::<Vec<_>>() {
@@ -215,7 +219,7 @@ impl Bench {
             Command::Limit { group, limit } => {
                 if let Some(group) = self.group(group) {
                     self.state
-                        .limit_group(group, Contracts::from_hundredths(limit));
+                        .set_group_limit(group, Contracts::from_hundredths(limit));
                 }
             }
             Command::Reset { group } => {
@@ -257,7 +261,7 @@ impl Bench {
                     user: USERS[user],
                     subaccount,
                 };
-                let id = self.state.id();
+                let id = self.state.new_id();
                 _ = self
                     .state
                     .transfer_to_subaccount(id, (of(1 - to), of(to)), 0, cents);
@@ -340,25 +344,25 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn invariants_hold_after_random_commands(commands in prop::collection::vec(command(), 1..250)) {
-        let mut bench = Bench::new();
+        let mut harness = Harness::new();
         for command in commands {
-            bench.run(command);
-            bench.check();
+            harness.run(command);
+            harness.check();
         }
         // After settlement, all money is cash and fees.
         for market in 0..MARKETS.len() {
-            bench.state.settle(market, Settlement::Yes);
-            bench.check();
+            harness.state.settle(market, Settlement::Yes);
+            harness.check();
         }
     }
 }
 
 #[test]
-fn universe_is_reproducible_by_seed() {
+fn initial_markets_are_reproducible_by_seed() {
     let books = |seed| {
         let mut state = State::new(seed, 1_800_000_000 * SECOND);
         state.populate();
-        let show = |market: &Market| {
+        let book = |market: &Market| {
             assert!(
                 market.book.orders().count() >= 6,
                 "{} is quoted",
@@ -375,7 +379,7 @@ fn universe_is_reproducible_by_seed() {
             .markets
             .iter()
             .filter(|market| market.status == MarketStatus::Active);
-        open.map(show).collect::<Vec<_>>()
+        open.map(book).collect::<Vec<_>>()
     };
     assert_eq!(books(1), books(1));
     assert_ne!(books(1), books(2));

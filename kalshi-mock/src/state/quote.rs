@@ -80,7 +80,7 @@ impl Quote {
         }
     }
 
-    pub(super) fn may_be_confirmed(&self, now: Micros) -> bool {
+    pub(super) fn can_be_confirmed(&self, now: Micros) -> bool {
         self.accepted_at
             .is_some_and(|accepted| now <= accepted + CONFIRM_TIMEOUT)
     }
@@ -89,7 +89,7 @@ impl Quote {
     pub(super) fn is_pending(&self, now: Micros) -> bool {
         match self.status {
             QuoteStatus::Confirmed => true,
-            QuoteStatus::Accepted => self.may_be_confirmed(now),
+            QuoteStatus::Accepted => self.can_be_confirmed(now),
             _ => false,
         }
     }
@@ -112,16 +112,16 @@ impl Rfq {
         if let Some(contracts) = self.contracts {
             return contracts;
         }
-        let unit = bid.complement();
+        let unit_price = bid.complement();
         let target = self.target_cost.map_or(0, Dollars::micros);
         let fits = |hundredths: i64| {
             let count = Contracts::from_hundredths(hundredths);
             let fee = if self.excludes_fees {
                 0
             } else {
-                fees.taker(unit, count)
+                fees.taker(unit_price, count)
             };
-            cost(unit, count).saturating_add(fee) <= target
+            cost(unit_price, count).saturating_add(fee) <= target
         };
         // Binary search for the largest count that fits.
         let (mut fitting, mut beyond) = (0, MAX_COUNT.hundredths() + 1);

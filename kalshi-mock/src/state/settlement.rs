@@ -2,7 +2,7 @@
 
 use kalshi_sdk::Dollars;
 
-use super::{Account, MarketIndex, MarketStatus, State, Step, remember};
+use super::{Account, MarketIndex, MarketStatus, State, Step, insert_bounded};
 use crate::time::Micros;
 
 /// Result of a market.
@@ -28,7 +28,7 @@ impl Settlement {
     }
 
     /// Returns the `result` of a market in which YES pays `value`.
-    pub(crate) fn word(value: Dollars) -> &'static str {
+    pub(crate) fn result(value: Dollars) -> &'static str {
         match value {
             Dollars::ONE => "yes",
             Dollars::ZERO => "no",
@@ -68,23 +68,24 @@ impl State {
         market.settled = Some((now, value));
         market.closes = market.closes.min(now);
         market.updated = now;
-        let place = (index, market.shard);
+        let shard = market.shard;
         for order in market.book.orders().collect::<Vec<_>>() {
-            self.cancel_for(order, Some("CloseCancel"));
+            self.cancel_with_reason(order, Some("CloseCancel"));
         }
         if ends_early {
             self.emit_step(index, Step::CloseMoved);
         }
         self.emit_step(index, Step::Determined);
         for account in self.ledger.holders(index) {
-            let Some((held, revenue)) = self.ledger.settle(account, place, value, now) else {
+            let Some((held, revenue)) = self.ledger.settle(account, (index, shard), value, now)
+            else {
                 continue;
             };
             if self.is_unlisted(account) || held.volume == 0 {
                 continue;
             }
             self.emit_position(account, index);
-            let number = self.next();
+            let number = self.next_number();
             let settlement = Payout {
                 account,
                 market: index,
@@ -95,7 +96,7 @@ impl State {
                 revenue,
                 at: now,
             };
-            remember(&mut self.settlements, number, settlement);
+            insert_bounded(&mut self.settlements, number, settlement);
         }
         if let Some(market) = self.markets.get_mut(index) {
             market.open_interest = kalshi_sdk::Contracts::ZERO;

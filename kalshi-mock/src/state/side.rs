@@ -22,7 +22,7 @@ impl Side {
     }
 
     /// Returns the price of the bought outcome when YES costs `price`.
-    pub(crate) fn unit(self, price: Dollars) -> Dollars {
+    pub(crate) fn unit_price(self, price: Dollars) -> Dollars {
         match self {
             Self::Bid => price,
             Self::Ask => price.complement(),
@@ -54,9 +54,9 @@ impl Side {
     }
 }
 
-/// Returns the cost of `count` contracts at `unit` each, in millionths of a dollar. Exact for prices of up to four decimals.
-pub(crate) fn cost(unit: Dollars, count: Contracts) -> i64 {
-    let micros = i128::from(unit.micros()) * i128::from(count.hundredths()) / 100;
+/// Returns the cost of `count` contracts at `unit_price` each, in millionths of a dollar. Exact for prices of up to four decimals.
+pub(crate) fn cost(unit_price: Dollars, count: Contracts) -> i64 {
+    let micros = i128::from(unit_price.micros()) * i128::from(count.hundredths()) / 100;
     // Unreachable in practice: deposits and order sizes are bounded.
     i64::try_from(micros).unwrap_or(i64::MAX)
 }

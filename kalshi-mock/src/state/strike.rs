@@ -48,7 +48,7 @@ impl Strike {
     }
 
     /// Returns name and value of a strike that is not a number.
-    pub(crate) fn named(self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn custom(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Named(_, name, value) => Some((name, value)),
             _ => None,

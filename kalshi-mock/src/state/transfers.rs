@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Account, Shard, State, remember};
+use super::{Account, Shard, State, insert_bounded};
 use crate::{Rejection, time::Micros};
 
 /// An exchange instance, as source or destination of a transfer.
@@ -64,10 +64,11 @@ impl State {
                 "from_subaccount, to_subaccount: must differ",
             ));
         }
-        let known = |transfer: &SubaccountTransfer| transfer.user == from.user && transfer.id == id;
-        reject_repeat(self.subaccount_transfers.values().any(known))?;
+        let is_same =
+            |transfer: &SubaccountTransfer| transfer.user == from.user && transfer.id == id;
+        reject_duplicate(self.subaccount_transfers.values().any(is_same))?;
         self.move_cash((from, shard), (to, shard), (cents, 10_000))?;
-        let (number, at) = (self.next(), self.now);
+        let (number, at) = (self.next_number(), self.now);
         let (from, to, user) = (from.subaccount, to.subaccount, from.user);
         let transfer = SubaccountTransfer {
             id,
@@ -78,7 +79,7 @@ impl State {
             cents,
             at,
         };
-        remember(&mut self.subaccount_transfers, number, transfer);
+        insert_bounded(&mut self.subaccount_transfers, number, transfer);
         Ok(())
     }
 
@@ -99,7 +100,7 @@ impl State {
             centi_cents,
         );
         if from_shard == to_shard {
-            let (number, at) = (self.next(), self.now);
+            let (number, at) = (self.next_number(), self.now);
             // The subaccount history is in cents. A fraction of a cent is moved but not shown.
             let transfer = SubaccountTransfer {
                 id,
@@ -110,7 +111,7 @@ impl State {
                 cents: centi_cents / 100,
                 at,
             };
-            remember(&mut self.subaccount_transfers, number, transfer);
+            insert_bounded(&mut self.subaccount_transfers, number, transfer);
         }
         Ok(id)
     }
@@ -130,8 +131,8 @@ impl State {
     ) -> Result<Uuid, Rejection> {
         let instances = (Instance::EventContract, Instance::Margined);
         self.reject_repeated_transfer(id, from, instances)?;
-        let micros = self.take_out(from, (centi_cents, 100))?;
-        margin.pay_in(to, micros);
+        let micros = self.withdraw(from, (centi_cents, 100))?;
+        margin.deposit_cash(to, micros);
         Ok(self.record_transfer(id, (from, to), instances, centi_cents))
     }
 
@@ -150,8 +151,8 @@ impl State {
     ) -> Result<Uuid, Rejection> {
         let instances = (Instance::Margined, Instance::EventContract);
         self.reject_repeated_transfer(id, from, instances)?;
-        let micros = margin.take_out(from, (centi_cents, 100))?;
-        self.pay_in(to, micros);
+        let micros = margin.withdraw(from, (centi_cents, 100))?;
+        self.deposit_cash(to, micros);
         Ok(self.record_transfer(id, (from, to), instances, centi_cents))
     }
 
@@ -161,13 +162,13 @@ impl State {
         (from, shard): (Account, Shard),
         instances: (Instance, Instance),
     ) -> Result<(), Rejection> {
-        let known = |transfer: &ShardTransfer| {
+        let is_same = |transfer: &ShardTransfer| {
             transfer.user == from.user
                 && transfer.from.1 == shard
                 && transfer.instances.0 == instances.0
                 && transfer.client_transfer_id == id
         };
-        reject_repeat(id.is_some() && self.shard_transfers.values().any(known))
+        reject_duplicate(id.is_some() && self.shard_transfers.values().any(is_same))
     }
 
     fn record_transfer(
@@ -177,7 +178,7 @@ impl State {
         instances: (Instance, Instance),
         centi_cents: i64,
     ) -> Uuid {
-        let (id, number, at) = (self.id(), self.next(), self.now);
+        let (id, number, at) = (self.new_id(), self.next_number(), self.now);
         let transfer = ShardTransfer {
             id,
             client_transfer_id,
@@ -188,28 +189,28 @@ impl State {
             centi_cents,
             at,
         };
-        remember(&mut self.shard_transfers, number, transfer);
+        insert_bounded(&mut self.shard_transfers, number, transfer);
         id
     }
 
-    fn pay_in(&mut self, (account, shard): (Account, Shard), micros: i64) {
+    fn deposit_cash(&mut self, (account, shard): (Account, Shard), micros: i64) {
         self.ledger.pay(account, shard, micros, self.now);
         self.ledger.paid_in += micros;
     }
 
     /// Takes money out of an account and returns it in millionths of a dollar.
-    fn take_out(
+    fn withdraw(
         &mut self,
         from: (Account, Shard),
         (amount, micros): (i64, i64),
     ) -> Result<i64, Rejection> {
         let micros = self.require_cash(from, (amount, micros))?;
-        self.pay_in(from, -micros);
+        self.deposit_cash(from, -micros);
         Ok(micros)
     }
 
     /// Returns the money of an account that can be moved.
-    pub(super) fn free(&self, (account, shard): (Account, Shard)) -> i64 {
+    pub(super) fn withdrawable_cash(&self, (account, shard): (Account, Shard)) -> i64 {
         match &self.margin {
             Some(_) => self.withdrawable(account),
             None => self.ledger.available(account, shard),
@@ -224,8 +225,8 @@ impl State {
     ) -> Result<i64, Rejection> {
         let micros = amount.checked_mul(micros).filter(|micros| *micros > 0);
         let micros = micros.ok_or_else(|| Rejection::invalid("amount: must be gte 1"))?;
-        match self.free(from) < micros {
-            true => Err(Rejection::bad(
+        match self.withdrawable_cash(from) < micros {
+            true => Err(Rejection::bad_request(
                 "insufficient_balance",
                 "not enough is available",
             )),
@@ -247,8 +248,8 @@ impl State {
     }
 }
 
-fn reject_repeat(is_repeat: bool) -> Result<(), Rejection> {
-    match is_repeat {
+fn reject_duplicate(is_duplicate: bool) -> Result<(), Rejection> {
+    match is_duplicate {
         true => Err(Rejection::conflict(
             "already_exists",
             "a transfer with this client_transfer_id already exists",

@@ -69,7 +69,7 @@ impl State {
     pub(crate) fn add_user(&mut self, tier: Tier, limited: bool, cents: i64) -> u32 {
         let limits = limited.then(|| AccountLimits::from_tier(tier));
         let user = User {
-            id: self.id(),
+            id: self.new_id(),
             communications_id: self.hexadecimal(32),
             tier,
             limits,
@@ -118,15 +118,15 @@ impl State {
             .cash_of_user(user)
             .map(|(.., cash)| cash.amount)
             .sum();
-        let room = (MAX_CASH - held / 10_000).max(0);
+        let max_deposit = (MAX_CASH - held / 10_000).max(0);
         let cents = cents
-            .max(-self.free((account, shard)).max(0) / 10_000)
-            .min(room);
+            .max(-self.withdrawable_cash((account, shard)).max(0) / 10_000)
+            .min(max_deposit);
         let (now, amount) = (self.now, cents * 10_000);
         self.ledger.pay(account, shard, amount, now);
         self.ledger.paid_in += amount;
         if cents > 0 {
-            let (number, id) = (self.next(), self.id());
+            let (number, id) = (self.next_number(), self.new_id());
             self.deposits.insert(
                 number,
                 Deposit {
@@ -152,16 +152,16 @@ impl State {
 
     pub(crate) fn create_subaccount(&mut self, user: u32, shard: Shard) -> Result<u8, Rejection> {
         let now: Micros = self.now;
-        let known = self.user_mut(user).map(|user| &mut user.subaccounts);
-        let free = known.and_then(|known| {
-            let number = known.last_key_value().map_or(0, |(last, _)| last + 1);
+        let subaccounts = self.user_mut(user).map(|user| &mut user.subaccounts);
+        let number = subaccounts.and_then(|subaccounts| {
+            let number = subaccounts.last_key_value().map_or(0, |(last, _)| last + 1);
             (number <= LAST_SUBACCOUNT).then(|| {
-                known.insert(number, false);
+                subaccounts.insert(number, false);
                 number
             })
         });
-        let number = free.ok_or_else(|| {
-            Rejection::bad(
+        let number = number.ok_or_else(|| {
+            Rejection::bad_request(
                 "too_many_subaccounts",
                 format!("the user already has {LAST_SUBACCOUNT}"),
             )

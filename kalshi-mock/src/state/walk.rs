@@ -23,50 +23,50 @@ pub(super) struct Walk {
     pub(super) kind: Kind,
     pub(super) markets: Vec<MarketIndex>,
     pub(super) fair: Vec<i64>,
-    /// Size of one move.
-    pub(super) unit: i64,
+    /// Size of one step.
+    pub(super) step_size: i64,
     /// Lowest and highest fair value.
     pub(super) bounds: (i64, i64),
 }
 
 impl Walk {
     /// Starts a walk of an event at random fair values.
-    pub(super) fn of_event(
+    pub(super) fn for_event(
         kind: Kind,
         markets: Vec<MarketIndex>,
         random: &mut fastrand::Rng,
     ) -> Self {
-        const LEAST: i64 = 10;
+        const MIN_CENTS: i64 = 10;
         let count = i64::try_from(markets.len()).unwrap_or(1).max(1);
         let cents: Vec<i64> = if kind == Kind::Exclusive {
             let weights: Vec<i64> = markets.iter().map(|_| random.i64(1..=10)).collect();
-            let (room, sum) = (100 - LEAST * count, weights.iter().sum::<i64>().max(1));
-            let mut left = 100;
+            let (divisible, sum) = (100 - MIN_CENTS * count, weights.iter().sum::<i64>().max(1));
+            let mut remaining = 100;
             let last = markets.len().saturating_sub(1);
-            let share = |(place, weight): (usize, &i64)| {
-                let share = if place == last {
-                    left
+            let share = |(index, weight): (usize, &i64)| {
+                let share = if index == last {
+                    remaining
                 } else {
-                    LEAST + room * weight / sum
+                    MIN_CENTS + divisible * weight / sum
                 };
-                left -= share;
+                remaining -= share;
                 share
             };
             weights.iter().enumerate().map(share).collect()
         } else {
             let mut next = random.i64(65..=88);
-            let fall = |_| {
+            let decrease = |_| {
                 let cents = next;
                 next -= random.i64(8..=25);
                 cents
             };
-            markets.iter().map(fall).collect()
+            markets.iter().map(decrease).collect()
         };
         Self {
             kind,
             markets,
             fair: cents.into_iter().map(|cents| cents * 10_000).collect(),
-            unit: 5_000,
+            step_size: 5_000,
             bounds: (70_000, 930_000),
         }
     }
@@ -78,7 +78,11 @@ impl Walk {
             return;
         }
         let one = random.usize(..count);
-        let change = if random.bool() { self.unit } else { -self.unit };
+        let change = if random.bool() {
+            self.step_size
+        } else {
+            -self.step_size
+        };
         let mut next = self.fair.clone();
         if let Some(fair) = next.get_mut(one) {
             *fair += change;
@@ -90,9 +94,10 @@ impl Walk {
             }
         }
         let (low, high) = self.bounds;
-        let falls = |pair: &[i64]| matches!(pair, [one, next] if one - next >= 2 * self.unit);
+        let decreases =
+            |pair: &[i64]| matches!(pair, [one, next] if one - next >= 2 * self.step_size);
         if next.iter().all(|fair| (low..=high).contains(fair))
-            && (self.kind != Kind::Nested || next.windows(2).all(falls))
+            && (self.kind != Kind::Nested || next.windows(2).all(decreases))
         {
             self.fair = next;
         }
@@ -115,11 +120,11 @@ impl Walk {
 
     /// Returns the most likely results, which are consistent with each other.
     pub(super) fn results(&self) -> Vec<(MarketIndex, Settlement)> {
-        let best = (0..self.fair.len()).max_by_key(|place| self.fair.get(*place));
+        let best = (0..self.fair.len()).max_by_key(|index| self.fair.get(*index));
         let rows = self.markets.iter().zip(&self.fair).enumerate();
-        rows.map(|(place, (market, fair))| {
+        rows.map(|(index, (market, fair))| {
             let wins = match self.kind {
-                Kind::Exclusive => best == Some(place),
+                Kind::Exclusive => best == Some(index),
                 _ => *fair >= 500_000,
             };
             let result = if wins {
@@ -145,7 +150,7 @@ mod tests {
             (Kind::Exclusive, 2),
             (Kind::Nested, 3),
         ] {
-            let mut walk = Walk::of_event(kind, (0..count).collect(), &mut random);
+            let mut walk = Walk::for_event(kind, (0..count).collect(), &mut random);
             let start = walk.fair.clone();
             for _ in 0..10_000 {
                 walk.step(&mut random);

@@ -13,7 +13,7 @@ use crate::{keys::Key, state::State};
 /// Scopes of a key, and the subaccount that it is restricted to.
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct KeyTerms {
+pub struct KeyOptions {
     scopes: Option<Vec<String>>,
     subaccount: Option<u8>,
 }
@@ -23,7 +23,7 @@ pub struct KeyTerms {
 #[non_exhaustive]
 pub enum AddKeyError {
     /// A scope is unknown, `write` is not accompanied by `read`, or the subaccount does not exist. The string explains which.
-    Terms(String),
+    InvalidOptions(String),
     /// No key could be generated.
     Key(KeyError),
 }
@@ -31,7 +31,7 @@ pub enum AddKeyError {
 impl fmt::Display for AddKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Terms(reason) => f.write_str(reason),
+            Self::InvalidOptions(reason) => f.write_str(reason),
             Self::Key(_) => f.write_str("cannot generate a key"),
         }
     }
@@ -40,14 +40,14 @@ impl fmt::Display for AddKeyError {
 impl std::error::Error for AddKeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Terms(_) => None,
+            Self::InvalidOptions(_) => None,
             Self::Key(source) => Some(source),
         }
     }
 }
 
-impl KeyTerms {
-    /// Returns terms with the scopes `read` and `write` and all subaccounts.
+impl KeyOptions {
+    /// Returns options with the scopes `read` and `write` and all subaccounts.
     pub fn new() -> Self {
         Self::default()
     }
@@ -66,12 +66,13 @@ impl KeyTerms {
 
     fn apply(self, key: &mut Key, state: &State) -> Result<(), AddKeyError> {
         if let Some(scopes) = self.scopes {
-            key.set_scopes(scopes).map_err(AddKeyError::Terms)?;
+            key.set_scopes(scopes)
+                .map_err(AddKeyError::InvalidOptions)?;
         }
         if let Some(number) = self.subaccount {
-            state
-                .account(key.user, number)
-                .map_err(|_| AddKeyError::Terms(format!("subaccount: {number} does not exist")))?;
+            state.account(key.user, number).map_err(|_| {
+                AddKeyError::InvalidOptions(format!("subaccount: {number} does not exist"))
+            })?;
             key.subaccount = Some(number);
         }
         Ok(())
@@ -91,16 +92,16 @@ impl User {
     ///
     /// # Errors
     ///
-    /// Returns an error if the terms are invalid.
+    /// Returns an error if the options are invalid.
     pub fn register_key_with(
         &self,
         key_id: &str,
         key: PublicKey,
-        terms: KeyTerms,
+        options: KeyOptions,
     ) -> Result<(), AddKeyError> {
         let state = self.shared.state();
         let mut key = Key::new(key_id, self.index, key);
-        terms.apply(&mut key, &state)?;
+        options.apply(&mut key, &state)?;
         self.shared.keys.insert(key_id, key.permanent());
         Ok(())
     }
@@ -110,8 +111,8 @@ impl User {
     ///
     /// # Errors
     ///
-    /// Returns an error if the terms are invalid, or no key can be generated.
-    pub fn generate_key(&self, terms: KeyTerms) -> Result<(String, PrivateKey), AddKeyError> {
+    /// Returns an error if the options are invalid, or no key can be generated.
+    pub fn generate_key(&self, options: KeyOptions) -> Result<(String, PrivateKey), AddKeyError> {
         let private = match self.keys.algorithm {
             KeyAlgorithm::Rsa => PrivateKey::generate_rsa(2048),
             _ => PrivateKey::generate_ed25519(),
@@ -120,7 +121,7 @@ impl User {
         let mut state = self.shared.state();
         let id = self.shared.keys.unused_id(&mut state);
         let mut key = Key::generated(&id, self.index, &private);
-        terms.apply(&mut key, &state)?;
+        options.apply(&mut key, &state)?;
         self.shared.keys.insert(&id, key.permanent());
         Ok((id, private))
     }

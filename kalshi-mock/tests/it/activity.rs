@@ -1,4 +1,4 @@
-//! Simulated trading, hashes, scheduled events, and the initial universe.
+//! Simulated trading, hashes, scheduled events, and the initial markets.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use kalshi_mock::{Activity, MockExchange, Settlement};
 use serde_json::{Value, json};
 
-use crate::common::{Raw, answer, dollars};
+use crate::common::{Raw, dollars, send};
 
 fn start_time() -> DateTime<Utc> {
     "2026-11-28T10:00:00Z".parse().unwrap()
@@ -26,7 +26,7 @@ async fn exchange(seed: u64, activity: Option<Activity>) -> MockExchange {
 
 async fn get(exchange: &MockExchange, path: &str) -> Value {
     let raw = Raw::new(exchange);
-    let (status, body) = answer(raw.unsigned("GET", &format!("/trade-api/v2{path}"))).await;
+    let (status, body) = send(raw.unsigned("GET", &format!("/trade-api/v2{path}"))).await;
     assert_eq!(status, 200, "{path}: {body}");
     body
 }
@@ -171,7 +171,7 @@ async fn scheduled_pause_close_and_settlement_happen() {
     let tickers = exchange.tickers();
     let at = |seconds| start_time() + chrono::TimeDelta::seconds(seconds);
     let paused = exchange.market(&tickers[0]);
-    paused.plan_pause(at(10), Duration::from_secs(20));
+    paused.schedule_pause(at(10), Duration::from_secs(20));
     let settled = exchange.market(&tickers[4]);
     settled
         .closes_at(at(15))

@@ -52,8 +52,8 @@ pub(crate) fn interrupt(
     rest
 }
 
-fn client(said: &Value) -> Client {
-    let text = |name: &str| said[name].as_str().unwrap();
+fn client(announced: &Value) -> Client {
+    let text = |name: &str| announced[name].as_str().unwrap();
     let key = PrivateKey::from_file(text("private_key_path")).unwrap();
     Client::builder()
         .environment(Environment::custom(text("base_url"), text("ws_url")).unwrap())
@@ -62,8 +62,8 @@ fn client(said: &Value) -> Client {
         .unwrap()
 }
 
-fn margin_client(said: &Value) -> kalshi_perps::Client {
-    let text = |name: &str| said[name].as_str().unwrap();
+fn margin_client(announced: &Value) -> kalshi_perps::Client {
+    let text = |name: &str| announced[name].as_str().unwrap();
     let key = PrivateKey::from_file(text("private_key_path")).unwrap();
     let urls = kalshi_perps::Environment::custom(text("base_url"), text("margin_ws_url"));
     kalshi_perps::Client::builder()
@@ -85,8 +85,8 @@ async fn json_line_is_enough_to_connect_and_files_are_removed() {
             "--margin-balance",
             "75",
         ]);
-        let said = running.1.clone();
-        let fields: Vec<&String> = said.as_object().unwrap().keys().collect();
+        let announced = running.1.clone();
+        let fields: Vec<&String> = announced.as_object().unwrap().keys().collect();
         assert_eq!(
             fields,
             [
@@ -100,9 +100,9 @@ async fn json_line_is_enough_to_connect_and_files_are_removed() {
                 "ws_url"
             ]
         );
-        let client = client(&said);
+        let client = client(&announced);
         assert_eq!(client.get_balance().send().await.unwrap().balance, 25_050);
-        let margin = margin_client(&said).get_margin_balance().send().await;
+        let margin = margin_client(&announced).get_margin_balance().send().await;
         assert_eq!(margin.unwrap().settled_funds.to_string(), "75.0000");
         assert!(
             !client
@@ -114,7 +114,7 @@ async fn json_line_is_enough_to_connect_and_files_are_removed() {
                 .markets
                 .is_empty()
         );
-        let path = said["private_key_path"].as_str().unwrap();
+        let path = announced["private_key_path"].as_str().unwrap();
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(
@@ -145,7 +145,7 @@ async fn options_set_faults_record_and_key() {
         "--fault",
         "server-error=500,on=GetEvents",
         "--fault",
-        "missing-member=cursor,on=GetMarkets,times=1",
+        "missing-field=cursor,on=GetMarkets,times=1",
     ]);
     let client = client(&running.1);
     assert_eq!(running.1["private_key_path"], key.as_str());
@@ -243,15 +243,15 @@ async fn activity_and_schedule_are_options() {
 #[test]
 fn startup_error_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    let nowhere = folder
+    let missing_dir = folder
         .path()
         .join("no/such/file")
         .to_str()
         .unwrap()
         .to_owned();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    for (arguments, said) in [
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    for (arguments, expected) in [
         (
             ["--port", &port],
             format!(
@@ -259,15 +259,15 @@ fn startup_error_is_one_line() {
             ),
         ),
         (
-            ["--record", &nowhere],
+            ["--record", &missing_dir],
             format!(
-                "error: cannot write the requests to {nowhere}: No such file or directory (os error 2)\n"
+                "error: cannot write the requests to {missing_dir}: No such file or directory (os error 2)\n"
             ),
         ),
         (
-            ["--write-private-key", &nowhere],
+            ["--write-private-key", &missing_dir],
             format!(
-                "error: cannot write the private key to {nowhere}: No such file or directory (os error 2)\n"
+                "error: cannot write the private key to {missing_dir}: No such file or directory (os error 2)\n"
             ),
         ),
     ] {
@@ -277,19 +277,19 @@ fn startup_error_is_one_line() {
                 String::from_utf8(output.stderr).unwrap(),
                 output.status.code()
             ),
-            (said, Some(1))
+            (expected, Some(1))
         );
         assert!(output.stdout.is_empty());
     }
     for balance in ["-5", "0.001"] {
         let output = program(&["--balance", balance]).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("a balance must"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("a balance must"), "{stderr}");
     }
     for token in ["", "two words", "schl\u{fc}ssel"] {
         let output = program(&["--control-token", token]).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("visible ASCII"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("visible ASCII"), "{stderr}");
     }
     let output = program(&["--fault", "earthquake"]).output().unwrap();
     assert!(
@@ -304,12 +304,12 @@ fn startup_error_is_one_line() {
 fn plain_output_shows_urls_and_key() {
     let mut child = program(&[]).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("ctrl-C") {
-        assert!(out.read_line(&mut said).unwrap() > 0, "{said}");
+    let mut stdout = String::new();
+    while !stdout.contains("ctrl-C") {
+        assert!(out.read_line(&mut stdout).unwrap() > 0, "{stdout}");
     }
-    for word in ["/trade-api/v2", "key id", "private key", "markets"] {
-        assert!(said.contains(word), "{word} in {said}");
+    for expected in ["/trade-api/v2", "key id", "private key", "markets"] {
+        assert!(stdout.contains(expected), "{expected} in {stdout}");
     }
     assert_eq!(interrupt((child, Value::Null, out)), "");
 }
@@ -329,9 +329,9 @@ async fn private_key_of_a_file_is_used_and_not_replaced() {
     assert_eq!(std::fs::read(&path).unwrap(), key.as_bytes());
 
     let output = program(&["--write-private-key", name]).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
-        said,
+        stderr,
         format!("error: {name} exists: use it with --private-key or replace it with --force\n")
     );
     assert_eq!(std::fs::read(&path).unwrap(), key.as_bytes());
@@ -366,8 +366,8 @@ fn key_file_is_removed_after_hangup_and_closed_pipes() {
     let (mut child, ..) = running;
     let pid = child.id().to_string();
     assert!(Path::new(&path).exists());
-    let hung_up = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
-    assert!(hung_up.success() && child.wait().unwrap().success());
+    let kill = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+    assert!(kill.success() && child.wait().unwrap().success());
     assert!(!Path::new(&path).exists());
 
     // Standard output is closed.
@@ -391,8 +391,8 @@ fn record_does_not_overwrite_a_file() {
     let output = program(&["--record", path.to_str().unwrap()])
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the file is not empty"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("the file is not empty"), "{stderr}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "yesterday's\n");
 }
 

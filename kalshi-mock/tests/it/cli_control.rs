@@ -9,8 +9,8 @@ use crate::cli::{interrupt, start};
 
 #[tokio::test]
 async fn control_interface_is_announced_and_served() {
-    let get = async |said: &Value, path: &str, token: &str| {
-        let url = format!("{}{path}", said["control_url"].as_str().unwrap());
+    let get = async |announced: &Value, path: &str, token: &str| {
+        let url = format!("{}{path}", announced["control_url"].as_str().unwrap());
         let request = reqwest::Client::new().get(url).bearer_auth(token);
         request.send().await.unwrap()
     };

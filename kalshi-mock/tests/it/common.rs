@@ -19,14 +19,14 @@ pub(crate) const TICKER: &str = "KXTEST-26-A";
 pub(crate) async fn exchange() -> MockExchange {
     MockExchange::builder()
         .without_limits()
-        .without_universe()
+        .without_markets()
         .start()
         .await
         .unwrap()
 }
 
 /// Returns a client that does not retry.
-pub(crate) fn once(exchange: &MockExchange) -> Client {
+pub(crate) fn client_without_retries(exchange: &MockExchange) -> Client {
     exchange
         .client_builder()
         .unwrap()
@@ -106,7 +106,7 @@ impl Raw {
     /// Sends a signed request and returns status and body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = self.signed(method, path, now_ms());
-        answer(match body {
+        send(match body {
             Some(body) => request.json(&body),
             None => request,
         })
@@ -115,7 +115,7 @@ impl Raw {
 }
 
 /// Sends a request and returns status and body, which is null if it is not JSON.
-pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     let body = response.bytes().await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Raw, TICKER, contracts, dollars, exchange, once};
+use crate::common::{Raw, TICKER, client_without_retries, contracts, dollars, exchange};
 use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::{Client, Credentials, Dollars, PrivateKey};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
-    let requester = once(&exchange);
+    let requester = client_without_retries(&exchange);
     let maker = exchange.add_user().unwrap().client().unwrap();
     let rfq = requester
         .create_rfq()
@@ -35,7 +35,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
                 .no_bid(no)
                 .rest_remainder(false)
         });
-        body.send().await.map(|made| made.into_inner().id)
+        body.send().await.map(|created| created.into_inner().id)
     };
     assert!(
         quote("0.60", "0.50").await.is_err(),
@@ -154,7 +154,7 @@ async fn late_confirmation_is_rejected() {
     let requester = Raw::new(&exchange);
     let other = exchange.add_user().unwrap();
     let maker = Raw::with_key(&exchange, other.credentials(), other.private_key().clone());
-    let id = |made: (u16, Value)| made.1["id"].as_str().unwrap().to_owned();
+    let id = |created: (u16, Value)| created.1["id"].as_str().unwrap().to_owned();
     let rfq = id(requester
         .call(
             "POST",
@@ -179,16 +179,16 @@ async fn late_confirmation_is_rejected() {
         .await;
     assert_eq!(accepted, (204, Value::Null));
     exchange.time().advance(Duration::from_secs(31));
-    let (status, late) = maker
+    let (status, response) = maker
         .call("PUT", &format!("{quote}/confirm"), Some(json!({})))
         .await;
     assert_eq!(
-        (status, late["error"]["code"].as_str().unwrap()),
+        (status, response["error"]["code"].as_str().unwrap()),
         (400, "expired")
     );
-    let (_, shown) = maker.call("GET", &quote, None).await;
+    let (_, response) = maker.call("GET", &quote, None).await;
     assert_eq!(
-        shown["quote"]["status"], "accepted",
+        response["quote"]["status"], "accepted",
         "the status does not change"
     );
     assert_eq!(maker.call("DELETE", &quote, None).await.0, 404);
@@ -225,7 +225,7 @@ fn id((status, body): (u16, Value)) -> String {
     body["id"].as_str().unwrap().to_owned()
 }
 
-async fn ask(requester: &Raw, more: Value) -> (u16, Value) {
+async fn create_rfq(requester: &Raw, more: Value) -> (u16, Value) {
     let mut body = json!({ "market_ticker": TICKER, "rest_remainder": false });
     body.as_object_mut()
         .unwrap()
@@ -235,7 +235,7 @@ async fn ask(requester: &Raw, more: Value) -> (u16, Value) {
         .await
 }
 
-async fn offer(maker: &Raw, rfq: &str, yes: &str, no: &str) -> (u16, Value) {
+async fn create_quote(maker: &Raw, rfq: &str, yes: &str, no: &str) -> (u16, Value) {
     let body = json!({ "rfq_id": rfq, "yes_bid": yes, "no_bid": no, "rest_remainder": false });
     maker
         .call("POST", "/communications/quotes", Some(body))
@@ -285,11 +285,11 @@ async fn invalid_sizes_of_requests_for_quote_are_rejected() {
         json!({ "contracts": 5, "target_cost_excludes_fees": true }),
         json!({}),
     ] {
-        assert_eq!(ask(&requester, size.clone()).await.0, 400, "{size}");
+        assert_eq!(create_rfq(&requester, size.clone()).await.0, 400, "{size}");
     }
-    let rich = id(ask(&requester, json!({ "target_cost_dollars": "900000000000" })).await);
+    let large = id(create_rfq(&requester, json!({ "target_cost_dollars": "900000000000" })).await);
     assert_eq!(
-        offer(&maker, &rich, "0.9999", "0.0001").await.1["error"]["code"],
+        create_quote(&maker, &large, "0.9999", "0.0001").await.1["error"]["code"],
         "insufficient_balance"
     );
 }
@@ -299,8 +299,8 @@ async fn target_cost_includes_fees_by_default() {
     let (_exchange, requester, maker) = parties().await;
     for (excludes, contracts) in [(true, "20.00"), (false, "19.32")] {
         let rfq = json!({ "target_cost_dollars": "10", "target_cost_excludes_fees": excludes });
-        let rfq = id(ask(&requester, rfq).await);
-        let quote = id(offer(&maker, &rfq, "0.50", "0.30").await);
+        let rfq = id(create_rfq(&requester, rfq).await);
+        let quote = id(create_quote(&maker, &rfq, "0.50", "0.30").await);
         // NO at 0.50: 20 contracts, or fewer with a fee of 0.07 x 0.25 each.
         assert_eq!(read(&maker, &quote).await["yes_contracts_fp"], contracts);
     }
@@ -311,9 +311,9 @@ async fn only_one_quote_of_a_request_trades() {
     let (exchange, requester, maker) = parties().await;
     let third = exchange.add_user().unwrap();
     let third = Raw::with_key(&exchange, third.credentials(), third.private_key().clone());
-    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
-    let one = id(offer(&maker, &rfq, "0.40", "0.40").await);
-    let other = id(offer(&third, &rfq, "0.41", "0.41").await);
+    let rfq = id(create_rfq(&requester, json!({ "contracts": 10 })).await);
+    let one = id(create_quote(&maker, &rfq, "0.40", "0.40").await);
+    let other = id(create_quote(&third, &rfq, "0.41", "0.41").await);
     assert_eq!(accept(&requester, &one).await, 204);
     assert_eq!(
         accept(&requester, &other).await,
@@ -336,8 +336,8 @@ async fn only_one_quote_of_a_request_trades() {
 #[tokio::test]
 async fn quotes_are_rejected_while_trading_is_stopped() {
     let (exchange, requester, maker) = parties().await;
-    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
-    let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
+    let rfq = id(create_rfq(&requester, json!({ "contracts": 10 })).await);
+    let quote = id(create_quote(&maker, &rfq, "0.40", "0.40").await);
     assert_eq!(
         (
             accept(&requester, &quote).await,
@@ -347,23 +347,29 @@ async fn quotes_are_rejected_while_trading_is_stopped() {
     );
     exchange.pause_trading();
     exchange.time().advance(Duration::from_secs(16));
-    let shown = read(&requester, &quote).await;
+    let cancelled = read(&requester, &quote).await;
     assert_eq!(
-        (&shown["status"], &shown["cancellation_reason"]),
+        (&cancelled["status"], &cancelled["cancellation_reason"]),
         (&json!("cancelled"), &json!("market_not_active"))
     );
-    assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 409);
+    assert_eq!(
+        create_rfq(&requester, json!({ "contracts": 10 })).await.0,
+        409
+    );
     exchange.resume_trading();
     exchange.market(TICKER).settle(Settlement::Yes);
-    assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 400);
-    assert_eq!(offer(&maker, &rfq, "0.40", "0.40").await.0, 400);
+    assert_eq!(
+        create_rfq(&requester, json!({ "contracts": 10 })).await.0,
+        400
+    );
+    assert_eq!(create_quote(&maker, &rfq, "0.40", "0.40").await.0, 400);
 }
 
 #[tokio::test]
 async fn accepted_quote_cannot_be_deleted() {
     let (exchange, requester, maker) = parties().await;
-    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
-    let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
+    let rfq = id(create_rfq(&requester, json!({ "contracts": 10 })).await);
+    let quote = id(create_quote(&maker, &rfq, "0.40", "0.40").await);
     assert_eq!(
         (
             accept(&requester, &quote).await,
@@ -373,7 +379,7 @@ async fn accepted_quote_cannot_be_deleted() {
     );
     let path = format!("/communications/rfqs/{rfq}");
     assert_eq!(requester.call("DELETE", &path, None).await.0, 400);
-    id(ask(
+    id(create_rfq(
         &requester,
         json!({ "contracts": 1, "replace_existing": true }),
     )
@@ -385,8 +391,8 @@ async fn accepted_quote_cannot_be_deleted() {
 #[tokio::test]
 async fn maker_closes_position_without_cash() {
     let (exchange, requester, maker) = parties().await;
-    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
-    let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
+    let rfq = id(create_rfq(&requester, json!({ "contracts": 10 })).await);
+    let quote = id(create_quote(&maker, &rfq, "0.40", "0.40").await);
     assert_eq!(
         (
             accept(&requester, &quote).await,
@@ -414,14 +420,14 @@ async fn maker_closes_position_without_cash() {
             .0,
         200
     );
-    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
+    let rfq = id(create_rfq(&requester, json!({ "contracts": 10 })).await);
     assert_eq!(
-        offer(&maker, &rfq, "0", "0.40").await.0,
+        create_quote(&maker, &rfq, "0", "0.40").await.0,
         201,
         "NO closes YES"
     );
     assert_eq!(
-        offer(&maker, &rfq, "0.40", "0").await.0,
+        create_quote(&maker, &rfq, "0.40", "0").await.0,
         400,
         "buying more YES needs cash"
     );
@@ -431,22 +437,22 @@ async fn maker_closes_position_without_cash() {
 async fn hidden_requester_is_shown_after_the_trade() {
     let (exchange, requester, maker) = parties().await;
     let (_, own) = requester.call("GET", "/communications/id", None).await;
-    let rfq = id(ask(
+    let rfq = id(create_rfq(
         &requester,
         json!({ "contracts": 1, "obscure_creator_id": true }),
     )
     .await);
-    let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
+    let quote = id(create_quote(&maker, &rfq, "0.40", "0.40").await);
     let path = format!("/communications/rfqs/{rfq}");
     let creator =
         async |caller: &Raw| caller.call("GET", &path, None).await.1["rfq"]["creator_id"].clone();
-    let nobody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let hidden_id = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     assert_eq!(creator(&requester).await, own["communications_id"]);
-    assert_eq!(creator(&maker).await, nobody);
-    assert_eq!(read(&maker, &quote).await["rfq_creator_id"], nobody);
+    assert_eq!(creator(&maker).await, hidden_id);
+    assert_eq!(read(&maker, &quote).await["rfq_creator_id"], hidden_id);
     assert!(
         read(&requester, &quote).await["post_only"].is_null(),
-        "only the maker sees it"
+        "only the maker can read it"
     );
     assert_eq!(
         (
@@ -471,12 +477,13 @@ async fn subaccount_key_sees_only_its_quotes() {
     );
     let key = PrivateKey::generate_ed25519().unwrap();
     let body = json!({ "name": "one", "public_key": key.public_key().to_pem(), "subaccount": 1 });
-    let (_, made) = requester.call("POST", "/api_keys", Some(body)).await;
-    let credentials = Credentials::new(made["api_key_id"].as_str().unwrap(), key.clone()).unwrap();
+    let (_, created) = requester.call("POST", "/api_keys", Some(body)).await;
+    let credentials =
+        Credentials::new(created["api_key_id"].as_str().unwrap(), key.clone()).unwrap();
     let locked = Raw::with_key(&exchange, credentials, key);
 
-    let rfq = id(ask(&requester, json!({ "contracts": 1 })).await);
-    let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
+    let rfq = id(create_rfq(&requester, json!({ "contracts": 1 })).await);
+    let quote = id(create_quote(&maker, &rfq, "0.40", "0.40").await);
     assert_eq!(
         accept(&locked, &quote).await,
         404,
@@ -489,10 +496,10 @@ async fn subaccount_key_sees_only_its_quotes() {
             .0,
         404
     );
-    let (_, shown) = locked
+    let (_, response) = locked
         .call("GET", &format!("/communications/rfqs/{rfq}"), None)
         .await;
-    assert!(shown["rfq"]["creator_subaccount"].is_null());
+    assert!(response["rfq"]["creator_subaccount"].is_null());
     let (_, listed) = locked.call("GET", "/communications/quotes", None).await;
     assert_eq!(listed["quotes"], json!([]));
     let (_, balance) = locked.call("GET", "/portfolio/balance", None).await;

@@ -63,13 +63,13 @@ async fn demo_exchange_conforms() {
 async fn conforms(client: &Client) -> Outcome<()> {
     let market = reads(client).await?;
     let limit = Contracts::from(5);
-    let made = client
+    let created = client
         .create_order_group()
         .body_map(|body| body.contracts_limit_fp(limit))
         .send()
         .await?;
-    assert_eq!(made.status(), 201);
-    let group = made.into_inner().order_group_id;
+    assert_eq!(created.status(), 201);
+    let group = created.into_inner().order_group_id;
     let orders = AssertUnwindSafe(orders(client, &market, &group))
         .catch_unwind()
         .await;
@@ -207,7 +207,7 @@ fn order(market: &Market, group: &str, client_order_id: &str) -> Outcome<CreateO
 
 async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
     let group_of = || client.get_order_group().order_group_id(group);
-    let read = known(|| group_of().send()).await?;
+    let read = read_new(|| group_of().send()).await?;
     assert!(read.is_auto_cancel_enabled && read.orders.is_empty());
 
     let client_order_id = uuid::Uuid::from_u128(fastrand::u128(..)).to_string();
@@ -222,7 +222,7 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
         (Contracts::ZERO, Contracts::from(1))
     );
     let id = placed.order_id.clone();
-    let read = known(|| client.get_order().order_id(&id).send())
+    let read = read_new(|| client.get_order().order_id(&id).send())
         .await?
         .into_inner()
         .order;
@@ -251,8 +251,8 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
         .body(order(market, group, &client_order_id)?)
         .send()
         .await;
-    let taken = again.unwrap_err().status().map(|status| status.as_u16());
-    assert_eq!(taken, Some(409), "a client order id cannot be reused");
+    let status = again.unwrap_err().status().map(|status| status.as_u16());
+    assert_eq!(status, Some(409), "a client order id cannot be reused");
 
     let amended = client
         .amend_order_v2()
@@ -295,12 +295,12 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
         .order_group_id(group)
         .send()
         .await?;
-    let refused = client
+    let rejected = client
         .create_order_v2()
         .body(order(market, group, "")?)
         .send()
         .await;
-    assert!(refused.is_err(), "a triggered group must reject orders");
+    assert!(rejected.is_err(), "a triggered group must reject orders");
     let reset = client
         .reset_order_group()
         .order_group_id(group)
@@ -316,7 +316,7 @@ async fn orders(client: &Client, market: &Market, group: &str) -> Outcome<()> {
 }
 
 /// Reads a new record. Retries while it is not found, because reads may lag.
-async fn known<T, F: Future<Output = Result<T, kalshi_sdk::Error>>>(
+async fn read_new<T, F: Future<Output = Result<T, kalshi_sdk::Error>>>(
     read: impl Fn() -> F,
 ) -> Outcome<T> {
     let began = tokio::time::Instant::now();

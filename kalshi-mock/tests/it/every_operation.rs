@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Raw, TICKER, answer, exchange, now_ms};
+use crate::common::{Raw, TICKER, exchange, now_ms, send};
 use kalshi_gen::{FixupMode, ParameterLocation, Samples};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{Operation, operation};
@@ -14,7 +14,7 @@ fn samples() -> Samples {
 }
 
 /// Values that exist on an exchange, by the names of parameters and fields that take them.
-type Scene = BTreeMap<&'static str, Value>;
+type Fixture = BTreeMap<&'static str, Value>;
 
 /// Path parameters that name objects of the samples.
 const SAMPLES: [&str; 6] = [
@@ -26,12 +26,12 @@ const SAMPLES: [&str; 6] = [
     "collection_ticker",
 ];
 
-/// Builds the sample request of an operation, with the values of the scene.
+/// Builds the sample request of an operation, with the values of the fixture.
 fn request(
     raw: &Raw,
     samples: &Samples,
     operation: &Operation,
-    scene: &Scene,
+    fixture: &Fixture,
 ) -> reqwest::RequestBuilder {
     let text = |value: &Value| {
         value
@@ -41,7 +41,7 @@ fn request(
     let mut path = operation.path.to_owned();
     let mut query = Vec::new();
     for argument in samples.arguments(operation.id) {
-        let value = scene
+        let value = fixture
             .get(argument.name.as_str())
             .cloned()
             .unwrap_or(argument.value);
@@ -50,7 +50,7 @@ fn request(
                 // Candlesticks of an event have the parameter `ticker` too, but it is the ticker of the event.
                 let of_event = argument.name == "ticker" && operation.path.contains("/events/");
                 let value = if of_event {
-                    &scene["event_ticker"]
+                    &fixture["event_ticker"]
                 } else {
                     &value
                 };
@@ -72,7 +72,7 @@ fn request(
         .signed(operation.method.as_str(), &path, now_ms())
         .query(&query);
     let mut body = samples.body(operation.id).unwrap_or_else(|| json!({}));
-    set(&mut body, scene);
+    replace_samples(&mut body, fixture);
     // These fields are alternatives to other fields, so they are removed.
     for surplus in [
         "reduce_to",
@@ -87,18 +87,20 @@ fn request(
     request.json(&body)
 }
 
-/// Replaces sample values with those of the scene, and duplicates the items of lists.
-fn set(body: &mut Value, scene: &Scene) {
+/// Replaces sample values with those of the fixture, and duplicates the items of lists.
+fn replace_samples(body: &mut Value, fixture: &Fixture) {
     match body {
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| set(item, scene));
+            items
+                .iter_mut()
+                .for_each(|item| replace_samples(item, fixture));
             items.extend(items.first().cloned());
         }
         Value::Object(fields) => {
             for (name, value) in fields {
-                match scene.get(name.as_str()) {
-                    Some(known) => *value = known.clone(),
-                    None => set(value, scene),
+                match fixture.get(name.as_str()) {
+                    Some(existing) => *value = existing.clone(),
+                    None => replace_samples(value, fixture),
                 }
             }
         }
@@ -107,7 +109,7 @@ fn set(body: &mut Value, scene: &Scene) {
 }
 
 /// Starts an exchange with one object of every kind, and returns it with its users and the values of the objects.
-async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
+async fn fixture(as_maker: bool) -> (MockExchange, [Raw; 2], Fixture) {
     let exchange = exchange().await;
     let _ = exchange
         .market(TICKER)
@@ -115,7 +117,7 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
     let first = Raw::new(&exchange);
     let other = exchange.add_user().unwrap();
     let other = Raw::with_key(&exchange, other.credentials(), other.private_key().clone());
-    let made = |(status, body): (u16, Value), name: &str| {
+    let created = |(status, body): (u16, Value), name: &str| {
         assert!((200..300).contains(&status), "{status} {body}");
         body[name].clone()
     };
@@ -123,14 +125,14 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
         "ticker": TICKER, "side": "bid", "count": "20", "price": "0.40", "time_in_force": "good_till_canceled",
         "self_trade_prevention_type": "maker",
     });
-    let order = made(
+    let order = created(
         first
             .call("POST", "/portfolio/events/orders", Some(order))
             .await,
         "order_id",
     );
     let limit = Some(json!({ "contracts_limit": 5 }));
-    let group = made(
+    let group = created(
         first
             .call("POST", "/portfolio/order_groups/create", limit)
             .await,
@@ -139,7 +141,7 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
     let transfer = json!({
         "source": "event_contract", "destination": "event_contract", "amount": 100, "destination_exchange_shard": 1,
     });
-    let transfer = made(
+    let transfer = created(
         first
             .call(
                 "POST",
@@ -150,7 +152,7 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
         "transfer_id",
     );
     let key = json!({ "name": "other", "key_type": "ed25519" });
-    let key = made(
+    let key = created(
         first.call("POST", "/api_keys/generate", Some(key)).await,
         "api_key_id",
     );
@@ -161,7 +163,7 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
         (&first, &other)
     };
     let rfq = json!({ "market_ticker": TICKER, "contracts": 1, "rest_remainder": false });
-    let rfq = made(
+    let rfq = created(
         requester
             .call("POST", "/communications/rfqs", Some(rfq))
             .await,
@@ -169,14 +171,14 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
     );
     let quote =
         json!({ "rfq_id": rfq, "yes_bid": "0.40", "no_bid": "0.40", "rest_remainder": false });
-    let quote = made(
+    let quote = created(
         maker
             .call("POST", "/communications/quotes", Some(quote))
             .await,
         "id",
     );
     let now = exchange.time().now().timestamp();
-    let scene = Scene::from([
+    let fixture = Fixture::from([
         ("ticker", json!(TICKER)),
         ("market_ticker", json!(TICKER)),
         ("event_ticker", json!("KXTEST-26")),
@@ -242,13 +244,13 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
         .call("POST", "/portfolio/subaccounts", Some(json!({})))
         .await;
     assert_eq!(status, 201);
-    (exchange, [first, other], scene)
+    (exchange, [first, other], fixture)
 }
 
 #[tokio::test]
 async fn every_operation_succeeds() {
     let samples = samples();
-    let reading = scene(false).await;
+    let read_fixture = fixture(false).await;
     for operation in &operation::ALL {
         let id = operation.id;
         let confirms = id.starts_with("Confirm") && !id.contains("Batch");
@@ -256,19 +258,19 @@ async fn every_operation_succeeds() {
             confirms || id.starts_with("DeleteQuote") || id.starts_with("DeleteRFQQuote");
         let changes = operation.method != "GET";
         let fresh = if changes {
-            Some(scene(as_maker || id == "CreateQuote").await)
+            Some(fixture(as_maker || id == "CreateQuote").await)
         } else {
             None
         };
-        let (_, [raw, requester], scene) = fresh.as_ref().unwrap_or(&reading);
-        let mut scene = scene.clone();
+        let (_, [raw, requester], fixture) = fresh.as_ref().unwrap_or(&read_fixture);
+        let mut fixture = fixture.clone();
         if id == "GetOrders" || id.contains("HistoricalOrders") || id == "GetFCMOrders" {
-            scene.insert("status", json!("resting"));
+            fixture.insert("status", json!("resting"));
         }
         if confirms {
             let accept = format!(
                 "/communications/quotes/{}/accept",
-                scene["quote_id"].as_str().unwrap()
+                fixture["quote_id"].as_str().unwrap()
             );
             assert_eq!(
                 requester
@@ -278,7 +280,7 @@ async fn every_operation_succeeds() {
                 204
             );
         }
-        let (status, body) = answer(request(raw, &samples, operation, &scene)).await;
+        let (status, body) = send(request(raw, &samples, operation, &fixture)).await;
         let expected = match id {
             // The response of the exchange to users who are not clearing members.
             "GetPortfolioRestingOrderTotalValue" => 403,
@@ -291,9 +293,11 @@ async fn every_operation_succeeds() {
 #[tokio::test]
 async fn only_private_operations_require_a_signature() {
     let samples = samples();
-    let (_exchange, [raw, _], scene) = scene(false).await;
+    let (_exchange, [raw, _], fixture) = fixture(false).await;
     for operation in &operation::ALL {
-        let mut request = request(&raw, &samples, operation, &scene).build().unwrap();
+        let mut request = request(&raw, &samples, operation, &fixture)
+            .build()
+            .unwrap();
         for name in [
             "kalshi-access-key",
             "kalshi-access-signature",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{Raw, TICKER, contracts, exchange, now_ms, once, order};
+use crate::common::{Raw, TICKER, client_without_retries, contracts, exchange, now_ms, order};
 use kalshi_mock::{Fault, FaultRule, MockExchange};
 use kalshi_sdk::{
     Error, operation,
@@ -16,10 +16,18 @@ async fn error_of(fault: Fault) -> Error {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER);
     exchange.fault(fault);
-    let error = once(&exchange).get_markets().send().await.unwrap_err();
+    let error = client_without_retries(&exchange)
+        .get_markets()
+        .send()
+        .await
+        .unwrap_err();
     exchange.clear_faults();
     assert!(
-        once(&exchange).get_markets().send().await.is_ok(),
+        client_without_retries(&exchange)
+            .get_markets()
+            .send()
+            .await
+            .is_ok(),
         "the fault is still active"
     );
     error
@@ -45,7 +53,7 @@ async fn faults_produce_every_kind_of_error() {
         !broken.is_decode() && broken.status().is_none_or(|status| status == 200),
         "{broken:?}"
     );
-    let missing = error_of(Fault::MissingMember("yes_bid_dollars".to_owned())).await;
+    let missing = error_of(Fault::MissingField("yes_bid_dollars".to_owned())).await;
     assert_eq!(missing.decode_path(), Some("$.markets[0].yes_bid_dollars"));
 }
 
@@ -53,7 +61,7 @@ async fn faults_produce_every_kind_of_error() {
 async fn corrupted_responses_are_still_decoded() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     exchange.fault(Fault::UnknownEnumValue.times(1));
     let market = client
         .get_market()
@@ -74,9 +82,9 @@ async fn corrupted_responses_are_still_decoded() {
             .markets
             .is_empty()
     );
-    exchange.fault(Fault::ExtraMember.times(1));
+    exchange.fault(Fault::ExtraField.times(1));
     let raw = Raw::new(&exchange);
-    let (_, body) = crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets")).await;
+    let (_, body) = crate::common::send(raw.unsigned("GET", "/trade-api/v2/markets")).await;
     assert!(body["unknown_field"].is_object() && body["markets"][0]["unknown_field"].is_object());
 }
 
@@ -112,7 +120,7 @@ async fn lost_response_is_reconciled_without_a_second_order() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let client = exchange.client().unwrap();
-    for (fault, is_there) in [
+    for (fault, was_placed) in [
         (Fault::DropAfter, true),
         (Fault::DropBefore, false),
         (Fault::ServerErrorAfter(500), true),
@@ -126,11 +134,11 @@ async fn lost_response_is_reconciled_without_a_second_order() {
         let OrderOutcome::Unknown(unknown) = outcome else {
             panic!("{fault:?}: {outcome:?}");
         };
-        let known = unknown.reconcile(Duration::from_secs(30)).await;
+        let outcome = unknown.reconcile(Duration::from_secs(30)).await;
         assert_eq!(
-            matches!(known, Reconciliation::Placed(_)),
-            is_there,
-            "{fault:?}: {known:?}"
+            matches!(outcome, Reconciliation::Placed(_)),
+            was_placed,
+            "{fault:?}: {outcome:?}"
         );
     }
     assert_eq!(market.bids()[0].count, contracts("2"));
@@ -141,7 +149,7 @@ async fn stale_reads_hide_new_records() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     exchange.fault(Fault::StaleReads(Duration::from_secs(10)));
     let id = client
         .create_order_v2()
@@ -217,14 +225,14 @@ async fn stale_reads_show_earlier_orders_and_groups() {
     let group = format!("/portfolio/order_groups/{group}");
     let trigger = format!("{group}/trigger");
     assert_eq!(raw.call("PUT", &trigger, Some(json!({}))).await.0, 200);
-    let seen = async || {
+    let group_state = async || {
         let (_, body) = raw.call("GET", &group, None).await;
         let orders = body["orders"].as_array().unwrap().len();
         (body["is_auto_cancel_enabled"].clone(), orders)
     };
-    assert_eq!(seen().await, (json!(true), 1));
+    assert_eq!(group_state().await, (json!(true), 1));
     exchange.time().advance(Duration::from_secs(10));
-    assert_eq!(seen().await, (json!(false), 0));
+    assert_eq!(group_state().await, (json!(false), 0));
     assert_eq!(price().await, "0.3000");
 }
 
@@ -268,7 +276,7 @@ async fn rejections_use_the_injected_envelope() {
 #[tokio::test]
 async fn faults_apply_by_operation_count_and_probability() {
     let exchange = exchange().await;
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     exchange.fault(Fault::ServerError(500).on(operation::GET_EVENTS).times(2));
     let mut failed = Vec::new();
     for _ in 0..3 {
@@ -315,7 +323,7 @@ async fn requests_are_logged() {
         .await
         .unwrap();
     let _ = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     client
         .create_order_v2()
         .body(order(Bid, "0.40", "1"))
@@ -396,13 +404,13 @@ async fn recorded_requests_contain_no_secrets() {
     );
     assert_eq!(lines[1]["answer"]["balance_dollars"], "10000.0000");
     assert!(!text.contains("PRIVATE KEY") && !text.contains(&signature));
-    let nowhere = MockExchange::builder()
+    let error = MockExchange::builder()
         .record(folder.path().join("no/such"))
         .start()
         .await
         .unwrap_err();
     assert!(
-        nowhere
+        error
             .to_string()
             .starts_with("cannot write the requests to")
     );

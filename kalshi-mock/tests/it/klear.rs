@@ -5,7 +5,7 @@ use kalshi_klear::{BearerCredentials, Client, Environment, operation};
 use kalshi_mock::MockExchange;
 use serde_json::{Value, json};
 
-use crate::common::{answer, exchange};
+use crate::common::{exchange, send};
 
 /// Sends a request with a bearer token.
 async fn call(
@@ -23,7 +23,7 @@ async fn call(
     let request = reqwest::Client::new()
         .request(method.parse().unwrap(), url)
         .bearer_auth(token);
-    answer(match body {
+    send(match body {
         Some(body) => request.json(&body),
         None => request,
     })
@@ -92,7 +92,7 @@ async fn requests_without_the_bearer_token_are_unauthorized() {
         http.get(&url).bearer_auth(wrong),
         http.get(&url).bearer_auth(exchange.klear_access_token()),
     ] {
-        let (status, body) = answer(request).await;
+        let (status, body) = send(request).await;
         assert_eq!(
             (status, &body["error"]["code"]),
             (401, &json!("unauthorized"))

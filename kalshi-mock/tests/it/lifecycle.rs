@@ -7,13 +7,13 @@ use kalshi_sdk::operation;
 use tokio::net::TcpStream;
 
 /// Waits until nothing listens on an address.
-async fn until_gone(address: SocketAddr) {
-    let gone = async {
+async fn wait_until_closed(address: SocketAddr) {
+    let closed = async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), gone)
+    tokio::time::timeout(Duration::from_secs(30), closed)
         .await
         .unwrap();
 }
@@ -35,13 +35,20 @@ async fn exchanges_are_isolated() {
     assert_ne!(one.address(), other.address());
     let _ = one.market("KXONLY-26-HERE");
     assert!(!other.tickers().contains(&"KXONLY-26-HERE".to_owned()));
-    let stranger = kalshi_sdk::Client::builder()
+    let other_client = kalshi_sdk::Client::builder()
         .environment(other.environment().unwrap())
         .credentials(one.user().credentials())
         .build()
         .unwrap();
     // The same seed generates the same key id, but another key.
-    assert!(stranger.get_balance().send().await.unwrap_err().is_auth());
+    assert!(
+        other_client
+            .get_balance()
+            .send()
+            .await
+            .unwrap_err()
+            .is_auth()
+    );
 }
 
 #[tokio::test]
@@ -53,7 +60,7 @@ async fn dropped_exchange_closes_its_connections() {
     // A connection without a request in progress.
     let mut idle = TcpStream::connect(address).await.unwrap();
     drop(exchange);
-    until_gone(address).await;
+    wait_until_closed(address).await;
     let mut end = [0];
     let read = tokio::time::timeout(
         Duration::from_secs(30),
@@ -73,7 +80,7 @@ async fn shutdown_does_not_wait_for_a_slow_response() {
     while exchange.requests().is_empty() {
         tokio::task::yield_now().await;
     }
-    tokio::time::timeout(Duration::from_secs(30), exchange.shut_down())
+    tokio::time::timeout(Duration::from_secs(30), exchange.shutdown())
         .await
         .unwrap();
     call.abort();
@@ -134,7 +141,7 @@ fn dropped_exchanges_release_their_resources() {
                 let exchange = MockExchange::start().await.unwrap();
                 let client = exchange.client().unwrap();
                 client.get_exchange_status().send().await.unwrap();
-                exchange.shut_down().await;
+                exchange.shutdown().await;
                 drop(client);
             }
             // The tasks of the last connections end shortly after.
@@ -176,7 +183,7 @@ async fn shutdown_does_not_wait_for_an_incomplete_request() {
         .send()
         .await
         .unwrap();
-    tokio::time::timeout(Duration::from_secs(30), exchange.shut_down())
+    tokio::time::timeout(Duration::from_secs(30), exchange.shutdown())
         .await
         .unwrap();
 }
@@ -189,7 +196,7 @@ async fn extreme_clock_values_still_respond() {
         .await
         .unwrap();
     let client = exchange.client().unwrap();
-    exchange.plan_pause(exchange.time().now(), Duration::MAX);
+    exchange.schedule_pause(exchange.time().now(), Duration::MAX);
     let _ = exchange
         .market("KXEND-26-A")
         .closes_at(chrono::DateTime::<chrono::Utc>::MAX_UTC);
@@ -213,7 +220,7 @@ async fn books_orders_positions_and_requests_are_observed_without_a_client() {
     use kalshi_sdk::{operation, types::BookSide::Bid};
     let exchange = crate::common::exchange().await;
     let market = exchange.market(crate::common::TICKER);
-    let client = crate::common::once(&exchange);
+    let client = crate::common::client_without_retries(&exchange);
     let bot = async {
         let order = crate::common::order(Bid, "0.40", "5");
         crate::common::place(&client, order).await

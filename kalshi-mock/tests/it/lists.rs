@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::common::{Raw, TICKER, dollars, exchange, once, order, place};
+use crate::common::{Raw, TICKER, client_without_retries, dollars, exchange, order, place};
 use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::types::{BookSide::Bid, ExchangeIndex, GetEventsStatus, MarketStatusQuery};
 
@@ -10,12 +10,12 @@ use kalshi_sdk::types::{BookSide::Bid, ExchangeIndex, GetEventsStatus, MarketSta
 async fn pages_return_each_item_once_while_items_are_added() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let mut placed = BTreeSet::new();
     for _ in 0..25 {
         placed.insert(place(&client, order(Bid, "0.40", "1")).await.order_id);
     }
-    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = client
             .get_orders()
@@ -25,7 +25,7 @@ async fn pages_return_each_item_once_while_items_are_added() {
             .await
             .unwrap()
             .into_inner();
-        seen.extend(page.orders.into_iter().map(|order| order.order_id));
+        ids.extend(page.orders.into_iter().map(|order| order.order_id));
         // A new order is listed first, and must not shift the pages that follow.
         place(&client, order(Bid, "0.40", "1")).await;
         cursor = page.cursor;
@@ -33,8 +33,8 @@ async fn pages_return_each_item_once_while_items_are_added() {
             break;
         }
     }
-    assert_eq!(seen.len(), 25);
-    assert_eq!(BTreeSet::from_iter(seen), placed);
+    assert_eq!(ids.len(), 25);
+    assert_eq!(BTreeSet::from_iter(ids), placed);
 
     for number in 0..30 {
         let _ = exchange.market(&format!("KXMANY-26-{number}"));
@@ -89,14 +89,14 @@ async fn pages_return_each_item_once_while_items_are_added() {
     assert_eq!(second.cursor, "", "there are only two events");
     let raw = Raw::new(&exchange);
     assert_eq!(raw.call("GET", "/portfolio/fills", None).await.0, 200);
-    let bad = crate::common::answer(
+    let bad = crate::common::send(
         raw.signed("GET", "/portfolio/fills", crate::common::now_ms())
             .query(&[("cursor", "nonsense")]),
     )
     .await;
     assert_eq!(bad.0, 400);
     let ignored =
-        crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets?cursor=nonsense&limit=1"))
+        crate::common::send(raw.unsigned("GET", "/trade-api/v2/markets?cursor=nonsense&limit=1"))
             .await;
     assert_eq!(
         (ignored.0, ignored.1["markets"].as_array().unwrap().len()),
@@ -106,7 +106,7 @@ async fn pages_return_each_item_once_while_items_are_added() {
 }
 
 #[tokio::test]
-async fn universe_is_quoted_and_found_by_every_filter() {
+async fn initial_markets_are_quoted_and_found_by_every_filter() {
     let exchange = MockExchange::builder()
         .without_limits()
         .seed(5)
@@ -263,13 +263,10 @@ async fn universe_is_quoted_and_found_by_every_filter() {
         .await
         .unwrap();
     assert_eq!(metadata.market_details.len(), events[0].markets.len());
-    let refused = candles(0).await.unwrap_err();
+    let error = candles(0).await.unwrap_err();
     assert!(
-        refused
-            .details()
-            .unwrap()
-            .contains("max candlesticks: 5000"),
-        "{refused}"
+        error.details().unwrap().contains("max candlesticks: 5000"),
+        "{error}"
     );
 }
 
@@ -278,7 +275,7 @@ async fn old_records_are_in_the_archive() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     place(&client, order(Bid, "0.50", "5")).await;
     market.settle(Settlement::Yes);
     exchange.time().advance(Duration::from_secs(61 * 24 * 3600));
@@ -340,7 +337,7 @@ async fn old_records_are_in_the_archive() {
 #[tokio::test]
 async fn event_of_a_market_can_be_mutually_exclusive() {
     let exchange = exchange().await;
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let market = exchange.market("KXTEST-26-A");
     for exclusive in [true, false] {
         market.mutually_exclusive(exclusive);
@@ -374,13 +371,13 @@ async fn legacy_fields_are_sent_only_on_request() {
     const POSITION: [&str; 1] = ["resting_orders_count"];
 
     for legacy in [false, true] {
-        let builder = MockExchange::builder().without_limits().without_universe();
+        let builder = MockExchange::builder().without_limits().without_markets();
         let builder = match legacy {
             true => builder.legacy_fields(),
             false => builder,
         };
         let exchange = builder.start().await.unwrap();
-        let client = once(&exchange);
+        let client = client_without_retries(&exchange);
         exchange.market(TICKER).ask(dollars("0.40"), 20);
         place(&client, order(Bid, "0.40", "1")).await;
         let raw = Raw::new(&exchange);

@@ -9,7 +9,7 @@ use std::{io, time::Duration};
 use example::{
     Options,
     account::Fill,
-    display::{Show, View},
+    display::{Output, View},
     report::Report,
     run,
 };
@@ -17,8 +17,8 @@ use example::{
 /// Checks every displayed state.
 struct Checks;
 
-impl Show for Checks {
-    fn show(&mut self, view: &View) -> io::Result<bool> {
+impl Output for Checks {
+    fn render(&mut self, view: &View) -> io::Result<bool> {
         for market in &view.markets {
             if let (Some(bid), Some(ask)) = (market.own_bid, market.own_ask) {
                 assert!(bid < ask, "{bid} {ask} at step {}", view.step);

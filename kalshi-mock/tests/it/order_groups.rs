@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::{
+    Raw, TICKER, client_without_retries, contracts, dollars, exchange, order, place,
+};
 use kalshi_mock::Fault;
 use kalshi_sdk::{
     Client, Contracts, OrderGroupId,
@@ -42,7 +44,7 @@ async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let id = group(&client, "10").await;
     let low = place(&client, in_group(order(Bid, "0.30", "50"), &id))
         .await
@@ -84,13 +86,13 @@ async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
     );
     assert_eq!(market.asks()[0].count, contracts("2"));
 
-    let refused = client
+    let error = client
         .create_order_v2()
         .body(in_group(order(Bid, "0.30", "1"), &id))
         .send()
         .await
         .unwrap_err();
-    assert_eq!(refused.code(), Some("order_group_triggered"));
+    assert_eq!(error.code(), Some("order_group_triggered"));
     exchange.time().advance(Duration::from_secs(60));
     assert!(
         client
@@ -115,7 +117,7 @@ async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
 async fn incoming_order_is_limited_by_its_group() {
     let exchange = exchange().await;
     exchange.market(TICKER).ask(dollars("0.50"), 100);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let id = group(&client, "7.5").await;
     let placed = place(&client, in_group(order(Bid, "0.50", "20"), &id)).await;
     assert_eq!(
@@ -129,7 +131,7 @@ async fn incoming_order_is_limited_by_its_group() {
 async fn groups_can_be_triggered_limited_listed_and_deleted() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let (one, two) = (group(&client, "10").await, group(&client, "20").await);
     place(&client, in_group(order(Bid, "0.50", "5"), &one)).await;
     place(&client, in_group(order(Bid, "0.40", "5"), &one)).await;
@@ -233,7 +235,7 @@ async fn group_lookup_respects_subaccount_and_stale_reads() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     client
         .create_subaccount()
         .body_map(|body| body)
@@ -241,10 +243,10 @@ async fn group_lookup_respects_subaccount_and_stale_reads() {
         .await
         .unwrap();
     let limit = contracts("5");
-    let made = client
+    let create = client
         .create_order_group()
         .body_map(|body| body.subaccount(1).contracts_limit_fp(limit));
-    let id = made.send().await.unwrap().into_inner().order_group_id;
+    let id = create.send().await.unwrap().into_inner().order_group_id;
     assert!(
         read_group(&client, &id).await.is_auto_cancel_enabled,
         "a read searches all subaccounts"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order};
+use crate::common::{Raw, TICKER, client_without_retries, contracts, dollars, exchange, order};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
     Client, Contracts, Error, OrderId,
@@ -61,7 +61,7 @@ async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
         .ask(dollars("0.46"), 10)
         .ask(dollars("0.45"), 5)
         .ask(dollars("0.48"), 10);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
 
     let placed = place(&client, order(Bid, "0.46", "20.5")).await.unwrap();
     assert_eq!(
@@ -80,12 +80,12 @@ async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
     assert_eq!(market.asks()[0].price, dollars("0.48"));
 
     let fills = client.get_fills().send().await.unwrap().into_inner().fills;
-    let shown: Vec<_> = fills
+    let rows: Vec<_> = fills
         .iter()
         .map(|fill| (fill.yes_price_dollars, fill.count_fp, fill.is_taker))
         .collect();
     assert_eq!(
-        shown,
+        rows,
         [
             (dollars("0.46"), contracts("10"), true),
             (dollars("0.45"), contracts("5"), true)
@@ -102,7 +102,10 @@ async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
 async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
-    let (first, other) = (once(&exchange), exchange.add_user().unwrap());
+    let (first, other) = (
+        client_without_retries(&exchange),
+        exchange.add_user().unwrap(),
+    );
     let second = other.client().unwrap();
     let one = place(&first, order(Bid, "0.40", "10"))
         .await
@@ -170,7 +173,7 @@ async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
 async fn amended_price_can_trade() {
     let exchange = exchange().await;
     exchange.market(TICKER).ask(dollars("0.50"), 3);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let id = place(&client, order(Bid, "0.40", "10"))
         .await
         .unwrap()
@@ -199,27 +202,27 @@ async fn times_in_force_are_respected() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let with = |time_in_force, count: &str| {
         let mut order = order(Bid, "0.50", count);
         order.time_in_force = time_in_force;
         order
     };
-    let killed = place(&client, with(TimeInForce::FillOrKill, "6"))
+    let rejected = place(&client, with(TimeInForce::FillOrKill, "6"))
         .await
         .unwrap_err();
-    assert_eq!(code(&killed), "fill_or_kill_insufficient_resting_volume");
+    assert_eq!(code(&rejected), "fill_or_kill_insufficient_resting_volume");
     assert_eq!(market.asks()[0].count, contracts("5"), "nothing was filled");
 
-    let taken = place(&client, with(TimeInForce::ImmediateOrCancel, "6"))
+    let immediate = place(&client, with(TimeInForce::ImmediateOrCancel, "6"))
         .await
         .unwrap();
     assert_eq!(
-        (taken.fill_count, taken.remaining_count),
+        (immediate.fill_count, immediate.remaining_count),
         (contracts("5"), Contracts::ZERO)
     );
     assert_eq!(
-        read(&client, &taken.order_id).await.status,
+        read(&client, &immediate.order_id).await.status,
         OrderStatus::Canceled
     );
     assert!(market.bids().is_empty());
@@ -256,8 +259,8 @@ async fn times_in_force_are_respected() {
     }
     let mut milliseconds = with(TimeInForce::GoodTillCanceled, "1");
     milliseconds.expiration_time = Some(exchange.time().now().timestamp_millis());
-    let refused = place(&client, milliseconds).await.unwrap_err().to_string();
-    assert!(refused.contains("must be in seconds"), "{refused}");
+    let error = place(&client, milliseconds).await.unwrap_err().to_string();
+    assert!(error.contains("must be in seconds"), "{error}");
     let mut past = with(TimeInForce::GoodTillCanceled, "1");
     past.expiration_time = Some(exchange.time().now().timestamp() - 1);
     assert!(
@@ -274,7 +277,7 @@ async fn amended_expiration_applies_and_zero_removes_it() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let mut first = order(Bid, "0.40", "5");
     first.expiration_time = Some(exchange.time().now().timestamp() + 60);
     let id = place(&client, first).await.unwrap().order_id;
@@ -315,7 +318,7 @@ async fn post_only_never_takes_and_reduce_only_never_adds() {
         .market(TICKER)
         .ask(dollars("0.50"), 20)
         .bid(dollars("0.45"), 50);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let mut post_only = order(Bid, "0.50", "1");
     post_only.post_only = Some(true);
     let crossing = place(&client, post_only.clone()).await.unwrap_err();
@@ -368,7 +371,7 @@ async fn post_only_never_takes_and_reduce_only_never_adds() {
 async fn self_trades_are_prevented() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let own = place(&client, order(Ask, "0.51", "5"))
         .await
         .unwrap()
@@ -402,7 +405,7 @@ async fn self_trades_are_prevented() {
 async fn client_order_id_is_unique() {
     let exchange = exchange().await;
     exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let mut named = order(Bid, "0.40", "1");
     named.client_order_id = Some("mine".into());
     let id = place(&client, named.clone()).await.unwrap().order_id;
@@ -431,7 +434,7 @@ async fn client_order_id_is_unique() {
 async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
     let exchange = MockExchange::builder()
         .without_limits()
-        .without_universe()
+        .without_markets()
         .balance(dollars("10"))
         .start()
         .await
@@ -440,7 +443,7 @@ async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
         .market(TICKER)
         .ask(dollars("0.50"), 1000)
         .bid(dollars("0.40"), 1000);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     // 20 contracts at 0.50 cost the whole balance of 10 dollars, which leaves nothing for the fee.
     assert_eq!(
         code(&place(&client, order(Bid, "0.50", "20")).await.unwrap_err()),
@@ -478,7 +481,7 @@ async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
 async fn off_grid_price_and_zero_count_are_rejected() {
     let exchange = exchange().await;
     exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     for price in ["0.405", "0", "1", "1.01"] {
         assert_eq!(
             code(&place(&client, order(Bid, price, "1")).await.unwrap_err()),
@@ -519,7 +522,7 @@ async fn tapered_grid_is_finer_near_its_ends() {
             (dollars("0.9"), dollars("1"), dollars("0.001")),
         ],
     );
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     for (price, fits) in [
         ("0.005", true),
         ("0.105", false),
@@ -549,7 +552,7 @@ async fn tapered_grid_is_finer_near_its_ends() {
 async fn batches_respond_item_by_item() {
     let exchange = exchange().await;
     exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let batch = vec![
         order(Bid, "0.40", "1"),
         order(Bid, "0.405", "1"),
@@ -574,14 +577,14 @@ async fn batches_respond_item_by_item() {
         .call("DELETE", "/portfolio/events/orders/batched", Some(body))
         .await;
     assert_eq!(status, 200);
-    let shown: Vec<_> = body["orders"]
+    let rows: Vec<_> = body["orders"]
         .as_array()
         .unwrap()
         .iter()
         .map(|item| (item["reduced_by"].clone(), item["error"]["code"].clone()))
         .collect();
     assert_eq!(
-        shown,
+        rows,
         [
             (json!("1.00"), json!(null)),
             (json!("0.00"), json!("not_found")),
@@ -604,7 +607,7 @@ async fn batches_respond_item_by_item() {
 async fn resting_orders_are_cancelled_together_and_listed_by_status() {
     let exchange = exchange().await;
     exchange.market(TICKER).ask(dollars("0.90"), 1);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     for price in ["0.40", "0.41", "0.42"] {
         place(&client, order(Bid, price, "1")).await.unwrap();
     }
@@ -636,10 +639,10 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
-    let mut asked = order(Bid, "0.40", "1");
-    asked.cancel_order_on_pause = Some(true);
-    let rests = place(&client, order(Bid, "0.41", "1"))
+    let client = client_without_retries(&exchange);
+    let mut cancelled_on_pause = order(Bid, "0.40", "1");
+    cancelled_on_pause.cancel_order_on_pause = Some(true);
+    let unaffected = place(&client, order(Bid, "0.41", "1"))
         .await
         .unwrap()
         .order_id;
@@ -649,10 +652,16 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
         (&|| _ = market.pause(), &|| _ = market.resume()),
     ];
     for (pause, resume) in pauses {
-        let goes = place(&client, asked.clone()).await.unwrap().order_id;
+        let affected = place(&client, cancelled_on_pause.clone())
+            .await
+            .unwrap()
+            .order_id;
         pause();
-        assert_eq!(read(&client, &goes).await.status, OrderStatus::Canceled);
-        assert_eq!(read(&client, &rests).await.status, OrderStatus::Resting);
+        assert_eq!(read(&client, &affected).await.status, OrderStatus::Canceled);
+        assert_eq!(
+            read(&client, &unaffected).await.status,
+            OrderStatus::Resting
+        );
         let paused = place(&client, order(Bid, "0.40", "1")).await.unwrap_err();
         let paused = paused.to_string();
         assert!(
@@ -661,7 +670,10 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
         );
         resume();
     }
-    let goes = place(&client, asked.clone()).await.unwrap().order_id;
+    let affected = place(&client, cancelled_on_pause.clone())
+        .await
+        .unwrap()
+        .order_id;
     exchange.set_active(false);
     assert!(
         !client
@@ -674,17 +686,20 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
     let closed = client.get_orders().send().await.unwrap_err();
     assert_eq!(closed.status().unwrap().as_u16(), 503);
     exchange.set_active(true);
-    assert_eq!(read(&client, &goes).await.status, OrderStatus::Canceled);
+    assert_eq!(read(&client, &affected).await.status, OrderStatus::Canceled);
 
     // A pause that is over has no effect.
-    let goes = place(&client, asked.clone()).await.unwrap().order_id;
+    let affected = place(&client, cancelled_on_pause.clone())
+        .await
+        .unwrap()
+        .order_id;
     let before = exchange.time().now() - chrono::TimeDelta::hours(1);
-    exchange.plan_pause(before, Duration::from_secs(600));
-    assert_eq!(read(&client, &goes).await.status, OrderStatus::Resting);
+    exchange.schedule_pause(before, Duration::from_secs(600));
+    assert_eq!(read(&client, &affected).await.status, OrderStatus::Resting);
 
     let soon = exchange.time().now() + chrono::TimeDelta::seconds(100);
-    exchange.plan_pause(soon, Duration::from_secs(50));
-    let goes = place(&client, asked).await.unwrap().order_id;
+    exchange.schedule_pause(soon, Duration::from_secs(50));
+    let affected = place(&client, cancelled_on_pause).await.unwrap().order_id;
     let status = client.get_exchange_status().send().await.unwrap();
     assert!(status.trading_active);
     exchange.time().advance(Duration::from_secs(120));
@@ -694,10 +709,10 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
         status.exchange_estimated_resume_time.unwrap(),
         soon + chrono::TimeDelta::seconds(50)
     );
-    assert_eq!(read(&client, &goes).await.status, OrderStatus::Canceled);
+    assert_eq!(read(&client, &affected).await.status, OrderStatus::Canceled);
     client
         .cancel_order_v2()
-        .order_id(&rests)
+        .order_id(&unaffected)
         .send()
         .await
         .unwrap();
@@ -726,7 +741,7 @@ async fn market_closes_on_time() {
         .market(TICKER)
         .closes_at(closes)
         .bid(dollars("0.30"), 1);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let id = place(&client, order(Bid, "0.40", "1"))
         .await
         .unwrap()

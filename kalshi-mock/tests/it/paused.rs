@@ -7,13 +7,15 @@ use kalshi_mock::MockExchange;
 use kalshi_sdk::types::BookSide::Bid;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::common::{TICKER, contracts, exchange, listener::Listener, once, order, place};
+use crate::common::{
+    TICKER, client_without_retries, contracts, exchange, listener::Listener, order, place,
+};
 
 #[tokio::test(start_paused = true)]
 async fn requests_take_no_time() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let started = (Instant::now(), exchange.time().now());
     for _ in 0..200 {
         place(&client, order(Bid, "0.40", "1")).await;
@@ -28,7 +30,7 @@ async fn requests_take_no_time() {
 async fn exchange_clock_follows_the_paused_clock() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let start = exchange.time().now();
     advance(Duration::from_secs(3600)).await;
     assert!(exchange.time().now() - start >= TimeDelta::hours(1));
@@ -70,12 +72,12 @@ async fn client_waits_for_tokens() {
         elapsed >= Duration::from_secs(2) && elapsed < Duration::from_secs(10),
         "{elapsed:?}"
     );
-    let refused = exchange
+    let rejected = exchange
         .requests()
         .iter()
         .filter(|request| request.status.is_some_and(|status| status == 429))
         .count();
-    assert_eq!(refused, 0);
+    assert_eq!(rejected, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,5 +107,5 @@ async fn websocket_stays_open_for_hours() {
             books.changed().await.unwrap().unwrap();
         }
     }
-    assert_eq!(exchange.streams().connections(), 2);
+    assert_eq!(exchange.websockets().connections(), 2);
 }

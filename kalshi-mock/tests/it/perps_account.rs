@@ -5,14 +5,14 @@ use std::time::Duration;
 use kalshi_mock::MockExchange;
 use serde_json::{Value, json};
 
-use crate::common::{Raw, answer, dollars, now_ms};
+use crate::common::{Raw, dollars, now_ms, send};
 
 const TICKER: &str = "KXTESTPERP";
 
 async fn start() -> (MockExchange, Raw) {
     let exchange = MockExchange::builder()
         .without_limits()
-        .without_universe()
+        .without_markets()
         .time("2026-11-28T10:00:00Z".parse().unwrap())
         .margin_balance(dollars("50.05"))
         .start()
@@ -37,7 +37,7 @@ async fn place(raw: &Raw, id: &str, (side, price, count): (&str, &str, &str)) {
 
 async fn get(raw: &Raw, path: &str, query: &[(&str, &str)]) -> Value {
     let request = raw.signed("GET", path, now_ms()).query(query);
-    let (status, body) = answer(request).await;
+    let (status, body) = send(request).await;
     assert_eq!(status, 200, "{body}");
     body
 }
@@ -240,10 +240,10 @@ async fn money_moves_between_subaccounts_and_instances() {
     assert_eq!(event["balance"], 1_003_000);
     let (status, _) = raw.call("POST", between, Some(out(100_001))).await;
     assert_eq!(status, 400, "the amount exceeds the balance");
-    let elsewhere = json!({
+    let wrong_shard = json!({
         "source": "event_contract", "destination": "margined", "amount": 100, "destination_exchange_shard": 1,
     });
-    let (status, _) = raw.call("POST", between, Some(elsewhere)).await;
+    let (status, _) = raw.call("POST", between, Some(wrong_shard)).await;
     assert_eq!(status, 400, "the margin exchange has one shard");
 }
 

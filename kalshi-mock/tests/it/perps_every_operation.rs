@@ -9,7 +9,7 @@ use kalshi_sdk::limits::RateLimits;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::common::{Raw, answer, dollars, now_ms};
+use crate::common::{Raw, dollars, now_ms, send};
 
 const TICKER: &str = "KXBTCPERP";
 const UUID: &str = "7b1c9a52-3a4e-4f0d-9a55-0e3a8ad0c001";
@@ -303,7 +303,7 @@ async fn only_private_operations_require_a_signature() {
         let path = format!("/trade-api/v2{}", operation.path);
         let path = path.replace(['{', '}'], "");
         let request = raw.unsigned(operation.method.as_str(), &path);
-        let (status, body) = answer(request.json(&json!({}))).await;
+        let (status, body) = send(request.json(&json!({}))).await;
         assert_eq!(status, 401, "{operation}: {body}");
         assert_eq!(body["error"]["code"], "token_authentication_failure");
     }
@@ -313,7 +313,7 @@ async fn only_private_operations_require_a_signature() {
         "/margin/risk_parameters",
     ] {
         let request = raw.unsigned("GET", &format!("/trade-api/v2{path}"));
-        assert_eq!(answer(request).await.0, 200, "{path}");
+        assert_eq!(send(request).await.0, 200, "{path}");
     }
 }
 
@@ -326,14 +326,14 @@ async fn margin_requests_have_separate_token_buckets() {
         .await
         .unwrap();
     let raw = Raw::new(&exchange);
-    let get = async |path: &str| answer(raw.signed("GET", path, now_ms())).await.0;
+    let get = async |path: &str| send(raw.signed("GET", path, now_ms())).await.0;
     // The bucket has 400 tokens, and a computed balance costs 50.
     for _ in 0..8 {
         let path = "/margin/balance?compute_available_balance=true";
         let (path, query) = path.split_once('?').unwrap();
         let request = raw.signed("GET", path, now_ms());
         let (name, value) = query.split_once('=').unwrap();
-        assert_eq!(answer(request.query(&[(name, value)])).await.0, 200);
+        assert_eq!(send(request.query(&[(name, value)])).await.0, 200);
     }
     assert_eq!(get("/margin/positions").await, 429);
     assert_eq!(get("/portfolio/positions").await, 200);

@@ -1,15 +1,15 @@
-//! Margin markets: the initial universe, books, candles and rates.
+//! Margin markets: the initial markets, books, candles and rates.
 
 use kalshi_mock::MockExchange;
 use serde_json::{Value, json};
 
-use crate::common::{Raw, answer, dollars, exchange};
+use crate::common::{Raw, dollars, exchange, send};
 
 async fn get(raw: &Raw, path: &str, query: &[(&str, &str)]) -> Value {
     let request = raw
         .unsigned("GET", &format!("/trade-api/v2{path}"))
         .query(query);
-    let (status, body) = answer(request).await;
+    let (status, body) = send(request).await;
     assert_eq!(status, 200, "{body}");
     body
 }
@@ -120,7 +120,7 @@ async fn book_lists_the_worst_level_first() {
         json!({ "bids": [["6.2000", "3.00"], ["6.3000", "3.00"]], "asks": [["6.3000", "9.00"]] })
     );
     let missing = raw.unsigned("GET", "/trade-api/v2/margin/markets/KXNONE");
-    assert_eq!(answer(missing).await.0, 404);
+    assert_eq!(send(missing).await.0, 404);
 }
 
 #[tokio::test]
@@ -173,9 +173,9 @@ async fn paused_market_omits_prices_and_rejects_orders() {
         .bid(dollars("6.3300"), 1);
     let _ = market.pause();
     let raw = Raw::new(&exchange);
-    let shown = get(&raw, "/margin/markets/KXTESTPERP", &[]).await;
-    assert_eq!(shown["market"]["status"], "inactive");
-    assert!(shown["market"].get("bid").is_none());
+    let response = get(&raw, "/margin/markets/KXTESTPERP", &[]).await;
+    assert_eq!(response["market"]["status"], "inactive");
+    assert!(response["market"].get("bid").is_none());
     exchange.pause_trading();
     let status = get(&raw, "/margin/exchange/status", &[]).await;
     assert_eq!(status["trading_active"], false);

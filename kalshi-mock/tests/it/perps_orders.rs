@@ -137,16 +137,16 @@ async fn crossing_order_pays_fees_on_its_notional_value() {
     assert_eq!(fills["fills"][0]["fees"], "0.0761");
     assert_eq!(fills["fills"][0]["entry_price"], "6.3400");
     // An IOC order that does not match is accepted and cancelled immediately.
-    let killed = with(
+    let immediate = with(
         order("b", "bid", "6.3000", "1"),
         "time_in_force",
         json!("immediate_or_cancel"),
     );
-    let killed = create(&raw, killed).await;
-    assert_eq!(killed["remaining_count"], "0.00");
-    assert!(killed.get("average_fill_price").is_none());
+    let cancelled = create(&raw, immediate).await;
+    assert_eq!(cancelled["remaining_count"], "0.00");
+    assert!(cancelled.get("average_fill_price").is_none());
     let (_, list) = raw.call("GET", "/margin/orders", None).await;
-    assert_eq!(list["orders"][0]["order_id"], killed["order_id"]);
+    assert_eq!(list["orders"][0]["order_id"], cancelled["order_id"]);
     assert_eq!(list["cursor"], "");
 }
 
@@ -314,8 +314,8 @@ async fn group_limits_matches_and_cancels_its_orders() {
     assert_eq!(resting["remaining_count"], "0.00");
     assert_eq!(&resting["order_group_id"], id);
     let path = format!("/margin/order_groups/{}", id.as_str().unwrap());
-    let (_, shown) = raw.call("GET", &path, None).await;
-    assert_eq!(shown["contracts_limit_fp"], "5.00");
+    let (_, response) = raw.call("GET", &path, None).await;
+    assert_eq!(response["contracts_limit_fp"], "5.00");
     let (status, _) = raw
         .call("PUT", &format!("{path}/reset"), Some(json!({})))
         .await;

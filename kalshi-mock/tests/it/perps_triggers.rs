@@ -60,10 +60,10 @@ async fn anchor_must_be_a_resting_order_of_the_caller_in_the_market() {
     let ended = order(&raw, "b", TICKER).await;
     let path = format!("/margin/orders/{}", ended.as_str().unwrap());
     assert_eq!(raw.call("DELETE", &path, None).await.0, 200);
-    let elsewhere = order(&raw, "c", "KXOTHERPERP").await;
-    let foreign = order(&other_user, "d", TICKER).await;
+    let other_market = order(&raw, "c", "KXOTHERPERP").await;
+    let other_user = order(&other_user, "d", TICKER).await;
     let anchored = |anchor: &Value| json!({ "stop_loss_price": "5.0000", "anchor_order_id": anchor, "client_trigger_id": "t" });
-    for anchor in [&ended, &elsewhere, &foreign, &json!("none")] {
+    for anchor in [&ended, &other_market, &other_user, &json!("none")] {
         let (status, body) = set(&raw, anchored(anchor)).await;
         let code = &body["error"]["code"];
         assert_eq!((status, code), (409, &json!("anchor_order_unavailable")));

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::common::{
     Raw, dollars, exchange,
-    listener::{Listener, PATH, refused, seqs, signed_to},
+    listener::{Listener, PATH, rejected_handshake, seqs, signed_to},
 };
 
 const TICKER: &str = "KXBTCPERP";
@@ -39,9 +39,9 @@ async fn handshake_is_signed_for_its_own_path() {
     let exchange = exchange().await;
     let url = exchange.margin_ws_url();
     let unsigned = url.as_str().into_client_request().unwrap();
-    assert_eq!(refused(unsigned).await.0, 401);
+    assert_eq!(rejected_handshake(unsigned).await.0, 401);
     let other_path = signed_to(&url, PATH, exchange.user(), "GET");
-    assert_eq!(refused(other_path).await.0, 401);
+    assert_eq!(rejected_handshake(other_path).await.0, 401);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn each_request_sends_one_user_order_followed_by_fills() {
     listener.subscribe("fill", json!({})).await;
     listener.subscribe("trade", json!({})).await;
     let placed = create(&raw, "a", "6.3400", "immediate_or_cancel").await;
-    let frames = listener.so_far().await;
+    let frames = listener.drain().await;
     let kinds: Vec<&str> = frames
         .iter()
         .map(|frame| frame["type"].as_str().unwrap())
@@ -208,6 +208,6 @@ async fn margin_events_stay_on_the_margin_endpoint() {
     margin.subscribe("user_orders", json!({})).await;
     event.subscribe("user_orders", json!({})).await;
     create(&raw, "a", "6.3000", "good_till_canceled").await;
-    assert_eq!(margin.so_far().await.len(), 1);
-    assert!(event.so_far().await.is_empty());
+    assert_eq!(margin.drain().await.len(), 1);
+    assert!(event.drain().await.is_empty());
 }

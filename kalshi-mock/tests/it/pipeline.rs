@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Raw, answer, exchange, now_ms, once, order};
+use crate::common::{Raw, client_without_retries, exchange, now_ms, order, send};
 use kalshi_mock::{Fault, MockExchange};
 use kalshi_sdk::{
     Credentials, PrivateKey,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const BALANCE: &str = "/portfolio/balance";
 
-fn refused(response: (u16, Value)) -> (u16, String, String) {
+fn rejection_of(response: (u16, Value)) -> (u16, String, String) {
     let (status, body) = response;
     // The envelope is flat or nested.
     let error = body.get("error").unwrap_or(&body);
@@ -42,16 +42,20 @@ async fn signatures_of_both_algorithms_are_verified() {
         let raw = Raw::new(&exchange);
         assert_eq!(raw.call("GET", BALANCE, None).await.0, 200);
 
-        let bare = answer(raw.unsigned("GET", "/trade-api/v2/portfolio/balance")).await;
-        assert!(message(&bare).to_lowercase().contains("kalshi-access-key"));
-        assert_eq!(refused(bare).1, "token_authentication_failure");
+        let unsigned = send(raw.unsigned("GET", "/trade-api/v2/portfolio/balance")).await;
+        assert!(
+            message(&unsigned)
+                .to_lowercase()
+                .contains("kalshi-access-key")
+        );
+        assert_eq!(rejection_of(unsigned).1, "token_authentication_failure");
 
-        let stranger = PrivateKey::generate_ed25519().unwrap();
+        let other_key = PrivateKey::generate_ed25519().unwrap();
         let (id, own) = (
             exchange.credentials(),
             exchange.user().private_key().clone(),
         );
-        let forged = Raw::with_key(&exchange, id, stranger);
+        let forged = Raw::with_key(&exchange, id, other_key);
         assert_eq!(forged.call("GET", BALANCE, None).await.0, 401);
         let unknown = Raw::with_key(
             &exchange,
@@ -80,15 +84,13 @@ async fn signatures_of_both_algorithms_are_verified() {
             );
         }
         for off in [-60_000, 60_000] {
-            let stamp = now_ms().checked_add_signed(off).unwrap();
-            let late = answer(raw.signed("GET", BALANCE, stamp)).await;
-            assert!(message(&late).contains("ms"), "{late:?}");
-            assert_eq!(refused(late).1, "header_timestamp_expired");
+            let timestamp = now_ms().checked_add_signed(off).unwrap();
+            let response = send(raw.signed("GET", BALANCE, timestamp)).await;
+            assert!(message(&response).contains("ms"), "{response:?}");
+            assert_eq!(rejection_of(response).1, "header_timestamp_expired");
         }
         assert_eq!(
-            answer(raw.signed("GET", BALANCE, now_ms() - 10_000))
-                .await
-                .0,
+            send(raw.signed("GET", BALANCE, now_ms() - 10_000)).await.0,
             200,
             "a small delay is accepted"
         );
@@ -101,19 +103,19 @@ async fn signature_does_not_cover_the_query() {
     let raw = Raw::new(&exchange);
     let path = "/trade-api/v2/portfolio/orders?limit=5";
     let signed = raw.signed("GET", "/portfolio/orders?limit=5", now_ms());
-    assert_eq!(answer(signed).await.0, 200);
+    assert_eq!(send(signed).await.0, 200);
 
     let now = now_ms();
     let text = format!("{now}GET{path}");
     let signature = exchange.user().private_key().sign(text.as_bytes()).unwrap();
-    let whole = raw
+    let request = raw
         .unsigned("GET", path)
         .header(ACCESS_KEY, exchange.credentials().key_id())
         .header(ACCESS_TIMESTAMP, now)
         .header(ACCESS_SIGNATURE, signature.to_base64());
-    let whole = answer(whole).await;
-    assert!(message(&whole).contains("query"), "{whole:?}");
-    let (status, code, details) = refused(whole);
+    let response = send(request).await;
+    assert!(message(&response).contains("query"), "{response:?}");
+    let (status, code, details) = rejection_of(response);
     assert_eq!((status, code.as_str()), (401, "authentication_error"));
     assert_eq!(details, "INCORRECT_API_KEY_SIGNATURE");
 }
@@ -121,7 +123,7 @@ async fn signature_does_not_cover_the_query() {
 #[tokio::test]
 async fn keys_can_be_registered_generated_restricted_and_deleted() {
     let exchange = exchange().await;
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let own = PrivateKey::generate_ed25519().unwrap();
     exchange.register_key("of-my-own", own.public_key());
     let raw = Raw::with_key(
@@ -138,22 +140,22 @@ async fn keys_can_be_registered_generated_restricted_and_deleted() {
         .await
         .unwrap();
     let body = json!({ "name": "reader", "public_key": own.public_key().to_pem(), "scopes": ["read"], "subaccount": 1 });
-    let (status, made) = raw.call("POST", "/api_keys", Some(body)).await;
+    let (status, created) = raw.call("POST", "/api_keys", Some(body)).await;
     assert_eq!(status, 201);
-    let id = made["api_key_id"].as_str().unwrap();
+    let id = created["api_key_id"].as_str().unwrap();
     let reader = Raw::with_key(
         &exchange,
         Credentials::new(id, own.clone()).unwrap(),
         own.clone(),
     );
     assert_eq!(reader.call("GET", BALANCE, None).await.0, 200);
-    let locked = answer(
+    let locked = send(
         reader
             .signed("GET", "/portfolio/orders", now_ms())
             .query(&[("subaccount", "0")]),
     )
     .await;
-    assert_eq!(refused(locked).1, "permission_denied");
+    assert_eq!(rejection_of(locked).1, "permission_denied");
     let (status, _) = reader
         .call(
             "POST",
@@ -163,7 +165,7 @@ async fn keys_can_be_registered_generated_restricted_and_deleted() {
         .await;
     assert_eq!(status, 403, "the key is read-only");
 
-    let (status, made) = raw
+    let (status, created) = raw
         .call(
             "POST",
             "/api_keys/generate",
@@ -171,8 +173,8 @@ async fn keys_can_be_registered_generated_restricted_and_deleted() {
         )
         .await;
     assert_eq!(status, 201);
-    let generated = PrivateKey::from_pem(made["private_key"].as_str().unwrap()).unwrap();
-    let id = made["api_key_id"].as_str().unwrap();
+    let generated = PrivateKey::from_pem(created["private_key"].as_str().unwrap()).unwrap();
+    let id = created["api_key_id"].as_str().unwrap();
     let other = Raw::with_key(
         &exchange,
         Credentials::new(id, generated.clone()).unwrap(),
@@ -207,7 +209,7 @@ async fn spec_violation_names_the_field() {
         ),
     ] {
         let (status, code, details) =
-            refused(answer(raw.unsigned("GET", &format!("/trade-api/v2{path}"))).await);
+            rejection_of(send(raw.unsigned("GET", &format!("/trade-api/v2{path}"))).await);
         assert_eq!(
             (status, code.as_str(), details.as_str()),
             (400, "invalid_parameters", expected),
@@ -220,20 +222,20 @@ async fn spec_violation_names_the_field() {
         ("/events?limit=0", "limit: must be gte 1"),
     ] {
         let path = format!("/trade-api/v2{path}");
-        let bare = (400, json!({ "msg": expected }));
-        assert_eq!(answer(raw.unsigned("GET", &path)).await, bare);
+        let expected = (400, json!({ "msg": expected }));
+        assert_eq!(send(raw.unsigned("GET", &path)).await, expected);
     }
     for (flag, status) in [("T", 200), ("0", 200), ("False", 200), ("yes", 400)] {
         let path = format!("/trade-api/v2/events?with_nested_markets={flag}");
-        assert_eq!(answer(raw.unsigned("GET", &path)).await.0, status, "{flag}");
+        assert_eq!(send(raw.unsigned("GET", &path)).await.0, status, "{flag}");
     }
-    let filter = answer(raw.unsigned("GET", "/trade-api/v2/markets?status=finalized")).await;
+    let filter = send(raw.unsigned("GET", "/trade-api/v2/markets?status=finalized")).await;
     let expected = (
         400,
         "bad_request".to_owned(),
         "invalid status filter".to_owned(),
     );
-    assert_eq!(refused(filter), expected);
+    assert_eq!(rejection_of(filter), expected);
     let good = json!({
         "ticker": "KXTEST-26-A", "side": "bid", "count": "1", "price": "0.40", "time_in_force": "good_till_canceled",
         "self_trade_prevention_type": "maker",
@@ -260,7 +262,7 @@ async fn spec_violation_names_the_field() {
             true => "bad_request",
             false => "invalid_parameters",
         };
-        let (status, code, details) = refused(
+        let (status, code, details) = rejection_of(
             raw.call("POST", "/portfolio/events/orders", Some(body))
                 .await,
         );
@@ -272,7 +274,7 @@ async fn spec_violation_names_the_field() {
     let mut without = good.clone();
     without.as_object_mut().unwrap().remove("price");
     assert_eq!(
-        refused(
+        rejection_of(
             raw.call("POST", "/portfolio/events/orders", Some(without))
                 .await
         )
@@ -283,7 +285,7 @@ async fn spec_violation_names_the_field() {
     let broken = broken
         .header("content-type", "application/json")
         .body("{\"ticker\":");
-    let (status, body) = answer(broken).await;
+    let (status, body) = send(broken).await;
     assert_eq!((status, &body["code"]), (400, &json!("bad_request")));
     assert!(
         body["details"]
@@ -294,7 +296,7 @@ async fn spec_violation_names_the_field() {
     let _market = exchange.market("KXTEST-26-A");
     let mut dotted = good.clone();
     dotted["client_order_id"] = json!("bot.1");
-    let rejection = refused(
+    let rejection = rejection_of(
         raw.call("POST", "/portfolio/events/orders", Some(dotted))
             .await,
     );
@@ -308,12 +310,13 @@ async fn spec_violation_names_the_field() {
 async fn paths_and_content_types_are_checked() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
-    let nowhere = refused(answer(raw.unsigned("GET", "/trade-api/v2/nowhere")).await);
-    assert_eq!((nowhere.0, nowhere.1.as_str()), (404, "not_found"));
+    let unknown_path = rejection_of(send(raw.unsigned("GET", "/trade-api/v2/nowhere")).await);
     assert_eq!(
-        answer(raw.unsigned("PATCH", "/trade-api/v2/markets"))
-            .await
-            .0,
+        (unknown_path.0, unknown_path.1.as_str()),
+        (404, "not_found")
+    );
+    assert_eq!(
+        send(raw.unsigned("PATCH", "/trade-api/v2/markets")).await.0,
         404
     );
     let slash = raw
@@ -355,7 +358,7 @@ async fn paths_and_content_types_are_checked() {
         group["order_group_id"].as_str().unwrap()
     );
     assert_eq!(
-        refused(raw.call("PUT", &reset, None).await).1,
+        rejection_of(raw.call("PUT", &reset, None).await).1,
         "invalid_content_type"
     );
     assert_eq!(raw.call("PUT", &reset, Some(json!({}))).await.0, 200);
@@ -364,11 +367,11 @@ async fn paths_and_content_types_are_checked() {
         .header("content-type", "text/plain")
         .body("{}");
     let flat = json!({ "code": "invalid_content_type", "message": "invalid_content_type" });
-    assert_eq!(answer(text).await, (400, flat));
+    assert_eq!(send(text).await, (400, flat));
 
     for method in ["TRACE", "PURGE"] {
         let request = raw.unsigned(method, "/trade-api/v2/markets");
-        assert_eq!(answer(request).await.0, 405, "{method}");
+        assert_eq!(send(request).await.0, 405, "{method}");
     }
 }
 
@@ -420,7 +423,7 @@ async fn order_writes_are_409_while_the_exchange_is_paused() {
     let raw = Raw::new(&exchange);
     exchange.set_active(false);
     let orders = "/portfolio/events/orders";
-    let (status, code, _) = refused(raw.call("DELETE", orders, None).await);
+    let (status, code, _) = rejection_of(raw.call("DELETE", orders, None).await);
     assert_eq!((status, code.as_str()), (409, "exchange_is_paused"));
     assert_eq!(raw.call("GET", BALANCE, None).await.0, 503);
 }
@@ -430,14 +433,14 @@ async fn sample_operations_check_ids_and_apply_filters() {
     let exchange = exchange().await;
     let _market = exchange.market("KXTEST-26-A");
     let raw = Raw::new(&exchange);
-    let get = |path: &str| answer(raw.unsigned("GET", &format!("/trade-api/v2{path}")));
+    let get = |path: &str| send(raw.unsigned("GET", &format!("/trade-api/v2{path}")));
     for path in [
         "/milestones/nothing",
         "/structured_targets/nothing",
         "/live_data/milestone/nothing",
         "/live_data/events/KXNONE-26",
     ] {
-        let (status, code, _) = refused(get(path).await);
+        let (status, code, _) = rejection_of(get(path).await);
         assert_eq!((status, code.as_str()), (404, "not_found"), "{path}");
     }
     let (_, list) = get("/milestones?limit=5&type=match").await;
@@ -452,7 +455,7 @@ async fn sample_operations_check_ids_and_apply_filters() {
     assert_eq!(get("/milestones?limit=5&cursor=made-up").await.0, 400);
     // RFQs of a batch have a status too, to which the filter must not apply.
     let batches = raw.signed("GET", "/communications/rfq_batches", now_ms());
-    let (status, batches) = answer(batches.query(&[("status", "accepted")])).await;
+    let (status, batches) = send(batches.query(&[("status", "accepted")])).await;
     assert_eq!(status, 200, "{batches}");
     assert_eq!(batches["rfq_batches"][0]["status"], "accepted");
     assert_eq!(batches["rfq_batches"][0]["rfqs"][0]["status"], "open");
@@ -522,7 +525,7 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
     assert_eq!(raw.call("GET", "/portfolio/orders", None).await.0, 429);
     for expected in [[200; 20].as_slice(), &[429]].concat() {
         assert_eq!(
-            answer(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
+            send(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
                 .await
                 .0,
             expected
@@ -532,15 +535,15 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
     exchange.time().advance(Duration::from_secs(1));
     for _ in 0..20 {
         assert_eq!(
-            answer(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
+            send(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
                 .await
                 .0,
             200
         );
     }
     assert_eq!(raw.call("GET", "/exchange/status", None).await.0, 200);
-    let stale = answer(raw.signed("GET", "/exchange/status", 1)).await;
-    assert_eq!(stale.0, 429);
+    let expired = send(raw.signed("GET", "/exchange/status", 1)).await;
+    assert_eq!(expired.0, 429);
     let client = exchange.client().unwrap();
     exchange.time().advance(Duration::from_secs(60));
     let limits = client.get_account_api_limits().send().await.unwrap();
@@ -627,14 +630,14 @@ async fn debug_output_shows_no_secrets() {
         request.headers.contains_key(&ACCESS_KEY)
             && request.headers.contains_key(&ACCESS_TIMESTAMP)
     );
-    let shown = format!(
+    let debug = format!(
         "{request:?} {exchange:?} {:?} {:?}",
         exchange.user(),
         exchange.market("KXTEST-26")
     );
     assert!(
-        !shown.contains(&signature) && !shown.contains("PRIVATE"),
-        "{shown}"
+        !debug.contains(&signature) && !debug.contains("PRIVATE"),
+        "{debug}"
     );
 }
 
@@ -646,9 +649,10 @@ async fn scopes_allow_their_operations_only() {
         let key = PrivateKey::generate_ed25519().unwrap();
         let body =
             json!({ "name": "k", "public_key": key.public_key().to_pem(), "scopes": scopes });
-        let (status, made) = owner.call("POST", "/api_keys", Some(body)).await;
+        let (status, created) = owner.call("POST", "/api_keys", Some(body)).await;
         (status == 201).then(|| {
-            let credentials = Credentials::new(made["api_key_id"].as_str().unwrap(), key.clone());
+            let credentials =
+                Credentials::new(created["api_key_id"].as_str().unwrap(), key.clone());
             Raw::with_key(&exchange, credentials.unwrap(), key)
         })
     };
@@ -694,7 +698,8 @@ async fn scopes_allow_their_operations_only() {
 async fn path_that_is_not_utf8_is_not_found() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
-    let (status, code, _) = refused(answer(raw.unsigned("GET", "/trade-api/v2/markets/%FF")).await);
+    let (status, code, _) =
+        rejection_of(send(raw.unsigned("GET", "/trade-api/v2/markets/%FF")).await);
     assert_eq!((status, code.as_str()), (404, "not_found"));
     assert_eq!(exchange.requests().len(), 1);
 }
@@ -709,8 +714,8 @@ async fn timestamp_window_can_be_asymmetric() {
         .unwrap();
     let raw = Raw::new(&exchange);
     for (off, status) in [(-30_000, 401), (-10_000, 200), (30_000, 200), (50_000, 401)] {
-        let stamp = now_ms().checked_add_signed(off).unwrap();
-        let request = raw.signed("GET", BALANCE, stamp);
-        assert_eq!(answer(request).await.0, status, "{off}");
+        let timestamp = now_ms().checked_add_signed(off).unwrap();
+        let request = raw.signed("GET", BALANCE, timestamp);
+        assert_eq!(send(request).await.0, status, "{off}");
     }
 }

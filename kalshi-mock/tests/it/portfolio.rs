@@ -1,6 +1,8 @@
 //! Positions, settlements, subaccounts and shards.
 
-use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::{
+    Raw, TICKER, client_without_retries, contracts, dollars, exchange, order, place,
+};
 use kalshi_mock::Settlement;
 use kalshi_sdk::{
     Contracts, Dollars,
@@ -18,7 +20,7 @@ async fn trades_change_positions_and_settlements() {
         .market(TICKER)
         .ask(dollars("0.50"), 10)
         .bid(dollars("0.45"), 100);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     place(&client, order(Bid, "0.50", "10")).await;
     let sold = place(&client, order(Ask, "0.45", "4")).await;
     assert_eq!(sold.average_fill_price, Some(dollars("0.45")));
@@ -91,7 +93,7 @@ async fn trades_change_positions_and_settlements() {
             .market_positions
             .is_empty()
     );
-    let shown = client
+    let settled = client
         .get_market()
         .ticker(TICKER)
         .send()
@@ -100,7 +102,7 @@ async fn trades_change_positions_and_settlements() {
         .into_inner()
         .market;
     assert_eq!(
-        (shown.result.as_str(), shown.status.as_str()),
+        (settled.result.as_str(), settled.status.as_str()),
         ("no", "finalized")
     );
     let settled = client
@@ -117,7 +119,7 @@ async fn scalar_market_pays_both_sides() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let (yes, no) = (
-        once(&exchange),
+        client_without_retries(&exchange),
         exchange.add_user().unwrap().client().unwrap(),
     );
     place(&yes, order(Bid, "0.60", "10")).await;
@@ -138,7 +140,7 @@ async fn scalar_market_pays_both_sides() {
 async fn maker_fees_are_reserved() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).maker_fees(true);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     place(&client, order(Bid, "0.50", "19")).await;
     // 9.50, and a quarter of the taker fee: 0.083125, rounded up to 0.0832.
     let expected = dollars("9990.4168");
@@ -166,7 +168,7 @@ async fn maker_fees_are_reserved() {
 async fn subaccounts_have_separate_money_and_orders() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER).ask(dollars("0.50"), 100);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let number = client
         .create_subaccount()
         .body_map(|body| body)
@@ -177,13 +179,13 @@ async fn subaccounts_have_separate_money_and_orders() {
     assert_eq!(number, 1);
     let mut in_one = order(Bid, "0.50", "10");
     in_one.subaccount = Some(1.into());
-    let refused = client
+    let error = client
         .create_order_v2()
         .body(in_one.clone())
         .send()
         .await
         .unwrap_err();
-    assert_eq!(refused.code(), Some("insufficient_balance"));
+    assert_eq!(error.code(), Some("insufficient_balance"));
 
     let raw = Raw::new(&exchange);
     let transfer = json!({
@@ -213,11 +215,11 @@ async fn subaccounts_have_separate_money_and_orders() {
         .unwrap()
         .into_inner()
         .subaccount_balances;
-    let shown: Vec<_> = balances
+    let rows: Vec<_> = balances
         .iter()
         .map(|balance| (balance.subaccount_number.get(), balance.balance))
         .collect();
-    assert_eq!(shown, [(0, dollars("9980")), (1, dollars("20"))]);
+    assert_eq!(rows, [(0, dollars("9980")), (1, dollars("20"))]);
 
     place(&client, in_one).await;
     assert!(
@@ -260,12 +262,12 @@ async fn subaccounts_have_separate_money_and_orders() {
             .len(),
         0
     );
-    let mut nowhere = order(Bid, "0.10", "1");
-    nowhere.subaccount = Some(2.into());
+    let mut unknown_subaccount = order(Bid, "0.10", "1");
+    unknown_subaccount.subaccount = Some(2.into());
     assert!(
         client
             .create_order_v2()
-            .body(nowhere)
+            .body(unknown_subaccount)
             .send()
             .await
             .unwrap_err()
@@ -287,7 +289,7 @@ async fn subaccounts_have_separate_money_and_orders() {
 async fn shards_have_separate_money_and_orders() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER).on_shard(2);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let unfunded = client
         .create_order_v2()
         .body(order(Bid, "0.50", "10"))
@@ -303,7 +305,7 @@ async fn shards_have_separate_money_and_orders() {
     let transfer = json!({
         "source": "event_contract", "destination": "event_contract", "amount": 500_000, "destination_exchange_shard": 2,
     });
-    let (status, made) = raw
+    let (status, created) = raw
         .call(
             "POST",
             "/portfolio/intra_exchange_instance_transfer",
@@ -313,38 +315,38 @@ async fn shards_have_separate_money_and_orders() {
     assert_eq!(status, 200);
     let transfer = client
         .get_intra_exchange_instance_transfer()
-        .transfer_id(made["transfer_id"].as_str().unwrap())
+        .transfer_id(created["transfer_id"].as_str().unwrap())
         .send()
         .await
         .unwrap();
     assert_eq!(transfer.transfer.amount, dollars("50"));
     let balance = client.get_balance().send().await.unwrap().into_inner();
-    let shown: Vec<_> = balance
+    let rows: Vec<_> = balance
         .balance_breakdown
         .iter()
         .map(|part| (part.exchange_index.0, part.balance))
         .collect();
-    assert_eq!(shown, [(0, dollars("9950")), (2, dollars("50"))]);
+    assert_eq!(rows, [(0, dollars("9950")), (2, dollars("50"))]);
     assert_eq!(
         balance.balance_dollars,
         dollars("10000"),
         "the sum of all shards"
     );
 
-    let mut elsewhere = order(Bid, "0.50", "10");
-    elsewhere.exchange_index = Some(ExchangeIndex(0));
+    let mut wrong_shard = order(Bid, "0.50", "10");
+    wrong_shard.exchange_index = Some(ExchangeIndex(0));
     assert!(
         client
             .create_order_v2()
-            .body(elsewhere)
+            .body(wrong_shard)
             .send()
             .await
             .unwrap_err()
             .is_not_found()
     );
-    let mut anywhere = order(Bid, "0.50", "10");
-    anywhere.exchange_index = Some(ExchangeIndex(-1));
-    let id = place(&client, anywhere).await.order_id;
+    let mut any_shard = order(Bid, "0.50", "10");
+    any_shard.exchange_index = Some(ExchangeIndex(-1));
+    let id = place(&client, any_shard).await.order_id;
     assert!(
         client
             .cancel_order_v2()
@@ -398,7 +400,7 @@ async fn shards_have_separate_money_and_orders() {
 async fn market_setup_is_fixed_after_the_first_order() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let id = place(&client, order(Bid, "0.50", "10")).await.order_id;
     market.on_shard(1).maker_fees(true);
     client.cancel_order_v2().order_id(id).send().await.unwrap();

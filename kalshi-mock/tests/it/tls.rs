@@ -44,7 +44,7 @@ async fn rest_and_websocket_work_over_tls() {
     let _ = market.bid(kalshi_sdk::Dollars::from_cents(40), 7);
     let websocket = client.websocket().market(market.ticker());
     let mut books = websocket.books().await.unwrap();
-    let seen = timeout(Duration::from_secs(20), async {
+    let book = timeout(Duration::from_secs(20), async {
         loop {
             if let Some(book) = books.live(market.ticker()) {
                 return OrderBook::from(book);
@@ -52,7 +52,7 @@ async fn rest_and_websocket_work_over_tls() {
             books.changed().await.unwrap().unwrap();
         }
     });
-    assert_eq!(seen.await.unwrap(), market.order_book());
+    assert_eq!(book.await.unwrap(), market.order_book());
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::common::listener::{Book, Listener, code, refused, seqs, signed};
-use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::listener::{Book, Listener, code, rejected_handshake, seqs, signed};
+use crate::common::{TICKER, client_without_retries, contracts, dollars, exchange, order, place};
 use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::{
     Client, Dollars, OrderId,
@@ -18,18 +18,18 @@ const OTHER: &str = "KXTEST-26-B";
 async fn handshake_requires_a_signature() {
     let exchange = exchange().await;
     let unsigned = exchange.ws_url().into_client_request().unwrap();
-    let (status, body) = refused(unsigned).await;
+    let (status, body) = rejected_handshake(unsigned).await;
     assert_eq!(status, 401);
     assert_eq!(body["error"]["code"], "token_authentication_failure");
     let wrong = signed(&exchange, exchange.user(), "POST");
-    let (status, body) = refused(wrong).await;
+    let (status, body) = rejected_handshake(wrong).await;
     assert_eq!(status, 401);
     assert_eq!(body["error"]["details"], "INCORRECT_API_KEY_SIGNATURE");
-    assert_eq!(exchange.streams().connections(), 0);
+    assert_eq!(exchange.websockets().connections(), 0);
 
     let mut listener = Listener::open(&exchange).await;
-    assert_eq!(exchange.streams().connections(), 1);
-    assert_eq!(listener.so_far().await, [] as [Value; 0]);
+    assert_eq!(exchange.websockets().connections(), 1);
+    assert_eq!(listener.drain().await, [] as [Value; 0]);
     let statuses: Vec<_> = exchange
         .requests()
         .iter()
@@ -38,10 +38,10 @@ async fn handshake_requires_a_signature() {
     assert_eq!(statuses, [401, 401, 101]);
     listener.socket.close(None).await.unwrap();
     while listener.message().await.is_some() {}
-    exchange.streams().until_connected(0).await;
+    exchange.websockets().wait_for_connections(0).await;
 
     exchange.set_active(false);
-    let (status, _) = refused(signed(&exchange, exchange.user(), "GET")).await;
+    let (status, _) = rejected_handshake(signed(&exchange, exchange.user(), "GET")).await;
     assert_eq!(status, 503);
 }
 
@@ -55,7 +55,7 @@ async fn plain_request_to_websocket_path_is_400() {
             call = call.header(name.clone(), value.clone());
         }
     }
-    let (status, body) = crate::common::answer(call).await;
+    let (status, body) = crate::common::send(call).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (400, &json!("bad_request"))
@@ -384,11 +384,11 @@ async fn subscription_errors_use_sequence_numbers() {
 async fn channels_without_markets_ignore_them() {
     let exchange = exchange().await;
     let mut listener = Listener::open(&exchange).await;
-    for (channel, named, sid) in [
+    for (channel, markets, sid) in [
         ("communications", json!({ "market_ticker": "NONE" }), 1),
         ("order_group_updates", json!({ "market_id": "none" }), 2),
     ] {
-        assert_eq!(listener.subscribe(channel, named).await, sid);
+        assert_eq!(listener.subscribe(channel, markets).await, sid);
     }
 }
 
@@ -406,7 +406,7 @@ async fn changes_of_one_action_share_a_clock() {
     let before = listener.next().await["msg"]["clock"].as_u64().unwrap();
     let mut sweep = order(Bid, "0.42", "3");
     sweep.client_order_id = Some("mine".into());
-    place(&once(&exchange), sweep).await;
+    place(&client_without_retries(&exchange), sweep).await;
     let frames = listener.take(3).await;
     let clocks: Vec<_> = frames
         .iter()
@@ -445,7 +445,7 @@ async fn replay(seed: u64) {
         listeners.push((listener, yes_prices, HashMap::<String, Book>::new(), 0));
     }
     let clients = [
-        once(&exchange),
+        client_without_retries(&exchange),
         exchange.add_user().unwrap().client().unwrap(),
     ];
     let mut placed: Vec<(usize, OrderId)> = Vec::new();
@@ -489,24 +489,24 @@ async fn replay(seed: u64) {
             _ => {}
         }
         for (listener, yes_prices, books, seq) in &mut listeners {
-            for frame in listener.so_far().await {
+            for frame in listener.drain().await {
                 *seq += 1;
                 assert_eq!(frame["seq"], *seq, "{frame}");
                 let ticker = frame["msg"]["market_ticker"].as_str().unwrap();
                 books.entry(ticker.to_owned()).or_default().apply(&frame);
             }
             for market in &markets {
-                let (mine, its) = (&books[market.ticker()], market.order_book());
+                let (replica, book) = (&books[market.ticker()], market.order_book());
                 assert!(
-                    mine.is(&its, *yes_prices),
-                    "seed {seed}, step {step}: {mine:?} {its:?}"
+                    replica.is(&book, *yes_prices),
+                    "seed {seed}, step {step}: {replica:?} {book:?}"
                 );
             }
         }
     }
     markets[0].settle(Settlement::Yes);
     for (listener, _, books, _) in &mut listeners {
-        for frame in listener.so_far().await {
+        for frame in listener.drain().await {
             books.get_mut(TICKER).unwrap().apply(&frame);
         }
         assert!(books[TICKER].is(&markets[0].order_book(), false));
@@ -533,10 +533,10 @@ async fn events_are_not_recorded_without_connections() {
     {
         let mut listener = Listener::open(&exchange).await;
         market.bid(dollars("0.40"), 1);
-        assert!(listener.so_far().await.is_empty());
+        assert!(listener.drain().await.is_empty());
     }
-    exchange.streams().until_connected(0).await;
-    place(&once(&exchange), order(Bid, "0.30", "1")).await;
+    exchange.websockets().wait_for_connections(0).await;
+    place(&client_without_retries(&exchange), order(Bid, "0.30", "1")).await;
     let mut listener = Listener::open(&exchange).await;
     listener
         .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
@@ -544,14 +544,14 @@ async fn events_are_not_recorded_without_connections() {
     let snapshot = listener.next().await;
     let book = exchange.market(TICKER).order_book();
     assert_eq!(snapshot["msg"]["clock"], book.clock, "the clock continues");
-    assert!(listener.so_far().await.is_empty());
+    assert!(listener.drain().await.is_empty());
 }
 
 #[tokio::test]
 async fn connections_end_with_the_exchange() {
     let exchange = exchange().await;
     let mut listener = Listener::open(&exchange).await;
-    exchange.shut_down().await;
+    exchange.shutdown().await;
     assert!(
         matches!(listener.message().await, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1001)
     );

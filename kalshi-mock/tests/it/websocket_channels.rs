@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::listener::{Listener, seqs};
-use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::{TICKER, client_without_retries, contracts, dollars, exchange, order, place};
 use chrono::TimeDelta;
 use kalshi_mock::Settlement;
 use kalshi_sdk::types::{
@@ -50,15 +50,15 @@ async fn tickers_report_changes() {
     // Levels behind the best price do not change the ticker.
     market.bid(dollars("0.30"), 1);
     market.bid(dollars("0.29"), 1);
-    assert!(all.so_far().await.is_empty());
+    assert!(all.drain().await.is_empty());
     other.ask(dollars("0.60"), 7);
     let frame = all.next().await;
     assert_eq!(frame["msg"]["market_ticker"], OTHER);
     assert_eq!(frame["msg"]["yes_ask_size_fp"], "7.00");
     let id = frame["msg"]["market_id"].clone();
 
-    place(&once(&exchange), order(Ask, "0.40", "3")).await;
-    let frame = one.so_far().await.pop().unwrap();
+    place(&client_without_retries(&exchange), order(Ask, "0.40", "3")).await;
+    let frame = one.drain().await.pop().unwrap();
     assert_eq!(frame["msg"]["price_dollars"], "0.4000");
     assert_eq!(frame["msg"]["last_trade_size_fp"], "3.00");
     assert_eq!(frame["msg"]["volume_fp"], "3.00");
@@ -84,19 +84,19 @@ async fn tickers_report_changes() {
 async fn trades_fills_orders_and_positions_are_reported() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.40"), 2);
-    let stranger = exchange.add_user().unwrap();
+    let other_user = exchange.add_user().unwrap();
     let mut own = Listener::open(&exchange).await;
-    let mut foreign = Listener::of(&exchange, &stranger).await;
-    for listener in [&mut own, &mut foreign] {
+    let mut other = Listener::open_as(&exchange, &other_user).await;
+    for listener in [&mut own, &mut other] {
         for channel in ["trade", "fill", "user_orders", "market_positions"] {
             listener.subscribe(channel, json!({})).await;
         }
     }
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let mut bid = order(Bid, "0.40", "5");
     bid.client_order_id = Some("mine".into());
     let placed = place(&client, bid).await;
-    let frames = own.so_far().await;
+    let frames = own.drain().await;
     assert_eq!(
         kinds(&frames),
         [
@@ -127,9 +127,9 @@ async fn trades_fills_orders_and_positions_are_reported() {
     assert_eq!(frames[3]["msg"]["position_cost_dollars"], "0.800000");
     assert_eq!(frames[4]["msg"]["trade_id"], fill["trade_id"]);
     assert_eq!(seqs(&frames), [1], "only trades are numbered");
-    let seen = foreign.so_far().await;
-    assert_eq!(kinds(&seen), ["trade"]);
-    assert_eq!(seen[0]["msg"]["taker_book_side"], "bid");
+    let frames = other.drain().await;
+    assert_eq!(kinds(&frames), ["trade"]);
+    assert_eq!(frames[0]["msg"]["taker_book_side"], "bid");
 
     // The rest is amended, decreased and filled by the market maker. Then one order is cancelled, and one expires.
     let id = placed.order_id.clone();
@@ -147,7 +147,7 @@ async fn trades_fills_orders_and_positions_are_reported() {
         .await
         .unwrap();
     market.ask(dollars("0.41"), 1);
-    let frames = own.so_far().await;
+    let frames = own.drain().await;
     let orders: Vec<Value> = frames
         .iter()
         .filter(|frame| frame["type"] == "user_order")
@@ -174,7 +174,7 @@ async fn trades_fills_orders_and_positions_are_reported() {
     let mut expiring = order(Bid, "0.20", "1");
     expiring.expiration_time = Some(exchange.time().now().timestamp() + 30);
     place(&client, expiring).await;
-    own.so_far().await;
+    own.drain().await;
     // The clock alone triggers the message, without a request.
     exchange.time().advance(Duration::from_secs(31));
     let expired = own.next().await;
@@ -182,20 +182,20 @@ async fn trades_fills_orders_and_positions_are_reported() {
     assert_eq!(expired["msg"]["status"], "canceled");
 
     market.settle(Settlement::Yes);
-    let frames = own.so_far().await;
+    let frames = own.drain().await;
     assert_eq!(kinds(&frames), ["market_position"]);
     assert_eq!(frames[0]["msg"]["position_fp"], "0.00");
-    assert_eq!(foreign.so_far().await.len(), 1, "the second trade");
+    assert_eq!(other.drain().await.len(), 1, "the second trade");
 }
 
 #[tokio::test]
 async fn own_orders_are_marked_in_the_book() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER);
-    let stranger = exchange.add_user().unwrap();
+    let other_user = exchange.add_user().unwrap();
     let mut own = Listener::open(&exchange).await;
-    let mut foreign = Listener::of(&exchange, &stranger).await;
-    for listener in [&mut own, &mut foreign] {
+    let mut other = Listener::open_as(&exchange, &other_user).await;
+    for listener in [&mut own, &mut other] {
         listener
             .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
             .await;
@@ -203,29 +203,32 @@ async fn own_orders_are_marked_in_the_book() {
     }
     let mut ask = order(Ask, "0.40", "5");
     ask.client_order_id = Some("mine".into());
-    place(&once(&exchange), ask).await;
-    let (mine, its) = (own.next().await, foreign.next().await);
-    assert_eq!(mine["msg"]["client_order_id"], "mine");
-    assert!(its["msg"].get("client_order_id").is_none());
+    place(&client_without_retries(&exchange), ask).await;
+    let (own_frame, other_frame) = (own.next().await, other.next().await);
+    assert_eq!(own_frame["msg"]["client_order_id"], "mine");
+    assert!(other_frame["msg"].get("client_order_id").is_none());
     assert_eq!(
-        (&its["msg"]["side"], &its["msg"]["price_dollars"]),
+        (
+            &other_frame["msg"]["side"],
+            &other_frame["msg"]["price_dollars"]
+        ),
         (&json!("no"), &json!("0.6000"))
     );
     // A rejected order sends no message.
-    let poor = order(Bid, "0.39", "99999999");
+    let unfunded = order(Bid, "0.39", "99999999");
     assert!(
-        once(&exchange)
+        client_without_retries(&exchange)
             .create_order_v2()
-            .body(poor)
+            .body(unfunded)
             .send()
             .await
             .is_err()
     );
-    assert!(own.so_far().await.is_empty());
+    assert!(own.drain().await.is_empty());
     let mut kill = order(Bid, "0.40", "1");
     kill.time_in_force = TimeInForce::ImmediateOrCancel;
-    place(&stranger.client().unwrap(), kill).await;
-    let frames = own.so_far().await;
+    place(&other_user.client().unwrap(), kill).await;
+    let frames = own.drain().await;
     assert_eq!(texts(&frames, "delta_fp"), ["-1.00"]);
 }
 
@@ -233,7 +236,7 @@ async fn own_orders_are_marked_in_the_book() {
 async fn rejected_amendment_emits_no_messages() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let id = place(&client, order(Bid, "0.40", "5"))
         .await
         .order_id
@@ -254,7 +257,7 @@ async fn rejected_amendment_emits_no_messages() {
         amended.send().await.unwrap_err().code(),
         Some("insufficient_balance")
     );
-    assert!(listener.so_far().await.is_empty());
+    assert!(listener.drain().await.is_empty());
     assert_eq!(market.order_book(), before);
 }
 
@@ -264,7 +267,7 @@ async fn order_group_changes_are_reported() {
     let _ = exchange.market(TICKER).ask(dollars("0.40"), 10);
     let mut listener = Listener::open(&exchange).await;
     listener.subscribe("order_group_updates", json!({})).await;
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     let group = client
         .create_order_group()
         .body_map(|body| body.contracts_limit_fp(contracts("3")))
@@ -294,7 +297,7 @@ async fn order_group_changes_are_reported() {
         .send()
         .await
         .unwrap();
-    let frames = listener.so_far().await;
+    let frames = listener.drain().await;
     assert_eq!(
         texts(&frames, "event_type"),
         ["created", "triggered", "reset", "limit_updated", "deleted"]
@@ -316,7 +319,7 @@ async fn market_lifecycles_are_reported() {
     market.price_ranges("deci_cent", &[(dollars("0"), one, cent)]);
     market.closes_at(exchange.time().now() + TimeDelta::hours(2));
     market.settle(Settlement::No);
-    let frames = listener.so_far().await;
+    let frames = listener.drain().await;
     assert_eq!(kinds(&frames)[0], "event_lifecycle");
     assert_eq!(
         texts(&frames[1..], "event_type"),
@@ -349,17 +352,21 @@ async fn quotes_are_reported_to_their_parties_only() {
     exchange.time().stop();
     let _ = exchange.market(TICKER);
     let maker = exchange.add_user().unwrap();
-    let mut asks = Listener::open(&exchange).await;
-    let mut makes = Listener::of(&exchange, &maker).await;
-    let mut stands_by = Listener::of(&exchange, &exchange.add_user().unwrap()).await;
-    let mut sees_own = Listener::of(&exchange, &maker).await;
-    for listener in [&mut asks, &mut makes, &mut stands_by] {
+    let mut requester_listener = Listener::open(&exchange).await;
+    let mut maker_listener = Listener::open_as(&exchange, &maker).await;
+    let mut uninvolved = Listener::open_as(&exchange, &exchange.add_user().unwrap()).await;
+    let mut own_only = Listener::open_as(&exchange, &maker).await;
+    for listener in [
+        &mut requester_listener,
+        &mut maker_listener,
+        &mut uninvolved,
+    ] {
         listener.subscribe("communications", json!({})).await;
     }
-    sees_own
+    own_only
         .subscribe("communications", json!({ "user_filter": "self" }))
         .await;
-    let (requester, maker) = (once(&exchange), maker.client().unwrap());
+    let (requester, maker) = (client_without_retries(&exchange), maker.client().unwrap());
     let rfq = requester
         .create_rfq()
         .body_map(|body| {
@@ -402,20 +409,29 @@ async fn quotes_are_reported_to_their_parties_only() {
         "quote_executed",
         "rfq_deleted",
     ];
-    let (asked, made) = (asks.so_far().await, makes.so_far().await);
-    assert_eq!((kinds(&asked), kinds(&made)), (all.to_vec(), all.to_vec()));
-    assert_eq!(seqs(&asked), [1, 2, 3, 4, 5]);
+    let (requester_frames, maker_frames) = (
+        requester_listener.drain().await,
+        maker_listener.drain().await,
+    );
     assert_eq!(
-        kinds(&stands_by.so_far().await),
+        (kinds(&requester_frames), kinds(&maker_frames)),
+        (all.to_vec(), all.to_vec())
+    );
+    assert_eq!(seqs(&requester_frames), [1, 2, 3, 4, 5]);
+    assert_eq!(
+        kinds(&uninvolved.drain().await),
         ["rfq_created", "rfq_deleted"]
     );
-    assert_eq!(kinds(&sees_own.so_far().await), all[1..4]);
+    assert_eq!(kinds(&own_only.drain().await), all[1..4]);
     assert_ne!(
-        asked[0]["msg"]["creator_id"], made[0]["msg"]["creator_id"],
+        requester_frames[0]["msg"]["creator_id"], maker_frames[0]["msg"]["creator_id"],
         "obscured"
     );
-    assert_ne!(asked[3]["msg"]["order_id"], made[3]["msg"]["order_id"]);
-    assert_eq!(asked[2]["msg"]["accepted_side"], "yes");
+    assert_ne!(
+        requester_frames[3]["msg"]["order_id"],
+        maker_frames[3]["msg"]["order_id"]
+    );
+    assert_eq!(requester_frames[2]["msg"]["accepted_side"], "yes");
 }
 
 #[tokio::test]
@@ -444,7 +460,7 @@ async fn shards_of_a_channel_cover_all_messages() {
         listener.subscribe("communications", params).await;
         parts.push(listener);
     }
-    let client = once(&exchange);
+    let client = client_without_retries(&exchange);
     for number in 0..12 {
         let ticker = format!("KXTEST-26-{number}");
         let _ = exchange.market(&ticker);
@@ -455,17 +471,17 @@ async fn shards_of_a_channel_cover_all_messages() {
         });
         rfq.send().await.unwrap();
     }
-    let mut seen = Vec::new();
+    let mut tickers = Vec::new();
     for listener in &mut parts {
-        let frames = listener.so_far().await;
+        let frames = listener.drain().await;
         assert!(!frames.is_empty());
-        seen.extend(
+        tickers.extend(
             texts(&frames, "market_ticker")
                 .into_iter()
                 .map(ToOwned::to_owned),
         );
     }
-    seen.sort_unstable();
-    seen.dedup();
-    assert_eq!(seen.len(), 12);
+    tickers.sort_unstable();
+    tickers.dedup();
+    assert_eq!(tickers.len(), 12);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::listener::{Listener, code, refused, seqs, signed};
+use crate::common::listener::{Listener, code, rejected_handshake, seqs, signed};
 use crate::common::{TICKER, dollars, exchange};
 use futures_util::SinkExt;
 use kalshi_mock::{Market, MockExchange};
@@ -36,18 +36,18 @@ fn change(market: &Market, times: usize) {
 #[tokio::test]
 async fn messages_are_dropped_repeated_and_swapped() {
     let (exchange, market, mut listener) = listening().await;
-    exchange.streams().drop_frames(2);
+    exchange.websockets().drop_frames(2);
     change(&market, 3);
-    assert_eq!(seqs(&listener.so_far().await), [4]);
-    exchange.streams().repeat_frame();
+    assert_eq!(seqs(&listener.drain().await), [4]);
+    exchange.websockets().repeat_frame();
     change(&market, 2);
-    assert_eq!(seqs(&listener.so_far().await), [5, 5, 6]);
-    exchange.streams().swap_frames();
+    assert_eq!(seqs(&listener.drain().await), [5, 5, 6]);
+    exchange.websockets().swap_frames();
     change(&market, 3);
-    assert_eq!(seqs(&listener.so_far().await), [8, 7, 9]);
+    assert_eq!(seqs(&listener.drain().await), [8, 7, 9]);
 
     // Replies to commands are not dropped.
-    exchange.streams().drop_frames(1);
+    exchange.websockets().drop_frames(1);
     let params = json!({ "sid": 1, "action": "get_snapshot", "market_ticker": TICKER });
     let id = listener.command("update_subscription", params).await;
     let snapshot = listener.next().await;
@@ -56,14 +56,14 @@ async fn messages_are_dropped_repeated_and_swapped() {
         (&json!(id), &json!(10))
     );
     change(&market, 2);
-    assert_eq!(seqs(&listener.so_far().await), [12]);
+    assert_eq!(seqs(&listener.drain().await), [12]);
 }
 
 #[tokio::test]
 async fn raw_frames_are_sent_unchanged() {
     let (exchange, _, mut listener) = listening().await;
     for text in ["{", "{\"type\":\"unknown\"}", ""] {
-        exchange.streams().send_raw(text);
+        exchange.websockets().send_raw(text);
         assert_eq!(listener.text().await, text);
     }
 }
@@ -78,7 +78,7 @@ async fn silence_stops_all_frames_until_resumed() {
         .unwrap();
     let market = exchange.market(TICKER);
     let mut listener = listener(&exchange).await;
-    exchange.streams().silence();
+    exchange.websockets().silence();
     change(&market, 2);
     listener
         .socket
@@ -90,18 +90,18 @@ async fn silence_stops_all_frames_until_resumed() {
     while let Ok(message) = tokio::time::timeout(quiet, listener.message()).await {
         assert!(matches!(message, Some(Ok(Message::Ping(_)))), "{message:?}");
     }
-    assert_eq!(exchange.streams().connections(), 1);
-    exchange.streams().resume();
-    assert_eq!(seqs(&listener.so_far().await), [2, 3]);
+    assert_eq!(exchange.websockets().connections(), 1);
+    exchange.websockets().resume();
+    assert_eq!(seqs(&listener.drain().await), [2, 3]);
 }
 
 #[tokio::test]
 async fn silenced_connection_can_be_closed_by_the_client() {
     let (exchange, _, listener) = listening().await;
-    exchange.streams().silence();
+    exchange.websockets().silence();
     drop(listener);
-    exchange.streams().until_connected(0).await;
-    exchange.shut_down().await;
+    exchange.websockets().wait_for_connections(0).await;
+    exchange.shutdown().await;
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn pings_are_sent_and_receive_pongs() {
 async fn connections_are_closed_and_reset() {
     let (exchange, market, mut first) = listening().await;
     change(&market, 1);
-    exchange.streams().close(4001, "go away");
+    exchange.websockets().close(4001, "go away");
     change(&market, 1);
     assert_eq!(first.next().await["seq"], 2, "queued frames are sent first");
     match first.message().await.unwrap().unwrap() {
@@ -145,18 +145,18 @@ async fn connections_are_closed_and_reset() {
         other => panic!("{other:?}"),
     }
     assert!(first.message().await.is_none());
-    exchange.streams().until_connected(0).await;
+    exchange.websockets().wait_for_connections(0).await;
 
     let mut second = listener(&exchange).await;
-    exchange.streams().reset();
+    exchange.websockets().reset();
     assert!(matches!(second.message().await, Some(Err(_))));
-    exchange.streams().until_connected(0).await;
+    exchange.websockets().wait_for_connections(0).await;
 
     let mut third = listener(&exchange).await;
-    exchange.streams().reset_in_frame();
+    exchange.websockets().reset_in_frame();
     change(&market, 1);
     assert!(matches!(third.message().await, Some(Err(_))));
-    exchange.streams().until_connected(0).await;
+    exchange.websockets().wait_for_connections(0).await;
     listener(&exchange).await;
 }
 
@@ -164,7 +164,7 @@ async fn connections_are_closed_and_reset() {
 async fn subscriptions_end_with_an_error() {
     let (exchange, market, mut listener) = listening().await;
     let trades = listener.subscribe("ticker", json!({})).await;
-    exchange.streams().end_subscriptions(10);
+    exchange.websockets().end_subscriptions(10);
     let frames = listener.take(2).await;
     assert_eq!(frames.iter().map(code).collect::<Vec<_>>(), [10, 10]);
     assert_eq!(
@@ -174,7 +174,7 @@ async fn subscriptions_end_with_an_error() {
     assert_eq!(frames[1]["sid"], trades);
     assert!(frames[1].get("seq").is_none());
     change(&market, 1);
-    assert!(listener.so_far().await.is_empty());
+    assert!(listener.drain().await.is_empty());
     let sid = listener
         .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
         .await;
@@ -184,17 +184,17 @@ async fn subscriptions_end_with_an_error() {
 #[tokio::test]
 async fn handshakes_are_rejected() {
     let (exchange, _, mut listener) = listening().await;
-    exchange.streams().refuse_handshakes(503, 2);
+    exchange.websockets().reject_handshakes(503, 2);
     for _ in 0..2 {
-        let (status, body) = refused(signed(&exchange, exchange.user(), "GET")).await;
+        let (status, body) = rejected_handshake(signed(&exchange, exchange.user(), "GET")).await;
         assert_eq!(
             (status, &body["error"]["code"]),
-            (503, &json!("handshake_refused"))
+            (503, &json!("handshake_rejected"))
         );
     }
     Listener::open(&exchange).await;
     assert!(
-        listener.so_far().await.is_empty(),
+        listener.drain().await.is_empty(),
         "open connections are not affected"
     );
 }
@@ -210,10 +210,10 @@ async fn slow_reader_loses_its_subscription() {
     let market = exchange.market(TICKER);
     let mut listener = listener(&exchange).await;
     // None of this is read. The number of frames in buffers of the system varies.
-    exchange.streams().silence();
+    exchange.websockets().silence();
     change(&market, 200);
-    exchange.streams().resume();
-    let mut frames = listener.so_far().await;
+    exchange.websockets().resume();
+    let mut frames = listener.drain().await;
     let end = frames.pop().unwrap();
     assert_eq!((code(&end), &end["sid"]), (25, &json!(1)));
     assert!(
@@ -222,7 +222,7 @@ async fn slow_reader_loses_its_subscription() {
         frames.len()
     );
     change(&market, 1);
-    assert!(listener.so_far().await.is_empty());
+    assert!(listener.drain().await.is_empty());
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn stalled_client_receives_the_overflow_error() {
     let mut rounds = 0;
     let text = "x".repeat(1 << 20);
     for _ in 0..16 {
-        exchange.streams().send_raw(&text);
+        exchange.websockets().send_raw(&text);
     }
     tokio::task::yield_now().await;
     while rounds < 30 {
@@ -250,7 +250,7 @@ async fn stalled_client_receives_the_overflow_error() {
     for _ in 0..16 {
         assert_eq!(listener.text().await.len(), text.len());
     }
-    let frames = listener.so_far().await;
+    let frames = listener.drain().await;
     assert_eq!(code(frames.last().unwrap()), 25);
 }
 
@@ -258,7 +258,7 @@ async fn stalled_client_receives_the_overflow_error() {
 async fn merged_subscription_is_acknowledged_without_its_snapshot() {
     let (exchange, market, mut listener) = listening().await;
     let _other = exchange.market("KXTEST-26-B");
-    exchange.streams().withhold_snapshots(1);
+    exchange.websockets().withhold_snapshots(1);
     let params = json!({ "channels": ["orderbook_delta"], "market_ticker": "KXTEST-26-B" });
     listener.command("subscribe", params).await;
     assert_eq!(listener.next().await["type"], "ok");
@@ -270,7 +270,7 @@ async fn merged_subscription_is_acknowledged_without_its_snapshot() {
 async fn rejected_addition_sends_error_25_without_sid() {
     let (exchange, _, mut listener) = listening().await;
     let _other = exchange.market("KXTEST-26-B");
-    exchange.streams().refuse_additions(1);
+    exchange.websockets().reject_additions(1);
     let params = json!({ "sid": 1, "action": "add_markets", "market_ticker": "KXTEST-26-B" });
     let id = listener
         .command("update_subscription", params.clone())
@@ -286,10 +286,10 @@ async fn rejected_addition_sends_error_25_without_sid() {
 async fn sequences_and_clocks_can_be_reset() {
     let (exchange, market, mut listener) = listening().await;
     change(&market, 3);
-    listener.so_far().await;
+    listener.drain().await;
     let before = market.order_book().clock;
-    exchange.streams().reset_sequences();
-    exchange.streams().reset_clocks();
+    exchange.websockets().reset_sequences();
+    exchange.websockets().reset_clocks();
     change(&market, 1);
     assert_eq!(listener.next().await["seq"], 1);
     assert!(market.order_book().clock < before);
@@ -299,14 +299,14 @@ async fn sequences_and_clocks_can_be_reset() {
 async fn handshakes_are_rejected_with_json_and_html() {
     let exchange = exchange().await;
     let handshake = || signed(&exchange, exchange.user(), "GET");
-    exchange.streams().refuse_handshakes(401, 1);
-    let (status, body) = refused(handshake()).await;
+    exchange.websockets().reject_handshakes(401, 1);
+    let (status, body) = rejected_handshake(handshake()).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (401, &json!("header_timestamp_expired"))
     );
     for status in [403, 200] {
-        exchange.streams().refuse_handshakes_with_html(status, 1);
+        exchange.websockets().reject_handshakes_with_html(status, 1);
         match tokio_tungstenite::connect_async(handshake()).await {
             Err(tokio_tungstenite::tungstenite::Error::Http(page)) => {
                 assert_eq!(page.status(), status);
@@ -391,6 +391,6 @@ async fn malformed_websocket_key_is_400() {
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", key);
-        assert_eq!(crate::common::answer(request).await.0, 400, "{key:?}");
+        assert_eq!(crate::common::send(request).await.0, 400, "{key:?}");
     }
 }

@@ -44,7 +44,7 @@ async fn external_prices_follow_the_clock() {
 
         // The clock is stopped, so at most the current value is sent.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let before = listener.so_far().await.len();
+        let before = listener.drain().await.len();
         assert!(before <= 1, "{before}");
         exchange.time().advance(Duration::from_secs(1));
         let frame = listener.next().await;
@@ -66,8 +66,11 @@ async fn external_prices_follow_the_clock() {
             listener.next().await
         };
         let params = json!({ "sid": sid, "action": remove, parameter: [source] });
-        let left = update(params).await;
-        assert_eq!(left["msg"][parameter].as_array().unwrap().len(), count - 1);
+        let updated = update(params).await;
+        assert_eq!(
+            updated["msg"][parameter].as_array().unwrap().len(),
+            count - 1
+        );
     }
 }
 
@@ -83,8 +86,8 @@ async fn combos_and_rfq_batches_are_reported() {
     combos
         .subscribe("multivariate_market_lifecycle", json!({}))
         .await;
-    let mut talks = Listener::open(&exchange).await;
-    talks.subscribe("communications", json!({})).await;
+    let mut communications = Listener::open(&exchange).await;
+    communications.subscribe("communications", json!({})).await;
 
     let leg = |ticker| json!({ "market_ticker": ticker, "event_ticker": "KXE", "side": "yes" });
     let legs = [leg("KXA"), leg("KXB")];
@@ -133,7 +136,7 @@ async fn combos_and_rfq_batches_are_reported() {
         for kind in kinds {
             let listener = match *kind {
                 "multivariate_market_lifecycle" => &mut combos,
-                _ => &mut talks,
+                _ => &mut communications,
             };
             let frame = listener.next().await;
             assert_eq!(frame["type"], *kind, "{frame}");
@@ -142,5 +145,5 @@ async fn combos_and_rfq_batches_are_reported() {
             }
         }
     }
-    assert!(combos.so_far().await.is_empty() && talks.so_far().await.is_empty());
+    assert!(combos.drain().await.is_empty() && communications.drain().await.is_empty());
 }

@@ -114,8 +114,8 @@ async fn account_matches_exchange_after_every_outage() {
         let outage = random.usize(5..25);
         for step in 0..40 {
             if step == outage {
-                exchange.streams().refuse_handshakes(503, 2);
-                exchange.streams().reset();
+                exchange.websockets().reject_handshakes(503, 2);
+                exchange.websockets().reset();
             }
             let cents = random.i64(45..=55);
             let count = Contracts::from(random.i32(1..=9));

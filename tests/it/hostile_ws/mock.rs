@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use kalshi_mock::{Market, MockExchange, Streams};
+use kalshi_mock::{Market, MockExchange, WebSockets};
 use kalshi_sdk::{
     Dollars,
     ws::{BookStream, ReconnectPolicy},
@@ -28,32 +28,32 @@ fn change(market: &Market, random: &mut Rng) {
     }
 }
 
-fn disturb(streams: &Streams, random: &mut Rng) {
+fn disturb(websockets: &WebSockets, random: &mut Rng) {
     match random.u32(0..60) {
-        0..3 => streams.drop_frames(random.u32(1..4)),
-        3..6 => streams.repeat_frame(),
-        6..9 => streams.swap_frames(),
-        9 => streams.end_subscriptions(10),
-        10 => streams.end_subscriptions(25),
-        11 => streams.reset(),
-        12 => streams.reset_in_frame(),
-        13 => streams.close(
+        0..3 => websockets.drop_frames(random.u32(1..4)),
+        3..6 => websockets.repeat_frame(),
+        6..9 => websockets.swap_frames(),
+        9 => websockets.end_subscriptions(10),
+        10 => websockets.end_subscriptions(25),
+        11 => websockets.reset(),
+        12 => websockets.reset_in_frame(),
+        13 => websockets.close(
             *random
                 .choice(&[1000, 1001, 1011, 1012, 4000])
                 .unwrap_or(&1000),
             "hostile",
         ),
-        14 => streams.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
-        15 => streams.send_raw(r#"{"type":"orderbook_summary","sid":1,"msg":{}}"#),
-        16 => streams.send_raw(""),
-        17 => streams.silence(),
-        18..22 => streams.resume(),
+        14 => websockets.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
+        15 => websockets.send_raw(r#"{"type":"orderbook_summary","sid":1,"msg":{}}"#),
+        16 => websockets.send_raw(""),
+        17 => websockets.silence(),
+        18..22 => websockets.resume(),
         22 => {
             let status = *random
                 .choice(&[401, 403, 404, 429, 500, 503])
                 .unwrap_or(&503);
-            streams.refuse_handshakes(status, random.u32(1..3));
-            streams.reset();
+            websockets.reject_handshakes(status, random.u32(1..3));
+            websockets.reset();
         }
         _ => {}
     }
@@ -79,12 +79,12 @@ async fn run(seed: u64) -> Result<u64, String> {
     fastrand::seed(seed);
     let mut random = Rng::with_seed(seed);
     let exchange = MockExchange::builder()
-        .without_universe()
+        .without_markets()
         .seed(seed)
         .start()
         .await
         .unwrap();
-    let streams = exchange.streams();
+    let websockets = exchange.websockets();
     let markets: Vec<_> = (0..MARKETS)
         .map(|number| exchange.market(&format!("KXHOSTILE-26NOV28-T{number}")))
         .collect();
@@ -101,7 +101,7 @@ async fn run(seed: u64) -> Result<u64, String> {
             change(market, &mut random);
             history.note(market);
         }
-        disturb(&streams, &mut random);
+        disturb(&websockets, &mut random);
         let pause = Duration::from_millis(random.u64(1..200));
         for _ in 0..random.usize(1..30) {
             if !read(&mut books, pause, &history, &mut stats).await {
@@ -109,7 +109,7 @@ async fn run(seed: u64) -> Result<u64, String> {
             }
         }
     }
-    streams.resume();
+    websockets.resume();
     for market in &markets {
         // The next changes reveal what was lost, even if one of them is held back or dropped.
         for _ in 0..5 {
@@ -134,7 +134,7 @@ async fn run(seed: u64) -> Result<u64, String> {
         read(&mut books, Duration::from_secs(1), &history, &mut stats).await;
     }
     books.shutdown().await;
-    exchange.shut_down().await;
+    exchange.shutdown().await;
     Ok(stats.compared)
 }
 

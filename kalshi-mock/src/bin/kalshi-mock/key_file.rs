@@ -18,7 +18,7 @@ pub(crate) struct KeyFile {
 
 impl KeyFile {
     /// Refers to a file that the user chose.
-    pub(crate) fn kept(path: PathBuf) -> Self {
+    pub(crate) fn existing(path: PathBuf) -> Self {
         Self {
             path,
             temporary: false,
@@ -32,7 +32,7 @@ impl KeyFile {
             false => create(&path, &key.to_pkcs8_pem()),
         };
         match written {
-            Ok(()) => Ok(Self::kept(path)),
+            Ok(()) => Ok(Self::existing(path)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(format!(
                 "{} exists: use it with --private-key or replace it with --force",
                 path.display()
@@ -82,7 +82,8 @@ fn write_error(what: &str, path: &Path, error: &io::Error) -> String {
 
 /// Replaces a file. Removes a symbolic link instead of following it.
 fn replace(path: &Path, pem: &str) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|known| known.is_file() || known.is_symlink()) {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() || metadata.is_symlink())
+    {
         fs::remove_file(path)?;
     }
     create(path, pem)

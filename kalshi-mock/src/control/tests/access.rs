@@ -5,12 +5,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{conformance, empty};
+use super::{conformance, empty_exchange};
 use crate::MockExchange;
 
 #[tokio::test]
 async fn pages_of_other_origins_are_rejected() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     for path in ["state", "", "openapi.yaml", "events", "nothing"] {
         let url = format!("{}/{path}", exchange.control_url());
         for (name, value) in [

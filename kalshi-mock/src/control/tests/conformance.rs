@@ -9,7 +9,7 @@ use kalshi_gen::{FixupMode, Options, Samples};
 use kalshi_sdk::{Contracts, Dollars};
 use serde_json::{Map, Value, json};
 
-use super::{call, done, first_key, order, signed, started};
+use super::{call, call_ok, first_key, order, signed, started};
 use crate::{
     MockExchange,
     control::routes::{ROUTES, SPEC},
@@ -211,7 +211,7 @@ async fn each_operation_accepts_its_example_and_responds_as_described() {
             "KXTEST-26-A"
         };
         if path.ends_with("{key_id}") {
-            let new = done(&exchange, "POST", &format!("/users/{user}/keys"), json!({})).await;
+            let new = call_ok(&exchange, "POST", &format!("/users/{user}/keys"), json!({})).await;
             added = new["key_id"].as_str().unwrap().to_owned();
         }
         if path.contains("{ticker}") {
@@ -261,7 +261,7 @@ async fn full_state_and_requests_are_as_described() {
         assert_eq!(status, 201);
     }
     signed(&exchange, &key, "GET", "/nothing", Value::Null).await;
-    let state = done(&exchange, "GET", "/state", Value::Null).await;
+    let state = call_ok(&exchange, "GET", "/state", Value::Null).await;
     for list in ["balances", "positions", "orders"] {
         assert_ne!(state["users"][0][list], json!([]));
     }
@@ -270,7 +270,7 @@ async fn full_state_and_requests_are_as_described() {
         &state,
         "state",
     );
-    let requests = done(&exchange, "GET", "/requests", Value::Null).await;
+    let requests = call_ok(&exchange, "GET", "/requests", Value::Null).await;
     assert_eq!(requests["requests"].as_array().unwrap().len(), 3);
     check(
         response_schema(operation("GET", "/mock/requests")),

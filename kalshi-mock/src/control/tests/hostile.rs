@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{MARKET, call, conformance, done, empty, status};
+use super::{MARKET, call, call_ok, conformance, empty_exchange, status};
 use crate::MockExchange;
 
 /// Sends a body unchanged.
@@ -28,8 +28,8 @@ async fn send(exchange: &MockExchange, method: &str, path: &str, body: Vec<u8>) 
 
 #[tokio::test]
 async fn invalid_bodies_are_rejected_and_change_nothing() {
-    let exchange = empty().await;
-    done(&exchange, "PUT", MARKET, Value::Null).await;
+    let exchange = empty_exchange().await;
+    call_ok(&exchange, "PUT", MARKET, Value::Null).await;
     let user = format!("/users/{}", exchange.user().id());
     let before = exchange.snapshot();
     let nested = "[".repeat(100_000);
@@ -266,7 +266,7 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
         (
             "POST",
             "/websocket/faults".to_owned(),
-            json!({ "fault": "refuse_handshakes", "status": 101, "times": 1 }),
+            json!({ "fault": "reject_handshakes", "status": 101, "times": 1 }),
         ),
         ("POST", "/sign".to_owned(), json!({ "method": "GET" })),
         (
@@ -345,7 +345,7 @@ async fn invalid_bodies_are_rejected_and_change_nothing() {
 #[cfg(feature = "perps")]
 #[tokio::test]
 async fn invalid_margin_settings_are_rejected() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     for body in [
         json!({ "mark_price": "0" }),
         json!({ "mark_price": "1000000.01" }),
@@ -367,7 +367,7 @@ async fn invalid_margin_settings_are_rejected() {
 
 #[tokio::test]
 async fn unknown_paths_and_objects_are_404_and_wrong_methods_405() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let other = uuid::Uuid::nil();
     let quote = json!({ "side": "bid", "price": "0.4", "count": "1" });
     for (method, path, body) in [
@@ -424,7 +424,7 @@ async fn unknown_paths_and_objects_are_404_and_wrong_methods_405() {
 
 #[tokio::test]
 async fn large_and_slow_bodies_are_rejected() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     for (size, expected) in [(1_000_000, 400), (2 << 20, 413), (20 << 20, 413)] {
         let body = format!("{{\"fault\":\"{}\"}}", "x".repeat(size));
         assert_eq!(
@@ -450,7 +450,7 @@ async fn large_and_slow_bodies_are_rejected() {
 
 #[tokio::test]
 async fn client_that_does_not_read_does_not_hold_up_the_shutdown() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     for number in 0..2000 {
         exchange.market(&format!("KXTEST-{number}-A"));
     }
@@ -463,6 +463,6 @@ async fn client_that_does_not_read_does_not_hold_up_the_shutdown() {
         streams.push(stream);
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let done = tokio::time::timeout(Duration::from_secs(5), exchange.shut_down()).await;
-    assert!(done.is_ok());
+    let shutdown = tokio::time::timeout(Duration::from_secs(5), exchange.shutdown()).await;
+    assert!(shutdown.is_ok());
 }

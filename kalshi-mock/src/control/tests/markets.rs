@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{MARKET, call, done, empty, first_key, order, signed, status};
+use super::{MARKET, call, call_ok, empty_exchange, first_key, order, signed, status};
 
 #[tokio::test]
 async fn market_is_quoted_traded_paused_and_settled() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let key = first_key(&exchange);
     let (status_code, body) = call(&exchange, "POST", &format!("{MARKET}/pause"), json!({})).await;
     assert_eq!(
@@ -16,21 +16,21 @@ async fn market_is_quoted_traded_paused_and_settled() {
     let settings = json!({ "mutually_exclusive": true, "strike_type": "between", "floor_strike": 41, "cap_strike": 42.5,
         "closes_at": "2100-01-01T00:00:00Z", "exchange_index": 0, "maker_fees": false, "price_level_structure": "deci_cent",
         "price_ranges": [{ "start": "0", "end": "1", "step": "0.001" }] });
-    let market = done(&exchange, "PUT", MARKET, settings).await;
+    let market = call_ok(&exchange, "PUT", MARKET, settings).await;
     assert_eq!(
         market["price_ranges"],
         json!([{ "start": "0.0000", "end": "1.0000", "step": "0.0010" }])
     );
     assert_eq!(market["mutually_exclusive"], true);
-    let (_, shown) = signed(&exchange, &key, "GET", "/markets/KXTEST-26-A", Value::Null).await;
-    assert_eq!(shown["market"]["strike_type"], "between");
-    assert_eq!(shown["market"]["floor_strike"], 41.0);
-    assert_eq!(shown["market"]["cap_strike"], 42.5);
-    assert_eq!(shown["market"]["yes_sub_title"], "41 to 42.5");
-    assert_eq!(shown["market"]["close_time"], "2100-01-01T00:00:00Z");
+    let (_, response) = signed(&exchange, &key, "GET", "/markets/KXTEST-26-A", Value::Null).await;
+    assert_eq!(response["market"]["strike_type"], "between");
+    assert_eq!(response["market"]["floor_strike"], 41.0);
+    assert_eq!(response["market"]["cap_strike"], 42.5);
+    assert_eq!(response["market"]["yes_sub_title"], "41 to 42.5");
+    assert_eq!(response["market"]["close_time"], "2100-01-01T00:00:00Z");
 
     let quote = json!({ "side": "ask", "price": "0.455", "count": "5.00" });
-    let market = done(
+    let market = call_ok(
         &exchange,
         "POST",
         &format!("{MARKET}/quotes"),
@@ -51,13 +51,13 @@ async fn market_is_quoted_traded_paused_and_settled() {
     .await;
     assert_eq!(code, 201);
     let trade = json!({ "side": "ask", "price": "0.4000", "count": "2.00" });
-    let market = done(&exchange, "POST", &format!("{MARKET}/trades"), trade).await;
+    let market = call_ok(&exchange, "POST", &format!("{MARKET}/trades"), trade).await;
     assert_eq!(
         market["book"]["bids"],
         json!([{ "price": "0.4000", "count": "1.00" }])
     );
     assert_eq!(market["volume"], "2.00");
-    let user = done(
+    let user = call_ok(
         &exchange,
         "GET",
         &format!("/users/{}", exchange.user().id()),
@@ -73,7 +73,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
     ] {
         assert_eq!(status(&exchange, "PUT", MARKET, settings).await, 409);
     }
-    let market = done(
+    let market = call_ok(
         &exchange,
         "DELETE",
         &format!("{MARKET}/quotes"),
@@ -83,7 +83,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
     assert_eq!(market["book"]["asks"], json!([]));
 
     assert_eq!(
-        done(&exchange, "POST", &format!("{MARKET}/pause"), Value::Null).await["status"],
+        call_ok(&exchange, "POST", &format!("{MARKET}/pause"), Value::Null).await["status"],
         "inactive"
     );
     assert_eq!(
@@ -97,10 +97,10 @@ async fn market_is_quoted_traded_paused_and_settled() {
         409
     );
     assert_eq!(
-        done(&exchange, "POST", &format!("{MARKET}/resume"), Value::Null).await["status"],
+        call_ok(&exchange, "POST", &format!("{MARKET}/resume"), Value::Null).await["status"],
         "active"
     );
-    done(
+    call_ok(
         &exchange,
         "PUT",
         "/exchange",
@@ -117,7 +117,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
         .await,
         409
     );
-    done(
+    call_ok(
         &exchange,
         "PUT",
         "/exchange",
@@ -125,7 +125,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
     )
     .await;
     assert_eq!(
-        done(&exchange, "POST", &format!("{MARKET}/close"), Value::Null).await["status"],
+        call_ok(&exchange, "POST", &format!("{MARKET}/close"), Value::Null).await["status"],
         "closed"
     );
     for (path, body) in [
@@ -150,7 +150,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
         .await,
         409
     );
-    let market = done(
+    let market = call_ok(
         &exchange,
         "POST",
         &format!("{MARKET}/settle"),
@@ -176,7 +176,7 @@ async fn market_is_quoted_traded_paused_and_settled() {
 #[cfg(feature = "perps")]
 #[tokio::test]
 async fn margin_market_is_quoted_and_changed() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let market = "/margin/markets/KXTESTPERP";
     assert_eq!(
         status(&exchange, "POST", &format!("{market}/pause"), Value::Null).await,
@@ -185,13 +185,13 @@ async fn margin_market_is_quoted_and_changed() {
     let settings = json!({ "mark_price": "12.5", "reference_price": "12.4", "funding_rate": "-0.0003", "maker_fee_rate": "0",
         "taker_fee_rate": "0.0015", "leverage": "7.5", "fractional": true, "version": 2 });
     assert_eq!(
-        done(&exchange, "PUT", market, settings).await["mark_price"],
+        call_ok(&exchange, "PUT", market, settings).await["mark_price"],
         "12.5000"
     );
     let quote = json!({ "side": "bid", "price": "12.2500", "count": "3.50" });
-    let shown = done(&exchange, "POST", &format!("{market}/quotes"), quote).await;
+    let market_json = call_ok(&exchange, "POST", &format!("{market}/quotes"), quote).await;
     assert_eq!(
-        shown["book"]["bids"],
+        market_json["book"]["bids"],
         json!([{ "price": "12.2500", "count": "3.50" }])
     );
     let client = exchange.perps_client().unwrap();
@@ -207,18 +207,18 @@ async fn margin_market_is_quoted_and_changed() {
         "Some(Decimal(5.769))"
     );
     assert_eq!(
-        done(&exchange, "POST", &format!("{market}/pause"), Value::Null).await["status"],
+        call_ok(&exchange, "POST", &format!("{market}/pause"), Value::Null).await["status"],
         "inactive"
     );
-    done(&exchange, "POST", &format!("{market}/resume"), Value::Null).await;
-    let shown = done(
+    call_ok(&exchange, "POST", &format!("{market}/resume"), Value::Null).await;
+    let market_json = call_ok(
         &exchange,
         "DELETE",
         &format!("{market}/quotes"),
         Value::Null,
     )
     .await;
-    assert_eq!(shown["book"]["bids"], json!([]));
+    assert_eq!(market_json["book"]["bids"], json!([]));
     // Only markets of events close and settle.
     for path in ["close", "settle"] {
         assert_eq!(
@@ -228,20 +228,20 @@ async fn margin_market_is_quoted_and_changed() {
     }
     let path = format!("/users/{}", exchange.user().id());
     let deposit = json!({ "amount": "-9999.99", "margin": true });
-    let user = done(&exchange, "POST", &format!("{path}/deposits"), deposit).await;
+    let user = call_ok(&exchange, "POST", &format!("{path}/deposits"), deposit).await;
     let margin = user["balances"]
         .as_array()
         .unwrap()
         .iter()
         .find(|row| row["margin"] == true);
     assert_eq!(margin.unwrap()["total"], "0.0100");
-    done(&exchange, "PUT", &path, json!({ "margin_enabled": false })).await;
+    call_ok(&exchange, "PUT", &path, json!({ "margin_enabled": false })).await;
     assert!(!client.get_margin_enabled().send().await.unwrap().enabled);
 }
 
 #[tokio::test]
 async fn strikes_are_exact() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let url = format!("{}{MARKET}", exchange.control_url());
     let put = async |strike: &str| {
         let body = format!(r#"{{"strike_type":"greater","floor_strike":{strike}}}"#);
@@ -249,7 +249,7 @@ async fn strikes_are_exact() {
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     };
-    for (sent, shown) in [
+    for (sent, returned) in [
         ("92999.99", "92999.99"),
         ("0.3", "0.3"),
         ("-12.50", "-12.5"),
@@ -259,8 +259,8 @@ async fn strikes_are_exact() {
     ] {
         let (status, market) = put(sent).await;
         assert_eq!(status, 200, "{sent}: {market}");
-        let shown = format!("\"floor_strike\":{shown},");
-        assert!(market.contains(&shown), "{sent}: {market}");
+        let field = format!("\"floor_strike\":{returned},");
+        assert!(market.contains(&field), "{sent}: {market}");
         let exact = exchange.market_snapshot("KXTEST-26-A").unwrap();
         assert_eq!(exact.floor_strike, Some(sent.parse().unwrap()));
     }

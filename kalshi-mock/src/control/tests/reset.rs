@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{MARKET, done, empty, first_key, order, signed, started, status};
+use super::{MARKET, call_ok, empty_exchange, first_key, order, signed, started, status};
 use crate::{Activity, MockExchange, User};
 
 #[tokio::test]
 async fn reset_starts_over_and_keeps_users_and_keys() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let key = first_key(&exchange);
-    done(&exchange, "PUT", MARKET, Value::Null).await;
+    call_ok(&exchange, "PUT", MARKET, Value::Null).await;
     signed(
         &exchange,
         &key,
@@ -19,10 +19,10 @@ async fn reset_starts_over_and_keeps_users_and_keys() {
         order("bid", "0.1", "1"),
     )
     .await;
-    let second = done(&exchange, "POST", "/users", Value::Null).await;
+    let second = call_ok(&exchange, "POST", "/users", Value::Null).await;
     let path = format!("/users/{}", second["user_id"].as_str().unwrap());
-    let added = done(&exchange, "POST", &format!("{path}/keys"), Value::Null).await;
-    let (_, made) = signed(
+    let added = call_ok(&exchange, "POST", &format!("{path}/keys"), Value::Null).await;
+    let (_, generated) = signed(
         &exchange,
         &key,
         "POST",
@@ -30,21 +30,21 @@ async fn reset_starts_over_and_keeps_users_and_keys() {
         json!({ "name": "n" }),
     )
     .await;
-    done(
+    call_ok(
         &exchange,
         "POST",
         &format!("{path}/deposits"),
         json!({ "amount": "5" }),
     )
     .await;
-    done(
+    call_ok(
         &exchange,
         "POST",
         "/faults",
         json!({ "fault": "drop-before" }),
     )
     .await;
-    done(
+    call_ok(
         &exchange,
         "POST",
         "/time/stop",
@@ -52,15 +52,15 @@ async fn reset_starts_over_and_keeps_users_and_keys() {
     )
     .await;
 
-    done(&exchange, "POST", "/reset", Value::Null).await;
-    let state = done(&exchange, "GET", "/state", Value::Null).await;
+    call_ok(&exchange, "POST", "/reset", Value::Null).await;
+    let state = call_ok(&exchange, "GET", "/state", Value::Null).await;
     assert_eq!(state["markets"], json!([]));
     assert_eq!(state["clock_stopped"], false);
     assert_eq!(state["users"][0]["user_id"], exchange.user().id());
     assert_eq!(state["users"][1]["user_id"], second["user_id"]);
     assert_eq!(state["users"][1]["balances"][0]["total"], "10000.0000");
     assert_eq!(
-        done(&exchange, "GET", "/requests", Value::Null).await,
+        call_ok(&exchange, "GET", "/requests", Value::Null).await,
         json!({ "requests": [] })
     );
     for key in [&second["key_id"], &added["key_id"]] {
@@ -74,15 +74,15 @@ async fn reset_starts_over_and_keeps_users_and_keys() {
         .await;
         assert_eq!(code, 200);
     }
-    let to_sign = json!({ "method": "GET", "path": "/", "key_id": made["api_key_id"] });
+    let to_sign = json!({ "method": "GET", "path": "/", "key_id": generated["api_key_id"] });
     assert_eq!(status(&exchange, "POST", "/sign", to_sign).await, 404);
 }
 
 #[tokio::test]
 async fn ids_stay_unique_after_a_reset() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let key = first_key(&exchange);
-    done(&exchange, "PUT", MARKET, Value::Null).await;
+    call_ok(&exchange, "PUT", MARKET, Value::Null).await;
     // Generates ids between those of the users, which are generated again after the reset.
     for _ in 0..3 {
         signed(
@@ -93,11 +93,11 @@ async fn ids_stay_unique_after_a_reset() {
             order("bid", "0.1", "1"),
         )
         .await;
-        done(&exchange, "POST", "/users", Value::Null).await;
+        call_ok(&exchange, "POST", "/users", Value::Null).await;
     }
-    done(&exchange, "POST", "/reset", Value::Null).await;
+    call_ok(&exchange, "POST", "/reset", Value::Null).await;
     for _ in 0..20 {
-        done(&exchange, "POST", "/users", Value::Null).await;
+        call_ok(&exchange, "POST", "/users", Value::Null).await;
     }
     let users = exchange.users();
     let unique = |ids: Vec<String>| {
@@ -126,7 +126,7 @@ async fn reset_restarts_activity_and_schedule() {
         .schedule("pause,in=60,for=30".parse().unwrap());
     let exchange = started(builder).await;
     let run = || async {
-        done(
+        call_ok(
             &exchange,
             "POST",
             "/time/advance",
@@ -141,7 +141,7 @@ async fn reset_restarts_activity_and_schedule() {
     };
     let first = run().await;
     assert!(!first.2);
-    done(&exchange, "POST", "/reset", Value::Null).await;
+    call_ok(&exchange, "POST", "/reset", Value::Null).await;
     assert!(exchange.snapshot().trading_active);
     assert_eq!(exchange.time().now(), start);
     assert_eq!(run().await, first);
@@ -149,11 +149,11 @@ async fn reset_restarts_activity_and_schedule() {
 
 #[tokio::test]
 async fn reset_restores_keys_that_clients_deleted() {
-    let exchange = empty().await;
+    let exchange = empty_exchange().await;
     let key = first_key(&exchange);
     let path = format!("/api_keys/{key}");
     let to_sign = json!({ "method": "DELETE", "path": format!("/trade-api/v2{path}") });
-    let headers = done(&exchange, "POST", "/sign", to_sign.clone()).await;
+    let headers = call_ok(&exchange, "POST", "/sign", to_sign.clone()).await;
     let url = format!("{}{path}", exchange.rest_url());
     let mut request = reqwest::Client::new().delete(url);
     for (name, value) in headers["headers"].as_object().unwrap() {
@@ -161,7 +161,7 @@ async fn reset_restores_keys_that_clients_deleted() {
     }
     assert_eq!(request.send().await.unwrap().status(), 204);
     assert_eq!(status(&exchange, "POST", "/sign", to_sign).await, 404);
-    done(&exchange, "POST", "/reset", Value::Null).await;
+    call_ok(&exchange, "POST", "/reset", Value::Null).await;
     let (code, _) = signed(&exchange, &key, "GET", "/portfolio/balance", Value::Null).await;
     assert_eq!(code, 200);
 }

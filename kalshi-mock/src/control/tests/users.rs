@@ -3,13 +3,13 @@
 use kalshi_sdk::{PrivateKey, auth::KeyAlgorithm};
 use serde_json::{Value, json};
 
-use super::{call, done, empty, first_key, order, signed, started, status};
+use super::{call, call_ok, empty_exchange, first_key, order, signed, started, status};
 use crate::MockExchange;
 
 #[tokio::test]
 async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
-    let exchange = empty().await;
-    let added = done(&exchange, "POST", "/users", Value::Null).await;
+    let exchange = empty_exchange().await;
+    let added = call_ok(&exchange, "POST", "/users", Value::Null).await;
     let key = added["key_id"].as_str().unwrap();
     let path = format!("/users/{}", added["user_id"].as_str().unwrap());
     let keys = format!("{path}/keys");
@@ -17,7 +17,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
         let (exchange, key) = (exchange.clone(), key.to_owned());
         async move { signed(&exchange, &key, "GET", "/portfolio/balance", Value::Null).await }
     };
-    done(
+    call_ok(
         &exchange,
         "POST",
         &format!("{path}/deposits"),
@@ -25,7 +25,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
     )
     .await;
     assert_eq!(balance(key).await.1["balance"], 1_000_050);
-    done(
+    call_ok(
         &exchange,
         "POST",
         &format!("{path}/deposits"),
@@ -33,7 +33,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
     )
     .await;
     assert_eq!(balance(key).await.1["balance"], 0);
-    let user = done(
+    let user = call_ok(
         &exchange,
         "POST",
         &format!("{path}/deposits"),
@@ -48,7 +48,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
     assert_eq!(status(&exchange, "POST", &keys, new).await, 400);
     let new = json!({ "key_id": "own/1", "public_key": own.public_key().to_pem() });
     assert_eq!(
-        done(&exchange, "POST", &keys, new.clone()).await,
+        call_ok(&exchange, "POST", &keys, new.clone()).await,
         json!({ "key_id": "own/1", "private_key": null })
     );
     assert_eq!(status(&exchange, "POST", &keys, new).await, 409);
@@ -58,7 +58,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
     let client = exchange.client_builder().unwrap();
     let client = client.credentials(kalshi_sdk::Credentials::new("own/1", own).unwrap());
     client.build().unwrap().get_balance().send().await.unwrap();
-    done(&exchange, "DELETE", &format!("{keys}/own%2F1"), Value::Null).await;
+    call_ok(&exchange, "DELETE", &format!("{keys}/own%2F1"), Value::Null).await;
     assert_eq!(
         status(&exchange, "DELETE", &format!("{keys}/own%2F1"), Value::Null).await,
         404
@@ -68,7 +68,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
         409
     );
 
-    let reader = done(&exchange, "POST", &keys, json!({ "scopes": ["read"] })).await;
+    let reader = call_ok(&exchange, "POST", &keys, json!({ "scopes": ["read"] })).await;
     let reader = reader["key_id"].as_str().unwrap();
     assert_eq!(balance(reader).await.0, 200);
     exchange.market("KXTEST-26-A");
@@ -90,7 +90,7 @@ async fn users_have_keys_with_scopes_subaccounts_and_deposits() {
         assert_eq!(status(&exchange, "POST", &keys, terms).await, 400);
     }
     signed(&exchange, key, "POST", "/portfolio/subaccounts", json!({})).await;
-    let locked = done(&exchange, "POST", &keys, json!({ "subaccount": 1 })).await;
+    let locked = call_ok(&exchange, "POST", &keys, json!({ "subaccount": 1 })).await;
     let locked = locked["key_id"].as_str().unwrap();
     assert_eq!(
         signed(
@@ -135,14 +135,14 @@ async fn exchange_signs_only_with_keys_that_it_generated() {
         .unwrap();
     let second = exchange.add_user().unwrap();
     let key = second.credentials().key_id().to_owned();
-    done(&exchange, "POST", "/sign", to_sign(&key)).await;
+    call_ok(&exchange, "POST", "/sign", to_sign(&key)).await;
     let new = json!({ "name": "n", "key_type": "ed25519" });
-    let (_, made) = signed(&exchange, &key, "POST", "/api_keys/generate", new).await;
-    done(
+    let (_, generated) = signed(&exchange, &key, "POST", "/api_keys/generate", new).await;
+    call_ok(
         &exchange,
         "POST",
         "/sign",
-        to_sign(made["api_key_id"].as_str().unwrap()),
+        to_sign(generated["api_key_id"].as_str().unwrap()),
     )
     .await;
 }

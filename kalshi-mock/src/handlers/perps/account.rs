@@ -29,7 +29,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
     let subaccounts = state.user(user).subaccounts.keys().copied();
     let mut settled: i64 = 0;
     let mut rows: Vec<Value> = subaccounts
-        .filter(|subaccount| call.sees(*subaccount))
+        .filter(|subaccount| call.can_read(*subaccount))
         .map(|subaccount| {
             let balance = state.balance(Account { user, subaccount });
             settled = settled.saturating_add(balance.cash);
@@ -49,8 +49,8 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
         })
         .collect();
     // On the exchange, too, the order of the rows changes from request to request.
-    let turn = usize::try_from(state.actions()).unwrap_or_default() % rows.len().max(1);
-    rows.rotate_left(turn);
+    let rotation = usize::try_from(state.actions()).unwrap_or_default() % rows.len().max(1);
+    rows.rotate_left(rotation);
     Ok(json!({ "subaccount_balances": rows, "settled_funds": amount(settled) }))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> HandlerRe
             "",
         ));
     }
-    if call.caller.locked_to.is_some() {
+    if call.caller.subaccount.is_some() {
         return Err(Rejection::forbidden("the key is for one subaccount only"));
     }
     let number = state.create_subaccount(call.caller.user, SHARD)?;

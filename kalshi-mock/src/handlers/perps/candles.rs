@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kalshi_sdk::{Contracts, Dollars};
 use serde_json::{Value, json};
 
-use super::{HandlerResult, markets::named};
+use super::{HandlerResult, markets::find_market};
 use crate::{
     Rejection,
     call::{Call, six_digits},
@@ -46,7 +46,7 @@ impl Candle {
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (index, market, _) = named(state, call.text("ticker").unwrap_or_default())?;
+    let (index, market, _) = find_market(state, call.string("ticker").unwrap_or_default())?;
     let number = |name: &str| call.integer(name).unwrap_or_default();
     let (start, end) = (number("start_ts"), number("end_ts"));
     let period = number("period_interval").max(1).saturating_mul(60);
@@ -62,25 +62,35 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
             .or_insert_with(|| Candle::new(trade))
             .add(trade);
     }
-    let wanted = candles
+    let in_range = candles
         .iter()
         .filter(|(ends, _)| (start..=end).contains(*ends));
     let mut previous = candles.range(..start).next_back();
-    let mut shown = Vec::new();
+    let mut candlesticks = Vec::new();
     if let Some((_, last)) = previous.filter(|_| call.flag("include_latest_before_start")) {
         let before = start.div_euclid(period).saturating_mul(period);
-        shown.push(show(state, market, before, (None, Some(last.close))));
+        candlesticks.push(candlestick_json(
+            state,
+            market,
+            before,
+            (None, Some(last.close)),
+        ));
     }
-    for (ends, candle) in wanted {
+    for (ends, candle) in in_range {
         let before = previous.map(|(_, candle)| candle.close);
-        shown.push(show(state, market, *ends, (Some(candle), before)));
+        candlesticks.push(candlestick_json(
+            state,
+            market,
+            *ends,
+            (Some(candle), before),
+        ));
         previous = Some((ends, candle));
     }
-    Ok(json!({ "ticker": market.ticker, "candlesticks": shown }))
+    Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
 }
 
 /// Renders a candlestick. Quotes and open interest are the current ones, because the mock keeps no earlier ones.
-fn show(
+fn candlestick_json(
     state: &State,
     market: &Market,
     ends: i64,

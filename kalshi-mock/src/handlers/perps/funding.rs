@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::{
     HandlerResult, amount,
-    markets::{named, ticker},
+    markets::{find_market, ticker},
 };
 use crate::{
     Rejection,
     call::{Call, decimal, decimal_text},
     state::{State, next_funding},
-    time::{SECOND, rfc3339, seconds, stamp},
+    time::{SECOND, rfc3339, seconds, to_datetime},
 };
 
 /// Maximum number of seconds in a request for the premium index.
@@ -20,7 +20,7 @@ const MAX_POINTS: i64 = 86_400;
 
 pub(super) fn history(state: &State, call: &Call<'_>) -> HandlerResult {
     let date = |name: &str| {
-        let text = call.text(name).unwrap_or_default();
+        let text = call.string(name).unwrap_or_default();
         NaiveDate::parse_from_str(text, "%Y-%m-%d")
             .map_err(|_| Rejection::invalid(format!("{name}: must be a date such as 2026-01-31")))
     };
@@ -32,15 +32,15 @@ pub(super) fn history(state: &State, call: &Call<'_>) -> HandlerResult {
         .flat_map(|margin| margin.payments.values().rev());
     let rows = payments.filter(|payment| {
         payment.account.user == call.caller.user
-            && call.sees(payment.account.subaccount)
+            && call.can_read(payment.account.subaccount)
             && only.is_none_or(|only| payment.account.subaccount == only)
-            && call.knows(payment.rate.at)
-            && (start..=end).contains(&stamp(payment.rate.at).date_naive())
+            && call.is_visible(payment.rate.at)
+            && (start..=end).contains(&to_datetime(payment.rate.at).date_naive())
             && call
-                .text("ticker")
-                .is_none_or(|wanted| ticker(state, payment.rate.market) == wanted)
+                .string("ticker")
+                .is_none_or(|requested| ticker(state, payment.rate.market) == requested)
     });
-    let shown = rows.map(|payment| {
+    let payments = rows.map(|payment| {
         json!({
             "market_ticker": ticker(state, payment.rate.market),
             "funding_time": rfc3339(payment.rate.at),
@@ -51,23 +51,23 @@ pub(super) fn history(state: &State, call: &Call<'_>) -> HandlerResult {
             "subaccount_number": payment.account.subaccount,
         })
     });
-    Ok(json!({ "funding_history": shown.collect::<Vec<_>>() }))
+    Ok(json!({ "funding_history": payments.collect::<Vec<_>>() }))
 }
 
 pub(super) fn rates(state: &State, call: &Call<'_>) -> HandlerResult {
-    if let Some(ticker) = call.text("ticker") {
-        named(state, ticker)?;
+    if let Some(ticker) = call.string("ticker") {
+        find_market(state, ticker)?;
     }
     let rates = state
         .margin
         .iter()
         .flat_map(|margin| margin.rates.values().rev());
     let rows = rates.filter(|rate| {
-        call.text("ticker")
-            .is_none_or(|wanted| ticker(state, rate.market) == wanted)
-            && call.within("start_ts", "end_ts", rate.at)
+        call.string("ticker")
+            .is_none_or(|requested| ticker(state, rate.market) == requested)
+            && call.is_within("start_ts", "end_ts", rate.at)
     });
-    let shown = rows.map(|rate| {
+    let rates = rows.map(|rate| {
         json!({
             "market_ticker": ticker(state, rate.market),
             "funding_time": rfc3339(rate.at),
@@ -75,11 +75,11 @@ pub(super) fn rates(state: &State, call: &Call<'_>) -> HandlerResult {
             "mark_price": rate.mark,
         })
     });
-    Ok(json!({ "funding_rates": shown.collect::<Vec<_>>() }))
+    Ok(json!({ "funding_rates": rates.collect::<Vec<_>>() }))
 }
 
 pub(super) fn estimate(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (_, market, _) = named(state, call.text("ticker").unwrap_or_default())?;
+    let (_, market, _) = find_market(state, call.string("ticker").unwrap_or_default())?;
     Ok(json!({
         "market_ticker": market.ticker,
         "computed_time": rfc3339(state.now),
@@ -93,7 +93,7 @@ pub(super) fn estimate(state: &State, call: &Call<'_>) -> HandlerResult {
 
 /// Returns the current premium for every past second, because the mock keeps no earlier ones.
 pub(super) fn premium_index(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (_, market, _) = named(state, call.text("ticker").unwrap_or_default())?;
+    let (_, market, _) = find_market(state, call.string("ticker").unwrap_or_default())?;
     let second = |name: &str| call.integer(name).unwrap_or_default();
     let (start, end) = (second("start_ts"), second("end_ts").min(seconds(state.now)));
     if end.saturating_sub(start) > MAX_POINTS {

@@ -11,8 +11,8 @@ use crate::{
         FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, Market, MarketStatus, Perp, SHARD, Side,
         State, TICK, cost,
     },
-    streams::{market_id, milliseconds},
-    time::{Micros, rfc3339},
+    time::rfc3339,
+    websocket::{market_id, milliseconds},
 };
 
 /// Notional values of the leverage estimates. The leverage is the same at each of them, because margin is proportional to the
@@ -20,7 +20,7 @@ use crate::{
 const NOTIONALS: [&str; 4] = ["1000", "10000", "100000", "1000000"];
 
 /// Returns the market with a ticker and its index, or rejects the request if there is none.
-pub(super) fn named<'a>(
+pub(super) fn find_market<'a>(
     state: &'a State,
     ticker: &str,
 ) -> Result<(usize, &'a Market, &'a Perp), Rejection> {
@@ -31,27 +31,28 @@ pub(super) fn named<'a>(
 }
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
-    let wanted = |market: &&Market| {
-        call.text("status")
+    let has_status = |market: &&Market| {
+        call.string("status")
             .is_none_or(|status| json!(market.status) == status)
     };
-    let markets = state.markets.iter().filter(wanted);
-    let shown = markets.filter_map(|market| Some(show(state, market, market.perp.as_ref()?)));
-    Ok(json!({ "markets": shown.collect::<Vec<_>>() }))
+    let markets = state.markets.iter().filter(has_status);
+    let markets =
+        markets.filter_map(|market| Some(market_json(state, market, market.perp.as_ref()?)));
+    Ok(json!({ "markets": markets.collect::<Vec<_>>() }))
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (_, market, perp) = named(state, call.text("ticker").unwrap_or_default())?;
-    Ok(json!({ "market": show(state, market, perp) }))
+    let (_, market, perp) = find_market(state, call.string("ticker").unwrap_or_default())?;
+    Ok(json!({ "market": market_json(state, market, perp) }))
 }
 
-fn show(state: &State, market: &Market, perp: &Perp) -> Value {
+fn market_json(state: &State, market: &Market, perp: &Perp) -> Value {
     let now = state.now;
     let is_active = market.status == MarketStatus::Active;
     let best = |side| state.best(market, side).filter(|_| is_active);
     let (bid, ask) = (best(Side::Bid), best(Side::Ask));
     let mark = state.mark(market);
-    let stamped = |price: Dollars| json!({ "price": price, "ts_ms": milliseconds(now) });
+    let timestamped = |price: Dollars| json!({ "price": price, "ts_ms": milliseconds(now) });
     let notional = |count: Contracts| six_digits(cost(mark, count));
     // The reciprocal of the initial margin rate, in thousandths.
     let leverage = decimal(perp.leverage / INITIAL_TENTHS, 3);
@@ -77,15 +78,15 @@ fn show(state: &State, market: &Market, perp: &Perp) -> Value {
         "volume_notional_value_dollars": six_digits(perp.volume),
         "open_interest": market.open_interest,
         "open_interest_notional_value_dollars": notional(market.open_interest),
-        "volume_24h": market.volume_of_a_day(now),
-        "volume_24h_notional_value_dollars": six_digits(perp.volume_of_a_day(now)),
+        "volume_24h": market.volume_24h(now),
+        "volume_24h_notional_value_dollars": six_digits(perp.volume_24h(now)),
         "bid": bid.map(|(price, _)| price),
         "bid_size_fp": bid.map(|(_, count)| count),
         "ask": ask.map(|(price, _)| price),
         "ask_size_fp": ask.map(|(_, count)| count),
-        "settlement_mark_price": is_active.then(|| stamped(mark)),
-        "liquidation_mark_price": is_active.then(|| stamped(mark)),
-        "reference_price": is_active.then(|| stamped(perp.reference)),
+        "settlement_mark_price": is_active.then(|| timestamped(mark)),
+        "liquidation_mark_price": is_active.then(|| timestamped(mark)),
+        "reference_price": is_active.then(|| timestamped(perp.reference)),
         "asset_class": perp.asset_class,
         "schedule": { "is_open": is_active && state.is_trading(), "next_close_ts": null, "next_open_ts": null },
         "funding_deadband": decimal(FUNDING_DEADBAND, 12),
@@ -97,12 +98,12 @@ fn show(state: &State, market: &Market, perp: &Perp) -> Value {
 }
 
 pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {
-    let (_, market, _) = named(state, call.text("ticker").unwrap_or_default())?;
+    let (_, market, _) = find_market(state, call.string("ticker").unwrap_or_default())?;
     let depth = call
         .integer("depth")
         .and_then(|depth| usize::try_from(depth).ok());
     let tick = match call
-        .text("aggregation_tick_size")
+        .string("aggregation_tick_size")
         .map(str::parse::<Dollars>)
     {
         None => TICK,
@@ -118,9 +119,9 @@ pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {
 }
 
 pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
-    let tickers = call.words("tickers").unwrap_or_default();
+    let tickers = call.strings("tickers").unwrap_or_default();
     let books = tickers.into_iter().map(|ticker| {
-        let (_, market, _) = named(state, ticker)?;
+        let (_, market, _) = find_market(state, ticker)?;
         Ok(json!({ "ticker": ticker, "orderbook": book(state, market, usize::MAX, TICK) }))
     });
     Ok(json!({ "orderbooks": books.collect::<Result<Vec<_>, Rejection>>()? }))
@@ -148,8 +149,8 @@ fn book(state: &State, market: &Market, depth: usize, tick: i64) -> Value {
 }
 
 pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
-    let only = match call.text("ticker") {
-        Some(ticker) => Some(named(state, ticker)?.0),
+    let only = match call.string("ticker") {
+        Some(ticker) => Some(find_market(state, ticker)?.0),
         None => None,
     };
     let rows = state
@@ -159,8 +160,8 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
         .map(|(number, trade)| (*number, trade))
         .filter(|(_, trade)| {
             only.is_none_or(|only| trade.market == only)
-                && call.knows(trade.at)
-                && call.within("min_ts", "max_ts", trade.at)
+                && call.is_visible(trade.at)
+                && call.is_within("min_ts", "max_ts", trade.at)
         });
     let page = call.page(Order::NewestFirst, rows, |trade| {
         json!({
@@ -168,17 +169,13 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
             "ticker": ticker(state, trade.market),
             "count": trade.count,
             "price": trade.price,
-            "created_time": stamped(trade.at),
+            "created_time": rfc3339(trade.at),
             "taker_side": trade.taker_side,
         })
     })?;
-    Ok(call.list(page))
+    Ok(call.list_response(page))
 }
 
 pub(super) fn ticker(state: &State, index: usize) -> &str {
     state.markets.get(index).map_or("", |market| &market.ticker)
-}
-
-pub(super) fn stamped(at: Micros) -> String {
-    rfc3339(at)
 }

@@ -5,18 +5,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    HandlerResult, amount,
-    markets::{stamped, ticker},
-};
+use super::{HandlerResult, amount, markets::ticker};
 use crate::{
     Rejection,
     call::{Call, Order as Listed, without_nulls},
     state::{
         Amendment, NewOrder, Order, Placed, SHARD, SelfTrade, Side, State, TimeInForce, nearest,
     },
-    streams::market_id,
     time::{SECOND, rfc3339},
+    websocket::market_id,
 };
 
 #[derive(Deserialize)]
@@ -39,8 +36,12 @@ struct Create {
 }
 
 /// Returns the ticker of a request, which names a market by ticker or by id.
-fn named(state: &State, given: Option<String>, id: Option<&str>) -> Result<String, Rejection> {
-    if let Some(ticker) = given.filter(|ticker| !ticker.is_empty()) {
+fn requested_ticker(
+    state: &State,
+    ticker: Option<String>,
+    id: Option<&str>,
+) -> Result<String, Rejection> {
+    if let Some(ticker) = ticker.filter(|ticker| !ticker.is_empty()) {
         return Ok(ticker);
     }
     let id = id.ok_or_else(|| Rejection::invalid("ticker, market_id: one is required"))?;
@@ -64,7 +65,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
         .map_err(|_| Rejection::not_found("no such order group"))?;
     let placed = state.create_order(NewOrder {
         account,
-        ticker: named(state, body.ticker, body.market_id.as_deref())?,
+        ticker: requested_ticker(state, body.ticker, body.market_id.as_deref())?,
         client_order_id: Some(body.client_order_id),
         side: body.side,
         price: body.price,
@@ -78,13 +79,13 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
         group,
         market_version: body.market_version,
     })?;
-    let mut shown = show_placed(&placed);
-    shown["client_order_id"] = json!(placed.order.client_order_id);
-    Ok(without_nulls(shown))
+    let mut response = placed_json(&placed);
+    response["client_order_id"] = json!(placed.order.client_order_id);
+    Ok(without_nulls(response))
 }
 
 /// Renders the contracts that a request filled, and those that remain.
-fn show_placed(placed: &Placed) -> Value {
+fn placed_json(placed: &Placed) -> Value {
     let filled = i128::from(placed.filled.hundredths());
     let average = |sum: i64| {
         (filled > 0).then(|| Dollars::from_micros(nearest(i128::from(sum) * 100, filled)))
@@ -117,7 +118,7 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let order = state.resting(id, account, SHARD)?;
     let before = order.remaining;
     let amendment = Amendment {
-        ticker: named(state, body.ticker, body.market_id.as_deref())?,
+        ticker: requested_ticker(state, body.ticker, body.market_id.as_deref())?,
         side: body.side,
         price: body.price,
         count: body.count,
@@ -126,12 +127,12 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
         updated_client_order_id: body.updated_client_order_id.filter(|id| !id.is_empty()),
     };
     let placed = state.amend(id, &amendment)?;
-    let mut shown = without_nulls(show_placed(&placed));
+    let mut response = without_nulls(placed_json(&placed));
     // The response contains only the id if only the price changed.
     if placed.filled.is_zero() && placed.order.remaining == before {
-        shown = json!({ "order_id": id });
+        response = json!({ "order_id": id });
     }
-    Ok(shown)
+    Ok(response)
 }
 
 #[derive(Deserialize)]
@@ -162,14 +163,14 @@ pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let account = call.account(state, call.integer("subaccount"))?;
     let id = order_id(call)?;
     state.resting(id, account, SHARD)?;
-    let gone = state.cancel(id);
-    Ok(json!({ "order_id": id, "reduced_by": gone }))
+    let cancelled = state.cancel(id);
+    Ok(json!({ "order_id": id, "reduced_by": cancelled }))
 }
 
 pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let orders: Vec<Uuid> = state
-        .resting_of(call.caller.user)
+        .resting_orders_of(call.caller.user)
         .filter(|order| only.is_none_or(|only| order.account.subaccount == only))
         .map(|order| order.id)
         .collect();
@@ -185,11 +186,11 @@ fn order_id(call: &Call<'_>) -> Result<Uuid, Rejection> {
         .ok_or_else(|| Rejection::not_found(""))
 }
 
-/// Returns an order as a read sees it, or `None` if it is another user's or too new for a read that lags.
-fn seen(call: &Call<'_>, order: &Order) -> Option<Order> {
-    match call.knows_until {
+/// Returns the state of an order that is visible to a read, or `None` if the order is another user's or too new for a read that lags.
+fn visible_order(call: &Call<'_>, order: &Order) -> Option<Order> {
+    match call.as_of {
         _ if !call.is_own(order.account) => None,
-        Some(until) => order.at(until),
+        Some(time) => order.version_at(time),
         None => Some(order.clone()),
     }
 }
@@ -197,9 +198,9 @@ fn seen(call: &Call<'_>, order: &Order) -> Option<Order> {
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     let order = state.orders.get(&order_id(call)?);
     let order = order
-        .and_then(|order| seen(call, order))
+        .and_then(|order| visible_order(call, order))
         .ok_or_else(|| Rejection::not_found(""))?;
-    Ok(json!({ "order": show(state, &order) }))
+    Ok(json!({ "order": order_json(state, &order) }))
 }
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -207,18 +208,22 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let rows = state
         .orders_of(call.caller.user)
         .rev()
-        .filter_map(|order| Some((order.number, seen(call, order)?)))
+        .filter_map(|order| Some((order.number, visible_order(call, order)?)))
         .filter(|(_, order)| {
             only.is_none_or(|only| order.account.subaccount == only)
                 // An unknown status is not an error. It matches no order.
-                && call.text("status").is_none_or(|status| json!(order.status) == status)
-                && call.text("ticker").is_none_or(|wanted| ticker(state, order.market) == wanted)
-                && call.within("min_ts", "max_ts", order.created)
+                && call.string("status").is_none_or(|status| json!(order.status) == status)
+                && call.string("ticker").is_none_or(|requested| ticker(state, order.market) == requested)
+                && call.is_within("min_ts", "max_ts", order.created)
         });
-    Ok(call.list(call.page(Listed::NewestFirst, rows, |order| show(state, &order))?))
+    Ok(
+        call.list_response(
+            call.page(Listed::NewestFirst, rows, |order| order_json(state, &order))?,
+        ),
+    )
 }
 
-fn show(state: &State, order: &Order) -> Value {
+fn order_json(state: &State, order: &Order) -> Value {
     without_nulls(json!({
         "order_id": order.id,
         "user_id": state.user(order.account.user).id,
@@ -251,9 +256,9 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
         .map(|(number, fill)| (*number, fill))
         .filter(|(_, fill)| {
             fill.account.user == call.caller.user
-                && call.knows(fill.at)
+                && call.is_visible(fill.at)
                 && only.is_none_or(|only| fill.account.subaccount == only)
-                && call.within("min_ts", "max_ts", fill.at)
+                && call.is_within("min_ts", "max_ts", fill.at)
         });
     let page = call.page(Listed::NewestFirst, rows, |fill| {
         json!({
@@ -262,7 +267,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
             "is_taker": fill.is_taker,
             "side": fill.side,
             "count": fill.count,
-            "created_time": stamped(fill.at),
+            "created_time": rfc3339(fill.at),
             "ticker": ticker(state, fill.market),
             "price": fill.price,
             "entry_price": fill.booked.entry,
@@ -271,5 +276,5 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
             "order_source": "user",
         })
     })?;
-    Ok(call.list(page))
+    Ok(call.list_response(page))
 }

@@ -9,79 +9,81 @@ use crate::{
     state::{Account, Holding, INITIAL_TENTHS, Market, Perp, State},
 };
 
-/// A position as a read sees it.
-struct Seen<'a> {
+/// A position that is visible to a read.
+struct VisiblePosition<'a> {
     subaccount: u8,
     market: &'a Market,
     perp: &'a Perp,
     holding: Holding,
 }
 
-/// Returns the positions that a read sees.
-fn seen<'a>(state: &'a State, call: &Call<'_>) -> Vec<Seen<'a>> {
+/// Returns the positions that are visible to a read.
+fn visible_positions<'a>(state: &'a State, call: &Call<'_>) -> Vec<VisiblePosition<'a>> {
     let user = call.caller.user;
     let holdings = state.ledger.holdings_of_user(user);
     let rows = holdings.filter_map(|(subaccount, index, holding)| {
         let market = state.markets.get(index)?;
         let account = Account { user, subaccount };
-        let holding = match call.knows_until {
-            Some(until) => state.holding_at(account, index, until),
+        let holding = match call.as_of {
+            Some(time) => state.holding_at(account, index, time),
             None => holding.clone(),
         };
-        Some(Seen {
+        Some(VisiblePosition {
             subaccount,
             market,
             perp: market.perp.as_ref()?,
             holding,
         })
     });
-    rows.filter(|seen| seen.holding.position != 0 && call.sees(seen.subaccount))
+    rows.filter(|position| position.holding.position != 0 && call.can_read(position.subaccount))
         .collect()
 }
 
 pub(super) fn positions(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
-    let rows = seen(state, call).into_iter().filter(|seen| {
-        only.is_none_or(|only| seen.subaccount == only)
-            && call
-                .text("ticker")
-                .is_none_or(|ticker| seen.market.ticker == ticker)
-    });
-    let shown = rows.map(|seen| {
-        let mark = state.mark(seen.market);
-        let unrealized = seen.holding.unrealized(mark);
-        let margin = seen.perp.maintenance(seen.holding.notional(mark));
+    let rows = visible_positions(state, call)
+        .into_iter()
+        .filter(|position| {
+            only.is_none_or(|only| position.subaccount == only)
+                && call
+                    .string("ticker")
+                    .is_none_or(|ticker| position.market.ticker == ticker)
+        });
+    let positions = rows.map(|position| {
+        let mark = state.mark(position.market);
+        let unrealized = position.holding.unrealized(mark);
+        let margin = position.perp.maintenance(position.holding.notional(mark));
         // Percent of the margin, in billionths.
         let roe = i128::from(unrealized) * 100_000_000_000 / i128::from(margin.max(1));
         json!({
-            "subaccount": seen.subaccount,
-            "market_ticker": seen.market.ticker,
-            "position": Contracts::from_hundredths(seen.holding.position),
-            "entry_price": seen.holding.entry_price(),
+            "subaccount": position.subaccount,
+            "market_ticker": position.market.ticker,
+            "position": Contracts::from_hundredths(position.holding.position),
+            "entry_price": position.holding.entry_price(),
             "unrealized_pnl": amount(unrealized),
             "margin_used": amount(margin),
-            "fees": amount(seen.holding.fees),
+            "fees": amount(position.holding.fees),
             "roe": decimal(i64::try_from(roe).unwrap_or_default(), 9),
             "is_portfolio": false,
         })
     });
-    Ok(json!({ "positions": shown.collect::<Vec<_>>() }))
+    Ok(json!({ "positions": positions.collect::<Vec<_>>() }))
 }
 
 pub(super) fn risk(state: &State, call: &Call<'_>) -> HandlerResult {
     let (mut notionals, mut margins): (i64, i64) = (0, 0);
-    let rows: Vec<Value> = seen(state, call)
+    let rows: Vec<Value> = visible_positions(state, call)
         .into_iter()
-        .map(|seen| {
-            let mark = state.mark(seen.market);
-            let notional = seen.holding.notional(mark);
-            let margin = seen.perp.maintenance(notional);
+        .map(|position| {
+            let mark = state.mark(position.market);
+            let notional = position.holding.notional(mark);
+            let margin = position.perp.maintenance(notional);
             notionals = notionals.saturating_add(notional);
             margins = margins.saturating_add(margin);
             json!({
-                "subaccount": seen.subaccount,
-                "market_ticker": seen.market.ticker,
-                "position": Contracts::from_hundredths(seen.holding.position),
+                "subaccount": position.subaccount,
+                "market_ticker": position.market.ticker,
+                "position": Contracts::from_hundredths(position.holding.position),
                 "mark_price": mark,
                 "position_notional": amount(notional),
                 "maintenance_margin_required": amount(margin),

@@ -37,14 +37,14 @@ impl State {
     }
 
     pub(crate) fn balance(&self, account: Account) -> Balance {
-        self.balance_with(account, None)
+        self.balance_with_holding(account, None)
     }
 
     /// Returns the balance with the holding in one market replaced.
-    pub(super) fn balance_with(
+    pub(super) fn balance_with_holding(
         &self,
         account: Account,
-        instead: Option<(MarketIndex, &Holding)>,
+        replacement: Option<(MarketIndex, &Holding)>,
     ) -> Balance {
         let cash = self.ledger.cash(account, SHARD).unwrap_or_default();
         let mut balance = Balance {
@@ -52,11 +52,11 @@ impl State {
             resting: cash.reserved,
             ..Balance::default()
         };
-        let known = self
+        let others = self
             .ledger
             .holdings_of(account)
-            .filter(|(index, _)| instead.is_none_or(|(other, _)| other != *index));
-        for (index, holding) in known.chain(instead) {
+            .filter(|(index, _)| replacement.is_none_or(|(other, _)| other != *index));
+        for (index, holding) in others.chain(replacement) {
             let Some(market) = self.markets.get(index).filter(|_| holding.position != 0) else {
                 continue;
             };
@@ -100,7 +100,7 @@ impl State {
     }
 
     /// Returns how many contracts of an order would open or increase a position.
-    pub(super) fn opening(
+    pub(super) fn opening_count(
         &self,
         account: Account,
         market: MarketIndex,

@@ -4,16 +4,16 @@ use kalshi_sdk::Dollars;
 
 use super::{SHARD, TICK};
 use crate::{
-    state::{Account, Due, Market, MarketIndex, MarketStatus, State, remember},
+    state::{Account, Market, MarketIndex, MarketStatus, State, Timer, insert_bounded},
     time::{Micros, SECOND},
 };
 
 /// Length of a funding period.
 const PERIOD: Micros = 8 * 3600 * SECOND;
 /// Time of day of the first funding, UTC.
-const FIRST: Micros = 4 * 3600 * SECOND;
+const FIRST_FUNDING: Micros = 4 * 3600 * SECOND;
 /// Maximum time that is caught up after a jump of the clock. Earlier periods are skipped.
-const MAX_BEHIND: Micros = 90 * PERIOD;
+const MAX_CATCH_UP: Micros = 90 * PERIOD;
 /// A rate of 1, in trillionths.
 const ONE: i64 = 1_000_000_000_000;
 /// Maximum absolute rate of a period.
@@ -44,12 +44,12 @@ pub(crate) struct FundingPayment {
 
 /// Returns the first funding time after `now`: 04:00, 12:00 or 20:00 UTC.
 pub(crate) fn next_funding(now: Micros) -> Micros {
-    ((now - FIRST).div_euclid(PERIOD) + 1) * PERIOD + FIRST
+    ((now - FIRST_FUNDING).div_euclid(PERIOD) + 1) * PERIOD + FIRST_FUNDING
 }
 
 impl State {
     pub(super) fn schedule_funding(&mut self, at: Micros) {
-        self.at(at, Due::Funding);
+        self.set_timer(at, Timer::Funding);
     }
 
     /// Returns the premium of the mark price over the reference price, in trillionths.
@@ -64,8 +64,8 @@ impl State {
 
     /// Returns the rate of the current period: the one set by a test, or else the premium.
     pub(crate) fn funding_rate(&self, market: &Market) -> i64 {
-        let set = market.perp.as_ref().and_then(|perp| perp.rate);
-        let rate = set.unwrap_or_else(|| self.premium(market));
+        let fixed = market.perp.as_ref().and_then(|perp| perp.rate);
+        let rate = fixed.unwrap_or_else(|| self.premium(market));
         match rate.abs() < FUNDING_DEADBAND {
             true => 0,
             false => rate.clamp(-FUNDING_CAP, FUNDING_CAP),
@@ -91,14 +91,14 @@ impl State {
             self.pay_funding(&rate);
             self.record_rate(rate);
         }
-        let skipped = next_funding(until.saturating_sub(MAX_BEHIND));
+        let skipped = next_funding(until.saturating_sub(MAX_CATCH_UP));
         self.schedule_funding((at + PERIOD).max(skipped));
     }
 
     pub(super) fn record_rate(&mut self, rate: FundingRate) {
-        let number = self.next();
+        let number = self.next_number();
         if let Some(margin) = &mut self.margin {
-            remember(&mut margin.rates, number, rate);
+            insert_bounded(&mut margin.rates, number, rate);
         }
     }
 
@@ -111,8 +111,8 @@ impl State {
             let value =
                 -i128::from(position) * i128::from(rate.mark.micros()) * i128::from(rate.rate);
             // Rounded down to a hundredth of a cent. The exchange keeps the remainder, so that no money is created.
-            let unit = 100 * i128::from(ONE) * i128::from(TICK);
-            let amount = i64::try_from(value.div_euclid(unit))
+            let divisor = 100 * i128::from(ONE) * i128::from(TICK);
+            let amount = i64::try_from(value.div_euclid(divisor))
                 .unwrap_or(0)
                 .saturating_mul(TICK);
             if position == 0 {
@@ -123,7 +123,7 @@ impl State {
             if account.is_market_maker() {
                 continue;
             }
-            let number = self.next();
+            let number = self.next_number();
             let payment = FundingPayment {
                 account,
                 rate: rate.clone(),
@@ -131,7 +131,7 @@ impl State {
                 amount,
             };
             if let Some(margin) = &mut self.margin {
-                remember(&mut margin.payments, number, payment);
+                insert_bounded(&mut margin.payments, number, payment);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         Account, Holding, Market, MarketIndex, NewOrder, Order, Side, State, TimeInForce,
         book::Rank,
         cost,
-        ledger::{Hypothetical, Rest},
+        ledger::{Hypothetical, OrderFunding},
         matching::{Incoming, Plan},
         order::MAX_COUNT,
     },
@@ -43,7 +43,7 @@ impl State {
             return Err(Rejection::conflict("market_version_mismatch", ""));
         }
         if new.reduce_only && new.time_in_force == TimeInForce::GoodTillCanceled {
-            return Err(Rejection::bad(
+            return Err(Rejection::bad_request(
                 "invalid_order",
                 "reduce_only can only be used with IoC or FoK orders",
             ));
@@ -51,13 +51,12 @@ impl State {
         check(market, new.price, new.count)?;
         if new.account.is_market_maker() {
             return match cost(new.price, new.count) > MAX_NOTIONAL {
-                true => Err(Rejection::bad("NOTIONAL_RISK_LIMIT_EXCEEDED", "")),
+                true => Err(Rejection::bad_request("NOTIONAL_RISK_LIMIT_EXCEEDED", "")),
                 false => Ok(()),
             };
         }
         self.check_band(market, new.side, new.price)?;
-        let wanted = (new.side, new.count);
-        self.check_notional((new.account, index), wanted, new.price, None)
+        self.check_notional((new.account, index), (new.side, new.count), new.price, None)
     }
 
     /// Validates an amendment by the rules of margin markets.
@@ -71,9 +70,13 @@ impl State {
         if price != order.price {
             self.check_band(market, order.side, price)?;
         }
-        let rest = count.checked_sub(order.filled).unwrap_or_default();
-        let place = (order.account, order.market);
-        self.check_notional(place, (order.side, rest), price, Some(order))
+        let remaining = count.checked_sub(order.filled).unwrap_or_default();
+        self.check_notional(
+            (order.account, order.market),
+            (order.side, remaining),
+            price,
+            Some(order),
+        )
     }
 
     /// Reduces a resting order, unless that leaves a fraction in a market of whole contracts.
@@ -88,13 +91,13 @@ impl State {
 
     /// Rejects a user who may not trade on margin. As on the exchange, the code contains the user's id.
     pub(crate) fn require_user(&self, user: u32) -> Result<(), Rejection> {
-        let known = self.user(user);
-        if known.enabled {
+        let user = self.user(user);
+        if user.enabled {
             return Ok(());
         }
         Err(Rejection {
-            message: Some(format!("user not found: {}", known.id)),
-            ..Rejection::bad(format!("user_not_found:_{}", known.id), "")
+            message: Some(format!("user not found: {}", user.id)),
+            ..Rejection::bad_request(format!("user_not_found:_{}", user.id), "")
         })
     }
 
@@ -110,7 +113,7 @@ impl State {
             Side::Ask => price.micros() > best + width,
         };
         match is_outside {
-            true => Err(Rejection::bad("invalid_price", "")),
+            true => Err(Rejection::bad_request("invalid_price", "")),
             false => Ok(()),
         }
     }
@@ -127,20 +130,20 @@ impl State {
             .margin
             .as_ref()
             .map_or(0, |margin| margin.notional_limit);
-        let opening = cost(price, self.opening(account, index, (side, count)));
+        let opening = cost(price, self.opening_count(account, index, (side, count)));
         let before = replaced.map_or(0, |order| cost(order.price, order.remaining));
         let usage = self.notional_usage(account.user, None) - before;
         match opening > 0 && opening > before && usage.saturating_add(opening) > limit {
             true => Err(Rejection {
                 message: Some("NOTIONAL_RISK_LIMIT_EXCEEDED".to_owned()),
-                ..Rejection::bad("NOTIONAL_RISK_LIMIT_EXCEEDED", "")
+                ..Rejection::bad_request("NOTIONAL_RISK_LIMIT_EXCEEDED", "")
             }),
             false => Ok(()),
         }
     }
 
     /// Rejects an order that requires more margin than is available. Orders that only reduce a position are always accepted.
-    pub(in crate::state) fn afford_margin(
+    pub(in crate::state) fn check_margin_funds(
         &self,
         incoming: &Incoming,
         plan: &Plan,
@@ -152,9 +155,12 @@ impl State {
         else {
             return Ok(());
         };
-        let wanted = (incoming.side, incoming.count);
         if self
-            .opening(incoming.account, incoming.market, wanted)
+            .opening_count(
+                incoming.account,
+                incoming.market,
+                (incoming.side, incoming.count),
+            )
             .is_zero()
         {
             return Ok(());
@@ -171,26 +177,26 @@ impl State {
             let booked = after.book_margin((incoming.side, *price, *count), fee, self.now);
             paid += fee - booked.realized;
         }
-        let rests = incoming.rests && !plan.stopped && !plan.left.is_zero();
-        let rest = Rest {
-            unit: market.reserve_unit(incoming.side, incoming.limit),
-            count: plan.left,
-            fees: market.maker_fee(incoming.limit, plan.left),
+        let rests = incoming.rests && !plan.stopped && !plan.unmatched.is_zero();
+        let funding = OrderFunding {
+            unit_price: market.reserve_per_contract(incoming.side, incoming.limit),
+            count: plan.unmatched,
+            fees: market.maker_fee(incoming.limit, plan.unmatched),
             notional: 0,
         };
         let rank = Rank::new(incoming.side, incoming.limit, u64::MAX);
-        let gone = self.ranks_of(plan, incoming.account);
+        let removed = self.self_trade_ranks(plan, incoming.account);
         let hypothetical = Hypothetical {
             position: after.position - before.position,
-            added: rests.then_some((incoming.side, rank, rest)),
-            gone: &gone,
+            added: rests.then_some((incoming.side, rank, funding)),
+            removed: &removed,
         };
-        let reserved = before.needs(hypothetical) - before.reserved();
-        let balance = self.balance_with(incoming.account, Some((incoming.market, &after)));
+        let reserved = before.funding(hypothetical) - before.reserved();
+        let balance = self.balance_with_holding(incoming.account, Some((incoming.market, &after)));
         match balance.available() - reserved - paid < 0 {
             true => Err(Rejection {
                 message: Some("INSUFFICIENT_BALANCE".to_owned()),
-                ..Rejection::bad("INSUFFICIENT_BALANCE", "")
+                ..Rejection::bad_request("INSUFFICIENT_BALANCE", "")
             }),
             false => Ok(()),
         }
@@ -201,17 +207,17 @@ impl State {
 fn check(market: &Market, price: Dollars, count: Contracts) -> Result<(), Rejection> {
     if price.micros() % TICK != 0 {
         let digits = if price.micros() % 10 == 0 { 5 } else { 6 };
-        return Err(Rejection::bad(
+        return Err(Rejection::bad_request(
             "invalid_order",
             format!("invalid price: invalid dollar precision: -{digits}"),
         ));
     }
     if price <= Dollars::ZERO || price > MAX_PRICE {
-        return Err(Rejection::bad("invalid_price", ""));
+        return Err(Rejection::bad_request("invalid_price", ""));
     }
     check_fraction(market, count)?;
     if count <= Contracts::ZERO || count > MAX_COUNT {
-        return Err(Rejection::bad("invalid_order", "invalid count"));
+        return Err(Rejection::bad_request("invalid_order", "invalid count"));
     }
     Ok(())
 }
@@ -221,7 +227,7 @@ fn check_fraction(market: &Market, count: Contracts) -> Result<(), Rejection> {
     let fractional = market.perp.as_ref().is_some_and(|perp| perp.fractional);
     match fractional || count.hundredths() % 100 == 0 {
         true => Ok(()),
-        false => Err(Rejection::bad(
+        false => Err(Rejection::bad_request(
             "invalid_order",
             "invalid count: must be whole",
         )),

@@ -36,17 +36,17 @@ impl Holding {
         let mut realized = 0;
         if closes > 0 {
             let share = i128::from(self.cost) * i128::from(closes) / i128::from(held);
-            let mut gone = i64::try_from(share).unwrap_or(self.cost);
+            let mut released = i64::try_from(share).unwrap_or(self.cost);
             if closes < held {
                 // Rounded to whole ticks. The remainder is removed with the last contracts.
-                gone = gone / TICK * TICK;
+                released = released / TICK * TICK;
             }
             let proceeds = cost(price, Contracts::from_hundredths(closes));
             realized = match side {
-                Side::Ask => proceeds - gone,
-                Side::Bid => gone - proceeds,
+                Side::Ask => proceeds - released,
+                Side::Bid => released - proceeds,
             };
-            self.cost -= gone;
+            self.cost -= released;
         }
         self.cost += cost(price, Contracts::from_hundredths(opens));
         self.position += side.signed(count);
@@ -76,11 +76,11 @@ impl Holding {
         let closes = self.reducible(fill.side).min(count);
         let opens = Contracts::from_hundredths(count.hundredths() - closes.hundredths());
         let proceeds = cost(price, closes);
-        let gone = match fill.side {
+        let released = match fill.side {
             Side::Ask => proceeds - fill.booked.realized,
             Side::Bid => proceeds + fill.booked.realized,
         };
-        self.cost += gone - cost(price, opens);
+        self.cost += released - cost(price, opens);
         self.realized -= fill.booked.realized;
         self.fees -= fill.fee;
         self.traded = self.traded.saturating_sub(cost(price, count));
@@ -139,29 +139,29 @@ impl State {
         &self,
         account: Account,
         market: MarketIndex,
-        until: Micros,
+        time: Micros,
     ) -> Holding {
-        let known = self.ledger.holding(account, market);
-        let mut holding = known.cloned().unwrap_or_default();
-        if holding.updated <= until {
+        let holding = self.ledger.holding(account, market);
+        let mut holding = holding.cloned().unwrap_or_default();
+        if holding.updated <= time {
             return holding;
         }
-        let is_it = |fill: &&Fill| fill.account == account && fill.market == market;
-        let mut fills = self.fills.values().rev().filter(is_it).peekable();
-        let mut is_another = false;
-        while let Some(fill) = fills.next_if(|fill| fill.at > until) {
-            is_another |= holding.undo_margin(fill);
+        let is_of_holding = |fill: &&Fill| fill.account == account && fill.market == market;
+        let mut fills = self.fills.values().rev().filter(is_of_holding).peekable();
+        let mut was_reopened = false;
+        while let Some(fill) = fills.next_if(|fill| fill.at > time) {
+            was_reopened |= holding.undo_margin(fill);
         }
-        if is_another {
+        if was_reopened {
             // Fees and profit of the earlier position were reset when the current one was opened.
-            (holding.fees, holding.realized) = figures(holding.clone(), fills);
+            (holding.fees, holding.realized) = fees_and_profit(holding.clone(), fills);
         }
         holding
     }
 }
 
 /// Adds up fees and realised profit of a position from its fills, latest first.
-fn figures<'a>(mut holding: Holding, fills: impl Iterator<Item = &'a Fill>) -> (i64, i64) {
+fn fees_and_profit<'a>(mut holding: Holding, fills: impl Iterator<Item = &'a Fill>) -> (i64, i64) {
     let (mut fees, mut realized) = (0, 0);
     for fill in fills {
         let after = holding.position.abs();

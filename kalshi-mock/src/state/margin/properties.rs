@@ -22,7 +22,7 @@ const TICKERS: [&str; 2] = ["KXAPERP", "KXBPERP"];
 const BALANCE: i64 = 60_000;
 
 /// The two exchanges, and the random number generator that drives them.
-struct Bench {
+struct Harness {
     event: State,
     margin: State,
     random: fastrand::Rng,
@@ -33,7 +33,7 @@ struct Bench {
     at: (u64, usize),
 }
 
-impl Bench {
+impl Harness {
     fn new(seed: u64) -> Self {
         let now = 1_790_000_000 * SECOND;
         let mut event = State::new(seed, now);
@@ -50,7 +50,7 @@ impl Bench {
             perp.fractional = index == 1;
             perp.leverage = 76_679;
         }
-        margin.has_listeners = true;
+        margin.has_connections = true;
         let total = event.ledger.total() + margin.ledger.margin_total();
         Self {
             event,
@@ -84,8 +84,8 @@ impl Bench {
 
     fn count(&mut self, market: usize) -> Contracts {
         let hundredths = self.random.i64(1..3_000);
-        let unit = if market == 1 { 1 } else { 100 };
-        Contracts::from_hundredths((hundredths / unit).max(1) * unit)
+        let step = if market == 1 { 1 } else { 100 };
+        Contracts::from_hundredths((hundredths / step).max(1) * step)
     }
 
     fn resting(&mut self) -> Option<Uuid> {
@@ -158,19 +158,23 @@ impl Bench {
             user: from.user,
             ..to
         };
-        let id = self.margin.id();
+        let id = self.margin.new_id();
         match self.random.u8(..3) {
             0 => {
-                let places = ((primary, SHARD), (from, SHARD));
+                let accounts = ((primary, SHARD), (from, SHARD));
                 _ = self
                     .event
-                    .transfer_to(&mut self.margin, None, places.0, places.1, amount);
+                    .transfer_to(&mut self.margin, None, accounts.0, accounts.1, amount);
             }
             1 => {
-                let places = ((from, SHARD), (primary, SHARD));
-                _ = self
-                    .event
-                    .transfer_from(&mut self.margin, None, places.0, places.1, amount);
+                let accounts = ((from, SHARD), (primary, SHARD));
+                _ = self.event.transfer_from(
+                    &mut self.margin,
+                    None,
+                    accounts.0,
+                    accounts.1,
+                    amount,
+                );
             }
             _ => {
                 let cents = amount / 100;
@@ -262,9 +266,14 @@ impl Bench {
             let is_whole = order.remaining.hundredths() % 100 == 0;
             assert!(order.market == 1 || is_whole, "a fraction, at {at:?}");
             if !order.account.is_market_maker() {
-                let seen = order.at(margin.now).unwrap();
+                let version = order.version_at(margin.now).unwrap();
                 assert_eq!(
-                    (seen.remaining, seen.filled, seen.price, seen.status),
+                    (
+                        version.remaining,
+                        version.filled,
+                        version.price,
+                        version.status
+                    ),
                     (order.remaining, order.filled, order.price, order.status),
                     "the last version of an order, at {at:?}"
                 );
@@ -314,9 +323,9 @@ impl Bench {
     /// Books the fills of an account until a time.
     fn replay(&self, account: Account, market: usize, until: i64) -> Holding {
         let mut holding = Holding::default();
-        let is_it =
+        let is_of_holding =
             |fill: &&Fill| fill.account == account && fill.market == market && fill.at <= until;
-        for fill in self.margin.fills.values().filter(is_it) {
+        for fill in self.margin.fills.values().filter(is_of_holding) {
             holding.book_margin((fill.side, fill.price, fill.count), fill.fee, fill.at);
         }
         holding
@@ -335,9 +344,9 @@ impl Bench {
         }
         self.margin.fills.retain(|_, fill| fill.at > until);
         for (account, market, position, cost) in expected {
-            let seen = self.margin.holding_at(account, market, until);
+            let holding = self.margin.holding_at(account, market, until);
             assert_eq!(
-                (seen.position, seen.cost),
+                (holding.position, holding.cost),
                 (position, cost),
                 "{:?}",
                 self.at
@@ -350,15 +359,23 @@ impl Bench {
         let mut reserved = 0;
         for (index, holding) in margin.ledger.holdings_of(account) {
             let replayed = self.replay(account, index, margin.now);
-            assert_eq!(figures(holding), figures(&replayed), "at {at:?}");
+            assert_eq!(
+                position_fields(holding),
+                position_fields(&replayed),
+                "at {at:?}"
+            );
             let before = self.middle();
-            let seen = margin.holding_at(account, index, before);
+            let earlier = margin.holding_at(account, index, before);
             let replayed = self.replay(account, index, before);
-            assert_eq!(figures(&seen), figures(&replayed), "earlier, at {at:?}");
+            assert_eq!(
+                position_fields(&earlier),
+                position_fields(&replayed),
+                "earlier, at {at:?}"
+            );
             assert!(holding.cost >= 0 && (holding.position != 0 || holding.cost == 0));
-            reserved += holding.needs(Hypothetical::default());
+            reserved += holding.funding(Hypothetical::default());
         }
-        let resting = margin.resting_of(account.user);
+        let resting = margin.resting_orders_of(account.user);
         let notional: i64 = resting
             .filter(|order| order.account == account)
             .map(|order| cost(order.price, order.remaining))
@@ -373,7 +390,7 @@ impl Bench {
 }
 
 /// Returns position, cost, fees and realised profit. The last two are 0 without an open position.
-fn figures(holding: &Holding) -> (i64, i64, i64, i64) {
+fn position_fields(holding: &Holding) -> (i64, i64, i64, i64) {
     match holding.position {
         0 => (0, holding.cost, 0, 0),
         position => (position, holding.cost, holding.fees, holding.realized),
@@ -384,15 +401,15 @@ fn figures(holding: &Holding) -> (i64, i64, i64, i64) {
 fn money_is_conserved_under_random_commands() {
     let mut fills = 0;
     for seed in 0..100 {
-        let mut bench = Bench::new(seed);
+        let mut harness = Harness::new(seed);
         for step in 0..300 {
-            bench.at = (seed, step);
-            bench.step();
-            bench.check();
+            harness.at = (seed, step);
+            harness.step();
+            harness.check();
         }
-        fills += bench.margin.fills.len();
-        bench.check_without_old_fills();
-        let margin = bench.margin.margin.as_ref().unwrap();
+        fills += harness.margin.fills.len();
+        harness.check_without_old_fills();
+        let margin = harness.margin.margin.as_ref().unwrap();
         assert!(!margin.rates.is_empty(), "seed {seed} has funding");
     }
     assert!(fills > 100 * 30, "only {fills} fills");

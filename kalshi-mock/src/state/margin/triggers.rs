@@ -53,8 +53,8 @@ impl State {
     /// has none.
     pub(crate) fn set_trigger(&mut self, new: NewTrigger) -> Result<Trigger, Rejection> {
         self.check_anchor(&new)?;
-        let (id, number, now) = (self.id(), self.next(), self.now);
-        let margin = self.margin.as_mut().ok_or_else(no_trigger)?;
+        let (id, number, now) = (self.new_id(), self.next_number(), self.now);
+        let margin = self.margin.as_mut().ok_or_else(trigger_not_found)?;
         let is_replaced = |other: &NewTrigger| {
             let same_kind = other.kind == new.kind;
             let same_id = other.client_trigger_id == new.client_trigger_id;
@@ -63,19 +63,19 @@ impl State {
                 false => same_id && (same_kind || new.client_trigger_id.is_some()),
             }
         };
-        let same_place = |other: &NewTrigger| {
+        let same_position = |other: &NewTrigger| {
             (other.account, other.market, other.isolated) == (new.account, new.market, new.isolated)
         };
-        let stays = |trigger: &Trigger| {
+        let is_kept = |trigger: &Trigger| {
             let other = &trigger.new;
-            same_place(other) && other.kind != TRAILING && !is_replaced(other)
+            same_position(other) && other.kind != TRAILING && !is_replaced(other)
         };
-        let others = margin.triggers.values().filter(|trigger| stays(trigger));
+        let others = margin.triggers.values().filter(|trigger| is_kept(trigger));
         if new.kind != TRAILING && others.count() >= MAX_BRACKETS {
             return Err(Rejection::invalid("the position already has 20 brackets"));
         }
-        let is_gone = |other: &NewTrigger| same_place(other) && is_replaced(other);
-        margin.triggers.retain(|_, other| !is_gone(&other.new));
+        let is_removed = |other: &NewTrigger| same_position(other) && is_replaced(other);
+        margin.triggers.retain(|_, other| !is_removed(&other.new));
         let trigger = Trigger {
             id,
             new,
@@ -133,21 +133,21 @@ impl State {
         let trigger = triggers
             .filter(|trigger| trigger.new.account == account && Some(trigger.id) == id)
             .last()
-            .ok_or_else(no_trigger)?;
-        let known = &mut trigger.new.prices;
-        known.stop_loss = prices.stop_loss.or(known.stop_loss);
-        known.take_profit = prices.take_profit.or(known.take_profit);
+            .ok_or_else(trigger_not_found)?;
+        let current = &mut trigger.new.prices;
+        current.stop_loss = prices.stop_loss.or(current.stop_loss);
+        current.take_profit = prices.take_profit.or(current.take_profit);
         trigger.updated = now;
         Ok(trigger.clone())
     }
 
-    /// Deletes the triggers that `is_it` selects. Returns false if there are none.
-    pub(crate) fn delete_triggers(&mut self, is_it: impl Fn(&Trigger) -> bool) -> bool {
+    /// Deletes the triggers that pass `filter`. Returns false if there are none.
+    pub(crate) fn delete_triggers(&mut self, filter: impl Fn(&Trigger) -> bool) -> bool {
         let Some(margin) = &mut self.margin else {
             return false;
         };
         let before = margin.triggers.len();
-        margin.triggers.retain(|_, trigger| !is_it(trigger));
+        margin.triggers.retain(|_, trigger| !filter(trigger));
         margin.triggers.len() < before
     }
 }
@@ -156,6 +156,6 @@ fn triggers_mut(margin: &mut Margin) -> impl Iterator<Item = &mut Trigger> {
     margin.triggers.values_mut()
 }
 
-pub(crate) fn no_trigger() -> Rejection {
+pub(crate) fn trigger_not_found() -> Rejection {
     Rejection::not_found("no such exit trigger")
 }

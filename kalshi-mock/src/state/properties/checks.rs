@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Bench {
+impl Harness {
     /// Returns the orders that an incoming one may match, in the required order. Omits orders in groups and those of the same user.
     pub(super) fn eligible(&self, command: &Command) -> Vec<(Uuid, Contracts)> {
         let (user, market, side, cents) = match command {
@@ -36,7 +36,7 @@ impl Bench {
                 Side::Bid => one.price.cmp(&other.price),
                 Side::Ask => other.price.cmp(&one.price),
             };
-            price.then(self.places[&one.id].cmp(&self.places[&other.id]))
+            price.then(self.queue_positions[&one.id].cmp(&self.queue_positions[&other.id]))
         });
         orders
             .into_iter()
@@ -148,14 +148,14 @@ impl Bench {
         let new: Vec<(u64, Uuid, Micros, i64)> = self
             .state
             .fills
-            .range(self.seen + 1..)
+            .range(self.last_fill + 1..)
             .filter_map(|(number, fill)| {
                 let group = self.state.orders.get(&fill.order)?.group?;
                 Some((*number, group, fill.at, fill.count.hundredths()))
             })
             .collect();
         for (number, group, at, count) in new {
-            self.seen = self.seen.max(number);
+            self.last_fill = self.last_fill.max(number);
             let matched = self.matched.entry(group).or_default();
             matched.push((at, count));
             let within: i64 = matched

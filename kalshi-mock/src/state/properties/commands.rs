@@ -89,13 +89,13 @@ fn side() -> impl Strategy<Value = Side> {
 }
 
 fn create() -> impl Strategy<Value = Command> {
-    let who = (0..3_usize, 0..2_u8, 0..2_usize, side());
+    let account = (0..3_usize, 0..2_u8, 0..2_usize, side());
     // Near the middle, so that most orders trade.
-    let what = (
+    let amount = (
         40..60_i64,
         prop_oneof![1..400_i64, Just(100), 1_000..5_000_i64],
     );
-    let how = (
+    let options = (
         prop_oneof![
             4 => Just(TimeInForce::GoodTillCanceled),
             1 => Just(TimeInForce::ImmediateOrCancel),
@@ -107,23 +107,25 @@ fn create() -> impl Strategy<Value = Command> {
         prop::option::weighted(0.1, 1..30_i64),
         prop::option::weighted(0.5, 0..6_usize),
     );
-    (who, what, how).prop_map(|((user, subaccount, market, side), (cents, count), how)| {
-        let (time_in_force, self_trade, post_only, reduce_only, expires_in, group) = how;
-        Command::Create {
-            user,
-            subaccount,
-            market,
-            side,
-            cents,
-            count,
-            time_in_force,
-            self_trade,
-            post_only,
-            reduce_only,
-            expires_in,
-            group,
-        }
-    })
+    (account, amount, options).prop_map(
+        |((user, subaccount, market, side), (cents, count), options)| {
+            let (time_in_force, self_trade, post_only, reduce_only, expires_in, group) = options;
+            Command::Create {
+                user,
+                subaccount,
+                market,
+                side,
+                cents,
+                count,
+                time_in_force,
+                self_trade,
+                post_only,
+                reduce_only,
+                expires_in,
+                group,
+            }
+        },
+    )
 }
 
 /// Generates commands, mostly ones that trade.

@@ -27,12 +27,12 @@ impl Replay {
                     let clock = self.clocks.entry(change.market).or_default();
                     assert!(*clock <= change.clock, "{change:?}");
                     *clock = change.clock;
-                    let place = (change.market, change.side == Side::Ask, change.price);
-                    let level = self.levels.entry(place).or_default();
+                    let key = (change.market, change.side == Side::Ask, change.price);
+                    let level = self.levels.entry(key).or_default();
                     *level += change.change;
                     assert!(*level >= 0, "{change:?}");
                     if *level == 0 {
-                        self.levels.remove(&place);
+                        self.levels.remove(&key);
                     }
                 }
                 Event::Order { order, .. } => {
@@ -93,7 +93,7 @@ impl Replay {
             );
             let filled = self.filled.get(&order.id).copied().unwrap_or_default();
             assert_eq!(filled, order.filled.hundredths());
-            assert!(order.status != Status::Resting || order.shown == order.remaining);
+            assert!(order.status != Status::Resting || order.displayed == order.remaining);
         }
         for ((account, market), replayed) in &self.positions {
             let holding = state.ledger.holding(*account, *market);

@@ -57,7 +57,7 @@ pub(crate) fn signed_to(url: &str, path: &str, user: &User, method: &str) -> Req
 }
 
 /// Sends a handshake that must be rejected and returns status and body.
-pub(crate) async fn refused(request: Request<()>) -> (u16, Value) {
+pub(crate) async fn rejected_handshake(request: Request<()>) -> (u16, Value) {
     match connect_async(request).await {
         Err(Error::Http(response)) => {
             let body = response.body().as_deref().unwrap_or_default();
@@ -72,10 +72,10 @@ pub(crate) async fn refused(request: Request<()>) -> (u16, Value) {
 
 impl Listener {
     pub(crate) async fn open(exchange: &MockExchange) -> Self {
-        Self::of(exchange, exchange.user()).await
+        Self::open_as(exchange, exchange.user()).await
     }
 
-    pub(crate) async fn of(exchange: &MockExchange, user: &User) -> Self {
+    pub(crate) async fn open_as(exchange: &MockExchange, user: &User) -> Self {
         Self::at(signed(exchange, user, "GET"), false).await
     }
 
@@ -164,7 +164,7 @@ impl Listener {
     }
 
     /// Returns the frames that arrive before the reply to a command sent now.
-    pub(crate) async fn so_far(&mut self) -> Vec<Value> {
+    pub(crate) async fn drain(&mut self) -> Vec<Value> {
         let id = self.command("list_subscriptions", json!({})).await;
         let mut frames = Vec::new();
         loop {

@@ -13,26 +13,26 @@ use crate::{shared::Shared, time::Micros};
 /// Maximum time between two checks of the schedule.
 const MAX_SLEEP: Duration = Duration::from_secs(3600);
 
-/// Advances the state whenever something is due, until the exchange shuts down.
-pub(crate) async fn keep_time(shared: Arc<Shared>) {
+/// Advances the state whenever a scheduled action is due, until the exchange shuts down.
+pub(crate) async fn run_timer(shared: Arc<Shared>) {
     loop {
-        let due = {
+        let next = {
             let mut state = shared.state();
-            let due = state.instances().next_due();
+            let next = state.instances().next_timer();
             // Without a connection, an earlier action does not wake the timer.
-            let is_heard = state
+            let has_connections = state
                 .instances()
-                .each()
-                .any(|(_, state)| state.has_listeners);
-            let alarm = if is_heard {
-                due.unwrap_or(Micros::MAX)
+                .states()
+                .any(|(_, state)| state.has_connections);
+            let timer = if has_connections {
+                next.unwrap_or(Micros::MAX)
             } else {
                 Micros::MIN
             };
-            shared.hub.alarm.store(alarm, SeqCst);
-            due
+            shared.hub.timer.store(timer, SeqCst);
+            next
         };
-        let wait = due.and_then(|due| shared.time.until(due));
+        let wait = next.and_then(|next| shared.time.until(next));
         tokio::select! {
             () = shared.stopped() => return,
             () = shared.time.changed() => {}
@@ -54,7 +54,7 @@ pub(crate) async fn send_prices(shared: Arc<Shared>) {
     loop {
         let wait = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            shared.hub.until_heard().await;
+            shared.hub.wait_for_connection().await;
         };
         tokio::select! {
             () = shared.stopped() => return,
@@ -73,7 +73,7 @@ pub(crate) async fn send_tickers(shared: Arc<Shared>) {
             () = shared.stopped() => return,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        if shared.hub.is_heard(Instance::Margined) {
+        if shared.hub.has_connection_to(Instance::Margined) {
             let mut state = shared.state();
             shared.hub.send_margin_tickers(state.margin());
         }

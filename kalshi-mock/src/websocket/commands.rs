@@ -24,7 +24,7 @@ struct Command<'a> {
     params: Option<&'a Map<String, Value>>,
 }
 
-/// Markets named in a command.
+/// Markets requested in a command.
 #[derive(Default)]
 struct RequestedMarkets {
     /// `None` if the command names no markets.
@@ -74,13 +74,13 @@ impl Command<'_> {
         let channels = channels
             .filter(|channels| !channels.is_empty())
             .ok_or_else(|| CommandError::new(3, "Channels required"))?;
-        let named = self.named(params);
+        let requested = self.requested_markets(params);
         for name in channels {
             let result = name
                 .as_str()
                 .and_then(|name| Channel::from_name(socket.instance, name))
                 .ok_or_else(|| CommandError::new(8, "Unknown channel name"))
-                .and_then(|channel| self.open(socket, channel, params, &named));
+                .and_then(|channel| self.open(socket, channel, params, &requested));
             if let Err(error) = result {
                 self.reject(socket, &error);
             }
@@ -93,38 +93,38 @@ impl Command<'_> {
         socket: &mut Socket,
         channel: Channel,
         params: &Map<String, Value>,
-        named: &Result<RequestedMarkets, CommandError>,
+        requested: &Result<RequestedMarkets, CommandError>,
     ) -> Result<(), CommandError> {
         // Channels without markets ignore the parameters, even if they are invalid.
         let none = RequestedMarkets::default();
-        let named = match channel.takes_markets() {
-            true => named.as_ref().map_err(Clone::clone)?,
+        let requested = match channel.takes_markets() {
+            true => requested.as_ref().map_err(Clone::clone)?,
             false => &none,
         };
-        if named.by_id && channel != Channel::Ticker {
+        if requested.by_id && channel != Channel::Ticker {
             return Err(CommandError::invalid(
                 "market ids are only supported on ticker",
             ));
         }
-        if channel == Channel::OrderbookDelta && named.markets.is_none() {
+        if channel == Channel::OrderbookDelta && requested.markets.is_none() {
             return Err(CommandError::no_market());
         }
         let snapshots = flag(params, "send_initial_snapshot")?;
         let sources = match channel {
-            Channel::Prices(feed) => feed.named(params)?,
+            Channel::Prices(feed) => feed.requested_sources(params)?,
             _ => None,
         };
-        if let (Channel::Prices(feed), Some(sid)) = (channel, socket.on(channel)) {
+        if let (Channel::Prices(feed), Some(sid)) = (channel, socket.subscription_to(channel)) {
             if sources.is_some() {
                 return self.change_sources(socket, (sid, feed), feed.add, params);
             }
             self.acknowledge(socket, sid);
             return Ok(());
         }
-        if let Some(sid) = socket.on(channel) {
-            let new = self.add(socket, sid, named.markets.clone());
+        if let Some(sid) = socket.subscription_to(channel) {
+            let new = self.add_markets(socket, sid, requested.markets.clone());
             self.acknowledge(socket, sid);
-            self.snapshots(socket, sid, &new, snapshots, None);
+            self.send_snapshots(socket, sid, &new, snapshots, None);
             return Ok(());
         }
         let mut subscription = Subscription::new(channel);
@@ -132,9 +132,9 @@ impl Command<'_> {
         subscription.yes_prices =
             flag(params, "use_yes_price")? || (is_absent && socket.use_yes_price);
         subscription.skips_markets = flag(params, "skip_ticker_ack")?;
-        subscription.by_id = named.by_id;
+        subscription.by_id = requested.by_id;
         subscription.sources = sources.unwrap_or_default();
-        subscription.markets.clone_from(&named.markets);
+        subscription.markets.clone_from(&requested.markets);
         if channel == Channel::Communications {
             subscription.shard = shard(params)?;
             subscription.own_only = match params.get("user_filter") {
@@ -153,36 +153,36 @@ impl Command<'_> {
         let sid = socket.open(subscription);
         let body = json!({ "channel": channel.name(), "sid": sid });
         socket.reply(self.state, "subscribed", self.id, &body);
-        self.snapshots(socket, sid, &markets, snapshots, None);
+        self.send_snapshots(socket, sid, &markets, snapshots, None);
         Ok(())
     }
 
     /// Adds markets to a subscription and returns the new ones. `None` means all markets.
-    fn add(
+    fn add_markets(
         &self,
         socket: &mut Socket,
         sid: u64,
-        named: Option<BTreeMap<String, MarketIndex>>,
+        requested: Option<BTreeMap<String, MarketIndex>>,
     ) -> Vec<MarketIndex> {
         let Some(subscription) = socket.subscriptions.get_mut(&sid) else {
             return Vec::new();
         };
-        match (&mut subscription.markets, named) {
-            (Some(known), Some(named)) => {
+        match (&mut subscription.markets, requested) {
+            (Some(current), Some(requested)) => {
                 let mut new = Vec::new();
-                for (ticker, market) in named {
-                    if known.insert(ticker, market).is_none() {
+                for (ticker, market) in requested {
+                    if current.insert(ticker, market).is_none() {
                         new.push(market);
                     }
                 }
                 new
             }
-            (known, None) => {
-                *known = None;
+            (current, None) => {
+                *current = None;
                 Vec::new()
             }
             // The subscription covers all markets already.
-            (None, Some(named)) => named.into_values().collect(),
+            (None, Some(requested)) => requested.into_values().collect(),
         }
     }
 
@@ -213,12 +213,12 @@ impl Command<'_> {
     }
 
     /// Sends the current state of markets: order books always, tickers if requested.
-    fn snapshots(
+    fn send_snapshots(
         &self,
         socket: &mut Socket,
         sid: u64,
         markets: &[MarketIndex],
-        wanted: bool,
+        tickers: bool,
         id: Option<u64>,
     ) {
         let Some(subscription) = socket.subscriptions.get(&sid) else {
@@ -235,7 +235,7 @@ impl Command<'_> {
             }
             let message = match channel {
                 Channel::OrderbookDelta => messages::snapshot(self.state, market, yes_prices),
-                Channel::Ticker if wanted => Message {
+                Channel::Ticker if tickers => Message {
                     kind: "ticker",
                     body: messages::ticker(self.state, messages::ticker_fields(self.state, market)),
                 },
@@ -303,43 +303,43 @@ impl Command<'_> {
         if let Channel::Prices(feed) = channel {
             return self.change_sources(socket, (sid, feed), action, params);
         }
-        let known = match action {
+        let is_supported = match action {
             "add_markets" | "delete_markets" => channel.takes_markets(),
             "get_snapshot" => channel == Channel::OrderbookDelta,
             _ => false,
         };
-        if !known {
+        if !is_supported {
             return Err(CommandError::unsupported());
         }
         let snapshots = flag(params, "send_initial_snapshot")?;
-        let named = self.named(params)?;
-        if named.by_id && channel != Channel::Ticker {
+        let requested = self.requested_markets(params)?;
+        if requested.by_id && channel != Channel::Ticker {
             return Err(CommandError::invalid(
                 "market ids are only supported on ticker",
             ));
         }
-        let markets = named.markets.ok_or_else(CommandError::no_market)?;
+        let markets = requested.markets.ok_or_else(CommandError::no_market)?;
         match action {
             "get_snapshot" => {
                 let markets: Vec<MarketIndex> = markets.into_values().collect();
-                self.snapshots(socket, sid, &markets, true, self.id);
+                self.send_snapshots(socket, sid, &markets, true, self.id);
             }
-            "add_markets" if socket.faults.refuse_additions > 0 => {
-                socket.faults.refuse_additions -= 1;
+            "add_markets" if socket.faults.reject_additions > 0 => {
+                socket.faults.reject_additions -= 1;
                 self.reject(socket, &CommandError::overflow());
             }
             "add_markets" => {
-                let new = self.add(socket, sid, Some(markets));
+                let new = self.add_markets(socket, sid, Some(markets));
                 self.acknowledge(socket, sid);
-                self.snapshots(socket, sid, &new, snapshots, None);
+                self.send_snapshots(socket, sid, &new, snapshots, None);
             }
             _ => {
                 // A subscription to all markets has no list to remove markets from.
                 let subscription = socket.subscriptions.get_mut(&sid);
-                if let Some(known) =
+                if let Some(current) =
                     subscription.and_then(|subscription| subscription.markets.as_mut())
                 {
-                    known.retain(|ticker, _| !markets.contains_key(ticker));
+                    current.retain(|ticker, _| !markets.contains_key(ticker));
                 }
                 self.acknowledge(socket, sid);
             }
@@ -370,24 +370,29 @@ impl Command<'_> {
     }
 
     /// Reads the markets of a command, which any one of four parameters can name.
-    fn named(&self, params: &Map<String, Value>) -> Result<RequestedMarkets, CommandError> {
-        let ways = ["market_ticker", "market_tickers", "market_id", "market_ids"];
-        let mut given = ways
+    fn requested_markets(
+        &self,
+        params: &Map<String, Value>,
+    ) -> Result<RequestedMarkets, CommandError> {
+        let parameters = ["market_ticker", "market_tickers", "market_id", "market_ids"];
+        let mut present = parameters
             .into_iter()
-            .filter_map(|way| Some((way, params.get(way).filter(|value| !value.is_null())?)));
-        let Some((way, value)) = given.next() else {
+            .filter_map(|name| Some((name, params.get(name).filter(|value| !value.is_null())?)));
+        let Some((parameter, value)) = present.next() else {
             return Ok(RequestedMarkets::default());
         };
-        if given.next().is_some() {
+        if present.next().is_some() {
             return Err(CommandError::invalid("use only one parameter for markets"));
         }
         let names: Option<Vec<&str>> = match value {
-            Value::String(name) if !way.ends_with('s') => Some(vec![name.as_str()]),
-            Value::Array(names) if way.ends_with('s') => names.iter().map(Value::as_str).collect(),
+            Value::String(name) if !parameter.ends_with('s') => Some(vec![name.as_str()]),
+            Value::Array(names) if parameter.ends_with('s') => {
+                names.iter().map(Value::as_str).collect()
+            }
             _ => None,
         };
-        let names = names.ok_or_else(|| CommandError::invalid(way))?;
-        let by_id = way.starts_with("market_id");
+        let names = names.ok_or_else(|| CommandError::invalid(parameter))?;
+        let by_id = parameter.starts_with("market_id");
         let mut markets = BTreeMap::new();
         let mut unknown = Vec::new();
         for name in names {

@@ -2,7 +2,7 @@
 
 /// Faults to apply to the next messages that have a sequence number.
 #[derive(Debug, Default)]
-pub(super) struct StreamFaults {
+pub(super) struct FrameFaults {
     /// Number of messages to drop.
     pub(super) drop: u32,
     /// Number of messages to send twice.
@@ -11,7 +11,7 @@ pub(super) struct StreamFaults {
     /// Number of snapshots to withhold. They do not use up sequence numbers.
     pub(super) withhold: u32,
     /// Number of additions of markets to reject with error 25.
-    pub(super) refuse_additions: u32,
+    pub(super) reject_additions: u32,
 }
 
 /// Progress of swapping two messages of one subscription.

@@ -82,7 +82,7 @@ pub(super) struct Sources {
 
 impl Feed {
     /// Reads the sources in a command, or returns `None` if the parameter is absent.
-    pub(super) fn named(
+    pub(super) fn requested_sources(
         &self,
         params: &Map<String, Value>,
     ) -> Result<Option<Sources>, CommandError> {
@@ -99,9 +99,9 @@ impl Feed {
                 sources.all = true;
                 continue;
             }
-            let mut known = self.sources.iter();
-            let (name, _) = known
-                .find(|(known, _)| *known == name)
+            let mut supported = self.sources.iter();
+            let (name, _) = supported
+                .find(|(supported, _)| *supported == name)
                 .ok_or_else(invalid)?;
             sources.names.insert(name);
         }
@@ -116,10 +116,10 @@ impl Feed {
         params: &Map<String, Value>,
     ) -> Result<(), CommandError> {
         let missing = || CommandError::new(self.missing, format!("{} required", self.parameter));
-        let named = self.named(params)?.ok_or_else(missing)?;
+        let requested = self.requested_sources(params)?.ok_or_else(missing)?;
         if action == self.add {
-            sources.all |= named.all;
-            sources.names.extend(named.names);
+            sources.all |= requested.all;
+            sources.names.extend(requested.names);
             return Ok(());
         }
         if sources.all {
@@ -127,8 +127,8 @@ impl Feed {
             sources.names = self.sources.iter().map(|(name, _)| *name).collect();
             sources.all = false;
         }
-        let stays = |name: &&str| !named.all && !named.names.contains(name);
-        sources.names.retain(stays);
+        let is_kept = |name: &&str| !requested.all && !requested.names.contains(name);
+        sources.names.retain(is_kept);
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl Feed {
     /// Returns the current values of the sources of a subscription.
     pub(super) fn values(&self, sources: &Sources, now: Micros) -> Vec<Message> {
         let at = self.tick(now) * self.interval;
-        let wanted = self
+        let sources = self
             .sources
             .iter()
             .filter(|(name, _)| sources.all || sources.names.contains(name));
@@ -165,7 +165,7 @@ impl Feed {
             kind: self.channel,
             body: self.value(name, *middle, at, milliseconds(now)),
         };
-        wanted.map(message).collect()
+        sources.map(message).collect()
     }
 
     fn value(&self, name: &str, middle: i64, at: i64, now: i64) -> Value {

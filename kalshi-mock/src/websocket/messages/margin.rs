@@ -23,13 +23,13 @@ pub(super) fn render(
     subscription: &Subscription,
     event: &Event,
 ) -> Option<Message> {
-    let has = |market: MarketIndex| subscription.has(ticker_of(state, market));
+    let covers = |market: MarketIndex| subscription.covers(ticker_of(state, market));
     let message = |kind: &'static str, body: Value| Some(Message { kind, body });
     match (subscription.channel, event) {
-        (Channel::OrderbookDelta, Event::Level(change)) if has(change.market) => {
-            message("orderbook_delta", delta(state, caller, change))
+        (Channel::OrderbookDelta, Event::Level(change)) if covers(change.market) => {
+            message("orderbook_delta", delta_body(state, caller, change))
         }
-        (Channel::Trade, Event::Trade(trade)) if has(trade.market) => message(
+        (Channel::Trade, Event::Trade(trade)) if covers(trade.market) => message(
             "trade",
             json!({
                 "trade_id": trade.id,
@@ -47,14 +47,14 @@ pub(super) fn render(
                 client_order_id,
                 position,
             },
-        ) if caller.owns(fill.account) && has(fill.market) => message(
+        ) if caller.owns(fill.account) && covers(fill.market) => message(
             "fill",
-            filled(state, fill, client_order_id.as_deref(), *position),
+            fill_body(state, fill, client_order_id.as_deref(), *position),
         ),
         (Channel::UserOrders, Event::Order { order, .. })
-            if caller.owns(order.account) && has(order.market) =>
+            if caller.owns(order.account) && covers(order.market) =>
         {
-            message("user_order", ordered(state, order))
+            message("user_order", order_body(state, order))
         }
         (
             Channel::OrderGroupUpdates,
@@ -66,13 +66,13 @@ pub(super) fn render(
                 at,
             },
         ) if caller.owns(*account) => {
-            let shows_limit = ["created", "limit_updated"].contains(kind);
+            let has_limit = ["created", "limit_updated"].contains(kind);
             message(
                 "order_group_updates",
                 without_nulls(json!({
                     "event_type": kind,
                     "order_group_id": id,
-                    "contracts_limit_fp": shows_limit.then_some(limit),
+                    "contracts_limit_fp": has_limit.then_some(limit),
                     "ts_ms": milliseconds(*at),
                 })),
             )
@@ -97,7 +97,7 @@ pub(super) fn snapshot(state: &State, market: &Market) -> Message {
     }
 }
 
-fn delta(state: &State, caller: &Caller, change: &LevelChange) -> Value {
+fn delta_body(state: &State, caller: &Caller, change: &LevelChange) -> Value {
     let own = caller.owns(change.account);
     without_nulls(json!({
         "market_ticker": ticker_of(state, change.market),
@@ -110,7 +110,7 @@ fn delta(state: &State, caller: &Caller, change: &LevelChange) -> Value {
     }))
 }
 
-fn filled(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i64) -> Value {
+fn fill_body(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i64) -> Value {
     without_nulls(json!({
         "trade_id": fill.trade,
         "order_id": fill.order,
@@ -128,7 +128,7 @@ fn filled(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i
     }))
 }
 
-fn ordered(state: &State, order: &Order) -> Value {
+fn order_body(state: &State, order: &Order) -> Value {
     let expires = order.expires.map(|expires| expires.saturating_mul(SECOND));
     without_nulls(json!({
         "order_id": order.id,
@@ -169,8 +169,8 @@ pub(super) fn ticker_fields(state: &State, market: &Market, perp: &Perp) -> Valu
         "last_trade_size_fp": market.last_count,
         "volume": market.volume,
         "volume_notional_value_dollars": six_digits(perp.volume),
-        "volume_24h": market.volume_of_a_day(state.now),
-        "volume_24h_notional_value_dollars": six_digits(perp.volume_of_a_day(state.now)),
+        "volume_24h": market.volume_24h(state.now),
+        "volume_24h_notional_value_dollars": six_digits(perp.volume_24h(state.now)),
         "open_interest": market.open_interest,
         "open_interest_notional_value_dollars": six_digits(cost(mark, market.open_interest)),
         "reference_price": { "price": perp.reference },

@@ -23,7 +23,7 @@ pub(super) fn render(
     subscription: &Subscription,
     event: &Event,
 ) -> Option<Message> {
-    let has = |market: MarketIndex| subscription.has(ticker_of(state, market));
+    let covers = |market: MarketIndex| subscription.covers(ticker_of(state, market));
     let message = |kind: &'static str, body: Value| Some(Message { kind, body });
     match (subscription.channel, event) {
         (
@@ -33,19 +33,19 @@ pub(super) fn render(
                 client_order_id,
                 position,
             },
-        ) if caller.owns(fill.account) && has(fill.market) => message(
+        ) if caller.owns(fill.account) && covers(fill.market) => message(
             "fill",
-            filled(state, fill, client_order_id.as_deref(), *position),
+            fill_body(state, fill, client_order_id.as_deref(), *position),
         ),
         (Channel::UserOrders, Event::Order { order, reason })
-            if caller.owns(order.account) && has(order.market) =>
+            if caller.owns(order.account) && covers(order.market) =>
         {
-            message("user_order", ordered(state, order, *reason))
+            message("user_order", order_body(state, order, *reason))
         }
         (Channel::MarketPositions, Event::Position(now))
-            if caller.owns(now.account) && has(now.market) =>
+            if caller.owns(now.account) && covers(now.market) =>
         {
-            message("market_position", position(state, now))
+            message("market_position", position_body(state, now))
         }
         (
             Channel::OrderGroupUpdates,
@@ -69,16 +69,16 @@ pub(super) fn render(
             )
         }
         (Channel::Communications, Event::RfqCreated(rfq))
-            if is_wanted(state, caller, subscription, rfq) =>
+            if covers_rfq(state, caller, subscription, rfq) =>
         {
-            let mut body = requested(state, caller, rfq);
+            let mut body = rfq_body(state, caller, rfq);
             body["created_ts"] = json!(rfc3339(rfq.created));
             message("rfq_created", body)
         }
         (Channel::Communications, Event::RfqDeleted(rfq))
-            if is_wanted(state, caller, subscription, rfq) =>
+            if covers_rfq(state, caller, subscription, rfq) =>
         {
-            let mut body = requested(state, caller, rfq);
+            let mut body = rfq_body(state, caller, rfq);
             body["deleted_ts"] = json!(rfc3339(rfq.updated));
             message("rfq_deleted", body)
         }
@@ -86,7 +86,7 @@ pub(super) fn render(
             if (caller.owns(quote.creator) || caller.owns(rfq.creator))
                 && subscription.is_in_shard(ticker_of(state, rfq.market)) =>
         {
-            message(kind, quoted(state, caller, kind, quote, rfq))
+            message(kind, quote_body(state, caller, kind, quote, rfq))
         }
         (channel, Event::Sample { kind, body }) if channel == channel_of_sample(kind) => {
             message(kind, body.clone())
@@ -103,7 +103,7 @@ fn channel_of_sample(kind: &str) -> Channel {
     }
 }
 
-fn filled(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i64) -> Value {
+fn fill_body(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i64) -> Value {
     let outcome = fill.side.outcome();
     let market = state.markets.get(fill.market);
     without_nulls(json!({
@@ -128,7 +128,7 @@ fn filled(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i
     }))
 }
 
-fn ordered(state: &State, order: &Order, reason: Option<&str>) -> Value {
+fn order_body(state: &State, order: &Order, reason: Option<&str>) -> Value {
     let outcome = order.side.outcome();
     let market = state.markets.get(order.market);
     let expires = order.expires.map(|expires| expires.saturating_mul(SECOND));
@@ -167,7 +167,7 @@ fn ordered(state: &State, order: &Order, reason: Option<&str>) -> Value {
     }))
 }
 
-fn position(state: &State, now: &PositionChange) -> Value {
+fn position_body(state: &State, now: &PositionChange) -> Value {
     json!({
         "user_id": state.user(now.account.user).id,
         "market_ticker": ticker_of(state, now.market),
@@ -183,7 +183,7 @@ fn position(state: &State, now: &PositionChange) -> Value {
 }
 
 /// Returns true if a subscription covers a request for quote.
-fn is_wanted(state: &State, caller: &Caller, subscription: &Subscription, rfq: &Rfq) -> bool {
+fn covers_rfq(state: &State, caller: &Caller, subscription: &Subscription, rfq: &Rfq) -> bool {
     (!subscription.own_only || caller.owns(rfq.creator))
         && subscription.is_in_shard(ticker_of(state, rfq.market))
 }
@@ -196,7 +196,7 @@ fn requester<'a>(state: &'a State, caller: &Caller, rfq: &Rfq, executed: bool) -
     }
 }
 
-fn requested(state: &State, caller: &Caller, rfq: &Rfq) -> Value {
+fn rfq_body(state: &State, caller: &Caller, rfq: &Rfq) -> Value {
     let market = state.markets.get(rfq.market);
     without_nulls(json!({
         "id": rfq.id,
@@ -208,9 +208,9 @@ fn requested(state: &State, caller: &Caller, rfq: &Rfq) -> Value {
     }))
 }
 
-fn quoted(state: &State, caller: &Caller, kind: &str, quote: &Quote, rfq: &Rfq) -> Value {
-    let made = caller.owns(quote.creator);
-    let own = if made { quote.creator } else { rfq.creator };
+fn quote_body(state: &State, caller: &Caller, kind: &str, quote: &Quote, rfq: &Rfq) -> Value {
+    let is_maker = caller.owns(quote.creator);
+    let own = if is_maker { quote.creator } else { rfq.creator };
     let subaccount = Some(own.subaccount).filter(|subaccount| *subaccount != 0);
     let executed = kind == "quote_executed";
     let mut body = json!({
@@ -223,7 +223,7 @@ fn quoted(state: &State, caller: &Caller, kind: &str, quote: &Quote, rfq: &Rfq) 
     });
     if executed {
         let (maker, taker) = quote.orders.unzip();
-        let id = if made { maker } else { taker };
+        let id = if is_maker { maker } else { taker };
         let order = id.and_then(|id| state.orders.get(&id));
         let client_order_id = order.and_then(|order| order.client_order_id.as_deref());
         body["order_id"] = json!(id);

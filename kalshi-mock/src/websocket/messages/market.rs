@@ -20,23 +20,25 @@ pub(super) fn render(
     subscription: &Subscription,
     event: &Event,
 ) -> Option<Message> {
-    let has = |market: MarketIndex| subscription.has(ticker_of(state, market));
+    let covers = |market: MarketIndex| subscription.covers(ticker_of(state, market));
     let message = |kind: &'static str, body: Value| Some(Message { kind, body });
     match (subscription.channel, event) {
-        (Channel::OrderbookDelta, Event::Level(change)) if has(change.market) => {
+        (Channel::OrderbookDelta, Event::Level(change)) if covers(change.market) => {
             let own = caller.owns(change.account);
             message(
                 "orderbook_delta",
-                delta(state, change, subscription.yes_prices, own),
+                delta_body(state, change, subscription.yes_prices, own),
             )
         }
-        (Channel::Trade, Event::Trade(of)) if has(of.market) => message("trade", trade(state, of)),
+        (Channel::Trade, Event::Trade(trade)) if covers(trade.market) => {
+            message("trade", trade_body(state, trade))
+        }
         (Channel::MarketLifecycle, Event::Market { market, step, at }) => message(
             "market_lifecycle_v2",
-            lifecycle(state, *market, *step, *at)?,
+            lifecycle_body(state, *market, *step, *at)?,
         ),
         (Channel::MarketLifecycle, Event::Listed(ticker)) => {
-            message("event_lifecycle", event_created(state, ticker)?)
+            message("event_lifecycle", event_created_body(state, ticker)?)
         }
         _ => None,
     }
@@ -65,12 +67,12 @@ pub(super) fn snapshot(state: &State, market: &Market, yes_prices: bool) -> Mess
     }
 }
 
-fn delta(state: &State, change: &LevelChange, yes_prices: bool, own: bool) -> Value {
+fn delta_body(state: &State, change: &LevelChange, yes_prices: bool, own: bool) -> Value {
     let ticker = ticker_of(state, change.market);
     let price = if yes_prices {
         change.price
     } else {
-        change.side.unit(change.price)
+        change.side.unit_price(change.price)
     };
     let subaccount = Some(change.account.subaccount).filter(|subaccount| own && *subaccount != 0);
     without_nulls(json!({
@@ -87,13 +89,13 @@ fn delta(state: &State, change: &LevelChange, yes_prices: bool, own: bool) -> Va
     }))
 }
 
-fn trade(state: &State, trade: &Trade) -> Value {
+fn trade_body(state: &State, trade: &Trade) -> Value {
     let outcome = trade.taker_side.outcome();
     json!({
         "trade_id": trade.id,
         "market_ticker": ticker_of(state, trade.market),
         "yes_price_dollars": trade.price,
-        "no_price_dollars": Side::Ask.unit(trade.price),
+        "no_price_dollars": Side::Ask.unit_price(trade.price),
         "count_fp": trade.count,
         "taker_side": outcome,
         "taker_outcome_side": outcome,
@@ -134,7 +136,7 @@ pub(super) fn ticker(state: &State, mut fields: Value) -> Value {
     fields
 }
 
-fn lifecycle(state: &State, index: MarketIndex, step: Step, at: Micros) -> Option<Value> {
+fn lifecycle_body(state: &State, index: MarketIndex, step: Step, at: Micros) -> Option<Value> {
     let market = state.markets.get(index)?;
     let ticker = &market.ticker;
     let (closes, value) = (
@@ -181,7 +183,7 @@ fn lifecycle(state: &State, index: MarketIndex, step: Step, at: Micros) -> Optio
             "event_type": "determined",
             "market_ticker": ticker,
             "determination_ts": seconds(at),
-            "result": value.map(Settlement::word),
+            "result": value.map(Settlement::result),
             "settlement_value": value,
         }),
         Step::Settled => {
@@ -190,7 +192,7 @@ fn lifecycle(state: &State, index: MarketIndex, step: Step, at: Micros) -> Optio
     })
 }
 
-fn event_created(state: &State, ticker: &str) -> Option<Value> {
+fn event_created_body(state: &State, ticker: &str) -> Option<Value> {
     let event = state.events.get(ticker)?;
     let series = state.series.get(&event.series);
     Some(json!({

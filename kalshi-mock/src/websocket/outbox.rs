@@ -37,7 +37,7 @@ pub(super) struct Outbox {
     filled: Notify,
     ended: watch::Sender<bool>,
     /// True if the next frame is cut in half.
-    breaks: AtomicBool,
+    breaks_next: AtomicBool,
     pub(super) connection: Connection,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Outbox {
 struct Queue {
     frames: VecDeque<Outgoing>,
     /// Number of queued frames by subscription.
-    waiting: HashMap<u64, usize>,
+    by_subscription: HashMap<u64, usize>,
 }
 
 impl Outbox {
@@ -54,21 +54,21 @@ impl Outbox {
             queue: Mutex::default(),
             filled: Notify::new(),
             ended: watch::Sender::new(false),
-            breaks: AtomicBool::new(false),
+            breaks_next: AtomicBool::new(false),
             connection,
         }
     }
 
     pub(super) fn push(&self, frame: Outgoing) {
         let frame = match frame {
-            Outgoing::Text { text, .. } if self.breaks.swap(false, SeqCst) => {
+            Outgoing::Text { text, .. } if self.breaks_next.swap(false, SeqCst) => {
                 Outgoing::Broken(text)
             }
             frame => frame,
         };
         let mut queue = lock(&self.queue);
         if let Outgoing::Text { sid: Some(sid), .. } = &frame {
-            *queue.waiting.entry(*sid).or_default() += 1;
+            *queue.by_subscription.entry(*sid).or_default() += 1;
         }
         queue.frames.push_back(frame);
         let is_full = queue.frames.len() > MAX_QUEUED;
@@ -83,7 +83,7 @@ impl Outbox {
         let mut queue = lock(&self.queue);
         let frame = queue.frames.pop_front()?;
         if let Outgoing::Text { sid: Some(sid), .. } = &frame
-            && let Some(waiting) = queue.waiting.get_mut(sid)
+            && let Some(waiting) = queue.by_subscription.get_mut(sid)
         {
             *waiting = waiting.saturating_sub(1);
         }
@@ -91,22 +91,26 @@ impl Outbox {
     }
 
     /// Returns the number of queued frames of a subscription.
-    pub(super) fn waiting(&self, sid: u64) -> usize {
-        lock(&self.queue).waiting.get(&sid).copied().unwrap_or(0)
+    pub(super) fn queued(&self, sid: u64) -> usize {
+        lock(&self.queue)
+            .by_subscription
+            .get(&sid)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Discards the queued frames of a subscription.
-    pub(super) fn forget(&self, sid: u64) {
+    pub(super) fn discard(&self, sid: u64) {
         let mut queue = lock(&self.queue);
-        let is_its =
+        let is_of_subscription =
             |frame: &Outgoing| matches!(frame, Outgoing::Text { sid: Some(of), .. } if *of == sid);
-        queue.frames.retain(|frame| !is_its(frame));
-        queue.waiting.remove(&sid);
+        queue.frames.retain(|frame| !is_of_subscription(frame));
+        queue.by_subscription.remove(&sid);
     }
 
     /// Resets the connection in the middle of the next frame.
     pub(super) fn break_next(&self) {
-        self.breaks.store(true, SeqCst);
+        self.breaks_next.store(true, SeqCst);
     }
 
     /// Waits until a frame may have been queued.

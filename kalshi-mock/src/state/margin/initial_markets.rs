@@ -11,13 +11,13 @@ use crate::{
         book::Book,
         walk::{Kind, Walk},
     },
-    time::{LAST, SECOND},
+    time::{MAX_SECONDS, SECOND},
 };
 
 const HOUR: i64 = 3600 * SECOND;
 
-/// Terms of a market of the universe.
-struct Pattern {
+/// Terms of an initial market.
+struct MarketTemplate {
     ticker: &'static str,
     title: &'static str,
     /// Contract size in millionths of the underlying.
@@ -31,9 +31,9 @@ struct Pattern {
     quoted: bool,
 }
 
-/// Markets of the universe. The first has no quotes, so that client tests can rest an order at any price in the first market.
-const UNIVERSE: [Pattern; 5] = [
-    Pattern {
+/// The initial markets. The first has no quotes, so that client tests can rest an order at any price in the first market.
+const TEMPLATES: [MarketTemplate; 5] = [
+    MarketTemplate {
         ticker: "KXBCHPERP",
         title: "0.01 BCH",
         contract_size: 10_000,
@@ -42,7 +42,7 @@ const UNIVERSE: [Pattern; 5] = [
         leverage: 52_000,
         quoted: false,
     },
-    Pattern {
+    MarketTemplate {
         ticker: "KXBTCPERP",
         title: "0.0001 BTC",
         contract_size: 100,
@@ -51,7 +51,7 @@ const UNIVERSE: [Pattern; 5] = [
         leverage: 76_679,
         quoted: true,
     },
-    Pattern {
+    MarketTemplate {
         ticker: "KXETHPERP",
         title: "0.001 ETH",
         contract_size: 1_000,
@@ -60,7 +60,7 @@ const UNIVERSE: [Pattern; 5] = [
         leverage: 65_000,
         quoted: true,
     },
-    Pattern {
+    MarketTemplate {
         ticker: "KXSOLPERP",
         title: "0.1 SOL",
         contract_size: 100_000,
@@ -69,7 +69,7 @@ const UNIVERSE: [Pattern; 5] = [
         leverage: 52_000,
         quoted: true,
     },
-    Pattern {
+    MarketTemplate {
         ticker: "KXXRPPERP",
         title: "1 XRP",
         contract_size: 1_000_000,
@@ -83,28 +83,28 @@ const UNIVERSE: [Pattern; 5] = [
 impl State {
     /// Fills an empty margin exchange. The same seed gives the same books.
     pub(crate) fn populate_margin(&mut self) {
-        for pattern in UNIVERSE {
-            let index = self.add_margin_market(pattern.ticker);
+        for template in TEMPLATES {
+            let index = self.add_margin_market(template.ticker);
             if let Some(market) = self.markets.get_mut(index) {
-                pattern.title.clone_into(&mut market.title);
+                template.title.clone_into(&mut market.title);
                 if let Some(perp) = &mut market.perp {
-                    perp.contract_size = pattern.contract_size;
-                    perp.asset_class = pattern.asset_class;
-                    perp.leverage = pattern.leverage;
-                    perp.reference = Dollars::from_micros(pattern.price * TICK);
+                    perp.contract_size = template.contract_size;
+                    perp.asset_class = template.asset_class;
+                    perp.leverage = template.leverage;
+                    perp.reference = Dollars::from_micros(template.price * TICK);
                 }
             }
-            if !pattern.quoted {
-                self.record_past_rates(index, pattern.price, |_| 0);
+            if !template.quoted {
+                self.record_past_rates(index, template.price, |_| 0);
                 continue;
             }
-            self.quote_margin_market(index, pattern.price);
-            let fair = pattern.price * TICK;
+            self.quote_margin_market(index, template.price);
+            let fair = template.price * TICK;
             self.walks.push(Walk {
                 kind: Kind::Free,
                 markets: vec![index],
                 fair: vec![fair],
-                unit: TICK * (pattern.price / 5_000).max(1),
+                step_size: TICK * (template.price / 5_000).max(1),
                 bounds: (fair / 2, fair * 2),
             });
         }
@@ -125,14 +125,14 @@ impl State {
             status: MarketStatus::Active,
             fees: Fees {
                 multiplier: Multiplier::ONE,
-                of_makers: false,
+                charges_makers: false,
             },
             price_level_structure: String::new(),
             price_ranges: Vec::new(),
             created: now,
             updated: now,
             opens: now,
-            closes: LAST * SECOND,
+            closes: MAX_SECONDS * SECOND,
             settled: None,
             last_price: None,
             last_count: Contracts::ZERO,
@@ -175,20 +175,20 @@ impl State {
         past.reverse();
         for (step, &ticks) in (0_i64..).zip(&past) {
             self.now = now - (192 - step) * 15 * 60 * SECOND;
-            let id = self.id();
+            let id = self.new_id();
             let count = Contracts::from_hundredths(self.random.i64(1..=40) * 100);
             let side = if self.random.bool() {
                 Side::Bid
             } else {
                 Side::Ask
             };
-            self.print(id, index, dollars(ticks), count, side);
+            self.record_trade(id, index, dollars(ticks), count, side);
         }
         self.now = now;
         self.record_past_rates(index, price, |random| random.i64(-300..=600) * 1_000_000);
         for level in 1..=10 {
-            let away = level * 2 + self.random.i64(0..2);
-            for (side, ticks) in [(Side::Bid, price - away), (Side::Ask, price + away)] {
+            let offset = level * 2 + self.random.i64(0..2);
+            for (side, ticks) in [(Side::Bid, price - offset), (Side::Ask, price + offset)] {
                 let count = Contracts::from_hundredths(self.random.i64(1..=60) * 500);
                 self.market_maker_order(index, side, dollars(ticks), count);
             }

@@ -13,7 +13,7 @@ pub(super) struct Tickers(HashMap<MarketIndex, Value>);
 
 impl Tickers {
     /// Records the current tickers of markets that have none yet.
-    pub(super) fn remember(&mut self, state: &State) {
+    pub(super) fn record(&mut self, state: &State) {
         for (index, market) in state.markets.iter().enumerate() {
             let fields = || messages::ticker_fields(state, market);
             self.0.entry(index).or_insert_with(fields);
@@ -28,14 +28,14 @@ impl Tickers {
         instance: Instance,
         events: &[Event],
     ) {
-        let wanted = |socket: &Socket| socket.on(Channel::Ticker).is_some();
-        if !of_instance(sockets, instance).any(|socket| wanted(socket)) {
-            // Without subscribers nothing is remembered. A later subscriber starts from the tickers at that time.
+        let is_subscribed = |socket: &Socket| socket.subscription_to(Channel::Ticker).is_some();
+        if !of_instance(sockets, instance).any(|socket| is_subscribed(socket)) {
+            // Without subscribers nothing is recorded. A later subscriber starts from the tickers at that time.
             self.0.clear();
             return;
         }
-        let touched: BTreeSet<MarketIndex> = events.iter().filter_map(market_of).collect();
-        for index in touched {
+        let changed: BTreeSet<MarketIndex> = events.iter().filter_map(market_of).collect();
+        for index in changed {
             let Some(market) = state.markets.get(index) else {
                 continue;
             };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     error::CommandError,
-    faults::{StreamFaults, Swap},
+    faults::{FrameFaults, Swap},
     feeds::Feed,
     frame::{self, Message},
     messages,
@@ -27,7 +27,7 @@ pub(super) struct Socket {
     last_sid: u64,
     pub(super) outbox: Arc<Outbox>,
     max_queued: usize,
-    pub(super) faults: StreamFaults,
+    pub(super) faults: FrameFaults,
     /// Default of `use_yes_price` for subscriptions.
     pub(super) use_yes_price: bool,
 }
@@ -45,7 +45,7 @@ impl Socket {
             last_sid: 0,
             outbox,
             max_queued,
-            faults: StreamFaults::default(),
+            faults: FrameFaults::default(),
             use_yes_price: false,
         }
     }
@@ -58,7 +58,7 @@ impl Socket {
     }
 
     /// Returns the id of the subscription to a channel, if any.
-    pub(super) fn on(&self, channel: Channel) -> Option<u64> {
+    pub(super) fn subscription_to(&self, channel: Channel) -> Option<u64> {
         self.subscriptions
             .iter()
             .find(|(_, subscription)| subscription.channel == channel)
@@ -81,9 +81,9 @@ impl Socket {
     /// Sends the ticker of a market, if a subscription covers it.
     pub(super) fn send_ticker(&mut self, state: &State, index: MarketIndex, body: &Value) {
         let ticker = frame::ticker_of(state, index);
-        let sid = self.on(Channel::Ticker).filter(|sid| {
+        let sid = self.subscription_to(Channel::Ticker).filter(|sid| {
             let subscription = self.subscriptions.get(sid);
-            subscription.is_some_and(|subscription| subscription.has(ticker))
+            subscription.is_some_and(|subscription| subscription.covers(ticker))
         });
         if let Some(sid) = sid {
             let message = Message {
@@ -96,7 +96,7 @@ impl Socket {
 
     /// Sends the external prices of a feed that the client subscribed to.
     pub(super) fn send_prices(&mut self, state: &State, feed: &'static Feed) {
-        let Some(sid) = self.on(Channel::Prices(feed)) else {
+        let Some(sid) = self.subscription_to(Channel::Prices(feed)) else {
             return;
         };
         let subscription = self.subscriptions.get(&sid);
@@ -178,8 +178,8 @@ impl Socket {
             // The previous frame ended the subscription.
             return;
         }
-        if self.outbox.waiting(sid) >= self.max_queued {
-            self.outbox.forget(sid);
+        if self.outbox.queued(sid) >= self.max_queued {
+            self.outbox.discard(sid);
             self.end(state, sid, &CommandError::overflow());
             return;
         }

@@ -153,7 +153,7 @@ impl Subscription {
     }
 
     /// Returns true if the subscription covers a market.
-    pub(super) fn has(&self, ticker: &str) -> bool {
+    pub(super) fn covers(&self, ticker: &str) -> bool {
         self.markets
             .as_ref()
             .is_none_or(|markets| markets.contains_key(ticker))

@@ -1,4 +1,4 @@
-//! The initial universe: four series with future and past events, whose markets have quotes and trades.
+//! The initial markets: four series with future and past events, with quotes and trades.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{
     book::Book,
     walk::{Kind, Walk},
 };
-use crate::time::{Micros, SECOND, stamp};
+use crate::time::{Micros, SECOND, to_datetime};
 
 const DAY: i64 = 24 * 3600 * SECOND;
 
@@ -31,8 +31,8 @@ const TAPERED: Grid = (
     ],
 );
 
-/// A series of the universe.
-struct Pattern {
+/// A series of the initial markets.
+struct SeriesTemplate {
     ticker: &'static str,
     title: &'static str,
     category: &'static str,
@@ -49,11 +49,11 @@ struct Pattern {
     markets: Vec<(&'static str, Strike)>,
 }
 
-/// Returns the series of the universe.
-fn universe() -> [Pattern; 4] {
+/// Returns the series of the initial markets.
+fn series_templates() -> [SeriesTemplate; 4] {
     let hundredths = |number: i128| Decimal::new(number, 2).unwrap_or_default();
     [
-        Pattern {
+        SeriesTemplate {
             ticker: "KXHIGHNY",
             title: "Highest temperature in New York City",
             category: "Climate and Weather",
@@ -71,7 +71,7 @@ fn universe() -> [Pattern; 4] {
                 ("T42", Strike::Greater(42.into())),
             ],
         },
-        Pattern {
+        SeriesTemplate {
             ticker: "KXFEDDECISION",
             title: "Federal Reserve decision",
             category: "Economics",
@@ -88,7 +88,7 @@ fn universe() -> [Pattern; 4] {
                 ("H25", Strike::Named("custom", "Decision", "Hike")),
             ],
         },
-        Pattern {
+        SeriesTemplate {
             ticker: "KXNBAGAME",
             title: "Professional basketball game",
             category: "Sports",
@@ -104,7 +104,7 @@ fn universe() -> [Pattern; 4] {
                 ("BOS", Strike::Named("structured", "basketball_team", "BOS")),
             ],
         },
-        Pattern {
+        SeriesTemplate {
             ticker: "KXBTCD",
             title: "Bitcoin price",
             category: "Crypto",
@@ -125,9 +125,9 @@ fn universe() -> [Pattern; 4] {
 }
 
 /// Eastern Standard Time, west of UTC.
-const EASTERN: i64 = 5 * 3600 * SECOND;
+const EASTERN_OFFSET: i64 = 5 * 3600 * SECOND;
 /// Time between the listing and the close of a past event.
-const LISTED: i64 = 4 * DAY;
+const LISTED_BEFORE_CLOSE: i64 = 4 * DAY;
 /// Time between the close of a market and its settlement.
 pub(super) const SETTLEMENT_DELAY: i64 = 1_800 * SECOND;
 
@@ -136,29 +136,29 @@ impl State {
     /// within the last days, and one in the archive.
     pub(crate) fn populate(&mut self) {
         let now = self.now;
-        let today = (now - EASTERN).div_euclid(DAY);
+        let today = (now - EASTERN_OFFSET).div_euclid(DAY);
         let mut trades: Vec<(Micros, MarketIndex, i64)> = Vec::new();
-        let universe = universe();
-        for pattern in &universe {
-            self.now = now - LISTED;
-            let (walk, _) = self.add_pattern(pattern, today + 1);
+        let templates = series_templates();
+        for template in &templates {
+            self.now = now - LISTED_BEFORE_CLOSE;
+            let (walk, _) = self.add_template_event(template, today + 1);
             let recent = [50, 20, 5].map(|minutes| now - minutes * 60 * SECOND);
             let earlier = (1..=96)
                 .rev()
                 .map(|step| now - (60 + step * 45) * 60 * SECOND);
-            self.trade_past(&walk, earlier.chain(recent).collect(), &mut trades);
+            self.add_past_trades(&walk, earlier.chain(recent).collect(), &mut trades);
             self.now = now;
             for (index, fair) in walk.markets.iter().zip(&walk.fair) {
                 self.quote_market(*index, *fair);
             }
             self.walks.push(walk);
         }
-        for pattern in &universe {
+        for template in &templates {
             for days in [2, 66] {
                 self.now = now - (days + 4) * DAY;
-                let (walk, closes) = self.add_pattern(pattern, today - days);
+                let (walk, closes) = self.add_template_event(template, today - days);
                 let times = (1..=48).rev().map(|hours| closes - hours * 3600 * SECOND);
-                self.trade_past(&walk, times.collect(), &mut trades);
+                self.add_past_trades(&walk, times.collect(), &mut trades);
                 self.now = closes + SETTLEMENT_DELAY;
                 for (index, result) in walk.results() {
                     self.settle(index, result);
@@ -169,41 +169,44 @@ impl State {
         trades.sort_by_key(|(at, ..)| *at);
         for (at, index, price) in trades {
             self.now = at;
-            self.print_past(index, price);
+            self.record_past_trade(index, price);
         }
         self.now = now;
     }
 
-    /// Adds the event of a pattern on a day. Returns random fair values of its markets, and the close time.
-    fn add_pattern(&mut self, pattern: &Pattern, day: i64) -> (Walk, Micros) {
-        self.add_series(pattern.ticker, pattern.shard);
-        if let Some(series) = self.series.get_mut(pattern.ticker) {
-            series.title = pattern.title.to_owned();
-            series.category = pattern.category.to_owned();
-            series.frequency = pattern.frequency;
-            series.fees.of_makers = pattern.maker_fees;
+    /// Adds the event of a series on a day. Returns random fair values of its markets, and the close time.
+    fn add_template_event(&mut self, template: &SeriesTemplate, day: i64) -> (Walk, Micros) {
+        self.add_series(template.ticker, template.shard);
+        if let Some(series) = self.series.get_mut(template.ticker) {
+            series.title = template.title.to_owned();
+            series.category = template.category.to_owned();
+            series.frequency = template.frequency;
+            series.fees.charges_makers = template.maker_fees;
         }
-        let date = stamp(day * DAY).format("%y%b%d").to_string().to_uppercase();
-        let event = format!("{}-{date}{}", pattern.ticker, pattern.suffix);
-        self.add_event(&event, pattern.ticker, pattern.kind == Kind::Exclusive);
-        let closes = day * DAY + EASTERN + pattern.closes * 60 * SECOND;
+        let date = to_datetime(day * DAY)
+            .format("%y%b%d")
+            .to_string()
+            .to_uppercase();
+        let event = format!("{}-{date}{}", template.ticker, template.suffix);
+        self.add_event(&event, template.ticker, template.kind == Kind::Exclusive);
+        let closes = day * DAY + EASTERN_OFFSET + template.closes * 60 * SECOND;
         let mut indices = Vec::new();
-        for (end, strike) in &pattern.markets {
+        for (end, strike) in &template.markets {
             let index = self.add_market_of(&format!("{event}-{end}"), &event);
-            self.set_grid(index, pattern.grid);
+            self.set_grid(index, template.grid);
             self.set_close(index, closes);
             if let Some(market) = self.markets.get_mut(index) {
                 market.strike = *strike;
-                market.title = format!("{}: {}", pattern.title, strike.outcome());
+                market.title = format!("{}: {}", template.title, strike.outcome());
             }
             indices.push(index);
         }
-        let walk = Walk::of_event(pattern.kind, indices, &mut self.random);
+        let walk = Walk::for_event(template.kind, indices, &mut self.random);
         (walk, closes)
     }
 
     /// Adds trades at given times to a list, along a walk that ends at the current fair values.
-    fn trade_past(
+    fn add_past_trades(
         &mut self,
         walk: &Walk,
         times: Vec<Micros>,
@@ -218,7 +221,7 @@ impl State {
     }
 
     /// Records a trade next to a fair value.
-    fn print_past(&mut self, index: MarketIndex, fair: i64) {
+    fn record_past_trade(&mut self, index: MarketIndex, fair: i64) {
         let side = if self.random.bool() {
             Side::Bid
         } else {
@@ -228,9 +231,9 @@ impl State {
         let price =
             market.and_then(|market| market.nearest_price(side, Dollars::from_micros(fair)));
         if let Some(price) = price {
-            let id = self.id();
+            let id = self.new_id();
             let count = Contracts::from_hundredths(self.random.i64(1..=2_000));
-            self.print(id, index, price, count, side);
+            self.record_trade(id, index, price, count, side);
         }
     }
 
@@ -246,7 +249,7 @@ impl State {
                 frequency: "custom",
                 fees: Fees {
                     multiplier: Multiplier::ONE,
-                    of_makers: false,
+                    charges_makers: false,
                 },
                 shard,
                 updated,
@@ -256,7 +259,7 @@ impl State {
     /// Adds an event and its series unless they exist.
     pub(crate) fn add_event(&mut self, ticker: &str, series: &str, mutually_exclusive: bool) {
         self.add_series(series, 0);
-        let (number, updated) = (self.next(), self.now);
+        let (number, updated) = (self.next_number(), self.now);
         if !self.events.contains_key(ticker) {
             self.emit(|_| Some(Event::Listed(ticker.to_owned())));
         }
@@ -287,7 +290,7 @@ impl State {
             (
                 Fees {
                     multiplier: Multiplier::ONE,
-                    of_makers: false,
+                    charges_makers: false,
                 },
                 0,
             ),
@@ -342,12 +345,12 @@ impl State {
         ranges: &[(Dollars, Dollars, Dollars)],
     ) {
         let is_price = |price: Dollars| price >= Dollars::ZERO && price.micros() % 100 == 0;
-        let kept = ranges.iter().filter(|&&(start, end, step)| {
+        let valid = ranges.iter().filter(|&&(start, end, step)| {
             is_price(start) && is_price(end) && is_price(step) && step > Dollars::ZERO
         });
         if let Some(market) = self.markets.get_mut(index) {
             name.clone_into(&mut market.price_level_structure);
-            market.price_ranges = kept
+            market.price_ranges = valid
                 .map(|&(start, end, step)| PriceRange { start, end, step })
                 .collect();
         }
@@ -430,11 +433,11 @@ impl State {
     fn quote_market(&mut self, index: MarketIndex, middle: i64) {
         for level in 1..=5 {
             for side in [Side::Bid, Side::Ask] {
-                let away = level * 10_000;
+                let offset = level * 10_000;
                 let price = Dollars::from_micros(if side == Side::Bid {
-                    middle - away
+                    middle - offset
                 } else {
-                    middle + away
+                    middle + offset
                 });
                 let count = Contracts::from_hundredths(self.random.i64(1..=40) * 1_250);
                 self.market_maker_order(index, side, price, count);

@@ -24,7 +24,7 @@ mod subscription;
 mod tickers;
 mod timer;
 
-pub use control::Streams;
+pub use control::WebSockets;
 #[cfg(feature = "perps")]
 pub(crate) use frame::{market_id, milliseconds};
 pub(crate) use handshake::handshake;
@@ -33,4 +33,4 @@ pub(crate) use handshake::margin_handshake;
 pub(crate) use hub::{Hub, Settings};
 #[cfg(feature = "perps")]
 pub(crate) use timer::send_tickers;
-pub(crate) use timer::{keep_time, send_prices};
+pub(crate) use timer::{run_timer, send_prices};

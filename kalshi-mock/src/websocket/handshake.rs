@@ -57,25 +57,26 @@ async fn open(
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
-    if let Some(refused) = shared.hub.next_rejection() {
-        let code = match refused.status {
+    if let Some(injected) = shared.hub.next_rejection() {
+        let code = match injected.status {
             StatusCode::UNAUTHORIZED => "header_timestamp_expired",
-            _ => "handshake_refused",
+            _ => "handshake_rejected",
         };
-        record(&shared, &parts, refused.status);
-        let rejection = Rejection::new(refused.status, code, "injected fault");
-        return match refused.html {
+        record(&shared, &parts, injected.status);
+        let rejection = Rejection::new(injected.status, code, "injected fault");
+        return match injected.html {
             true => pipeline::reject_with_html(&shared, &parts, rejection),
             false => pipeline::reject(&shared, &parts, rejection),
         };
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
-    let admitted = admit(&shared, &parts).and_then(|caller| {
-        let upgrade = upgrade.map_err(|error| Rejection::bad("bad_request", error.to_string()))?;
+    let accepted = authenticate(&shared, &parts).and_then(|caller| {
+        let upgrade =
+            upgrade.map_err(|error| Rejection::bad_request("bad_request", error.to_string()))?;
         check_key(&parts)?;
         Ok((caller, upgrade))
     });
-    match admitted {
+    match accepted {
         Ok((caller, upgrade)) => {
             record(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
             let opened = OpenConnection::new(shared, instance, caller, connection);
@@ -94,7 +95,7 @@ fn check_key(parts: &Parts) -> Result<(), Rejection> {
     let decoded = key.and_then(|key| BASE64_STANDARD.decode(key.as_bytes()).ok());
     match decoded.is_some_and(|bytes| bytes.len() == 16) {
         true => Ok(()),
-        false => Err(Rejection::bad(
+        false => Err(Rejection::bad_request(
             "bad_request",
             "Sec-WebSocket-Key must be 16 bytes in base64",
         )),
@@ -102,11 +103,11 @@ fn check_key(parts: &Parts) -> Result<(), Rejection> {
 }
 
 /// Authenticates the caller of a handshake.
-fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Rejection> {
+fn authenticate(shared: &Shared, parts: &Parts) -> Result<Caller, Rejection> {
     let uri = &parts.uri;
     let path = uri
         .path_and_query()
-        .map_or(uri.path(), |whole| whole.as_str());
+        .map_or(uri.path(), |path| path.as_str());
     let caller = shared.keys.authenticate(
         &parts.headers,
         (parts.method.as_str(), path),
@@ -249,8 +250,8 @@ async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened
         let sent = tokio::select! {
             biased;
             () = opened.shared.stopped() => {
-                let away = Outgoing::Close { code: 1001, reason: "the exchange is shutting down".to_owned() };
-                _ = timeout(SHUTDOWN_TIMEOUT, send(&mut sink, &opened.outbox, away)).await;
+                let going_away = Outgoing::Close { code: 1001, reason: "the exchange is shutting down".to_owned() };
+                _ = timeout(SHUTDOWN_TIMEOUT, send(&mut sink, &opened.outbox, going_away)).await;
                 return;
             }
             _ = pings.tick() => sink.send(Message::Ping(Bytes::from_static(b"heartbeat"))).await.map(|()| true),
@@ -292,7 +293,7 @@ async fn send(
         Outgoing::Text { text, .. } => sink.feed(Message::Text(text.into())).await.map(|()| true),
         Outgoing::Broken(text) => {
             sink.flush().await?;
-            outbox.connection.cut_after(text.len() / 2 + 1);
+            outbox.connection.close_after(text.len() / 2 + 1);
             let sent = sink.send(Message::Text(text.into())).await;
             outbox.connection.reset();
             sent.map(|()| false)

@@ -55,8 +55,8 @@ pub(crate) struct Hub {
     inner: Mutex<Inner>,
     /// Number of open connections.
     pub(super) count: watch::Sender<usize>,
-    /// Time for which the timer is set.
-    pub(super) alarm: AtomicI64,
+    /// Time for which the timer task is set.
+    pub(super) timer: AtomicI64,
 }
 
 #[derive(Default)]
@@ -66,7 +66,7 @@ pub(super) struct Inner {
     opened: u64,
     tickers: BTreeMap<Instance, Tickers>,
     /// Sequence number of the last value that each feed sent.
-    ticks: [i64; FEEDS.len()],
+    last_ticks: [i64; FEEDS.len()],
     pub(super) rejections: Option<HandshakeRejection>,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Inner {
 #[derive(Clone, Copy)]
 pub(super) struct HandshakeRejection {
     pub(super) status: StatusCode,
-    pub(super) left: u32,
+    pub(super) remaining: u32,
     /// True if the body is an HTML page.
     pub(super) html: bool,
 }
@@ -85,7 +85,7 @@ impl Hub {
             settings,
             inner: Mutex::default(),
             count: watch::Sender::new(0),
-            alarm: AtomicI64::new(Micros::MAX),
+            timer: AtomicI64::new(Micros::MAX),
         }
     }
 
@@ -95,17 +95,17 @@ impl Hub {
 
     /// Sends the pending events on all connections.
     pub(crate) fn publish(&self, instances: &mut Instances, time: &Time) {
-        let due = instances.next_due();
-        if due.is_some_and(|due| due < self.alarm.load(SeqCst)) {
+        let next = instances.next_timer();
+        if next.is_some_and(|next| next < self.timer.load(SeqCst)) {
             time.wake();
         }
-        for (instance, state) in instances.each() {
+        for (instance, state) in instances.states() {
             if state.emitted.is_empty() {
                 continue;
             }
             let mut events = state.take_events();
             if instance == Instance::Margined {
-                events = merged(events);
+                events = merge_orders(events);
             }
             let mut inner = self.inner();
             let Inner {
@@ -123,7 +123,7 @@ impl Hub {
 
     /// Returns true if a connection to an instance is open.
     #[cfg(feature = "perps")]
-    pub(super) fn is_heard(&self, instance: Instance) -> bool {
+    pub(super) fn has_connection_to(&self, instance: Instance) -> bool {
         let mut inner = self.inner();
         of_instance(&mut inner.sockets, instance).next().is_some()
     }
@@ -148,8 +148,12 @@ impl Hub {
     /// Sends the external prices that are new since the last call.
     pub(crate) fn send_prices(&self, state: &State) {
         let mut inner = self.inner();
-        let Inner { sockets, ticks, .. } = &mut *inner;
-        for (feed, last) in FEEDS.iter().zip(ticks) {
+        let Inner {
+            sockets,
+            last_ticks,
+            ..
+        } = &mut *inner;
+        for (feed, last) in FEEDS.iter().zip(last_ticks) {
             let tick = feed.tick(state.now);
             if std::mem::replace(last, tick) == tick {
                 continue;
@@ -161,7 +165,7 @@ impl Hub {
     }
 
     /// Waits until a connection is open.
-    pub(super) async fn until_heard(&self) {
+    pub(super) async fn wait_for_connection(&self) {
         // The sender is a field of `self`, so this cannot fail.
         _ = self.count.subscribe().wait_for(|count| *count > 0).await;
     }
@@ -182,7 +186,7 @@ impl Hub {
         let mut socket = Socket::new(instance, caller, queue);
         socket.use_yes_price = self.settings.use_yes_price;
         inner.sockets.insert(number, socket);
-        instances.get_mut(instance).has_listeners = true;
+        instances.get_mut(instance).has_connections = true;
         self.count.send_replace(inner.sockets.len());
         (number, outbox)
     }
@@ -194,7 +198,7 @@ impl Hub {
             && of_instance(&mut inner.sockets, instance).next().is_none()
         {
             let state = instances.get_mut(instance);
-            state.has_listeners = false;
+            state.has_connections = false;
             state.take_events();
             inner.tickers.remove(&instance);
         }
@@ -222,9 +226,9 @@ impl Hub {
         if let Some(socket) = sockets.get_mut(&number) {
             let state = &*instances.get_mut(socket.instance);
             commands::run(state, socket, text);
-            if socket.on(Channel::Ticker).is_some() {
+            if socket.subscription_to(Channel::Ticker).is_some() {
                 let tickers = tickers.entry(socket.instance).or_default();
-                tickers.remember(state);
+                tickers.record(state);
             }
         }
     }
@@ -237,8 +241,11 @@ impl Hub {
     /// Returns the rejection of the next handshake, if a test has requested one.
     pub(super) fn next_rejection(&self) -> Option<HandshakeRejection> {
         let mut inner = self.inner();
-        let next = inner.rejections.as_mut().filter(|next| next.left > 0)?;
-        next.left -= 1;
+        let next = inner
+            .rejections
+            .as_mut()
+            .filter(|next| next.remaining > 0)?;
+        next.remaining -= 1;
         Some(*next)
     }
 }
@@ -254,19 +261,19 @@ pub(super) fn of_instance(
 }
 
 /// Merges the changes of each order into one, at the position of the first. The margin exchange sends one for each request.
-fn merged(events: Vec<Event>) -> Vec<Event> {
-    let mut places: HashMap<Uuid, usize> = HashMap::new();
-    let mut kept: Vec<Event> = Vec::with_capacity(events.len());
+fn merge_orders(events: Vec<Event>) -> Vec<Event> {
+    let mut indices: HashMap<Uuid, usize> = HashMap::new();
+    let mut merged: Vec<Event> = Vec::with_capacity(events.len());
     for event in events {
         let id = match &event {
             Event::Order { order, .. } => Some(order.id),
             _ => None,
         };
-        let place = id.map(|id| *places.entry(id).or_insert(kept.len()));
-        match place.and_then(|place| kept.get_mut(place)) {
+        let index = id.map(|id| *indices.entry(id).or_insert(merged.len()));
+        match index.and_then(|index| merged.get_mut(index)) {
             Some(earlier) => *earlier = event,
-            None => kept.push(event),
+            None => merged.push(event),
         }
     }
-    kept
+    merged
 }
