@@ -171,7 +171,7 @@ fn line(request: &ReceivedRequest, response: &Value) -> Value {
         *secret = "(not recorded)".into();
     }
     let mut line = request.describe();
-    line["answer"] = response;
+    line["response"] = response;
     line
 }
 

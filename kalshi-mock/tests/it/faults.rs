@@ -402,7 +402,7 @@ async fn recorded_requests_contain_no_secrets() {
         ),
         (&json!("GenerateApiKey"), &json!("k"), &json!(201))
     );
-    assert_eq!(lines[1]["answer"]["balance_dollars"], "10000.0000");
+    assert_eq!(lines[1]["response"]["balance_dollars"], "10000.0000");
     assert!(!text.contains("PRIVATE KEY") && !text.contains(&signature));
     let error = MockExchange::builder()
         .record(folder.path().join("no/such"))
