@@ -232,8 +232,14 @@ impl InlineTypes {
             let mut schema = std::mem::take(node);
             let field_keywords = ["nullable", "deprecated"].map(|key| (key, schema.remove(key)));
             moved_objects |= schema.contains_key("properties");
-            if let Some(text) = schema.get("description") {
-                node.insert("description".into(), text.clone());
+            match schema.get("description") {
+                Some(text) => _ = node.insert("description".into(), text.clone()),
+                // An enum without a description is documented by its values.
+                None if schema.contains_key("properties") => {
+                    let text = format!("A value of the field `{field}` of `{owner}`.");
+                    schema.insert("description".into(), text.into());
+                }
+                None => {}
             }
             for (key, value) in field_keywords {
                 node.extend(value.map(|value| (key.to_owned(), value)));

@@ -8,7 +8,7 @@ use syn::{Item, parse_quote};
 use crate::{
     asyncapi::{self, Body, Message},
     check::{self, keywords},
-    client,
+    client, docs,
     error::Error,
     fixups,
     normalize::{self, Normalized},
@@ -83,7 +83,16 @@ pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Err
     let (messages, normalized) = normalized_streams(document, options.fixup_mode())?;
     let enum_types = options.enum_types();
     let module = refine::refined_types(client::generate(&normalized, enum_types)?, &normalized)?;
-    let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
+    let mut items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
+    for item in &mut items {
+        if let Item::Struct(item) = item
+            && let Some(message) = messages.iter().find(|message| item.ident == message.name)
+        {
+            let kind = docs::inline_code(&message.kind);
+            let doc = format!("\n\nBody of messages of type {kind}.");
+            item.attrs.push(parse_quote!(#[doc = #doc]));
+        }
+    }
     // A body that is a list of lists or a map, for example, has no type of its own.
     let is_type = |item: &Item, name: &str| match item {
         Item::Struct(item) => item.ident == name,

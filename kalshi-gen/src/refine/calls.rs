@@ -169,7 +169,10 @@ fn refine_call(
     item.items.push(ImplItem::Fn(parse_quote!(#request)));
     let paged = pages::methods(types, operation, client);
     let paged: ItemImpl = parse_quote!(impl X { #paged });
-    item.items.extend(paged.items);
+    // A page of rustdoc has functions in this order, and a request has up to twenty setters.
+    let is_send = |item: &ImplItem| matches!(item, ImplItem::Fn(item) if item.sig.ident == "send");
+    let (send, setters): (Vec<_>, Vec<_>) = item.items.drain(..).partition(is_send);
+    item.items = send.into_iter().chain(paged.items).chain(setters).collect();
     Ok(())
 }
 

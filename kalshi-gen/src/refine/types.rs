@@ -170,6 +170,18 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                 refine_type_builders(&mut item, &schemas)?;
                 kept.push(Item::Mod(item));
             }
+            Item::Mod(mut item) if item.ident == "error" => {
+                set_doc(&mut item.attrs, "The error of builders and conversions.");
+                for item in item.content.iter_mut().flat_map(|(_, items)| items) {
+                    if let Item::Struct(item) = item {
+                        set_doc(
+                            &mut item.attrs,
+                            "A required field is not set, or a value does not convert to the type of its field.",
+                        );
+                    }
+                }
+                kept.push(Item::Mod(item));
+            }
             item => kept.push(item),
         }
     }
