@@ -265,9 +265,9 @@ impl Error {
 
     /// Returns `true` if the exchange may have received the request, and thus may have acted on it.
     ///
-    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a failure to sign, no
-    /// connection). `true` means that it was sent, or that this cannot be ruled out: look an order up before you send
-    /// another. `true` is also returned after an error response, which says what the exchange did. If a middleware sends a
+    /// `false` means that the request was certainly not sent (a missing parameter, no credentials, a failure to sign, no
+    /// connection). `true` means that it was sent, or that this cannot be ruled out: look up an order before you place
+    /// another one. `true` is also returned after an error response, which says what the exchange did. If a middleware sends a
     /// request several times, all attempts count.
     #[must_use]
     pub fn may_have_reached_exchange(&self) -> bool {
@@ -404,7 +404,7 @@ impl Error {
         self.api().is_some_and(ApiError::is_fill_or_kill_unfilled)
     }
 
-    /// Returns `true` if the exchange responded with 404. A read may do so for a while after a write.
+    /// Returns `true` if the exchange responded with 404. Reads lag behind writes, so a new resource may be missing at first.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)
