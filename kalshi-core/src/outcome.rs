@@ -1,5 +1,4 @@
-//! Outcomes of writes: the rule that decides, from the response and the attempts, what became of a request or of an
-//! item of a batch.
+//! Outcomes of writes: determines from the response and the attempts whether a request, or an item of a batch, was executed.
 
 use std::time::{Duration, SystemTime};
 
