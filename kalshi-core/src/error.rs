@@ -65,7 +65,7 @@ enum Kind {
     /// The request could not be sent, or no complete response arrived.
     Transport(reqwest::Error),
     /// A timeout of the client expired.
-    Deadline(Duration),
+    Timeout(Duration),
     /// The request was rate limited locally.
     RateLimit(RateLimitError),
     /// The body of a success is longer than the client's limit.
@@ -110,7 +110,7 @@ impl Error {
     pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
         self.0.arrived = attempts.any_arrived();
         self.0.processed = attempts.processed();
-        self.0.attempts = attempts.begun();
+        self.0.attempts = attempts.count();
         self.0.elapsed = attempts.elapsed();
         self
     }
@@ -119,7 +119,7 @@ impl Error {
     pub(crate) fn after_lookup(&self, timeout: Duration) -> Self {
         let kind = match self.api() {
             Some(error) => Kind::Api(error.clone()),
-            None => Kind::Deadline(timeout),
+            None => Kind::Timeout(timeout),
         };
         let Inner {
             operation,
@@ -196,8 +196,8 @@ impl Error {
         matches!(&self.0.kind, Kind::Transport(error) if !error.is_builder() && !error.is_redirect())
     }
 
-    pub(crate) fn deadline(operation: &'static Operation, timeout: Duration) -> Self {
-        Self::new(operation, Kind::Deadline(timeout))
+    pub(crate) fn timed_out(operation: &'static Operation, timeout: Duration) -> Self {
+        Self::new(operation, Kind::Timeout(timeout))
     }
 
     pub(crate) fn invalid(operation: &'static Operation, message: impl Into<String>) -> Self {
@@ -337,7 +337,7 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match &self.0.kind {
-            Kind::Deadline(_) => true,
+            Kind::Timeout(_) => true,
             Kind::Transport(error) => error.is_timeout(),
             _ => false,
         }

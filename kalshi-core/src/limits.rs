@@ -330,7 +330,7 @@ impl RateLimiter {
     }
 
     /// Lets the next request read the limits from the exchange.
-    pub(crate) fn discover_later(&self) {
+    pub(crate) fn reset_discovery(&self) {
         self.discover.store(true, Relaxed);
     }
 

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn only_shapes_of_the_exchange_reject() {
+    fn only_error_formats_of_the_exchange_reject() {
         for body in [
             "",
             "{}",
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_uncertainty_do_not_reject() {
+    fn uncertain_codes_do_not_reject() {
         for code in UNCERTAIN_CODES {
             for status in [200, 400, 409] {
                 for code in [

@@ -160,7 +160,7 @@ impl Cancel {
                     })
                 }
             };
-            exit = worse(exit, result.exit);
+            exit = more_severe(exit, result.exit);
             table.push([
                 order.order_id().as_str().into(),
                 order.market_ticker().into(),
@@ -312,7 +312,7 @@ async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelR
 }
 
 /// Returns the more serious of two exit codes.
-fn worse(one: Exit, other: Exit) -> Exit {
+fn more_severe(one: Exit, other: Exit) -> Exit {
     let severity = |exit: Exit| match exit {
         Exit::Success => 0,
         Exit::Unknown => 4,

@@ -18,7 +18,7 @@ type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 type Run<T> = Box<dyn FnOnce(Duration) -> Running<T> + Send>;
 
 /// Default timeout for confirming the state of an order that the exchange did not find.
-const CONFIRM: Duration = Duration::from_secs(2);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<T> ChangeRequest<T> {
     #[doc(hidden)]
@@ -31,7 +31,7 @@ impl<T> ChangeRequest<T> {
     {
         Self {
             operation,
-            confirm: CONFIRM,
+            confirm: CONFIRM_TIMEOUT,
             run: Box::new(|confirm| Box::pin(run(confirm))),
         }
     }

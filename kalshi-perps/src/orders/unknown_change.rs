@@ -71,7 +71,7 @@ impl UnknownChange {
         let (last, last_seen) = (&last_error, &seen);
         let look = |client: Client, _| async move {
             let order = client.read_order(&self.key.order_id).await?;
-            if order.remaining_count.is_zero() || self.is_as_wanted(&order) {
+            if order.remaining_count.is_zero() || self.is_as_requested(&order) {
                 return Ok(Reading::Conclusive(Box::new(order)));
             }
             let order = Box::new(order);
@@ -97,7 +97,7 @@ impl UnknownChange {
     }
 
     /// Returns `true` if an order rests as the amendment or the decrease requested.
-    fn is_as_wanted(&self, order: &MarginOrder) -> bool {
+    fn is_as_requested(&self, order: &MarginOrder) -> bool {
         order.remaining_count > Contracts::ZERO && self.wanted.is_met_by(order)
     }
 }
