@@ -6,7 +6,7 @@ use crate::{Client, Environment, TradeApi};
 
 /// # Keys from the environment
 impl Client {
-    /// Returns a client of the production exchange, which trades real money. The key is read from `KALSHI_API_KEY_ID`, and
+    /// Returns a client for the production exchange, which trades real money. The key is read from `KALSHI_API_KEY_ID`, and
     /// `KALSHI_PRIVATE_KEY` or `KALSHI_PRIVATE_KEY_PATH`: see [keys](crate::guide::keys).
     ///
     /// ```no_run
@@ -25,7 +25,7 @@ impl Client {
         rt::client::<TradeApi>(Environment::Production, Credentials::from_env())
     }
 
-    /// Returns a client of the demo exchange, which trades play money. The key is read from `KALSHI_DEMO_API_KEY_ID`, and
+    /// Returns a client for the demo exchange, which trades play money. The key is read from `KALSHI_DEMO_API_KEY_ID`, and
     /// `KALSHI_DEMO_PRIVATE_KEY` or `KALSHI_DEMO_PRIVATE_KEY_PATH`: see [keys](crate::guide::keys).
     ///
     /// # Errors

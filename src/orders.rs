@@ -110,7 +110,7 @@ use crate::{
 /// | Change an order | [`amend`](Self::amend), [`amend_with`](Self::amend_with), [`decrease`](Self::decrease) |
 /// | Cancel orders | [`cancel`](Self::cancel), [`cancel_batch`](Self::cancel_batch) |
 /// | Find an order by its client order id | [`find`](Self::find) |
-/// | List what rests, up to date | [`resting`](Self::resting) |
+/// | List all resting orders, from up-to-date reads | [`resting`](Self::resting) |
 #[derive(Clone, Debug)]
 pub struct Orders {
     client: Client,

@@ -1,4 +1,4 @@
-//! Cost and value of positions in exact money.
+//! Exact cost and value of positions.
 //!
 //! A position is a number of contracts: positive for YES, negative for NO, as in `position_fp` of `GET /portfolio/positions` and in
 //! [`Fill::signed_count`](crate::types::Fill::signed_count). The cost of an order or a fill, which has a price and a count without a sign,

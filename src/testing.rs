@@ -87,7 +87,7 @@ pub fn fill(ticker: &str, side: BookSide, yes_price: Dollars, count: impl Into<C
     }))
 }
 
-/// Returns the placement of an order whose request named no subaccount and no shard.
+/// Returns a placed order whose request set neither subaccount nor shard.
 #[must_use]
 pub fn placed_order(order: &Order) -> PlacedOrder {
     PlacedOrder {

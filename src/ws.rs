@@ -175,22 +175,22 @@ pub type Books = kalshi_core::ws::books::Books<OrderBook>;
 ///     let builder = client.websocket().channel(Channel::OrderbookDelta).market("KXTEST-26-A");
 ///     builder.params(|params| params.use_yes_price(true)).connect()
 /// };
-/// let mut streams = [connect().await?, connect().await?];
-/// let mut books = RedundantBooks::with_mode(streams.len(), PriceMode::YesPrices);
+/// let mut connections = [connect().await?, connect().await?];
+/// let mut books = RedundantBooks::with_mode(connections.len(), PriceMode::YesPrices);
 /// loop {
-///     let [one, other] = &mut streams;
-///     let (connection, event) = tokio::select! {
-///         event = one.next() => (0, event),
-///         event = other.next() => (1, event),
+///     let [first, second] = &mut connections;
+///     let (index, event) = tokio::select! {
+///         event = first.next() => (0, event),
+///         event = second.next() => (1, event),
 ///     };
 ///     // This example ends when either connection ends.
 ///     let Some(event) = event else { break };
-///     for event in books.apply_event(connection, &event?) {
+///     for event in books.apply_event(index, &event?) {
 ///         println!("{event:?}");
 ///     }
-///     for request in books.drain_snapshot_requests(connection) {
+///     for request in books.drain_snapshot_requests(index) {
 ///         // If this fails, call `request_failed`. `poll_timeouts` requests overdue ones again.
-///         let handle = streams[connection].handle();
+///         let handle = connections[index].handle();
 ///         tokio::spawn(async move { handle.send_request(&request).await });
 ///     }
 /// }

@@ -54,8 +54,8 @@ impl BearerCredentials {
     /// Reads credentials for production from the environment variables `KALSHI_KLEAR_ADMIN_USER_ID` and
     /// `KALSHI_KLEAR_ACCESS_TOKEN`.
     ///
-    /// An empty variable counts as unset. Quotes around a value are removed, as some readers of env files leave them there.
-    /// No error shows a value.
+    /// An empty variable counts as unset. Quotes around a value are removed, because some loaders of `.env` files keep
+    /// them. Errors do not show values.
     ///
     /// # Errors
     /// Returns an error if a variable is missing or its value is unusable.
@@ -188,7 +188,7 @@ impl BearerMiddleware {
 }
 
 impl Middleware for BearerMiddleware {
-    // The future of `next` is passed on, so that there is no second one around it.
+    // Written without `async_trait`, to return the future of `next` without wrapping it in another one.
     fn handle<'a, 'b, 'c, 'd>(
         &'a self,
         mut request: Request,

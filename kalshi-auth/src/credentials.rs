@@ -69,8 +69,8 @@ impl Credentials {
     ///   else `KALSHI_PRIVATE_KEY_PATH`: the path of the file that holds it
     /// - `KALSHI_PRIVATE_KEY_PASSPHRASE`: its passphrase, if it has one
     ///
-    /// An empty variable counts as unset. Quotes around the id, the PEM and the path are removed, as some readers of env
-    /// files leave them there. No error shows a value, except a path that has the form of one.
+    /// An empty variable counts as unset. Quotes around the id, the PEM and the path are removed, because some
+    /// loaders of `.env` files keep them. Errors show no value, except a path that cannot be a secret.
     ///
     /// # Errors
     /// Returns an error if a variable is missing, if both variables for the key are set, or if the key is unusable.

@@ -19,7 +19,7 @@ pub enum KeyError {
     /// The input has no `-----BEGIN ...-----` line.
     #[error(
         "this is not a PEM key: it has no `-----BEGIN ...-----` line; give the whole text of the key file, \
-         or the file's path where a path is asked for"
+         or the file's path where a path is expected"
     )]
     NotPem,
     /// The PEM is truncated or corrupt.
@@ -154,7 +154,7 @@ pub enum KeyError {
     },
     /// The input is too long for a key.
     #[error(
-        "this text is longer than {} KiB, which no key is; give the key alone",
+        "this text is longer than {} KiB, the maximum size of a key; give the key alone",
         pem::MAX_BYTES >> 10
     )]
     InputTooLarge,
@@ -187,7 +187,7 @@ pub enum KeyError {
     },
     /// The file is too large for a key.
     #[error(
-        "the key file {} is larger than {} KiB, which no key is; check the path",
+        "the key file {} is larger than {} KiB, the maximum size of a key; check the path",
         key_file::describe(path.as_ref()),
         pem::MAX_BYTES >> 10
     )]

@@ -95,7 +95,7 @@ impl SigningMiddleware {
 }
 
 impl Middleware for SigningMiddleware {
-    // As `async_trait` would have it, without a second copy of the request in the future.
+    // Written without `async_trait`, which would store a second copy of the request in the future.
     fn handle<'a, 'b, 'c, 'd>(
         &'a self,
         mut request: Request,

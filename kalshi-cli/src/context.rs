@@ -319,7 +319,7 @@ impl Context {
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(
-                "nothing was written, because there is no terminal to ask on: pass --yes to write without confirmation",
+                "cannot ask for confirmation, because standard input is not a terminal; nothing was sent: pass --yes to skip the question",
             ));
         }
         let mut stderr = io::stderr().lock();

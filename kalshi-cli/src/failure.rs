@@ -67,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// Returns a failure to write to standard output. It counts as success if the reader, such as `head`, has gone.
+    /// Returns a failure to write to standard output. It counts as success if the reader, such as `head`, has exited.
     pub(crate) fn output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self {

@@ -48,7 +48,7 @@ pub trait ApiClient: Clone + Send + Sync + 'static {
     /// All operations of the API.
     const OPERATIONS: &'static [Operation];
 
-    /// Creates a client of an environment.
+    /// Creates a client for `environment`.
     fn from_core(core: Core, environment: Self::Environment) -> Self;
 
     /// Returns the core of the client.

@@ -168,8 +168,8 @@ impl<A: Api> ClientBuilder<A> {
     }
 
     /// Adds a middleware outside the one that adds the credentials. The first one added is the outermost. The request extensions
-    /// contain the [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged. A request sent by
-    /// other means than `Next::run` is not counted, which can make the reported outcome of a write wrong.
+    /// contain the [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged. A request that
+    /// is sent without `Next::run` is not counted, so the reported outcome of a write may be wrong.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
         self

@@ -17,10 +17,10 @@ const MAX_LONG_VALUES: usize = 256;
 
 /// An enum value that was not in the spec when this version was built. Created only by decoding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnknownValue(Form);
+pub struct UnknownValue(Repr);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Form {
+enum Repr {
     /// A value of at most [`MAX_INLINE`] bytes, padded with zeros.
     Inline {
         bytes: [u8; MAX_INLINE],
@@ -37,9 +37,9 @@ impl UnknownValue {
             Some(inline) => {
                 inline.copy_from_slice(value.as_bytes());
                 let length = u8::try_from(value.len()).ok()?;
-                Form::Inline { bytes, length }
+                Repr::Inline { bytes, length }
             }
-            None => Form::Long(interned(value)?),
+            None => Repr::Long(interned(value)?),
         }))
     }
 
@@ -48,11 +48,11 @@ impl UnknownValue {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             // The bytes were copied from a `str`.
-            Form::Inline { bytes, length } => bytes
+            Repr::Inline { bytes, length } => bytes
                 .get(..usize::from(*length))
                 .and_then(|bytes| std::str::from_utf8(bytes).ok())
                 .unwrap_or_default(),
-            Form::Long(value) => value,
+            Repr::Long(value) => value,
         }
     }
 }

@@ -86,7 +86,7 @@ impl fmt::Debug for CustomUrls {
 macro_rules! custom_environment {
     ($environment:ident, $rest_path:literal) => {
         impl $environment {
-            #[doc = concat!("Returns an environment of other URLs, with the REST API at `", $rest_path, "`.")]
+            #[doc = concat!("Returns an environment with custom URLs and the REST API at `", $rest_path, "`.")]
             ///
             /// # Errors
             ///
@@ -96,11 +96,11 @@ macro_rules! custom_environment {
                 $crate::CustomUrls::at($rest_path, rest, Some(websocket)).map(Self::Custom)
             }
 
-            /// Returns an environment of other URLs, with the REST API at any path. Requests are signed with that path.
+            /// Returns an environment with custom URLs and the REST API at any path. Requests are signed with that path.
             ///
             /// # Errors
             ///
-            /// Returns an error for the reasons of [`custom`](Self::custom), except for the path.
+            /// Returns an error in the cases of [`custom`](Self::custom), except that `rest` may have any path.
             pub fn custom_path(rest: &str, websocket: &str) -> Result<Self, $crate::ConfigError> {
                 $crate::CustomUrls::new(rest, Some(websocket)).map(Self::Custom)
             }

@@ -36,7 +36,7 @@ struct DiscoveryAttempt<'a> {
 impl Drop for DiscoveryAttempt<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.limiter.discover_later();
+            self.limiter.reset_discovery();
         }
     }
 }

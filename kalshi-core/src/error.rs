@@ -65,7 +65,7 @@ enum Kind {
     /// The request could not be sent, or no complete response arrived.
     Transport(reqwest::Error),
     /// A timeout of the client expired.
-    Deadline(Duration),
+    Timeout(Duration),
     /// The request was rate limited locally.
     RateLimit(RateLimitError),
     /// The body of a success is longer than the client's limit.
@@ -110,7 +110,7 @@ impl Error {
     pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
         self.0.arrived = attempts.any_arrived();
         self.0.processed = attempts.processed();
-        self.0.attempts = attempts.begun();
+        self.0.attempts = attempts.count();
         self.0.elapsed = attempts.elapsed();
         self
     }
@@ -119,7 +119,7 @@ impl Error {
     pub(crate) fn after_lookup(&self, timeout: Duration) -> Self {
         let kind = match self.api() {
             Some(error) => Kind::Api(error.clone()),
-            None => Kind::Deadline(timeout),
+            None => Kind::Timeout(timeout),
         };
         let Inner {
             operation,
@@ -196,8 +196,8 @@ impl Error {
         matches!(&self.0.kind, Kind::Transport(error) if !error.is_builder() && !error.is_redirect())
     }
 
-    pub(crate) fn deadline(operation: &'static Operation, timeout: Duration) -> Self {
-        Self::new(operation, Kind::Deadline(timeout))
+    pub(crate) fn timed_out(operation: &'static Operation, timeout: Duration) -> Self {
+        Self::new(operation, Kind::Timeout(timeout))
     }
 
     pub(crate) fn invalid(operation: &'static Operation, message: impl Into<String>) -> Self {
@@ -265,9 +265,9 @@ impl Error {
 
     /// Returns `true` if the exchange may have received the request, and thus may have acted on it.
     ///
-    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a failure to sign, no
-    /// connection). `true` means that it was sent, or that this cannot be ruled out: look an order up before you send
-    /// another. `true` is also returned after an error response, which says what the exchange did. If a middleware sends a
+    /// `false` means that the request was certainly not sent (a missing parameter, no credentials, a failure to sign, no
+    /// connection). `true` means that it was sent, or that this cannot be ruled out: look up an order before you place
+    /// another one. `true` is also returned after an error response, which says what the exchange did. If a middleware sends a
     /// request several times, all attempts count.
     #[must_use]
     pub fn may_have_reached_exchange(&self) -> bool {
@@ -337,7 +337,7 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match &self.0.kind {
-            Kind::Deadline(_) => true,
+            Kind::Timeout(_) => true,
             Kind::Transport(error) => error.is_timeout(),
             _ => false,
         }
@@ -404,7 +404,7 @@ impl Error {
         self.api().is_some_and(ApiError::is_fill_or_kill_unfilled)
     }
 
-    /// Returns `true` if the exchange responded with 404. A read may do so for a while after a write.
+    /// Returns `true` if the exchange responded with 404. Reads lag behind writes, so a new resource may be missing at first.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)

@@ -39,7 +39,7 @@ impl HttpOptions {
         &self,
         is_plaintext: bool,
     ) -> Result<reqwest::Client, ConfigError> {
-        // A rejected handshake would leave its connection in the pool, and the host may be gone when it is used again.
+        // A rejected handshake would leave its connection in the pool, where it may be dead by the time of the next handshake.
         let builder = reqwest::Client::builder()
             .http1_only()
             .pool_max_idle_per_host(0);

@@ -330,7 +330,7 @@ impl RateLimiter {
     }
 
     /// Lets the next request read the limits from the exchange.
-    pub(crate) fn discover_later(&self) {
+    pub(crate) fn reset_discovery(&self) {
         self.discover.store(true, Relaxed);
     }
 
@@ -377,7 +377,7 @@ impl RateLimiter {
 
     /// Takes the tokens for a request, waiting at most `max_wait` for them. `items` is the number of items of a batch and
     /// is ignored for other operations. Clients do this themselves; call it only for requests of the same account that are
-    /// sent by other means.
+    /// sent without a client.
     ///
     /// Keep the permit until the response has arrived, then call [`RateLimitPermit::received`].
     ///

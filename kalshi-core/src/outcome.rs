@@ -1,5 +1,4 @@
-//! Outcomes of writes: the rule that decides, from the response and the attempts, what became of a request or of an
-//! item of a batch.
+//! Outcomes of writes: determines from the response and the attempts whether a request, or an item of a batch, was executed.
 
 use std::time::{Duration, SystemTime};
 
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn only_shapes_of_the_exchange_reject() {
+    fn only_error_formats_of_the_exchange_reject() {
         for body in [
             "",
             "{}",
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_uncertainty_do_not_reject() {
+    fn uncertain_codes_do_not_reject() {
         for code in UNCERTAIN_CODES {
             for status in [200, 400, 409] {
                 for code in [

@@ -179,7 +179,7 @@ impl Core {
         let longest = self.shared.timeout;
         let result = timeout(longest, trying)
             .await
-            .unwrap_or_else(|_| Err(Error::deadline(operation, longest)));
+            .unwrap_or_else(|_| Err(Error::timed_out(operation, longest)));
         match result {
             Ok(response) if self.reads_evidence => response.check_evidence(),
             Ok(response) => Ok(response),
@@ -222,14 +222,14 @@ impl Core {
             };
             // The monotonic clock may stop while a laptop sleeps. A write from before the sleep must not be sent late.
             if !is_safe && let Some(longest) = self.overslept(wall_start) {
-                return Err(before.unwrap_or_else(|| Error::deadline(operation, longest)));
+                return Err(before.unwrap_or_else(|| Error::timed_out(operation, longest)));
             }
             let made = attempts.begin();
             let attempt = pin!(self.attempt(operation, request, offset, attempts));
             let result = match self.retry.timeout_of(operation, made) {
                 Some(longest) => timeout(longest, attempt)
                     .await
-                    .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
+                    .unwrap_or_else(|_| Err(Error::timed_out(operation, longest))),
                 None => attempt.await,
             };
             let (date_offset, is_from_wire) = match &result {
@@ -259,7 +259,7 @@ impl Core {
             {
                 // The exchange checks signatures before it processes anything.
                 if is_from_wire {
-                    attempts.was_rejected();
+                    attempts.record_rejection();
                 }
                 offset = Some(ClockOffset(correction));
                 before = Some(error.with_clock(Some(correction)));
@@ -373,7 +373,7 @@ impl Received {
         }
         let is_from_exchange = self.is_from_wire && error.is_from_exchange();
         if self.status == StatusCode::TOO_MANY_REQUESTS && is_from_exchange {
-            self.attempts.was_rejected();
+            self.attempts.record_rejection();
         }
         Err(Error::api_error(self.operation, error).after(&self.attempts))
     }

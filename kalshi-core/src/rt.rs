@@ -59,7 +59,7 @@ pub fn client<A: Api>(
     builder.credentials(credentials?).build()
 }
 
-/// Turns an invalid parameter of a request builder into an error of the operation.
+/// Converts the error message for an invalid parameter of a request builder to an error of the operation.
 pub fn check_param<T>(operation: &'static Operation, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|message| Error::invalid(operation, message))
 }

@@ -102,7 +102,7 @@ impl Lead {
         self.least.max(self.most.saturating_neg()).max(0)
     }
 
-    /// Returns 0 if that is within the bounds, or else their middle.
+    /// Returns 0 if the bounds contain it, or else their midpoint.
     fn behind_ms(self) -> i64 {
         if self.contains(0) {
             return 0;

@@ -24,7 +24,7 @@ struct Counts {
     /// Start of the request.
     started: Instant,
     /// Number of attempts started.
-    begun: AtomicU32,
+    count: AtomicU32,
     /// Number of attempts that may have arrived.
     arrived: AtomicU32,
     /// Generation of the connection pool that the last attempt used.
@@ -38,7 +38,7 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             started: Instant::now(),
-            begun: AtomicU32::default(),
+            count: AtomicU32::default(),
             arrived: AtomicU32::default(),
             generation: AtomicU64::default(),
             processed: AtomicU32::default(),
@@ -54,11 +54,12 @@ impl Attempts {
 
     /// Counts a new attempt and returns the number of attempts so far.
     pub(crate) fn begin(&self) -> u32 {
-        self.0.begun.fetch_add(1, Relaxed) + 1
+        self.0.count.fetch_add(1, Relaxed) + 1
     }
 
-    pub(crate) fn begun(&self) -> u32 {
-        self.0.begun.load(Relaxed)
+    /// Returns the number of attempts started so far.
+    pub(crate) fn count(&self) -> u32 {
+        self.0.count.load(Relaxed)
     }
 
     /// Returns the generation of the connection pool that the last attempt used.
@@ -71,7 +72,7 @@ impl Attempts {
     }
 
     /// Records that an attempt was rejected before it was processed.
-    pub(crate) fn was_rejected(&self) {
+    pub(crate) fn record_rejection(&self) {
         _ = self
             .0
             .processed

@@ -8,7 +8,7 @@ use quote::quote;
 
 use crate::{error::Error, normalize::Normalized, options::EnumType, runtime, scalars::SCALARS};
 
-/// Runs progenitor: builder style, tags merged, hooks expected.
+/// Runs progenitor, and returns the types, the client and the request builders that it generates.
 pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn::File, Error> {
     let openapi = spec.openapi()?;
     let mut settings = GenerationSettings::new();

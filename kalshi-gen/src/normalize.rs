@@ -335,7 +335,7 @@ fn scalars(tree: &mut Value) {
             .and_then(schema_name)
             .and_then(|name| schemas.get(name));
         let candidates = [Some(&*node), referenced.and_then(Value::as_object)];
-        // The mark of a field decides over that of what it refers to.
+        // The mark of a field takes precedence over that of the schema it refers to.
         let own = node.get("x-kalshi-type").and_then(Value::as_str);
         let kind = match own.or(target.map(String::as_str)) {
             Some(kind) => kind.to_owned(),

@@ -41,7 +41,7 @@ pub const SCALARS: [(&str, &str); 14] = [
     (CONTRACTS, "::kalshi_core::Contracts"),
     (PRICE_LEVEL, "::kalshi_core::PriceLevel"),
     (DECIMAL, "::kalshi_core::Decimal"),
-    // The fields of the next two get the types without the ending, and a serializer or deserializer of their own.
+    // Placeholders: fields of the next two get `Decimal` and `Option<Dollars>`, with a custom serializer or deserializer.
     (DECIMAL_TEXT, "::kalshi_core::DecimalText"),
     (DOLLARS_OR_NONE, "::kalshi_core::DollarsOrNone"),
     (ID, "::kalshi_core::Id"),

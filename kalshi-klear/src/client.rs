@@ -6,8 +6,8 @@ use crate::{Client, Environment, KlearApi};
 
 /// # Credentials from the environment
 impl Client {
-    /// Returns a client of the production environment with the credentials in `KALSHI_KLEAR_ADMIN_USER_ID` and `KALSHI_KLEAR_ACCESS_TOKEN`.
-    /// It moves real money.
+    /// Returns a client for the production environment, which moves real money. The credentials are read from
+    /// `KALSHI_KLEAR_ADMIN_USER_ID` and `KALSHI_KLEAR_ACCESS_TOKEN`.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,7 +27,7 @@ impl Client {
         rt::client::<KlearApi>(Environment::Production, BearerCredentials::from_env())
     }
 
-    /// Returns a client of the demo environment with the credentials in `KALSHI_KLEAR_DEMO_ADMIN_USER_ID` and
+    /// Returns a client for the demo environment. The credentials are read from `KALSHI_KLEAR_DEMO_ADMIN_USER_ID` and
     /// `KALSHI_KLEAR_DEMO_ACCESS_TOKEN`.
     ///
     /// # Errors

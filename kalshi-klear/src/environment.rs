@@ -19,7 +19,7 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// Returns an environment of another URL, with the REST API at `/klear-api/v1`.
+    /// Returns an environment with a custom URL and the REST API at `/klear-api/v1`.
     ///
     /// # Errors
     ///
@@ -29,11 +29,11 @@ impl Environment {
         CustomUrls::at(REST_PATH, rest, None).map(Self::Custom)
     }
 
-    /// Returns an environment of another URL, with the REST API at any path.
+    /// Returns an environment with a custom URL and the REST API at any path.
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`custom`](Self::custom), except for the path.
+    /// Returns an error in the cases of [`custom`](Self::custom), except that `rest` may have any path.
     pub fn custom_path(rest: &str) -> Result<Self, ConfigError> {
         CustomUrls::new(rest, None).map(Self::Custom)
     }

@@ -9,7 +9,7 @@ use crate::{Client, Environment, PerpsApi};
 /// The variables are those of `kalshi-sdk` with `PERPS_` in their names, because Kalshi recommends a separate key for this API. To use one
 /// key for both APIs, pass its [`Credentials`] to [`Client::builder`].
 impl Client {
-    /// Returns a client of the production exchange, which trades real money. The key is read from `KALSHI_PERPS_API_KEY_ID`, and
+    /// Returns a client for the production exchange, which trades real money. The key is read from `KALSHI_PERPS_API_KEY_ID`, and
     /// `KALSHI_PERPS_PRIVATE_KEY` or `KALSHI_PERPS_PRIVATE_KEY_PATH`.
     ///
     /// ```no_run
@@ -28,7 +28,7 @@ impl Client {
         rt::client::<PerpsApi>(Environment::Production, key("KALSHI_PERPS_"))
     }
 
-    /// Returns a client of the demo exchange, which trades play money. The key is read from `KALSHI_PERPS_DEMO_API_KEY_ID`, and
+    /// Returns a client for the demo exchange, which trades play money. The key is read from `KALSHI_PERPS_DEMO_API_KEY_ID`, and
     /// `KALSHI_PERPS_DEMO_PRIVATE_KEY` or `KALSHI_PERPS_DEMO_PRIVATE_KEY_PATH`.
     ///
     /// # Errors

@@ -247,8 +247,8 @@ impl Client {
         })
     }
 
-    /// Determines within `timeout` the outcomes of changes whose order the exchange did not find, each with its rejection. `None` for a
-    /// change whose outcome is not proven.
+    /// Looks for the orders of changes that the exchange rejected because it did not find the order. Returns the outcome of each change, or
+    /// `None` if it is not proven within `timeout`.
     pub(super) async fn prove<T>(
         &self,
         changes: &[(&OrderRef, ApiError)],

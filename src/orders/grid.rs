@@ -19,7 +19,7 @@ pub struct PriceGrid {
     ranges: Vec<(i64, i64, i64)>,
 }
 
-/// Error of a price that is not on a market's price grid, with the nearest valid prices.
+/// The error for a price that is not on a market's price grid, with the nearest valid prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OffGrid {

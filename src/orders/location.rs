@@ -53,7 +53,7 @@ impl Client {
         if key.market_ticker.is_none() && !is_fresh {
             return Ok(OrderLocation::NotFound);
         }
-        // Absence proves something once reads are up to date, so all markets are searched then.
+        // Only up-to-date reads can prove that the order does not exist, so all markets are searched only then.
         let ticker = key.market_ticker.as_deref().filter(|_| !is_fresh);
         let is_ours = |order: &Order| ticker.is_none_or(|ticker| order.ticker == ticker);
         let keep = |order: &Order| order.order_id == key.order_id;

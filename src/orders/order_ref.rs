@@ -31,7 +31,7 @@ impl OrderRef {
     /// Sets the market by its ticker. An empty ticker counts as unknown.
     #[must_use]
     pub fn with_market(mut self, ticker: impl Into<String>) -> Self {
-        self.market_ticker = known(ticker);
+        self.market_ticker = non_empty(ticker);
         self
     }
 
@@ -75,7 +75,7 @@ impl OrderRef {
 }
 
 /// Returns a ticker, or `None` if it is empty.
-fn known(ticker: impl Into<String>) -> Option<String> {
+fn non_empty(ticker: impl Into<String>) -> Option<String> {
     Some(ticker.into()).filter(|ticker| !ticker.is_empty())
 }
 
@@ -131,7 +131,7 @@ impl From<&PlacedOrder> for OrderRef {
     fn from(order: &PlacedOrder) -> Self {
         Self {
             order_id: order.order_id.clone(),
-            market_ticker: known(&order.ticker),
+            market_ticker: non_empty(&order.ticker),
             subaccount: order.subaccount,
             exchange_index: order.exchange_index,
         }
@@ -142,7 +142,7 @@ impl From<&Order> for OrderRef {
     fn from(order: &Order) -> Self {
         Self {
             order_id: order.order_id.clone(),
-            market_ticker: known(&order.ticker),
+            market_ticker: non_empty(&order.ticker),
             subaccount: order.subaccount_number,
             exchange_index: order.exchange_index.map(|index| index.0),
         }
@@ -154,7 +154,7 @@ impl From<&crate::ws::messages::UserOrder> for OrderRef {
     fn from(order: &crate::ws::messages::UserOrder) -> Self {
         Self {
             order_id: order.order_id.clone(),
-            market_ticker: known(&order.ticker),
+            market_ticker: non_empty(&order.ticker),
             subaccount: order.subaccount_number,
             exchange_index: Some(order.exchange_index),
         }

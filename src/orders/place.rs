@@ -161,7 +161,7 @@ impl Client {
             }
         };
         let mut outcomes = self.resolve_conflicts(vec![conflict], ended).await;
-        // One conflict, one outcome.
+        // `resolve_conflicts` returns one outcome for each conflict.
         outcomes
             .pop()
             .ok_or_else(|| rt::invalid(operation::CREATE_ORDER_V2, "no outcome"))

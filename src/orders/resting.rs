@@ -81,7 +81,7 @@ impl RestingOrders {
                 }
             };
             let is_ours = |order: &Order| {
-                // A row without a subaccount is one of those that were requested.
+                // The exchange may omit the subaccount. The list was filtered by the request, so the row belongs to it.
                 let is_requested = match (self.subaccount, order.subaccount_number) {
                     (Some(wanted), Some(own)) => wanted == own,
                     _ => true,

@@ -12,8 +12,8 @@ use kalshi_core::{orders::InvalidExpiry, rt::Moment};
 /// Rules for an order in addition to those that every order must pass: the price grid of its market, and its order group.
 ///
 /// Every order must have a price above 0 and below 1 dollar and a count of at least 0.01 contracts. `reduce_only` requires
-/// immediate-or-cancel, and `expiration_time` cannot be combined with it. An `expiration_time` must be in seconds, and later than
-/// the earliest current time that the clocks allow.
+/// immediate-or-cancel, and `expiration_time` cannot be combined with it. An `expiration_time` must be in Unix seconds,
+/// and must not be in the past even allowing for the uncertainty of the clocks.
 ///
 /// ```no_run
 /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::CreateOrderV2Request) -> Result<(), kalshi_sdk::Error> {
@@ -87,7 +87,7 @@ pub enum InvalidOrder {
     Expiry(InvalidExpiry),
     /// The order names a different order group from the rules. Contains the group of the order.
     OtherGroup(Option<OrderGroupId>),
-    /// The order and its group are on different shards. Contains the shard of the order, `None` if it names none, and that of the group.
+    /// The order and its group are on different shards. Contains the shard of the order, `None` if it is not set, and that of the group.
     GroupShard(Option<i64>, i64),
     /// The order and its group are of different subaccounts. Contains the subaccount of the order and that of the group.
     GroupSubaccount(SubaccountNumber, SubaccountNumber),

@@ -49,8 +49,8 @@ pub enum ChangeReconciliation {
 }
 
 impl UnknownChange {
-    /// Determines within `timeout` whether the change was made. Reads the order until it has ended, or until reads are up to date with the
-    /// time at which the change was given up.
+    /// Determines within `timeout` whether the change was made. Reads the order until it has ended, or until reads reflect everything up to
+    /// the response to the change or the time at which the client stopped waiting for it.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
         let last = &last_error;

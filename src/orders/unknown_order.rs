@@ -65,13 +65,14 @@ impl UnknownOutcome {
     /// Determines within `timeout` whether the order was placed.
     ///
     /// Searches the account's orders of the market, and the archive, for the client order id, until the order appears or `GET
-    /// /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes a few
-    /// seconds, sometimes more than ten. Fills do not help, because they lack the client order id.
+    /// /exchange/user_data_timestamp` proves that reads reflect everything up to the end of the request: the response, or the time at which
+    /// the client stopped waiting for it. That takes a few seconds, sometimes more than ten. Fills do not contain the client order id, so
+    /// they are not searched.
     ///
-    /// `NotFound` assumes that the exchange does not begin to process a request after it was given up, and that no amendment has changed
-    /// the order's client order id since.
+    /// `NotFound` assumes that the exchange does not begin to process a request after the client has stopped waiting for it, and that no
+    /// amendment has changed the order's client order id since.
     ///
-    /// With a key that is locked to a subaccount, name that subaccount in the order: otherwise it cannot be distinguished from an order of
+    /// With a key that is restricted to a subaccount, set that subaccount in the order: otherwise it cannot be distinguished from an order of
     /// the primary account, and the result is `Unknown`.
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
         let last_error = LastError::default();

@@ -156,7 +156,7 @@ struct Gap {
 
 /// # Settings, observation and reads
 impl Backfill {
-    /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read. If this machine's
+    /// Creates a backfill that covers everything from now on, in all markets and subaccounts that the key may read. If this machine's
     /// clock is behind, the first fetch also returns earlier fills: see [positions at the start](Self#positions-at-the-start).
     #[must_use]
     pub fn new(client: &Client) -> Self {
@@ -180,12 +180,12 @@ impl Backfill {
         }
     }
 
-    /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is needed once
-    /// all of them are back, or have ended.
+    /// Sets the subscriptions of the connection, of which those to channels other than `fill` and `user_orders` are ignored. After a loss of
+    /// the connection, a fetch is needed once all of them have been made again or have ended.
     ///
     /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is needed after each of its
-    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], but no fetch waits for it. If no
-    /// subscriptions are named, this applies to all.
+    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], but no fetch waits for it.
+    /// Without a call of this method, that applies to all subscriptions.
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
         self.track(subscriptions);
@@ -255,8 +255,8 @@ impl Backfill {
         }
     }
 
-    /// Records that no more events of the connection will be observed: it ended for good, or the program stops. Everything from now on is
-    /// missed. [`fetch`](Self::fetch) returns what happened until its call.
+    /// Records that the connection's events are no longer observed, because it ended permanently or the program stops. Everything from now
+    /// on counts as missed, and [`fetch`](Self::fetch) returns what happened before its call.
     pub fn disconnected(&mut self) {
         self.lose(|_| true);
     }
@@ -269,11 +269,11 @@ impl Backfill {
         self.gap = Some(Gap { end: None });
     }
 
-    /// Records the end of a subscription whose events are not observed, because its messages are read elsewhere. Without this call, no
-    /// fetch becomes due after the next loss of the connection, because the subscription does not come back. A subscription that the
-    /// connection reads needs no call: [`Event::Unsubscribed`] and [`Event::Detached`] report its end.
+    /// Records the end of a subscription whose events are not observed, because another reader receives its messages. Without this call, no
+    /// fetch becomes due after the next loss of the connection, because the backfill waits for the subscription to be made again. The end of
+    /// a subscription that the connection reads is reported by [`Event::Unsubscribed`] or [`Event::Detached`] and needs no call.
     ///
-    /// Returns [`Observation::FetchNeeded`] if the subscription was named, is one to a private channel, and all others deliver.
+    /// Returns [`Observation::FetchNeeded`] if the subscription may be to a private channel and all other private subscriptions are active.
     pub fn unsubscribed(&mut self, subscription: SubscriptionId) -> Observation {
         if !self.concerns(Some(subscription)) {
             return Observation::Other;
@@ -284,7 +284,7 @@ impl Backfill {
         self.resume()
     }
 
-    /// Continues with another connection, after the first one ended for good. A fetch is needed then.
+    /// Continues with another connection after the previous one ended permanently. A fetch is then needed.
     pub fn replace_connection(&mut self, subscriptions: &[Subscription]) {
         self.subscriptions.clear();
         self.ignored.clear();
@@ -302,7 +302,7 @@ impl Backfill {
     /// Returns `true` while messages may be missing: from the first sign, such as a lost connection, until a fetch has returned what was
     /// missed. Positions and orders that are counted from messages may be wrong then.
     ///
-    /// A subscription that ended for good does not count, once what it missed until its end was fetched.
+    /// A subscription that ended permanently does not count once the messages that it missed before its end have been fetched.
     #[must_use]
     pub fn may_be_missing_messages(&self) -> bool {
         self.gap.is_some()

@@ -14,7 +14,7 @@ fn ticker(number: usize) -> String {
     format!("KXTEST-26-{number}")
 }
 
-fn of(mut frame: Value, market_ticker: &str) -> Value {
+fn for_market(mut frame: Value, market_ticker: &str) -> Value {
     frame["msg"]["market_ticker"] = json!(market_ticker);
     frame
 }
@@ -107,7 +107,7 @@ impl Server {
                 self.markets.contains(target),
                 "{target} is not subscribed to"
             );
-            let mut frame = of(snapshot(self.sid, self.next_seq()), target);
+            let mut frame = for_market(snapshot(self.sid, self.next_seq()), target);
             if is_request {
                 frame["id"] = command["id"].clone();
             }
@@ -169,7 +169,7 @@ async fn overflowing_subscription_is_renewed_in_chunks() {
         // A gap makes all books stale. Their snapshots do not overflow the queue again.
         let before = server.overflows;
         server.next_seq();
-        let gap = of(
+        let gap = for_market(
             delta(server.sid, server.next_seq(), "0.40", "1.00"),
             &tickers[0],
         );
@@ -280,7 +280,7 @@ async fn snapshot_after_end_of_subscription_makes_no_book_live() {
     let msg = json!({"code": 10, "msg": "over"});
     let error = json!({"type": "error", "sid": sid, "seq": server.next_seq(), "msg": msg});
     server.peer.send(error).await;
-    let late = of(snapshot(sid, server.next_seq()), &tickers[0]);
+    let late = for_market(snapshot(sid, server.next_seq()), &tickers[0]);
     server.peer.send(late).await;
     let mut late = 0;
     while late == 0 {
@@ -360,10 +360,10 @@ async fn settled_market_leaves_books_and_subscription() {
 /// Every day has 20 new markets. Those of the day before settle or are removed, and the connection is lost on every fourth day.
 #[tokio::test(start_paused = true)]
 async fn memory_stays_bounded_over_a_month_of_markets() {
-    const A_DAY: usize = 20;
+    const MARKETS_PER_DAY: usize = 20;
     let exchange = Exchange::new().await;
     let today = |day: usize| {
-        (day * A_DAY..(day + 1) * A_DAY)
+        (day * MARKETS_PER_DAY..(day + 1) * MARKETS_PER_DAY)
             .map(ticker)
             .collect::<Vec<_>>()
     };
@@ -374,7 +374,7 @@ async fn memory_stays_bounded_over_a_month_of_markets() {
     for day in 1..=30 {
         let (old, new) = (today(day - 1), today(day));
         // Half of yesterday's markets settle, the others are removed.
-        let (settled, removed) = old.split_at(A_DAY / 2);
+        let (settled, removed) = old.split_at(MARKETS_PER_DAY / 2);
         for ticker in settled {
             server.peer.send(lifecycle(ticker, "settled")).await;
         }
@@ -420,7 +420,7 @@ async fn memory_stays_bounded_over_a_month_of_markets() {
             }
         }
         server.serve_until_live(&mut books, &new).await;
-        assert_eq!(server.markets.len(), A_DAY, "day {day}");
+        assert_eq!(server.markets.len(), MARKETS_PER_DAY, "day {day}");
         // Markets that are missing from the new connection are removed after ten minutes.
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(610) {

@@ -376,12 +376,12 @@ async fn messages_of_books_are_reported_too_if_their_text_is_kept() {
 }
 
 #[test]
-fn stale_reasons_read_as_a_phrase() {
+fn stale_reasons_have_readable_messages() {
     let gap = StaleReason::Gap {
         expected: 4,
         got: 6,
     };
-    assert_eq!(gap.to_string(), "message 4 is missing, as 6 came");
+    assert_eq!(gap.to_string(), "expected message 4, received 6");
     let disconnected = StaleReason::Disconnected.to_string();
     assert_eq!(disconnected, "the connection was lost");
 }

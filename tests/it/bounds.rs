@@ -219,7 +219,7 @@ async fn body_limit_applies_after_decompression() {
     }
 }
 
-/// serde_json skips unknown fields of any depth, so only the search for the path sees the nesting.
+/// serde_json skips unknown fields of any depth, so only the search for the path has to process the nesting.
 #[tokio::test]
 async fn deep_nesting_is_an_error_in_linear_time() {
     let exchange = Exchange::start(|_| {

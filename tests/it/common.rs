@@ -21,13 +21,13 @@ pub async fn only_request(server: &MockServer) -> Request {
 /// Runs the test `name`, its path in this binary, in a separate process, because it measures memory or changes global state.
 /// Returns `true` in that process, where the test continues.
 pub fn is_alone(name: &str) -> bool {
-    const ALONE: &str = "KALSHI_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
+    const CHILD_VARIABLE: &str = "KALSHI_TEST_ALONE";
+    if std::env::var_os(CHILD_VARIABLE).is_some() {
         return true;
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name])
-        .env(ALONE, "1")
+        .env(CHILD_VARIABLE, "1")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -384,12 +384,12 @@ async fn redirected_handshake_is_rejected() {
 
 #[tokio::test]
 async fn plaintext_bypasses_proxy_of_the_environment() {
-    const ALONE: &str = "KALSHI_TEST_PROXIED";
-    if std::env::var_os(ALONE).is_none() {
+    const CHILD_VARIABLE: &str = "KALSHI_TEST_PROXIED";
+    if std::env::var_os(CHILD_VARIABLE).is_none() {
         let name = "reconnect::plaintext_bypasses_proxy_of_the_environment";
         let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
-            .env(ALONE, "1")
+            .env(CHILD_VARIABLE, "1")
             // An address without a listener.
             .env("http_proxy", "http://127.0.0.1:9")
             .env("all_proxy", "http://127.0.0.1:9")

@@ -144,7 +144,7 @@ impl Peer {
     }
 
     /// Returns a command that has already arrived, or `None`.
-    pub(crate) async fn command_at_hand(&mut self) -> Option<Value> {
+    pub(crate) async fn try_command(&mut self) -> Option<Value> {
         loop {
             let next = std::future::poll_fn(|context| {
                 use std::task::Poll;
@@ -222,8 +222,8 @@ impl Peer {
 }
 
 /// Resets a connection, with half a frame instead of a closing handshake.
-pub(crate) async fn reset(mut tcp: TcpStream, half_a_frame: &[u8]) {
-    tcp.write_all(half_a_frame).await.unwrap();
+pub(crate) async fn reset(mut tcp: TcpStream, partial_frame: &[u8]) {
+    tcp.write_all(partial_frame).await.unwrap();
     #[allow(deprecated, reason = "a zero linger does not block")]
     tcp.set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }

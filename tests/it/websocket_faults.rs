@@ -372,7 +372,7 @@ async fn serve_connection(
                 return;
             }
         }
-        if let Some(command) = peer.command_at_hand().await {
+        if let Some(command) = peer.try_command().await {
             let levels: Vec<_> = day
                 .bids
                 .iter()

@@ -77,7 +77,7 @@ async fn key_is_read_from_every_environment_variable() {
     }
 }
 
-/// Some readers of env files keep quotes.
+/// Some loaders of `.env` files keep quotes.
 #[tokio::test]
 async fn quotes_of_env_files_are_removed() {
     let file = path("ed25519.pem");

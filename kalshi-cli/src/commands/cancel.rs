@@ -160,7 +160,7 @@ impl Cancel {
                     })
                 }
             };
-            exit = worse(exit, result.exit);
+            exit = more_severe(exit, result.exit);
             table.push([
                 order.order_id().as_str().into(),
                 order.market_ticker().into(),
@@ -267,7 +267,7 @@ impl CancelResult {
 
 async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelResult {
     let outcome = client.orders().cancel(order).confirm(timeout).await;
-    let rests_elsewhere = "the order rests elsewhere: name its market or subaccount";
+    let not_applied = "the exchange did not find the order, although it rests: cancel it again";
     let unknown: ChangeOutcome<CancelOrderV2Response> = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return CancelResult::failed("not_sent", Exit::Failure, error),
@@ -286,7 +286,7 @@ async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelR
             return CancelResult::succeeded("already_gone", &order);
         }
         ChangeOutcome::NotApplied(_) => {
-            return CancelResult::failed("rejected", Exit::Rejected, rests_elsewhere);
+            return CancelResult::failed("rejected", Exit::Rejected, not_applied);
         }
         ChangeOutcome::Rejected(error) => {
             return CancelResult::failed("rejected", Exit::Rejected, error);
@@ -312,7 +312,7 @@ async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelR
 }
 
 /// Returns the more serious of two exit codes.
-fn worse(one: Exit, other: Exit) -> Exit {
+fn more_severe(one: Exit, other: Exit) -> Exit {
     let severity = |exit: Exit| match exit {
         Exit::Success => 0,
         Exit::Unknown => 4,

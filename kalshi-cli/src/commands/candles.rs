@@ -89,7 +89,7 @@ impl Candles {
         }
         let bars: Vec<_> = candles.iter().filter_map(bar).collect();
         let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
-            context.output.line("no trades in this time")?;
+            context.output.line("no trades in this period")?;
             return Ok(Exit::Success);
         };
         let ends = (first.end, last.end);

@@ -159,7 +159,7 @@ async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Resul
             Some(id) => doctor::check_with_exchange(&mut checks, context, &id, key).await?,
             None => checks.warning(
                 "exchange",
-                "not asked, because no key id is configured",
+                "not contacted, because no key id is configured",
                 format!(
                     "set `key_id` in a profile or {}API_KEY_ID, or pass --offline",
                     context.variable_prefix()

@@ -92,7 +92,7 @@ impl Orders {
                 let reason = unresolved.error().map(ToString::to_string);
                 context.output.note(&format!(
                     "it is unknown which order has this client order id: {}",
-                    reason.as_deref().unwrap_or("look again later")
+                    reason.as_deref().unwrap_or("try again later")
                 ));
                 Ok(Exit::Unknown)
             }

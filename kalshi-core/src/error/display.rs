@@ -30,7 +30,7 @@ impl fmt::Display for Error {
             Kind::Transport(error) if error.is_connect() => f.write_str("no connection to the exchange"),
             Kind::Transport(error) if error.is_timeout() => f.write_str("no response in time"),
             Kind::Transport(_) => f.write_str("incomplete response"),
-            Kind::Deadline(timeout) => write!(f, "not finished within {timeout:?}"),
+            Kind::Timeout(timeout) => write!(f, "not finished within {timeout:?}"),
             Kind::RateLimit(error) => error.fmt(f),
             Kind::BodyTooLarge { max, .. } => write!(
                 f,
@@ -51,14 +51,14 @@ impl fmt::Display for Error {
         }?;
         match &self.0.kind {
             Kind::Transport(_)
-            | Kind::Deadline(_)
+            | Kind::Timeout(_)
             | Kind::Middleware(_)
             | Kind::BodyTooLarge { .. }
                 if self.0.arrived =>
             {
                 f.write_str("; the exchange may have acted on it")
             }
-            Kind::Transport(_) | Kind::Deadline(_) => f.write_str("; nothing was sent"),
+            Kind::Transport(_) | Kind::Timeout(_) => f.write_str("; nothing was sent"),
             _ => Ok(()),
         }?;
         if let Some(behind) = self.0.clock_behind_ms {
@@ -112,7 +112,7 @@ impl StdError for Error {
             | Kind::Api(_)
             | Kind::Invalid(_)
             | Kind::NoCredentials
-            | Kind::Deadline(_)
+            | Kind::Timeout(_)
             | Kind::RateLimit(_)
             | Kind::BodyTooLarge { .. }
             | Kind::EndlessList(_) => None,

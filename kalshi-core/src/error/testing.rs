@@ -91,7 +91,7 @@ impl Error {
             Failure::Middleware(message) => Kind::Middleware(message.into()),
             Failure::NoConnection => Kind::Simulated(Simulated::NoConnection),
             Failure::NoResponse => Kind::Simulated(Simulated::NoResponse),
-            Failure::Timeout(timeout) => Kind::Deadline(timeout),
+            Failure::Timeout(timeout) => Kind::Timeout(timeout),
             Failure::RateLimit(error) => Kind::RateLimit(error),
             Failure::Rejected(status, code) => Kind::Api(ApiError::for_tests(status, code)),
             Failure::Decode(path) => {

@@ -56,7 +56,7 @@ fn no_message_repeats_its_source() {
         signing(SignerError::signer("no hardware").into()),
         signing(clock.into()),
         Error::transport(&OPERATION, builder),
-        Error::deadline(&OPERATION, second),
+        Error::timed_out(&OPERATION, second),
         Error::rate_limit(&OPERATION, wait),
         Error::body_too_large(&OPERATION, StatusCode::OK, max),
         Error::endless_list(&OPERATION, Endless::RepeatedCursor),

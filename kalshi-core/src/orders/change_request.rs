@@ -14,11 +14,11 @@ pub struct ChangeRequest<T> {
 
 type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// Sends the change. The argument is the time to look for proof.
+/// Sends the change. The argument is the timeout for confirming its outcome.
 type Run<T> = Box<dyn FnOnce(Duration) -> Running<T> + Send>;
 
-/// Default time to look for proof after the exchange did not find an order.
-const CONFIRM: Duration = Duration::from_secs(2);
+/// Default timeout for confirming the state of an order that the exchange did not find.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<T> ChangeRequest<T> {
     #[doc(hidden)]
@@ -31,17 +31,17 @@ impl<T> ChangeRequest<T> {
     {
         Self {
             operation,
-            confirm: CONFIRM,
+            confirm: CONFIRM_TIMEOUT,
             run: Box::new(|confirm| Box::pin(run(confirm))),
         }
     }
 
-    /// Sets how long to read an order to confirm its state if the exchange responds that it does not exist. In a batch, the time is for all
-    /// orders together. Defaults to 2 s; zero returns the outcome `Unknown` immediately.
+    /// Sets the timeout for reading an order to confirm its state if the exchange responds that it does not exist. In a batch, the timeout
+    /// applies to all orders together. Defaults to 2 s; zero returns the outcome `Unknown` immediately.
     ///
-    /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended. An order
-    /// that appears to rest, or is not listed, is proof only if the API reports that its reads are up to date with the response; if it
-    /// never does, the outcome is `Unknown`.
+    /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended. That
+    /// an order rests or does not exist is proven only once the API reports that its reads are up to date with the response; otherwise the
+    /// outcome is `Unknown`.
     pub fn confirm(mut self, timeout: Duration) -> Self {
         self.confirm = timeout;
         self

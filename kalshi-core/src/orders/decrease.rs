@@ -8,8 +8,8 @@ use crate::money::Contracts;
 pub enum Decrease {
     /// Removes this many resting contracts.
     By(Contracts),
-    /// Leaves at most this many contracts resting. Zero cancels the order, with a cancel's priority over other writes. It is unknown what
-    /// the perpetuals API does if no more than that rest already.
+    /// Leaves at most this many contracts resting. Zero cancels the order, with a cancel's priority over other writes. If no more
+    /// than this many contracts rest already, the behaviour of the perpetuals API is unknown.
     To(Contracts),
 }
 

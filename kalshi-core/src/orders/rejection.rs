@@ -93,8 +93,8 @@ impl<O> Unresolved<O> {
         }
     }
 
-    /// Returns the orders that may be the one in question: several orders, or a single one that differs from what was sent. Empty if none
-    /// was found.
+    /// Returns the orders of which one may be the order that was looked up: several orders, or a single one that differs from what was
+    /// sent. Empty if none was found.
     #[must_use]
     pub fn candidates(&self) -> &[O] {
         &self.candidates

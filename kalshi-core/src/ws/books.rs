@@ -155,7 +155,7 @@ impl<B: ApiBook> Books<B> {
             Event::Detached { sid, .. } => self.forget(*sid, StaleReason::Detached, &mut events),
             // A new connection implies that the previous one is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
-            Event::Lagged { .. } => self.lose_everything(StaleReason::Lagged, &mut events),
+            Event::Lagged { .. } => self.mark_all_stale(StaleReason::Lagged, &mut events),
             Event::Resubscribed { sid, .. } => _ = self.ended.remove(sid),
             _ => {}
         }
@@ -363,17 +363,17 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    fn lose_everything(&mut self, reason: StaleReason, events: &mut BookEvents) {
+    fn mark_all_stale(&mut self, reason: StaleReason, events: &mut BookEvents) {
         let position = |(sid, subscription): (&u64, &Subscription)| {
             (*sid, subscription.sequence.position().next())
         };
         for (sid, since) in self.subscriptions.iter().map(position).collect::<Vec<_>>() {
-            self.lose_all(sid, since, reason, events);
+            self.mark_subscription_stale(sid, since, reason, events);
         }
     }
 
     /// Makes all books of a subscription stale: frames before `since` were lost, and may have concerned any of its markets.
-    fn lose_all(
+    fn mark_subscription_stale(
         &mut self,
         sid: u64,
         since: FramePosition,

@@ -42,7 +42,7 @@ const MAX_FRAMES_PER_TURN: usize = 64;
 
 /// Delay of the idle timer above which the task is assumed not to have been running, so that the exchange may have sent frames in the
 /// meantime.
-const MAX_LATE: Duration = Duration::from_secs(1);
+const MAX_TIMER_DELAY: Duration = Duration::from_secs(1);
 
 /// Options of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -293,7 +293,7 @@ impl Driver {
                     } else {
                         is_idle = now >= last + idle_timeout;
                     }
-                    if is_idle && !was_late && now > last + idle_timeout + MAX_LATE {
+                    if is_idle && !was_late && now > last + idle_timeout + MAX_TIMER_DELAY {
                         (was_late, is_idle) = (true, false);
                         last = now;
                     }
@@ -366,7 +366,7 @@ impl Driver {
                         _ => {}
                     }
                     self.has_received = true;
-                    if unsent || self.session.wants_turn() {
+                    if unsent || self.session.has_urgent_work() {
                         break;
                     }
                 }

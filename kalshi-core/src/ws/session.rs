@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Returns `true` if other work must be done before more frames are read.
-    pub(super) fn wants_turn(&self) -> bool {
+    pub(super) fn has_urgent_work(&self) -> bool {
         self.has_outgoing() || self.is_full()
     }
 

@@ -1,4 +1,4 @@
-//! The cost of a request, from our `x-` fields or else from the exchange's description.
+//! The cost of a request, from this project's `x-` fields or else from the exchange's description.
 
 use serde_json::{Map, Value};
 
@@ -50,7 +50,7 @@ impl std::fmt::Display for Cost {
     }
 }
 
-/// Returns the cost that an operation's description states. The exchange writes it there or on its web page.
+/// Returns the cost stated in an operation's description or, if it is not there, in its `x-mint` documentation page.
 pub(crate) fn stated_cost(operation: &Map<String, Value>) -> Option<(u64, bool)> {
     let page = operation
         .get("x-mint")

@@ -95,7 +95,7 @@ impl Vendored {
 ///
 /// # Errors
 ///
-/// Returns an error if one of the two is not a valid spec, and says which.
+/// Returns an error that identifies the spec if one of the two is not valid.
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
     let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
     let new_value = Value::from(new.clone());

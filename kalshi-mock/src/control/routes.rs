@@ -142,7 +142,7 @@ pub(super) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Returns the route of a request and the parameters of its path. That of HEAD is that of GET: the server leaves out the body.
+/// Returns the route of a request and the parameters of its path. A HEAD request has the route of GET; the server omits the body.
 pub(super) fn find(
     method: &Method,
     path: &str,

@@ -122,6 +122,6 @@ pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> HandlerResult {
     }
     match keys.delete(call.string("api_key").unwrap_or_default(), call.caller.user) {
         true => Ok(Value::Null),
-        false => Err(Rejection::not_found("no such key of yours")),
+        false => Err(Rejection::not_found("the caller has no such key")),
     }
 }

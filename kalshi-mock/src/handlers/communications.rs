@@ -129,7 +129,7 @@ pub(super) fn rfq(state: &State, call: &Call<'_>) -> HandlerResult {
 pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let (number, rfq) = state.rfq(uuid_parameter(call, "rfq_id")?)?;
     if !call.is_own(rfq.creator) || !rfq.open {
-        return Err(Rejection::not_found("no such open RFQ of yours"));
+        return Err(Rejection::not_found("the caller has no such open RFQ"));
     }
     if state.is_accepted(number) {
         return Err(Rejection::bad_request(

@@ -265,7 +265,7 @@ pub(super) fn event(state: &State, call: &Call<'_>) -> HandlerResult {
     );
     if nested && without {
         return Err(Rejection::invalid(
-            "exclude_markets, with_nested_markets: exclude each other",
+            "exclude_markets, with_nested_markets: mutually exclusive",
         ));
     }
     let markets: Vec<Value> = match nested || without {

@@ -110,14 +110,14 @@ async fn port_in_use_is_reported_in_one_line() {
 #[cfg(target_os = "linux")]
 #[test]
 fn dropped_exchanges_release_their_resources() {
-    const ALONE: &str = "KALSHI_MOCK_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
+    const CHILD_VARIABLE: &str = "KALSHI_MOCK_TEST_ALONE";
+    if std::env::var_os(CHILD_VARIABLE).is_none() {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 "lifecycle::dropped_exchanges_release_their_resources",
             ])
-            .env(ALONE, "1")
+            .env(CHILD_VARIABLE, "1")
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);

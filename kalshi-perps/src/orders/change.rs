@@ -27,8 +27,8 @@ use crate::{
 pub enum ChangeOutcome<T> {
     /// The exchange made the change.
     Done(T),
-    /// The exchange did not find the order, and a read shows that it has ended: it was filled or cancelled, or it expired. To find out
-    /// which, pass the number of contracts that the order was for to [`MarginOrder::state`].
+    /// The exchange did not find the order, and a read shows that it has ended: it was filled or cancelled, or it expired.
+    /// [`MarginOrder::state`] distinguishes a filled order from the others, given the size of the order.
     AlreadyGone(Box<MarginOrder>),
     /// The exchange rejected the change, and the order is unchanged.
     Rejected(ApiError),

@@ -23,7 +23,7 @@ pub struct UnknownChange {
     key: OrderRef,
     wanted: Wanted,
     error: Arc<Error>,
-    /// Time at which the change got a response or was given up.
+    /// Time at which the response to the change arrived or the client stopped waiting for it.
     ended: Moment,
 }
 
@@ -33,8 +33,7 @@ pub struct UnknownChange {
 #[non_exhaustive]
 pub enum ChangeReconciliation {
     /// The order has ended: it was cancelled, by this request or otherwise, or it was executed, possibly after an amendment or a decrease.
-    /// [`MarginOrder::state`] distinguishes the two if you pass the number of contracts that the order was for at the end, which the
-    /// exchange does not report.
+    /// [`MarginOrder::state`] distinguishes the two. It needs the final size of the order, which the exchange does not report.
     Ended(Box<MarginOrder>),
     /// A read shows the order resting as the amendment or the decrease requested. The change was made, unless the order was like that
     /// before, or fills reduced it to the count of a decrease.
@@ -72,7 +71,7 @@ impl UnknownChange {
         let (last, last_seen) = (&last_error, &seen);
         let look = |client: Client, _| async move {
             let order = client.read_order(&self.key.order_id).await?;
-            if order.remaining_count.is_zero() || self.is_as_wanted(&order) {
+            if order.remaining_count.is_zero() || self.is_as_requested(&order) {
                 return Ok(Reading::Conclusive(Box::new(order)));
             }
             let order = Box::new(order);
@@ -98,7 +97,7 @@ impl UnknownChange {
     }
 
     /// Returns `true` if an order rests as the amendment or the decrease requested.
-    fn is_as_wanted(&self, order: &MarginOrder) -> bool {
+    fn is_as_requested(&self, order: &MarginOrder) -> bool {
         order.remaining_count > Contracts::ZERO && self.wanted.is_met_by(order)
     }
 }

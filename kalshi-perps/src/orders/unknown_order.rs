@@ -33,7 +33,7 @@ pub struct UnknownOutcome {
     pub(super) order: SentOrder,
     pub(super) error: Arc<Error>,
     candidates: Vec<MarginOrder>,
-    /// Time at which the request got a response or was given up.
+    /// Time at which the response to the request arrived or the client stopped waiting for it.
     pub(super) ended: Moment,
 }
 

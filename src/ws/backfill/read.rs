@@ -11,7 +11,9 @@ use kalshi_core::{
     OrderId,
     rt::{
         self, Moment,
-        orders::{Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, persist, walk_up_to},
+        orders::{
+            Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, retry_transient, walk_up_to,
+        },
     },
 };
 
@@ -189,7 +191,7 @@ impl Plan {
             }
         }
         // The cutoff is read after the lists, so that it is later than every row that was archived in between.
-        let cutoff = persist(last_error, async || {
+        let cutoff = retry_transient(last_error, async || {
             client.get_historical_cutoff().send().await
         });
         let cutoff = cutoff.await?;
@@ -331,7 +333,7 @@ async fn single_order(
     last_error: &LastError,
 ) -> Result<Option<Order>, Error> {
     let send = || client.get_order().order_id(order_id).send();
-    let response = match persist(last_error, send).await {
+    let response = match retry_transient(last_error, send).await {
         Ok(response) => response,
         Err(error) if error.is_not_found() && rt::is_rejection(&error) => return Ok(None),
         Err(error) => return Err(error),

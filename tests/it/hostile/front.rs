@@ -144,7 +144,7 @@ impl Front {
             60..63 => self.fail(request, Fault::Oversized, self.model.handle(request)),
             63..66 => self.fail(request, Fault::Endless, self.model.handle(request)),
             66..86 if request.path.ends_with("user_data_timestamp") => Reply::status(503),
-            66..76 => self.spoil_row(self.model.handle(request)),
+            66..76 => self.corrupt_row(self.model.handle(request)),
             _ => self.model.handle(request),
         }
     }
@@ -269,7 +269,7 @@ impl Front {
     }
 
     /// Makes a random row of a list invalid.
-    fn spoil_row(&self, reply: Reply) -> Reply {
+    fn corrupt_row(&self, reply: Reply) -> Reply {
         let Reply::Response(status, _, body) = reply else {
             return reply;
         };
@@ -312,7 +312,7 @@ impl Front {
             },
         };
         state.delayed.insert(request.connection, own);
-        let is_silent = names_nothing(&given);
+        let is_silent = is_unattributable(&given);
         if let (true, Some(flow)) = (is_silent, flow) {
             state.misled.insert(flow);
         }
@@ -410,7 +410,7 @@ fn kind(request: &Received) -> &'static str {
 }
 
 /// Returns `true` if a response does not name an order, so it could belong to any request.
-fn names_nothing(reply: &Reply) -> bool {
+fn is_unattributable(reply: &Reply) -> bool {
     let Reply::Response(status, _, body) = reply else {
         return false;
     };

@@ -135,7 +135,7 @@ async fn cancel(
     let error = match lost_response {
         Some(error) => error.to_string(),
         None => {
-            "the exchange accepted the cancel, and orders are still listed or reads are not up to date".to_owned()
+            "the exchange accepted the cancel, but orders are still listed or reads are not up to date".to_owned()
         }
     };
     Ok(("unknown", Exit::Unknown, remaining, Some(error)))

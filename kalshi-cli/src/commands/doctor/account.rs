@@ -86,8 +86,8 @@ fn explain_rejection(error: &Error) -> (String, String) {
     let (problem, remedy) = match cause {
         AuthFailure::UnknownKeyId => (
             "unknown key id",
-            "check the key id. Keys of demo and production are not interchangeable: use --production or --demo, whichever the key \
-             is of. If it was deleted, create another",
+            "check the key id. Keys of demo and production are not interchangeable: use --production or --demo, according to \
+             the key. If it was deleted, create another",
         ),
         AuthFailure::WrongPrivateKey => (
             "wrong private key: the exchange knows the key id, but the private key is not the one that belongs to it",

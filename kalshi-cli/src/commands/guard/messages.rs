@@ -15,7 +15,8 @@ const MAX_QUEUED: usize = 1_000;
 /// Maximum time to wait at the end for the queue to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Writes messages to standard error in a thread of its own: a write to a terminal that ctrl-S holds, or to a full pipe, may never end.
+/// Writes messages to standard error on a separate thread, because a write to a full pipe or to a terminal paused by ctrl-S may block
+/// forever.
 pub(super) struct MessageWriter {
     sender: SyncSender<String>,
     /// Closed once the thread has written everything.

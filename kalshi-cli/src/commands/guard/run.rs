@@ -143,13 +143,13 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         true => Exit::Success,
         false => {
             messages.note(&format!(
-                "NOT PROVEN that no order rests on {exchange}: look at `kalshi orders`, and cancel on the exchange's site"
+                "NOT PROVEN that no order rests on {exchange}: check with `kalshi orders`, and cancel them on the exchange's site"
             ));
             Exit::Unproven
         }
     };
     let report = report(context, &target, &reason, bot.exit(), is_stopped, &outcome);
-    // The reader of the report may have gone; the exit code is the same.
+    // The reader of the report may have exited; the exit code is the same.
     if output.print([report]).is_err() {
         messages.note("the report could not be written");
     }

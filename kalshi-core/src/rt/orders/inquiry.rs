@@ -229,7 +229,7 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
 }
 
 /// Retries a read after transient errors, like [`walk`].
-pub async fn persist<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
+pub async fn retry_transient<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {

@@ -21,7 +21,7 @@ impl<B: ApiBook> Books<B> {
         match message {
             // It may have been a change to any book.
             BookMessage::Malformed(_) | BookMessage::Delta(_) | BookMessage::Snapshot(_) => {
-                self.lose_everything(StaleReason::MissingSid, events);
+                self.mark_all_stale(StaleReason::MissingSid, events);
             }
             BookMessage::Error(code) if CommandError::new(*code).is_terminal() => {
                 for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
@@ -78,7 +78,7 @@ impl<B: ApiBook> Books<B> {
         };
         if let Arrival::Gap { expected, .. } = arrival {
             let reason = StaleReason::Gap { expected, got: seq };
-            self.lose_all(sid, position, reason, events);
+            self.mark_subscription_stale(sid, position, reason, events);
         }
         let sent_ms = frame.sending_ts_ms;
         match message {
@@ -98,7 +98,12 @@ impl<B: ApiBook> Books<B> {
                 }
                 // A type added in a later version may be a change.
                 (None, BookMessage::Unknown) => {
-                    self.lose_all(sid, position, StaleReason::UnknownMessage, events);
+                    self.mark_subscription_stale(
+                        sid,
+                        position,
+                        StaleReason::UnknownMessage,
+                        events,
+                    );
                 }
                 (None, _) => {}
             },
@@ -123,7 +128,7 @@ impl<B: ApiBook> Books<B> {
         };
         if let Some(subscription) = self.subscriptions.get(&sid) {
             let since = subscription.sequence.position().next();
-            self.lose_all(sid, since, reason, events);
+            self.mark_subscription_stale(sid, since, reason, events);
         }
     }
 
@@ -205,7 +210,7 @@ impl<B: ApiBook> Books<B> {
     ) {
         let reason = StaleReason::Malformed;
         let Some(ticker) = market_of::<B>(malformed) else {
-            return self.lose_all(sid, position, reason, events);
+            return self.mark_subscription_stale(sid, position, reason, events);
         };
         if let Some((tracked, schedule)) = self.tracked(sid, position, &ticker) {
             tracked.report_missing(reason, events);

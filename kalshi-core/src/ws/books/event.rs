@@ -158,10 +158,13 @@ impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gap { expected, got } => {
-                write!(f, "message {expected} is missing, as {got} came")
+                write!(f, "expected message {expected}, received {got}")
             }
             Self::ClockFell { last, got } => {
-                write!(f, "a change has clock {got}, too low after clock {last}")
+                write!(
+                    f,
+                    "a change has clock {got}, but the book is already at {last}"
+                )
             }
             Self::EarlierSnapshot { expected, got } => {
                 write!(f, "a snapshot has clock {got}, below {expected}")
@@ -170,8 +173,8 @@ impl fmt::Display for StaleReason {
             Self::InvalidSnapshot(error) => write!(f, "invalid snapshot: {error}"),
             Self::InvalidChange(error) => write!(f, "a change does not fit the book: {error}"),
             Self::Crossed => f.write_str("the book stayed crossed"),
-            Self::NoSnapshot => f.write_str("a change came before a snapshot"),
-            Self::BufferOverflow => f.write_str("too many changes came before a snapshot"),
+            Self::NoSnapshot => f.write_str("a change arrived before a snapshot"),
+            Self::BufferOverflow => f.write_str("too many changes arrived before a snapshot"),
             Self::Malformed => f.write_str("a message could not be decoded"),
             Self::UnknownMessage => f.write_str("a message has an unknown type"),
             Self::MissingSeq => f.write_str("a message has no sequence number"),
@@ -184,7 +187,9 @@ impl fmt::Display for StaleReason {
             Self::UnlistedMarkets => {
                 f.write_str("an acknowledgement did not list the markets of the subscription")
             }
-            Self::Detached => f.write_str("the subscription is read elsewhere"),
+            Self::Detached => {
+                f.write_str("another reader receives the messages of the subscription")
+            }
             Self::SubscriptionEnded => f.write_str("the exchange ended the subscription"),
             Self::Disconnected => f.write_str("the connection was lost"),
         }
@@ -211,11 +216,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clock_that_repeats_is_not_said_to_fall() {
+    fn repeated_clock_is_not_described_as_lower() {
         let reason = StaleReason::ClockFell { last: 5, got: 5 };
         assert_eq!(
             reason.to_string(),
-            "a change has clock 5, too low after clock 5"
+            "a change has clock 5, but the book is already at 5"
         );
     }
 }

@@ -140,7 +140,7 @@ pub(super) fn resemble(old: &str, new: &str) -> bool {
     } else {
         (&new, &old)
     };
-    // One extra letter, but not a digit and not at the start, where it may negate.
+    // One extra letter. A digit may be a version number, and a letter at the start may negate the name.
     let has_extra_letter = || {
         let at = short
             .bytes()
@@ -158,7 +158,7 @@ pub(super) fn resemble(old: &str, new: &str) -> bool {
             && has_extra_letter())
 }
 
-/// The maximum number of pairs that are compared. So many changes are not renames.
+/// The maximum number of pairs that are compared. With more, `pairs` returns none.
 const MAX_PAIRS: usize = 10_000;
 
 /// Finds schemas that have a new name, but a similar structure and the same references to them.

@@ -138,15 +138,16 @@ impl Comparison<'_> {
         }
     }
 
-    /// Adjusts the changes of cursors. A cursor is always a required string, and a field that became one was not.
-    fn cursor(&mut self, at: &Location, was_cursor: bool) {
+    /// Adjusts the changes of a field that is a cursor in one of the specs, or in both if `in_both` is set. A cursor is always a
+    /// required string: a change of its presence has no effect, and a field that becomes or stops being a cursor changes its type.
+    fn cursor(&mut self, at: &Location, in_both: bool) {
         let is_presence =
             |subject: Subject| [Subject::Required, Subject::Nullable].contains(&subject);
         let reported = self
             .changes
             .iter_mut()
             .find(|change| change.location == at.name && is_presence(change.subject));
-        match (reported, was_cursor) {
+        match (reported, in_both) {
             (Some(change), true) => {
                 change.class = Class::Additive;
                 change.text = format!(
