@@ -1,7 +1,7 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
 //! If the request to place an order times out, the order may still have been placed. [`Orders::place`] never reports such an order as
-//! rejected and never sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] looks it up by
+//! rejected and never sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOrder::reconcile`] looks it up by
 //! its client order id to find out whether it was placed.
 //!
 //! ```no_run
@@ -90,7 +90,7 @@ pub use self::{
     rules::{InvalidOrder, OrderGroupRef, OrderRules},
     search::{FindOrder, OrderLookup, Unresolved},
     unknown_change::{ChangeReconciliation, UnknownChange},
-    unknown_order::{Reconciliation, UnknownOutcome},
+    unknown_order::{Reconciliation, UnknownOrder},
 };
 
 #[doc(inline)]

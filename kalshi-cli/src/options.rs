@@ -50,10 +50,10 @@ pub(crate) struct Global {
     /// Print only these columns or fields.
     #[arg(long, global = true, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) fields: Vec<String>,
-    /// Do not ask before something is written.
+    /// Skip confirmation prompts.
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Show what would be written, and write nothing.
+    /// Print the requests without sending them.
     #[arg(long, global = true, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
     /// When to use colours. Without this option, on a terminal unless NO_COLOR is set.

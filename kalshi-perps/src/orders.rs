@@ -1,8 +1,8 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
 //! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
-//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown). [`UnknownOutcome::reconcile`] searches for the order by its client order
-//! id, and [`UnknownOutcome::resend`] sends it again with the same id, which the exchange rejects if the order was placed.
+//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown). [`UnknownOrder::reconcile`] searches for the order by its client order
+//! id, and [`UnknownOrder::resend`] sends it again with the same id, which the exchange rejects if the order was placed.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_perps::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -84,7 +84,7 @@ pub use self::{
     search::{FindOrder, OrderLookup, Unresolved},
     state::OrderState,
     unknown_change::{ChangeReconciliation, UnknownChange},
-    unknown_order::{Reconciliation, UnknownOutcome},
+    unknown_order::{Reconciliation, UnknownOrder},
 };
 
 use crate::{

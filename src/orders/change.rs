@@ -47,7 +47,7 @@ pub enum ChangeOutcome<T> {
 
 /// A change of an order, returned by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
-/// Awaiting it sends it and returns a [`ChangeOutcome`]. Before that, `confirm` can set how long to look for the order if the exchange
+/// Awaiting it sends it and returns a [`ChangeOutcome`]. Before that, `confirm_timeout` can set how long to look for the order if the exchange
 /// responds that it does not exist.
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Reconciliation, UnknownOutcome};
+use super::{Reconciliation, UnknownOrder};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
     types::{CreateOrderV2Request, Order},
@@ -20,8 +20,8 @@ pub enum OrderOutcome {
     AlreadyExists(PlacedOrder),
     /// The exchange rejected the order.
     Rejected(Rejection),
-    /// The order may have been placed. [`UnknownOutcome::reconcile`] determines whether it was.
-    Unknown(Box<UnknownOutcome>),
+    /// The order may have been placed. [`UnknownOrder::reconcile`] determines whether it was.
+    Unknown(Box<UnknownOrder>),
     /// The order was not placed: reads that are up to date do not contain it. Only [`reconciled`](Self::reconciled) returns this.
     NotPlaced,
 }
@@ -29,7 +29,7 @@ pub enum OrderOutcome {
 impl OrderOutcome {
     /// Reconciles an unknown outcome within `timeout`, and returns any other outcome unchanged.
     ///
-    /// An outcome that is not proven in time stays [`Unknown`](Self::Unknown). Use [`UnknownOutcome::reconcile`] to see the candidates, the
+    /// An outcome that is not proven in time stays [`Unknown`](Self::Unknown). Use [`UnknownOrder::reconcile`] to see the candidates, the
     /// orders that it may be.
     ///
     /// ```no_run

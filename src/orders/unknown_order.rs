@@ -24,7 +24,7 @@ pub(super) type SentOrder = rt::orders::SentOrder<CreateOrderV2Request>;
 /// [`reconcile`](Self::reconcile) looks the order up. [`resend`](Self::resend) sends it again under the same client order id, which cannot
 /// place it twice. Do not place the order under another id until its outcome is known.
 #[derive(Clone)]
-pub struct UnknownOutcome {
+pub struct UnknownOrder {
     client: Client,
     order: SentOrder,
     error: Arc<Error>,
@@ -33,7 +33,7 @@ pub struct UnknownOutcome {
     ended: Moment,
 }
 
-/// The result of [`UnknownOutcome::reconcile`]: whether an order with an unknown outcome was placed.
+/// The result of [`UnknownOrder::reconcile`]: whether an order with an unknown outcome was placed.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub enum Reconciliation {
     Unknown(Unresolved),
 }
 
-impl UnknownOutcome {
+impl UnknownOrder {
     /// Returns the outcome of an order that failed with `error`, for tests. [`reconcile`](Self::reconcile) and [`resend`](Self::resend) use
     /// `client`, for example a client of `kalshi-mock`.
     #[cfg(feature = "testing")]
@@ -129,7 +129,7 @@ impl UnknownOutcome {
     }
 }
 
-kalshi_core::unknown_order_methods!(UnknownOutcome, CreateOrderV2Request, Order);
+kalshi_core::unknown_order_methods!(UnknownOrder, CreateOrderV2Request, Order);
 
 impl Client {
     pub(super) fn unknown_order(
@@ -148,7 +148,7 @@ impl Client {
         ended: Moment,
         candidates: Vec<Order>,
     ) -> OrderOutcome {
-        OrderOutcome::Unknown(Box::new(UnknownOutcome {
+        OrderOutcome::Unknown(Box::new(UnknownOrder {
             client: self.clone(),
             order,
             error,

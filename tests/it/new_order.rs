@@ -349,12 +349,16 @@ async fn empty_market_of_order_reference_is_not_sent() {
     assert!(error.to_string().contains("needs the market"), "{error}");
     assert_eq!(exchange.count(), 0);
     let confirm = Duration::ZERO;
-    _ = orders.cancel(&order).confirm(confirm).await.unwrap();
+    _ = orders
+        .cancel(&order)
+        .confirm_timeout(confirm)
+        .await
+        .unwrap();
     let decrease = orders.decrease(&order, Decrease::By(2.into()));
-    _ = decrease.confirm(confirm).await.unwrap();
+    _ = decrease.confirm_timeout(confirm).await.unwrap();
     _ = orders
         .cancel_batch([&order])
-        .confirm(confirm)
+        .confirm_timeout(confirm)
         .await
         .unwrap();
     let received = exchange.received();
@@ -395,12 +399,12 @@ async fn decrease_sends_market_and_shard_of_its_order() {
 #[cfg(feature = "testing")]
 #[tokio::test]
 async fn constructed_unknown_outcome_can_be_resent() {
-    use kalshi_sdk::{Error, operation, orders::UnknownOutcome, testing::Failure};
+    use kalshi_sdk::{Error, operation, orders::UnknownOrder, testing::Failure};
 
     let (exchange, client) = exchange().await;
     let order = NewOrder::buy(TICKER, OutcomeSide::Yes, dollars("0.40"), 10).client_order_id("a");
     let error = Error::for_tests(operation::CREATE_ORDER_V2, Failure::NoResponse);
-    let unknown = UnknownOutcome::for_tests(&client, request(order), error);
+    let unknown = UnknownOrder::for_tests(&client, request(order), error);
     assert_eq!(unknown.client_order_id(), "a");
     assert!(unknown.error().may_have_reached_exchange());
     let outcome = unknown.resend().await;

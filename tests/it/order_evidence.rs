@@ -356,7 +356,7 @@ async fn contradictory_batch_items_are_unknown() {
         let cancel = client
             .orders()
             .cancel_batch(&[OrderRef::new("o1")])
-            .confirm(LONG);
+            .confirm_timeout(LONG);
         let outcome = cancel.await.unwrap().remove(0);
         assert!(
             matches!(outcome, ChangeOutcome::Unknown(_)),
@@ -416,7 +416,7 @@ async fn batch_cancel_is_confirmed_per_order() {
     let outcomes = client
         .orders()
         .cancel_batch(&keys)
-        .confirm(Duration::from_millis(600))
+        .confirm_timeout(Duration::from_millis(600))
         .await;
     let outcomes = outcomes.unwrap();
     assert!(

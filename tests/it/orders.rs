@@ -26,7 +26,7 @@ use kalshi_sdk::{
     limits::RateLimits,
     orders::{
         ChangeOutcome, ChangeReconciliation, Decrease, InvalidOrder, OrderGroupRef, OrderOutcome,
-        OrderRef, OrderRules, PriceGrid, Reconciliation, UnknownOutcome,
+        OrderRef, OrderRules, PriceGrid, Reconciliation, UnknownOrder,
     },
     types::{
         AmendOrderV2Request, BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce,
@@ -347,7 +347,7 @@ fn of_writes(fault: Fault) -> impl Fn(&Received) -> Option<Fault> + Send + Sync 
     move |request| (request.method != "GET").then_some(fault)
 }
 
-fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
+fn unknown(outcome: OrderOutcome) -> UnknownOrder {
     match outcome {
         OrderOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),

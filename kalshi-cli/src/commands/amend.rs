@@ -215,7 +215,7 @@ async fn amend(
     let sent: Result<ChangeOutcome<AmendOrderV2Response>, Error> = client
         .orders()
         .amend(OrderRef::from(order), change)
-        .confirm(timeout)
+        .confirm_timeout(timeout)
         .await;
     spinner.finish();
     let rejected = |error: &str| (Exit::Rejected, outcome_with_error("rejected", order, error));

@@ -266,7 +266,7 @@ impl CancelResult {
 }
 
 async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelResult {
-    let outcome = client.orders().cancel(order).confirm(timeout).await;
+    let outcome = client.orders().cancel(order).confirm_timeout(timeout).await;
     let not_applied = "the exchange did not find the order, although it rests: cancel it again";
     let unknown: ChangeOutcome<CancelOrderV2Response> = match outcome {
         Ok(outcome) => outcome,

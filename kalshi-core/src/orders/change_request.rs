@@ -8,7 +8,7 @@ use crate::{error::Error, operation::Operation};
 #[must_use = "a change does nothing until it is awaited"]
 pub struct ChangeRequest<T> {
     operation: &'static Operation,
-    confirm: Duration,
+    confirm_timeout: Duration,
     run: Run<T>,
 }
 
@@ -31,8 +31,8 @@ impl<T> ChangeRequest<T> {
     {
         Self {
             operation,
-            confirm: CONFIRM_TIMEOUT,
-            run: Box::new(|confirm| Box::pin(run(confirm))),
+            confirm_timeout: CONFIRM_TIMEOUT,
+            run: Box::new(|confirm_timeout| Box::pin(run(confirm_timeout))),
         }
     }
 
@@ -42,8 +42,8 @@ impl<T> ChangeRequest<T> {
     /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended. That
     /// an order rests or does not exist is proven only once the API reports that its reads are up to date with the response; otherwise the
     /// outcome is `Unknown`.
-    pub fn confirm(mut self, timeout: Duration) -> Self {
-        self.confirm = timeout;
+    pub fn confirm_timeout(mut self, timeout: Duration) -> Self {
+        self.confirm_timeout = timeout;
         self
     }
 }
@@ -53,7 +53,7 @@ impl<T> IntoFuture for ChangeRequest<T> {
     type IntoFuture = Running<T>;
 
     fn into_future(self) -> Self::IntoFuture {
-        (self.run)(self.confirm)
+        (self.run)(self.confirm_timeout)
     }
 }
 
@@ -61,7 +61,7 @@ impl<T> fmt::Debug for ChangeRequest<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChangeRequest")
             .field("operation", &self.operation.id)
-            .field("confirm", &self.confirm)
+            .field("confirm_timeout", &self.confirm_timeout)
             .finish_non_exhaustive()
     }
 }

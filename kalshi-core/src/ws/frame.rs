@@ -163,7 +163,8 @@ impl<M: Message> Frame<M> {
 /// Computes the fingerprint of a numbered frame. Only those are compared.
 fn fingerprint(text: &str, envelope: &Envelope) -> Fingerprint {
     let seq = envelope.seq;
-    seq.map(|_| Fingerprint::of(text)).unwrap_or_default()
+    seq.map(|_| Fingerprint::from_text(text))
+        .unwrap_or_default()
 }
 
 fn whole(text: &str, error: serde_json::Error) -> Fault<'_> {

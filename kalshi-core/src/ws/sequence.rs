@@ -196,7 +196,7 @@ pub struct Clock {
 impl Clock {
     /// Creates the clock of a snapshot.
     #[must_use]
-    pub const fn of_snapshot(value: i64) -> Self {
+    pub const fn from_snapshot(value: i64) -> Self {
         Self {
             value,
             changes: None,
@@ -205,7 +205,7 @@ impl Clock {
 
     /// Creates the clock of the first change with this value.
     #[must_use]
-    pub const fn of_change(value: i64) -> Self {
+    pub const fn from_change(value: i64) -> Self {
         Self {
             value,
             changes: Some(1),
@@ -235,7 +235,7 @@ impl Clock {
                 value,
                 changes: before.changes.map(|changes| changes.saturating_add(1)),
             }),
-            (_, Some(value)) => Some(Self::of_change(value)),
+            (_, Some(value)) => Some(Self::from_change(value)),
             (before, None) => before,
         }
     }
@@ -350,12 +350,12 @@ mod tests {
 
     #[test]
     fn clock_of_a_snapshot_has_all_changes_of_its_value() {
-        let snapshot = Clock::of_snapshot(7);
+        let snapshot = Clock::from_snapshot(7);
         assert!(!snapshot.allows(7) && snapshot.allows(8));
-        let change = Clock::of_change(7);
+        let change = Clock::from_change(7);
         assert!(change.allows(7) && !change.allows(6));
         let second = Clock::after_change(Some(change), Some(7)).unwrap_or(change);
-        assert!(change < second && second < snapshot && snapshot < Clock::of_change(8));
+        assert!(change < second && second < snapshot && snapshot < Clock::from_change(8));
         assert_eq!(Clock::after_change(Some(second), None), Some(second));
     }
 }

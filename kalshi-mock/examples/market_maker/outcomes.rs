@@ -6,7 +6,7 @@ use kalshi_sdk::{
     ClientOrderId,
     orders::{
         ChangeOutcome, ChangeReconciliation, OrderOutcome, PlacedOrder, Reconciliation,
-        UnknownChange, UnknownOutcome,
+        UnknownChange, UnknownOrder,
     },
     types::{BatchCancelOrdersV2ResponseOrders, OrderStatus},
     ws::{BackfillError, BackfillRows},
@@ -27,7 +27,7 @@ pub(crate) enum RequestOutcome {
         Vec<ClientOrderId>,
         Result<Vec<CancelOutcome>, kalshi_sdk::Error>,
     ),
-    PlacementFound(Box<UnknownOutcome>, Reconciliation),
+    PlacementFound(Box<UnknownOrder>, Reconciliation),
     CancelFound(ClientOrderId, Box<UnknownChange>, ChangeReconciliation),
     Read(Result<BackfillRows, BackfillError>),
     Group(GroupRequest, Result<bool, kalshi_sdk::Error>),
@@ -145,7 +145,7 @@ impl Maker {
         });
     }
 
-    fn find_placement(&mut self, unknown: Box<UnknownOutcome>) {
+    fn find_placement(&mut self, unknown: Box<UnknownOrder>) {
         self.requests.spawn(async move {
             let found = unknown.reconcile(RECONCILE_TIMEOUT).await;
             RequestOutcome::PlacementFound(unknown, found)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Reconciliation, UnknownOutcome};
+use super::{Reconciliation, UnknownOrder};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
     types::{CreateMarginOrderRequest, MarginOrder},
@@ -21,21 +21,21 @@ pub enum OrderOutcome {
     AlreadyExists(PlacedOrder),
     /// The exchange has an order under the client order id, but the lists do not show which: they do not have it yet, or it was changed
     /// since, or it may be in another subaccount. It is this order if an earlier attempt placed it, or else an older one with the same id.
-    /// Do not place another one under a new id. [`UnknownOutcome::candidates`] are the orders that have the id, and
-    /// [`UnknownOutcome::reconcile`] searches for one that the lists did not have yet.
-    Unlisted(Box<UnknownOutcome>),
+    /// Do not place another one under a new id. [`UnknownOrder::candidates`] are the orders that have the id, and
+    /// [`UnknownOrder::reconcile`] searches for one that the lists did not have yet.
+    Unlisted(Box<UnknownOrder>),
     /// The exchange rejected the order.
     Rejected(Rejection),
-    /// The order may have been placed. [`UnknownOutcome::reconcile`] searches for it, and [`UnknownOutcome::resend`] sends it
+    /// The order may have been placed. [`UnknownOrder::reconcile`] searches for it, and [`UnknownOrder::resend`] sends it
     /// again with the same client order id.
-    Unknown(Box<UnknownOutcome>),
+    Unknown(Box<UnknownOrder>),
 }
 
 impl OrderOutcome {
     /// Reconciles an unknown or unlisted outcome within `timeout`, and returns any other outcome unchanged.
     ///
     /// The outcome is also unchanged if the order is not found in time, because that does not prove that it was not placed. Use
-    /// [`UnknownOutcome::reconcile`] to see the candidates, the orders that it may be.
+    /// [`UnknownOrder::reconcile`] to see the candidates, the orders that it may be.
     pub async fn reconciled(self, timeout: Duration) -> Self {
         let (Self::Unknown(unknown) | Self::Unlisted(unknown)) = &self else {
             return self;

@@ -17,7 +17,7 @@ use kalshi_core::rt::{
 };
 
 use super::{
-    OrderOutcome, Orders, PlacedOrder, Rejection, Subaccounts, UnknownOutcome,
+    OrderOutcome, Orders, PlacedOrder, Rejection, Subaccounts, UnknownOrder,
     search::{Search, compare},
     unknown_order::SentOrder,
 };
@@ -84,11 +84,11 @@ impl Client {
                 OrderOutcome::Rejected(Rejection::new(error, None))
             }
             (PlaceVerdict::Unknown(error), ended) => {
-                let unknown = UnknownOutcome::new(self, order, error, ended);
+                let unknown = UnknownOrder::new(self, order, error, ended);
                 OrderOutcome::Unknown(Box::new(unknown))
             }
             (PlaceVerdict::Conflict { error, may_be_ours }, ended) => {
-                let unknown = UnknownOutcome::new(self, order, error, ended);
+                let unknown = UnknownOrder::new(self, order, error, ended);
                 self.resolve_conflict(unknown, may_be_ours).await
             }
         })
@@ -96,7 +96,7 @@ impl Client {
 
     /// Searches for the order that has the client order id, for at most the client's `lookup_timeout`: in the market and subaccount of the
     /// order, and in every fourth attempt in all markets and subaccounts.
-    async fn resolve_conflict(&self, unknown: UnknownOutcome, may_be_ours: bool) -> OrderOutcome {
+    async fn resolve_conflict(&self, unknown: UnknownOrder, may_be_ours: bool) -> OrderOutcome {
         let (sent, order, error) = (&unknown, &unknown.order, &unknown.error);
         let taken = error
             .api()

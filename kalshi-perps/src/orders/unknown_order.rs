@@ -28,7 +28,7 @@ pub(super) type SentOrder = rt::orders::SentOrder<CreateMarginOrderRequest>;
 /// [`reconcile`](Self::reconcile) searches for the order. [`resend`](Self::resend) sends it again under the same client order id, which
 /// cannot place it twice. Do not place the order under another id until its outcome is known.
 #[derive(Clone)]
-pub struct UnknownOutcome {
+pub struct UnknownOrder {
     client: Client,
     pub(super) order: SentOrder,
     pub(super) error: Arc<Error>,
@@ -37,7 +37,7 @@ pub struct UnknownOutcome {
     pub(super) ended: Moment,
 }
 
-/// The result of [`UnknownOutcome::reconcile`]: what the lists show about an order with an unknown outcome.
+/// The result of [`UnknownOrder::reconcile`]: what the lists show about an order with an unknown outcome.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
@@ -53,7 +53,7 @@ pub enum Reconciliation {
     Unknown(Unresolved),
 }
 
-impl UnknownOutcome {
+impl UnknownOrder {
     pub(super) fn new(client: &Client, order: SentOrder, error: Error, ended: Moment) -> Self {
         Self {
             client: client.clone(),
@@ -142,4 +142,4 @@ impl UnknownOutcome {
     }
 }
 
-kalshi_core::unknown_order_methods!(UnknownOutcome, CreateMarginOrderRequest, MarginOrder);
+kalshi_core::unknown_order_methods!(UnknownOrder, CreateMarginOrderRequest, MarginOrder);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kalshi_core::limits::RateLimits;
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
-    orders::{OrderOutcome, PlacedOrder, UnknownOutcome},
+    orders::{OrderOutcome, PlacedOrder, UnknownOrder},
 };
 
 use super::{model::Model, samples::Request};
@@ -69,7 +69,7 @@ impl Case {
     }
 
     /// Places an order whose outcome is unknown.
-    pub async fn unknown(&self, order: Request) -> UnknownOutcome {
+    pub async fn unknown(&self, order: Request) -> UnknownOrder {
         unknown(self.client.orders().place(order).await.unwrap())
     }
 }
@@ -84,7 +84,7 @@ pub fn builder(server: &Exchange) -> ClientBuilder {
         .lookup_timeout(Duration::from_millis(300))
 }
 
-pub fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
+pub fn unknown(outcome: OrderOutcome) -> UnknownOrder {
     match outcome {
         OrderOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),

@@ -67,7 +67,7 @@ async fn change_in_wrong_subaccount_reports_the_order() {
         .client
         .orders()
         .cancel(key)
-        .confirm(LONG)
+        .confirm_timeout(LONG)
         .await
         .unwrap();
     assert!(
@@ -138,7 +138,7 @@ async fn confirm_of_zero_is_unknown_without_a_read() {
         .client
         .orders()
         .cancel(&placed)
-        .confirm(Duration::ZERO)
+        .confirm_timeout(Duration::ZERO)
         .await
         .unwrap();
     assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
@@ -147,7 +147,7 @@ async fn confirm_of_zero_is_unknown_without_a_read() {
         .client
         .orders()
         .cancel_batch(&keys)
-        .confirm(Duration::ZERO)
+        .confirm_timeout(Duration::ZERO)
         .await
         .unwrap();
     assert!(
@@ -169,7 +169,7 @@ async fn resting_order_in_stale_read_proves_nothing() {
         .client
         .orders()
         .cancel(&placed)
-        .confirm(short)
+        .confirm_timeout(short)
         .await
         .unwrap();
     assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
@@ -178,7 +178,7 @@ async fn resting_order_in_stale_read_proves_nothing() {
         .client
         .orders()
         .cancel(&placed)
-        .confirm(LONG)
+        .confirm_timeout(LONG)
         .await
         .unwrap();
     assert!(

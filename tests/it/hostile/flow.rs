@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use fastrand::Rng;
 use kalshi_sdk::{
     Client, Error,
-    orders::{OrderLookup, OrderOutcome, Reconciliation, UnknownOutcome},
+    orders::{OrderLookup, OrderOutcome, Reconciliation, UnknownOrder},
     types::CreateOrderV2Request,
 };
 use serde_json::json;
@@ -274,7 +274,7 @@ impl Flow {
         request: &CreateOrderV2Request,
         id: Option<&str>,
         is_batch: bool,
-    ) -> Option<UnknownOutcome> {
+    ) -> Option<UnknownOrder> {
         let ours = id.and_then(|id| self.checks.run.front.model.placed(id));
         match outcome {
             OrderOutcome::Placed(placed) => {
@@ -316,7 +316,7 @@ impl Flow {
         None
     }
 
-    async fn reconcile(&self, unknown: &UnknownOutcome, taken: Option<&str>) {
+    async fn reconcile(&self, unknown: &UnknownOrder, taken: Option<&str>) {
         let found = self
             .checks
             .timed("reconcile", RECONCILE, unknown.reconcile(RECONCILE))

@@ -61,14 +61,14 @@ async fn assert_every_write(wanted: &str, reply: Reply) {
     let cancel = client
         .orders()
         .cancel(key.clone())
-        .confirm(zero)
+        .confirm_timeout(zero)
         .await
         .unwrap();
     assert_eq!(has(&cancel), wanted, "cancel {reply:?}");
     for outcome in client
         .orders()
         .cancel_batch(&[key.clone(), OrderRef::new("b")])
-        .confirm(zero)
+        .confirm_timeout(zero)
         .await
         .unwrap()
     {
@@ -77,12 +77,12 @@ async fn assert_every_write(wanted: &str, reply: Reply) {
     let amended = client
         .orders()
         .amend(key.clone(), amend(json!({})))
-        .confirm(zero);
+        .confirm_timeout(zero);
     assert_eq!(has(&amended.await.unwrap()), wanted, "amend {reply:?}");
     let decreased = client
         .orders()
         .decrease(key, Decrease::By(1.into()))
-        .confirm(zero);
+        .confirm_timeout(zero);
     assert_eq!(has(&decreased.await.unwrap()), wanted, "decrease {reply:?}");
 }
 
@@ -139,7 +139,7 @@ async fn failure_codes_in_batch_items_are_unknown() {
             .client
             .orders()
             .cancel_batch(&keys)
-            .confirm(Duration::ZERO)
+            .confirm_timeout(Duration::ZERO)
             .await
             .unwrap();
         [has_order(&placed[0]), has(&cancelled[0])]

@@ -238,7 +238,7 @@ async fn resting_order_on_another_shard_is_not_reported_gone() {
     let outcome = client
         .orders()
         .cancel(placed.order_id.as_str())
-        .confirm(LONG)
+        .confirm_timeout(LONG)
         .await
         .unwrap();
     assert!(
@@ -282,7 +282,12 @@ async fn resting_order_on_another_shard_is_not_reported_gone() {
     let (_, _exchange, client) =
         exchange_replying(404, json!({ "error": { "code": "user_not_found" } })).await;
     assert!(matches!(
-        client.orders().cancel(&placed).confirm(LONG).await.unwrap(),
+        client
+            .orders()
+            .cancel(&placed)
+            .confirm_timeout(LONG)
+            .await
+            .unwrap(),
         ChangeOutcome::Rejected(_)
     ));
     for wrong in [
@@ -350,6 +355,6 @@ async fn unlisted_order_status_leaves_cancel_unclear() {
     // A 404 to a cancel by id alone does not prove that the order is gone either.
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
-    let cancel = client.orders().cancel(key.order_id()).confirm(LONG);
+    let cancel = client.orders().cancel(key.order_id()).confirm_timeout(LONG);
     unknown_change(cancel.await.unwrap());
 }

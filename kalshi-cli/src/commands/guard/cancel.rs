@@ -119,7 +119,7 @@ impl Canceller<'_> {
         outcome.cancelled_at = Some(Utc::now());
         for orders in remaining.chunks(BATCH_SIZE) {
             let batch = self.client.orders().cancel_batch(orders.iter().cloned());
-            let _ = batch.confirm(Duration::ZERO).await;
+            let _ = batch.confirm_timeout(Duration::ZERO).await;
         }
         result
     }

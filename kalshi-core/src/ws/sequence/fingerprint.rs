@@ -29,7 +29,7 @@ fn absorb(lanes: &mut [u64; LANES], block: &[u8; LANES * WORD]) {
 impl Fingerprint {
     /// Computes the fingerprint of a frame.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         // The lanes are independent, so that the processor computes them in parallel.
         let mut lanes = [1, 2, 3, 4];
         let (blocks, rest) = text.as_bytes().as_chunks::<{ LANES * WORD }>();
@@ -58,13 +58,13 @@ mod tests {
         for length in 0..text.len() {
             let text = &text[..length];
             let copy = text.to_owned();
-            assert_eq!(Fingerprint::of(text), Fingerprint::of(&copy));
+            assert_eq!(Fingerprint::from_text(text), Fingerprint::from_text(&copy));
             for index in 0..length {
                 let mut other = text.to_owned();
                 other.replace_range(index..=index, "x");
-                assert_ne!(Fingerprint::of(text), Fingerprint::of(&other));
+                assert_ne!(Fingerprint::from_text(text), Fingerprint::from_text(&other));
             }
         }
-        assert_ne!(Fingerprint::of("a"), Fingerprint::of("a\0"));
+        assert_ne!(Fingerprint::from_text("a"), Fingerprint::from_text("a\0"));
     }
 }

@@ -154,7 +154,7 @@ impl<B: ReplicatedBook> Recovery<B> {
             *self = *Self::new(position, true, None);
         }
         if let Some(clock) = change.clock {
-            self.last_clock = Some(Clock::of_change(clock));
+            self.last_clock = Some(Clock::from_change(clock));
             if self.has_loss && self.covers.is_none() {
                 self.covers = Some((position, clock));
             }
@@ -210,7 +210,7 @@ impl<B: ReplicatedBook> Recovery<B> {
         // An earlier snapshot would need the dropped changes.
         self.since = position;
         if self.changes.is_empty() {
-            self.last_clock = clock.map(Clock::of_snapshot);
+            self.last_clock = clock.map(Clock::from_snapshot);
         }
         self.candidate = Some(Candidate {
             position,
@@ -425,7 +425,7 @@ impl<B: ReplicatedBook> Replica<B> {
     ) -> Effect<B::Error> {
         let newest = changes.back().map_or(position, |change| change.position);
         (self.book, self.position) = (book, position);
-        self.clock = clock.map(Clock::of_snapshot);
+        self.clock = clock.map(Clock::from_snapshot);
         self.crossed_until = self.book.is_crossed().then(crossed_until);
         for Buffered {
             position,

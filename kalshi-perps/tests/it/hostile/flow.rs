@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use fastrand::Rng;
 use kalshi_perps::{
     Client, SubaccountNumber,
-    orders::{OrderLookup, OrderOutcome, Reconciliation, Subaccounts, UnknownOutcome},
+    orders::{OrderLookup, OrderOutcome, Reconciliation, Subaccounts, UnknownOrder},
     types::CreateMarginOrderRequest,
 };
 use serde_json::json;
@@ -243,7 +243,7 @@ impl Flow {
         }
     }
 
-    async fn reconcile(&self, unknown: &UnknownOutcome, old: Option<&str>) -> &'static str {
+    async fn reconcile(&self, unknown: &UnknownOrder, old: Option<&str>) -> &'static str {
         let call = unknown.reconcile(RECONCILE);
         let found = self.checks.timed("reconcile", RECONCILE, call).await;
         let placed = self.placed();

@@ -173,7 +173,7 @@ async fn not_found_without_ended_order_is_unknown() {
     let orders = case.client.orders();
     let placed = case.placed(order("a")).await;
     case.model.execute(&placed.order_id);
-    let outcome = orders.cancel(&placed).confirm(SHORT).await.unwrap();
+    let outcome = orders.cancel(&placed).confirm_timeout(SHORT).await.unwrap();
     let gone = unknown(outcome);
     assert_eq!(gone.error().code(), Some("not_found"));
     assert!(case.count("GET", &placed.order_id) > 1);
@@ -185,14 +185,20 @@ async fn not_found_without_ended_order_is_unknown() {
 
     let placed = case.placed(new_order("b").subaccount(3).into()).await;
     let elsewhere = OrderRef::new(&placed.order_id, 0);
-    let outcome = orders.cancel(elsewhere).confirm(SHORT).await.unwrap();
+    let outcome = orders
+        .cancel(elsewhere)
+        .confirm_timeout(SHORT)
+        .await
+        .unwrap();
     let elsewhere = unknown(outcome);
     let found = elsewhere.reconcile(Duration::from_secs(2)).await;
     assert!(
         matches!(&found, ChangeReconciliation::Unclear(order) if order.order_id == placed.order_id),
         "{found:?}"
     );
-    let absent = orders.cancel(OrderRef::new("order-0-9", 0)).confirm(SHORT);
+    let absent = orders
+        .cancel(OrderRef::new("order-0-9", 0))
+        .confirm_timeout(SHORT);
     let absent = unknown(absent.await.unwrap());
     let found = absent.reconcile(SHORT).await;
     assert!(

@@ -90,7 +90,7 @@ impl Flow {
             let client = self.client.clone();
             match self.random.u32(0..10) {
                 0..5 => {
-                    let call = client.orders().cancel(key.clone()).confirm(confirm);
+                    let call = client.orders().cancel(key.clone()).confirm_timeout(confirm);
                     let outcome = self.checks.timed("cancel", bound, call.into_future()).await;
                     self.settle_change("cancel", &Change::Cancel, &key, before, outcome)
                         .await;
@@ -102,7 +102,10 @@ impl Flow {
                         json!({ "ticker": market, "side": "bid", "price": price, "count": count }),
                     )
                     .unwrap();
-                    let call = client.orders().amend(key.clone(), amend).confirm(confirm);
+                    let call = client
+                        .orders()
+                        .amend(key.clone(), amend)
+                        .confirm_timeout(confirm);
                     let outcome = self.checks.timed("amend", bound, call.into_future()).await;
                     let wanted = Change::Amend(price, count);
                     self.settle_change("amend", &wanted, &key, before, outcome)
@@ -118,7 +121,7 @@ impl Flow {
                     let call = client
                         .orders()
                         .decrease(key.clone(), decrease)
-                        .confirm(confirm);
+                        .confirm_timeout(confirm);
                     let outcome = self
                         .checks
                         .timed("decrease", bound, call.into_future())
@@ -139,7 +142,11 @@ impl Flow {
         let confirm = self.confirm();
         let model = &self.checks.run.front.model;
         let before: Vec<_> = ids.iter().map(|id| model.order(id)).collect();
-        let call = self.client.orders().cancel_batch(&keys).confirm(confirm);
+        let call = self
+            .client
+            .orders()
+            .cancel_batch(&keys)
+            .confirm_timeout(confirm);
         let bound = TIMEOUT + confirm;
         match self
             .checks

@@ -78,7 +78,7 @@ impl Flow {
             let bound = TIMEOUT + confirm;
             match self.random.u32(0..10) {
                 0..5 => {
-                    let call = orders.cancel(&key).confirm(confirm).into_future();
+                    let call = orders.cancel(&key).confirm_timeout(confirm).into_future();
                     let outcome = self.checks.timed("cancel", bound, call).await;
                     self.settle("cancel", &Change::Cancel, &before, outcome)
                         .await;
@@ -90,7 +90,7 @@ impl Flow {
                         "bid" => Amendment::buy(price.parse().unwrap(), count),
                         _ => Amendment::sell(price.parse().unwrap(), count),
                     };
-                    let call = orders.amend(&key, amendment).confirm(confirm);
+                    let call = orders.amend(&key, amendment).confirm_timeout(confirm);
                     let outcome = self.checks.timed("amend", bound, call.into_future()).await;
                     let wanted = Change::Amend(price, count);
                     self.settle("amend", &wanted, &before, outcome).await;
@@ -105,7 +105,7 @@ impl Flow {
                             (Decrease::To(zero), Change::DecreaseTo(zero))
                         }
                     };
-                    let call = orders.decrease(&key, decrease).confirm(confirm);
+                    let call = orders.decrease(&key, decrease).confirm_timeout(confirm);
                     let call = call.into_future();
                     let outcome = self.checks.timed("decrease", bound, call).await;
                     self.settle("decrease", &wanted, &before, outcome).await;
@@ -204,7 +204,7 @@ impl Flow {
     pub(super) async fn change_absent(&mut self, id: &str) {
         let confirm = self.confirm();
         let call = self.client.orders().cancel(OrderRef::new(id, 0));
-        let call = call.confirm(confirm).into_future();
+        let call = call.confirm_timeout(confirm).into_future();
         let outcome = self.checks.timed("cancel", TIMEOUT + confirm, call).await;
         let result = match outcome {
             Err(error) => {
