@@ -19,7 +19,7 @@ const KEY_EXTENSIONS: [&str; 8] = ["pem", "key", "txt", "der", "p8", "pk8", "p12
 
 type Contents = (Zeroizing<Vec<u8>>, Metadata);
 
-/// Reads the file at `path`, and warns if other users may read it.
+/// Reads the file at `path`, and warns if other users may access it.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if cannot_be_path(path) {
         return Err(KeyError::KeyInsteadOfPath);
@@ -30,7 +30,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
             path: displayable(path),
         });
     }
-    warn_if_readable_by_others(path, &metadata);
+    warn_if_accessible_by_others(path, &metadata);
     Ok(bytes)
 }
 
@@ -139,14 +139,14 @@ pub(crate) fn describe(path: Option<&PathBuf>) -> String {
 
 /// Warns if users other than the owner may read a regular file. `metadata` is that of the open file.
 #[cfg(unix)]
-fn warn_if_readable_by_others(path: &Path, metadata: &Metadata) {
+fn warn_if_accessible_by_others(path: &Path, metadata: &Metadata) {
     use std::os::unix::fs::PermissionsExt;
 
     if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
         let path = path.display();
-        tracing::warn!("other users may read the key file {path}; run `chmod 600 {path}`");
+        tracing::warn!("other users may access the key file {path}; run `chmod 600 {path}`");
     }
 }
 
 #[cfg(not(unix))]
-fn warn_if_readable_by_others(_path: &Path, _metadata: &Metadata) {}
+fn warn_if_accessible_by_others(_path: &Path, _metadata: &Metadata) {}

@@ -41,8 +41,12 @@ pub(crate) struct Global {
     /// Run the command on a local exchange that is started in this process. Needs no account, key or network.
     #[arg(long, global = true, conflicts_with_all = ["production", "profile", "demo"])]
     pub(crate) mock: bool,
-    /// Print JSON. Its schema is in OUTPUT.md.
-    #[arg(long, global = true)]
+    // Not a doc comment, in which a URL would have to be a link.
+    #[arg(
+        long,
+        global = true,
+        help = "Print JSON. Schema: https://docs.rs/crate/kalshi-cli/latest/source/OUTPUT.md"
+    )]
     pub(crate) json: bool,
     /// Print comma-separated values.
     #[arg(long, global = true, conflicts_with = "json")]
@@ -53,7 +57,7 @@ pub(crate) struct Global {
     /// Skip confirmation prompts.
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Print the requests without sending them.
+    /// Show what would be sent or written, without doing it.
     #[arg(long, global = true, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
     /// When to use colours. Without this option, on a terminal unless NO_COLOR is set.

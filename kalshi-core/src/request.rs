@@ -176,10 +176,10 @@ impl Core {
         }
         // Pinned in place because `timeout` would copy the future.
         let trying = pin!(self.send_with_retries(operation, request, charge, attempts));
-        let longest = self.shared.timeout;
-        let result = timeout(longest, trying)
+        let limit = self.shared.timeout;
+        let result = timeout(limit, trying)
             .await
-            .unwrap_or_else(|_| Err(Error::timed_out(operation, longest)));
+            .unwrap_or_else(|_| Err(Error::timed_out(operation, limit)));
         match result {
             Ok(response) if self.reads_evidence => response.check_evidence(),
             Ok(response) => Ok(response),
@@ -221,15 +221,15 @@ impl Core {
                 }
             };
             // The monotonic clock may stop while a laptop sleeps. A write from before the sleep must not be sent late.
-            if !is_safe && let Some(longest) = self.overslept(wall_start) {
-                return Err(before.unwrap_or_else(|| Error::timed_out(operation, longest)));
+            if !is_safe && let Some(limit) = self.overslept(wall_start) {
+                return Err(before.unwrap_or_else(|| Error::timed_out(operation, limit)));
             }
             let made = attempts.begin();
             let attempt = pin!(self.attempt(operation, request, offset, attempts));
             let result = match self.retry.timeout_of(operation, made) {
-                Some(longest) => timeout(longest, attempt)
+                Some(limit) => timeout(limit, attempt)
                     .await
-                    .unwrap_or_else(|_| Err(Error::timed_out(operation, longest))),
+                    .unwrap_or_else(|_| Err(Error::timed_out(operation, limit))),
                 None => attempt.await,
             };
             let (date_offset, is_from_wire) = match &result {
@@ -283,9 +283,9 @@ impl Core {
 
     /// Returns the timeout of the request if it has passed by the wall clock.
     fn overslept(&self, wall_start: Option<u64>) -> Option<Duration> {
-        let longest = self.shared.timeout;
+        let limit = self.shared.timeout;
         let passed = self.shared.clock.now_ms().ok()?.saturating_sub(wall_start?);
-        (Duration::from_millis(passed) > longest).then_some(longest)
+        (Duration::from_millis(passed) > limit).then_some(limit)
     }
 
     /// Sends one attempt and reads the whole response.

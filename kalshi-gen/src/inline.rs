@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    docs,
     error::{Error, JsonPath},
     names, spec,
 };
@@ -236,8 +237,7 @@ impl InlineTypes {
                 Some(text) => _ = node.insert("description".into(), text.clone()),
                 // An enum without a description is documented by its values.
                 None if schema.contains_key("properties") => {
-                    let text = format!("A value of the field `{field}` of `{owner}`.");
-                    schema.insert("description".into(), text.into());
+                    schema.insert("description".into(), describe(owner, field).into());
                 }
                 None => {}
             }
@@ -258,6 +258,15 @@ impl InlineTypes {
             }
         }
         self.moved_objects = moved_objects;
+    }
+}
+
+/// Returns a description for an inline object without one. The object may be the field or an item of it.
+fn describe(owner: &str, field: &str) -> String {
+    let owner = docs::inline_code(owner.trim_start_matches('#'));
+    match field {
+        "request" | "response" | "item" => format!("Part of {owner}."),
+        field => format!("Part of {owner}: {}.", docs::inline_code(field)),
     }
 }
 

@@ -36,7 +36,8 @@ pub fn is_hidden(c: char) -> bool {
         )
 }
 
-/// Returns `GetRfqs` for `GetRFQs`: the plural of an acronym is one word. Other names are returned unchanged.
+/// Returns `GetRfqs` for `GetRFQs`: the plural of an acronym is one word. Other names are returned unchanged, among them
+/// those in which the `s` may belong to `Is`, `As` or `Us`, such as `RFQIsOpen`.
 pub fn join_plurals(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -49,7 +50,10 @@ pub fn join_plurals(text: &str) -> String {
         let (acronym, tail) = tail.split_at(length);
         let after = tail.strip_prefix('s');
         let is_plural = acronym.len() > 1
-            && after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_lowercase()));
+            && after.is_some_and(|after| match after.chars().next() {
+                None => true,
+                Some(next) => next.is_ascii_uppercase() && !acronym.ends_with(['A', 'I', 'U']),
+            });
         if is_plural {
             let (initial, others) = acronym.split_at(1);
             out.push_str(initial);
@@ -63,7 +67,7 @@ pub fn join_plurals(text: &str) -> String {
     out
 }
 
-/// Returns `get_markets` for `GetMarkets`, as progenitor names methods.
+/// Returns `get_markets` for the operation `GetMarkets`.
 pub fn snake(text: &str) -> String {
     join_plurals(text).to_snake_case()
 }
@@ -85,7 +89,8 @@ pub fn field(name: &str) -> String {
         "-1" => "minus1".to_owned(),
         name => {
             let is_part = |c: char| c == '_' || c.is_alphanumeric();
-            snake(&name.replace('\'', "").replace(|c| !is_part(c), "-"))
+            let name = name.replace('\'', "").replace(|c| !is_part(c), "-");
+            name.to_snake_case()
         }
     };
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
@@ -123,7 +128,7 @@ pub fn singular(name: &str) -> String {
 
 /// Returns `TimeInForce` for `time_in_force`.
 pub fn pascal(text: &str) -> String {
-    join_plurals(text).to_upper_camel_case()
+    join_plurals(&join_plurals(text).to_upper_camel_case())
 }
 
 /// Returns the type name for what `owner` contains inline under `field`: `MarketStatus` for `status` of `Market`.
@@ -158,7 +163,10 @@ mod tests {
             ("GetRFQsResponse", "get_rfqs_response", "GetRfqsResponse"),
             ("GetRFQ", "get_rfq", "GetRfq"),
             ("GetFCMFills", "get_fcm_fills", "GetFcmFills"),
+            ("RFQIsOpen", "rfq_is_open", "RfqIsOpen"),
             ("GetDNSsuffix", "get_dn_ssuffix", "GetDnSsuffix"),
+            ("x_y_zs", "x_y_zs", "Xyzs"),
+            ("a_is_x", "a_is_x", "AIsX"),
             ("Ids", "ids", "Ids"),
             ("market_ids", "market_ids", "MarketIds"),
         ] {
@@ -166,6 +174,7 @@ mod tests {
                 (snake(name), pascal(name)),
                 (snake_case.to_owned(), pascal_case.to_owned())
             );
+            assert_eq!(pascal(pascal_case), pascal_case);
         }
     }
 

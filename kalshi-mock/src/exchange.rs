@@ -48,7 +48,7 @@ use crate::{
 /// | Start | [`start`](Self::start), or [`builder`](Self::builder) for other settings |
 /// | Connect a client | [`client`](Self::client), [`client_builder`](Self::client_builder), [`environment`](Self::environment) |
 /// | Create and quote markets | [`market`](Self::market) |
-/// | Inject faults | [`fault`](Self::fault) for requests, [`streams`](Self::streams) for WebSocket connections |
+/// | Inject faults | [`fault`](Self::fault) for requests, [`websockets`](Self::websockets) for WebSocket connections |
 /// | Control time and trading | [`time`](Self::time), [`pause_trading`](Self::pause_trading), [`schedule`](Self::schedule) |
 /// | Inspect | [`requests_to`](Self::requests_to), [`user`](Self::user), [`snapshot`](Self::snapshot) |
 ///

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | Start an exchange, create clients | [`MockExchange`], [`MockExchangeBuilder`], [`User`] |
 //! | Quote, pause and settle markets | [`Market`], [`Settlement`] |
-//! | Inject faults | [`Fault`], [`FaultRule`], [`Streams`] |
+//! | Inject faults | [`Fault`], [`FaultRule`], [`WebSockets`] |
 //! | Control the clock, schedule events | [`Time`], [`ScheduledEvent`] |
 //! | Inspect requests and state | [`ReceivedRequest`], [`Snapshot`] |
 //! | Read what is implemented and what differs from the exchange | [`guide::coverage`] |

@@ -70,8 +70,8 @@ impl Slack {
         if self.rejected && now.saturating_duration_since(self.changed) < BURST_WINDOW {
             return;
         }
-        let most = MAX_SLACK.max(self.base);
-        self.current = self.current.saturating_mul(2).min(most);
+        let max = MAX_SLACK.max(self.base);
+        self.current = self.current.saturating_mul(2).min(max);
         (self.changed, self.rejected) = (now, true);
     }
 
@@ -183,13 +183,13 @@ impl Level {
         // Two lone requests must not arrive closer together than they were sent, so the second one waits for the
         // response to the first.
         let lone = u64::from(cost) * 2 > u64::from(self.capacity());
-        let longest = if lone { MAX_FLIGHT } else { self.slack.current };
+        let max_flight = if lone { MAX_FLIGHT } else { self.slack.current };
         let flight = Flight {
             cost: u64::from(cost) * TOKEN,
             departed: now,
             lone,
         };
-        self.insert(flight, now + longest)
+        self.insert(flight, now + max_flight)
     }
 
     fn insert(&mut self, flight: Flight, arrives: Instant) -> FlightKey {

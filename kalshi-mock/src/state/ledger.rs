@@ -170,8 +170,8 @@ impl Holding {
                     .filter_map(|rank| resting.orders.get(rank))
                     .map(|order| order.amount())
                     .sum();
-                let reserved = added.map_or(0, |(_, order)| order.amount());
-                resting.total + reserved
+                let added_amount = added.map_or(0, |(_, order)| order.amount());
+                resting.total + added_amount
                     - released
                     - resting.credit(closing(position, side), added, &removed)
             })

@@ -60,7 +60,8 @@ impl BookEvent {
 
 /// The reason why a book is stale, for logs and metrics: see [`BookEvent::Stale`]. Each variant is a distinct cause.
 ///
-/// Whatever the reason, the book is live again after its next valid snapshot, which [`BookEvent::Live`] reports.
+/// As long as the subscription delivers messages, the book is live again after its next valid snapshot, or after a second one that
+/// confirms it. [`BookEvent::Live`] reports that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleReason {
