@@ -8,7 +8,7 @@ use std::{
 
 use crate::output;
 
-/// Exit codes. The README documents them.
+/// Exit codes. MANUAL.md documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Success = 0,
