@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{
-        KEY_ID,
+        KEY_ID, SkewedClock,
         exchange::{Exchange as Rest, Received, Reply},
         key,
     },
@@ -358,17 +358,6 @@ fn ids(orders: &[Order]) -> BTreeSet<&str> {
     orders.iter().map(|order| order.order_id.as_str()).collect()
 }
 
-/// A clock ahead of the exchange by a fixed duration.
-#[derive(Debug)]
-struct Ahead(Duration);
-
-impl Clock for Ahead {
-    fn now_ms(&self) -> Result<u64, ClockError> {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap() + self.0;
-        Ok(u64::try_from(now.as_millis()).unwrap())
-    }
-}
-
 /// A clock that is set by hand. At 0 it returns the system time.
 #[derive(Debug, Default)]
 struct SetClock(AtomicU64);
@@ -383,7 +372,7 @@ impl SetClock {
 impl Clock for SetClock {
     fn now_ms(&self) -> Result<u64, ClockError> {
         match self.0.load(Ordering::Relaxed) {
-            0 => Ahead(Duration::ZERO).now_ms(),
+            0 => SkewedClock(TimeDelta::zero()).now_ms(),
             millis => Ok(millis),
         }
     }

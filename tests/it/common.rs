@@ -2,6 +2,8 @@
 
 pub(crate) mod exchange;
 
+use chrono::{TimeDelta, Utc};
+use kalshi_sdk::auth::{Clock, ClockError};
 use wiremock::{MockServer, Request};
 
 pub use crate::{
@@ -11,6 +13,17 @@ pub use crate::{
     },
     target::environment,
 };
+
+/// A clock that is off by a fixed duration.
+#[derive(Debug)]
+pub struct SkewedClock(pub TimeDelta);
+
+impl Clock for SkewedClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        let now = Utc::now() + self.0;
+        Ok(u64::try_from(now.timestamp_millis()).unwrap())
+    }
+}
 
 pub async fn only_request(server: &MockServer) -> Request {
     let mut requests = server.received_requests().await.unwrap();

@@ -9,14 +9,13 @@ use std::{
 };
 
 use crate::common::{
-    KEY_ID,
+    KEY_ID, SkewedClock,
     exchange::{Exchange, Received, Reply},
     key,
 };
 use chrono::{TimeDelta, Utc};
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
-    auth::{Clock, ClockError},
     limits::RateLimits,
     orders::{
         ChangeOutcome, ChangeReconciliation, OrderLookup, OrderOutcome, OrderRef, Reconciliation,
@@ -100,17 +99,6 @@ async fn reconcile(outcome: OrderOutcome, timeout: Duration) -> Reconciliation {
     }
 }
 
-/// A clock that is 5 s behind.
-#[derive(Debug)]
-struct SlowClock;
-
-impl Clock for SlowClock {
-    fn now_ms(&self) -> Result<u64, ClockError> {
-        let now = Utc::now() - TimeDelta::seconds(5);
-        Ok(u64::try_from(now.timestamp_millis()).unwrap())
-    }
-}
-
 /// The first signed response arrives when reads that lag would already seem fresh by the local clock.
 #[tokio::test]
 async fn slow_clock_does_not_make_a_stale_read_a_proof() {
@@ -129,7 +117,7 @@ async fn slow_clock_does_not_make_a_stale_read_a_proof() {
         reply.with_header("date", date)
     })
     .await;
-    let client = builder(&exchange).clock(Arc::new(SlowClock));
+    let client = builder(&exchange).clock(Arc::new(SkewedClock(TimeDelta::seconds(-5))));
     let change = amend(json!({ "price": "0.5700" }));
     let outcome = client.build().unwrap().orders().amend("o1", change).await;
     let ChangeOutcome::Unknown(unknown) = outcome.unwrap() else {

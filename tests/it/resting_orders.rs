@@ -6,14 +6,13 @@ use chrono::{TimeDelta, Utc};
 use kalshi_mock::{Fault, MockExchange};
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, Dollars, OutcomeSide, SubaccountNumber,
-    auth::{Clock, ClockError},
     orders::{NewOrder, OrderOutcome, Unresolved},
     types::Order,
 };
 use serde_json::{Value, json};
 
 use crate::common::{
-    KEY_ID,
+    KEY_ID, SkewedClock,
     exchange::{Exchange, Reply},
     key,
 };
@@ -146,17 +145,6 @@ async fn list_with_an_ended_order_proves_nothing() {
     }
 }
 
-/// A clock that is 5 s behind.
-#[derive(Debug)]
-struct SlowClock;
-
-impl Clock for SlowClock {
-    fn now_ms(&self) -> Result<u64, ClockError> {
-        let now = Utc::now() - TimeDelta::seconds(5);
-        Ok(u64::try_from(now.timestamp_millis()).unwrap())
-    }
-}
-
 #[tokio::test]
 async fn slow_clock_does_not_make_reads_seem_fresh() {
     let lag = TimeDelta::milliseconds(4_300);
@@ -169,7 +157,7 @@ async fn slow_clock_does_not_make_reads_seem_fresh() {
         Reply::json(200, &reply).with_header("date", date)
     })
     .await;
-    let client = builder(&exchange).clock(Arc::new(SlowClock));
+    let client = builder(&exchange).clock(Arc::new(SkewedClock(TimeDelta::seconds(-5))));
     let client = client.build().unwrap();
     let resting = client.orders().resting().timeout(Duration::from_secs(3));
     let unresolved = resting.await.unwrap_err();

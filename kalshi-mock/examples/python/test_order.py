@@ -1,3 +1,4 @@
+# A resting order is filled on kalshi-mock. Needs the standard library only.
 import json
 import os
 import unittest

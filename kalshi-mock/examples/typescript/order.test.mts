@@ -1,3 +1,4 @@
+// A resting order is filled on kalshi-mock. Needs node only.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

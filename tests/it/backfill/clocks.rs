@@ -38,7 +38,7 @@ async fn fetch_waits_for_stale_reads() {
 
 #[tokio::test]
 async fn fetch_waits_for_reads_by_clock_that_is_ahead() {
-    let ahead = Arc::new(Ahead(Duration::from_secs(2)));
+    let ahead = Arc::new(SkewedClock(TimeDelta::seconds(2)));
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(ahead)).await;
     world.reconnect().await;
@@ -133,21 +133,10 @@ async fn fills_before_the_backfill_are_not_returned() {
     );
 }
 
-/// A clock behind the exchange by a fixed duration.
-#[derive(Debug)]
-struct Behind(Duration);
-
-impl Clock for Behind {
-    fn now_ms(&self) -> Result<u64, ClockError> {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap() - self.0;
-        Ok(u64::try_from(now.as_millis()).unwrap())
-    }
-}
-
 /// With a slow clock, the first fetch also returns fills since the earliest time at which the backfill may have been created.
 #[tokio::test]
 async fn fetch_with_slow_clock_returns_each_fill_once() {
-    let behind = Arc::new(Behind(Duration::from_secs(3_600)));
+    let behind = Arc::new(SkewedClock(TimeDelta::hours(-1)));
     let channels = [Channel::Fill, Channel::UserOrders];
     let mut world = World::with(&channels, |client| client.clock(behind)).await;
     let now = Utc::now();

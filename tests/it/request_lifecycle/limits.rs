@@ -7,20 +7,21 @@ fn slow(capacity: u32) -> AccountLimits {
     AccountLimits::from_tier(Tier::Basic).with_write(BucketLimit::new(1, capacity))
 }
 
-/// Returns limits that a few requests exhaust.
-fn small() -> AccountLimits {
-    AccountLimits::from_tier(Tier::Basic)
+/// Returns a client with limits that a few requests exhaust.
+fn limited(exchange: &Exchange) -> Client {
+    let limits = AccountLimits::from_tier(Tier::Basic)
         .with_write(BucketLimit::new(10, 20))
-        .with_read(BucketLimit::new(1000, 20))
+        .with_read(BucketLimit::new(1000, 20));
+    builder(exchange)
+        .rate_limits(RateLimits::Account(limits))
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]
 async fn requests_wait_for_tokens_up_to_max_wait() {
     let exchange = failing(0, || Reply::Drop).await;
-    let client = builder(&exchange)
-        .rate_limits(RateLimits::Account(small()))
-        .build()
-        .unwrap();
+    let client = limited(&exchange);
     for _ in 0..2 {
         write(&client).await.unwrap();
     }
@@ -84,10 +85,7 @@ async fn cancels_overtake_waiting_writes() {
         _ => Reply::json(201, &created()),
     })
     .await;
-    let client = builder(&exchange)
-        .rate_limits(RateLimits::Account(small()))
-        .build()
-        .unwrap();
+    let client = limited(&exchange);
     let waits = |count: u32| {
         let limiter = client.rate_limiter().clone();
         async move {
@@ -121,10 +119,7 @@ async fn cancels_overtake_waiting_writes() {
 #[tokio::test]
 async fn delayed_request_is_signed_when_sent() {
     let exchange = failing(0, || Reply::Drop).await;
-    let client = builder(&exchange)
-        .rate_limits(RateLimits::Account(small()))
-        .build()
-        .unwrap();
+    let client = limited(&exchange);
     for _ in 0..3 {
         write(&client).await.unwrap();
     }
