@@ -101,7 +101,7 @@ fn main() {
                         .for_each(|times| times.extend(round_times.next()));
                 }
             }
-            let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+            let best = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
             println!(
                 "{at_once:>5} at once: reqwest and aws-lc-rs {:>6.1} us a request",
                 median(times[0].clone())
@@ -111,7 +111,7 @@ fn main() {
                 println!(
                     "               {name}: {:.3} of its rate, {:.3} at best",
                     median(ratios.collect()),
-                    least(&times[0]) / least(own)
+                    best(&times[0]) / best(own)
                 );
             }
         }

@@ -6,11 +6,11 @@ use kalshi_core::{reqwest::header::HeaderMap, rt};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u16, bool, Vec<u8>)| {
-    let (status, is_whole, body) = input;
+    let (status, is_complete, body) = input;
     let Ok(status) = status.try_into() else {
         return;
     };
-    let error = rt::parse_rejection(status, &HeaderMap::new(), body, is_whole);
+    let error = rt::parse_rejection(status, &HeaderMap::new(), body, is_complete);
     assert!(error.to_string().chars().count() < 1_200);
-    assert!(is_whole || error.code().is_none());
+    assert!(is_complete || error.code().is_none());
 });

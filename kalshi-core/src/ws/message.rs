@@ -12,7 +12,7 @@ pub trait Message: Clone + fmt::Debug + Send + Sized + 'static {
     /// Time of the reported event in Unix milliseconds, or `None` if the message has none.
     fn ts_ms(&self) -> Option<i64>;
 
-    /// Decodes the body of a message of type `kind` into `place`. Returns `false` if the type is not in the spec.
+    /// Decodes the body of a message of type `kind` into `target`. Returns `false` if the type is not in the spec.
     ///
     /// # Errors
     ///
@@ -20,7 +20,7 @@ pub trait Message: Clone + fmt::Debug + Send + Sized + 'static {
     fn decode_body<'de, D: Deserializer<'de>>(
         kind: &str,
         deserializer: D,
-        place: &mut Self,
+        target: &mut Self,
     ) -> Result<bool, D::Error>;
 
     /// Returns the message of type `kind` without a body, or `None` if the spec has no such message.

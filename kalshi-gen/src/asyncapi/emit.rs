@@ -157,7 +157,7 @@ fn decoder(messages: &[Message]) -> TokenStream {
             fn decode_body<'de, D: ::serde::Deserializer<'de>>(
                 kind: &str,
                 deserializer: D,
-                place: &mut Self,
+                target: &mut Self,
             ) -> ::std::result::Result<bool, D::Error> {
                 match kind {
                     #(#arms)*
@@ -193,9 +193,9 @@ fn decode_single(message: &Message) -> TokenStream {
     match message.body {
         Body::None => quote! {
             <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
-            *place = Message::#name;
+            *target = Message::#name;
         },
-        _ => quote!(*place = Message::#name(::serde::Deserialize::deserialize(deserializer)?);),
+        _ => quote!(*target = Message::#name(::serde::Deserialize::deserialize(deserializer)?);),
     }
 }
 
@@ -216,7 +216,7 @@ fn decode_shared(messages: &[&Message]) -> TokenStream {
         quote! {
             let is_this_one = #condition;
             if is_this_one && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
-                *place = Message::#name(body);
+                *target = Message::#name(body);
                 return ::std::result::Result::Ok(true);
             }
         }
@@ -228,6 +228,6 @@ fn decode_shared(messages: &[&Message]) -> TokenStream {
         let raw = <&::serde_json::value::RawValue as ::serde::Deserialize>::deserialize(deserializer)?;
         let raw = raw.get();
         #(#attempts)*
-        *place = Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?);
+        *target = Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?);
     }
 }
