@@ -17,7 +17,7 @@ const MAX_DEPTH: u8 = 32;
 /// Maximum number of digits of a number that is certain to fit a `u64`.
 const MAX_DIGITS: usize = 19;
 
-/// A deserializer of JSON without whitespace and escapes.
+/// A deserializer of JSON without whitespace.
 ///
 /// For input that it accepts, it returns the same values as serde_json. For other input, and for values of the wrong type, it fails
 /// without a reason; parse the input again with serde_json to get the value or the error.
@@ -95,13 +95,32 @@ impl<'de> Compact<'de> {
         Ok(())
     }
 
+    /// Consumes a string and passes it to the visitor.
     #[inline]
-    fn string(&mut self) -> Result<&'de str, NotCompact> {
+    fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, NotCompact> {
+        let literal = self.rest;
         self.take(b'"')?;
-        let end = end_of_string(self.rest.as_bytes()).ok_or(NotCompact)?;
+        let end = special(self.rest.as_bytes()).ok_or(NotCompact)?;
         let text = self.rest.get(..end).ok_or(NotCompact)?;
+        if self.rest.as_bytes().get(end) != Some(&b'"') {
+            return visitor.visit_string(self.escaped(literal, 1 + end)?);
+        }
         self.rest = self.rest.get(end + 1..).ok_or(NotCompact)?;
-        Ok(text)
+        visitor.visit_borrowed_str(text)
+    }
+
+    /// Consumes a string literal whose first special character is at `index`.
+    #[cold]
+    fn escaped(&mut self, literal: &'de str, mut index: usize) -> Result<String, NotCompact> {
+        let bytes = literal.as_bytes();
+        while bytes.get(index) == Some(&b'\\') {
+            let next = index + 2;
+            index = next + bytes.get(next..).and_then(special).ok_or(NotCompact)?;
+        }
+        // serde_json rejects a literal that ends with a control character instead of a quote.
+        let (literal, rest) = literal.split_at_checked(index + 1).ok_or(NotCompact)?;
+        self.rest = rest;
+        serde_json::from_str(literal).map_err(|_| NotCompact)
     }
 
     /// Consumes the digits of an integer.
@@ -203,9 +222,9 @@ impl<'de> Compact<'de> {
     }
 }
 
-/// Returns the index of the quote that ends a string, or `None` if there is none or it follows an escape or a control character.
+/// Returns the index of the first quote, backslash or control character.
 #[inline]
-fn end_of_string(bytes: &[u8]) -> Option<usize> {
+fn special(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const HIGH_BITS: u64 = ONES << 7;
     const WORD: usize = size_of::<u64>();
@@ -215,19 +234,17 @@ fn end_of_string(bytes: &[u8]) -> Option<usize> {
         let word = u64::from_le_bytes(*word);
         // Sets the high bit of every zero byte, and possibly of bytes after the first one.
         let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-        let special = zeros(word ^ (ONES * u64::from(b'"')))
+        let found = zeros(word ^ (ONES * u64::from(b'"')))
             | zeros(word ^ (ONES * u64::from(b'\\')))
             | (word.wrapping_sub(ONES * 0x20) & !word);
-        let special = special & HIGH_BITS;
-        if special != 0 {
-            index += special.trailing_zeros() as usize / 8;
-            return (bytes.get(index) == Some(&b'"')).then_some(index);
+        let found = found & HIGH_BITS;
+        if found != 0 {
+            return Some(index + found.trailing_zeros() as usize / 8);
         }
         index += WORD;
     }
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
-    index += rest.iter().position(special)?;
-    (bytes.get(index) == Some(&b'"')).then_some(index)
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+    Some(index + rest.iter().position(is_special)?)
 }
 
 macro_rules! numbers {
@@ -263,7 +280,7 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
-        visitor.visit_borrowed_str(self.string()?)
+        self.string(visitor)
     }
 
     #[inline]

@@ -52,7 +52,7 @@ const BODIES: [&str; 6] = [
     r#"{"ticker":"A","price":"0.1","number":7,"rate":-0.0000143268415739,"rates":[0,-0,1.5,10,1e-05,-2E+3,0.1000000000000000055],"count":null}"#,
 ];
 
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 45] = [
     "",
     "{",
     "}",
@@ -86,6 +86,11 @@ const PIECES: [&str; 40] = [
     "-9223372036854775808",
     "-9223372036854775809",
     "\\u0041",
+    "\\n",
+    "\\/\\\"",
+    "\\ud83d\\ude00",
+    "\\ud83d",
+    "\\x",
     "\u{1f}",
     "\"\"",
     r#""number":1,"#,
@@ -136,7 +141,7 @@ fn usual_bodies_are_accepted_and_equal() {
     assert_eq!(
         check(fractions),
         1,
-        "escapes are accepted in free-form objects only"
+        "whitespace is accepted in free-form objects only"
     );
     assert_eq!(
         (check(first), equals_serde_json::<Body>(second)),
@@ -227,8 +232,11 @@ fn write_string(text: &mut String, random: &mut fastrand::Rng) {
     for _ in 0..random.usize(..30) {
         text.push(letters[random.usize(..letters.len())]);
     }
+    if random.usize(..3) == 0 {
+        text.push_str([r"\n", r"\u00e9", r#"\""#, r"\\"][random.usize(..4)]);
+    }
     if random.usize(..20) == 0 {
-        text.push_str(["\\", "\\n", "\u{1}", "\""][random.usize(..4)]);
+        text.push_str(["\\", "\u{1}", "\"", r"\ude00"][random.usize(..4)]);
     }
     text.push('"');
 }
@@ -247,6 +255,36 @@ fn strings_end_at_every_length() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn escapes_are_decoded() {
+    let body = BODIES[0].replace("KXRAIN", r#"\"KX\u00e9\""#);
+    assert!(equals_serde_json::<Body>(&body));
+    for text in [
+        r#""\"""#,
+        r#""\\""#,
+        r#""a\n\n""#,
+        r#""\u00b0C""#,
+        r#""\ud83d\ude00""#,
+        r#"{"na\u006de\"":["\/"]}"#,
+    ] {
+        assert!(equals_serde_json::<Value>(text), "{text}");
+    }
+    assert_eq!(compact::<String>(r#""a\tb""#).as_deref(), Some("a\tb"));
+    for text in [
+        r#""\""#,
+        r#""\"#,
+        r#""\\\""#,
+        r#""\ud83d""#,
+        r#""\u12""#,
+        r#""\é""#,
+        "\"\\n\n\"",
+        r#""a\n"#,
+    ] {
+        assert!(compact::<IgnoredAny>(text).is_none(), "{text}");
+        assert!(compact::<String>(text).is_none(), "{text}");
     }
 }
 
