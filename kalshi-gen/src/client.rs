@@ -50,39 +50,50 @@ pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn
 
 /// Replaces typify's type for free-form objects with the runtime's.
 fn with_json_objects(tokens: TokenStream) -> TokenStream {
-    let sdk = runtime::root();
     let map = quote!(::serde_json::Map<::std::string::String, ::serde_json::Value>);
     let map: Vec<String> = map.into_iter().map(|token| token.to_string()).collect();
+    let sdk = runtime::root();
+    let is_empty = format!("{sdk}::JsonObject::is_empty").replace(' ', "");
+    replace(tokens, &map, &quote!(#sdk::JsonObject), &is_empty)
+}
+
+/// Replaces the tokens `map` with `object`, and the path of the map's `is_empty` with `is_empty`.
+fn replace(
+    tokens: TokenStream,
+    map: &[String],
+    object: &TokenStream,
+    is_empty: &str,
+) -> TokenStream {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let (mut out, mut rest) = (TokenStream::new(), tokens.as_slice());
+    let (mut out, mut rest) = (Vec::with_capacity(tokens.len()), tokens.as_slice());
     while let [token, tail @ ..] = rest {
         // The third token is `serde_json`, which is rare, so it is compared first.
         let is_map = matches!(tail, [_, TokenTree::Ident(name), ..] if *name == map[2])
             && rest.len() >= map.len()
             && rest
                 .iter()
-                .zip(&map)
+                .zip(map)
                 .all(|(token, text)| token.to_string() == *text);
         if is_map {
-            out.extend(quote!(#sdk::JsonObject));
+            out.extend(object.clone());
             rest = &rest[map.len()..];
             continue;
         }
-        out.extend([match token {
+        out.push(match token {
             TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), with_json_objects(group.stream()));
+                let inner = replace(group.stream(), map, object, is_empty);
+                let mut inner = Group::new(group.delimiter(), inner);
                 inner.set_span(group.span());
                 TokenTree::Group(inner)
             }
             TokenTree::Literal(literal)
                 if literal.to_string() == "\"::serde_json::Map::is_empty\"" =>
             {
-                let path = format!("{}::JsonObject::is_empty", sdk.to_string().replace(' ', ""));
-                TokenTree::Literal(Literal::string(&path))
+                TokenTree::Literal(Literal::string(is_empty))
             }
             token => token.clone(),
-        }]);
+        });
         rest = tail;
     }
-    out
+    out.into_iter().collect()
 }

@@ -1,14 +1,13 @@
 //! Sample requests and responses of every operation, derived from the spec, for tests and mock servers.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use crate::{
     asyncapi::Body,
     check,
     error::Error,
-    names, operations,
+    names,
+    operations::{self, Operation},
     options::{FixupMode, Options},
     scalars::{
         API_ERROR, CLIENT_ORDER_ID, CONTRACTS, DECIMAL, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID,
@@ -27,8 +26,7 @@ const MAX_DEPTH: usize = 12;
 pub struct Samples {
     spec: Value,
     tree: Value,
-    /// The setters of each operation's builder, by operation id.
-    setters: BTreeMap<String, Vec<Setter>>,
+    fixups: FixupMode,
 }
 
 impl std::fmt::Debug for Samples {
@@ -90,22 +88,11 @@ impl Samples {
     ///
     /// # Errors
     ///
-    /// Returns an error if [`generate`](crate::generate) does.
+    /// Returns an error if the spec is invalid, or if it contains a construct that cannot be expressed.
     pub fn new(spec: &str, fixups: FixupMode) -> Result<Self, Error> {
-        let document = stages::checked_rest(yaml::parse(spec)?)?;
-        let Rest {
-            refined,
-            normalized,
-            operations,
-        } = stages::rest(document.clone(), &Options::new().fixups(fixups))?;
-        Ok(Self {
-            spec: document,
-            setters: operations
-                .iter()
-                .map(|operation| (operation.id.clone(), surface::setters(&refined, operation)))
-                .collect(),
-            tree: normalized.tree,
-        })
+        let spec = stages::checked_rest(yaml::parse(spec)?)?;
+        let tree = stages::normalized_rest(spec.clone(), fixups)?.tree;
+        Ok(Self { spec, tree, fixups })
     }
 
     /// Returns sample frames for every message that the server of an AsyncAPI spec sends, as pairs of message name and
@@ -121,7 +108,7 @@ impl Samples {
         let samples = Self {
             spec: Value::Null,
             tree: normalized.tree,
-            setters: BTreeMap::new(),
+            fixups: FixupMode::Lenient,
         };
         let mut frames = Vec::new();
         for message in &messages {
@@ -232,36 +219,39 @@ impl Samples {
         Some(self.sample(schema, "", Variant::Full, 0))
     }
 
-    /// Emits Rust code that sends every operation through its typed method, with arguments from a JSON object: a
-    /// function `call(client, id, arguments)`.
-    #[must_use]
-    pub fn calls(&self) -> String {
+    /// Emits Rust code that calls every operation through its typed method, with arguments from a JSON object: a function
+    /// `call(client, id, arguments)` that sends it, and a function `pages(client, id, arguments)` that reads and counts all pages
+    /// of a paginated operation.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if [`generate`](crate::generate) does.
+    pub fn calls(&self) -> Result<String, Error> {
+        let options = Options::new().fixups(self.fixups);
+        let Rest {
+            refined,
+            operations,
+            ..
+        } = stages::rest(self.spec.clone(), &options)?;
+        let setters = |operation: &Operation| surface::setters(&refined, operation);
         let mut out = String::from(
             "/// Sends the operation `id` with all its arguments, through its typed method.\n\
              #[allow(deprecated)]\n\
              pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<serde_json::Value, Error> {\n    match id {\n",
         );
-        for id in self.operations() {
+        for operation in &operations {
+            let id = &operation.id;
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let response = client\n                .{method}()\n"));
-            for setter in self.setters(id) {
-                out.push_str(&setter_call(setter));
-            }
+            out.extend(setters(operation).iter().map(setter_call));
             out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*response))\n        }\n");
         }
         out.push_str("        other => panic!(\"no operation {other}\"),\n    }\n}\n");
-        out.push_str(&self.paged_calls());
-        out
-    }
-
-    /// Emits a function `pages(client, id, arguments)` that reads all pages of a paginated operation and counts them.
-    fn paged_calls(&self) -> String {
-        let mut out = String::from(
+        out.push_str(
             "\n/// Reads all pages of the operation `id` and counts them.\n\
              #[allow(deprecated, unused_variables, clippy::unused_async)]\n\
              pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<usize, Error> {\n    match id {\n",
         );
-        let operations = operations::list(&self.tree).unwrap_or_default();
         for operation in operations
             .iter()
             .filter(|operation| operation.paging.is_some())
@@ -269,18 +259,17 @@ impl Samples {
             let id = &operation.id;
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let mut pages = client\n                .{method}()\n"));
-            let setters = self.setters(id).iter();
-            for setter in setters.filter(|setter| setter.parameter != "cursor") {
-                out.push_str(&setter_call(setter));
-            }
+            let setters = setters(operation);
+            let setters = setters.iter();
+            out.extend(
+                setters
+                    .filter(|setter| setter.parameter != "cursor")
+                    .map(setter_call),
+            );
             out.push_str("                .by_page();\n            let mut count = 0;\n            while next(&mut pages).await?.is_some() {\n                count += 1;\n            }\n            Ok(count)\n        }\n");
         }
         out.push_str("        other => panic!(\"no paginated operation {other}\"),\n    }\n}\n");
-        out
-    }
-
-    fn setters(&self, id: &str) -> &[Setter] {
-        self.setters.get(id).map(Vec::as_slice).unwrap_or_default()
+        Ok(out)
     }
 
     fn operation(&self, id: &str) -> Option<&Map<String, Value>> {

@@ -140,7 +140,7 @@ pub fn normalized(document: Value, mode: FixupMode) -> Result<Normalized, Error>
     }
 }
 
-fn normalized_rest(mut document: Value, mode: FixupMode) -> Result<Normalized, Error> {
+pub(crate) fn normalized_rest(mut document: Value, mode: FixupMode) -> Result<Normalized, Error> {
     fixups::apply(&mut document, mode)?;
     normalize::normalize(document)
 }

@@ -30,6 +30,10 @@ pub(super) fn refine_builders(
         return Ok(());
     };
     items.retain(|item| !matches!(item, Item::Use(_)));
+    let builders = operations
+        .iter()
+        .map(|operation| (names::builder(&operation.id), operation));
+    let builders: BTreeMap<_, _> = builders.collect();
     let mut fields: BTreeMap<String, Vec<(syn::Ident, Type)>> = BTreeMap::new();
     for item in items.iter_mut() {
         match item {
@@ -40,29 +44,24 @@ pub(super) fn refine_builders(
                     .filter_map(|field| Some((field.ident.clone()?, field.ty.clone())));
                 fields.insert(item.ident.to_string(), named.collect());
                 let name = item.ident.to_string();
-                let doc = operations
-                    .iter()
-                    .find(|operation| names::builder(&operation.id) == name)
-                    .map(|operation| {
-                        let method = names::snake(&operation.id);
-                        format!(
-                            "Request builder for {}, returned by [`Client::{method}`](super::Client::{method}). [`send`](Self::send) sends the request.",
-                            operation.route()
-                        )
-                    });
+                let doc = builders.get(&name).map(|operation| {
+                    let method = names::snake(&operation.id);
+                    format!(
+                        "Request builder for {}, returned by [`Client::{method}`](super::Client::{method}). [`send`](Self::send) sends the request.",
+                        operation.route()
+                    )
+                });
                 set_doc(
                     &mut item.attrs,
                     doc.as_deref().unwrap_or("Request builder."),
                 );
             }
             Item::Impl(item) => {
-                let Some(name) = last_ident(&item.self_ty) else {
+                let Some(name) = last_ident(&item.self_ty).map(|name| name.to_string()) else {
                     continue;
                 };
-                let found = operations
-                    .iter()
-                    .find(|operation| name == names::builder(&operation.id));
-                let (Some(operation), Some(fields)) = (found, fields.get(&name.to_string())) else {
+                let (Some(operation), Some(fields)) = (builders.get(&name), fields.get(&name))
+                else {
                     return Err(Error::document(format!(
                         "no operation matches the builder `{name}`"
                     )));

@@ -1,6 +1,6 @@
 //! Refines the types: open enums, tolerant responses, and builders for types that requests contain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quote::ToTokens;
 use serde_json::Value;
@@ -20,37 +20,38 @@ use crate::{
     unix_time::UnixTime,
 };
 
-/// The schemas and their descriptions, by Rust name.
+/// What is known of the schemas, by Rust name.
 struct Schemas<'a> {
     by_name: BTreeMap<String, &'a Value>,
-    spec: &'a Normalized,
+    sent: BTreeSet<String>,
+    cursors: BTreeMap<String, Vec<&'a str>>,
 }
 
 impl<'a> Schemas<'a> {
     fn new(spec: &'a Normalized) -> Self {
         let schemas = spec::schemas(&spec.tree).into_iter().flatten();
+        let mut cursors: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (schema, field) in &spec.cursors {
+            let fields = cursors.entry(names::pascal(schema)).or_default();
+            fields.push(field.as_str());
+        }
         Self {
             by_name: schemas
                 .map(|(name, schema)| (names::pascal(name), schema))
                 .collect(),
-            spec,
+            sent: spec.sent.iter().map(|name| names::pascal(name)).collect(),
+            cursors,
         }
     }
 
     fn is_sent(&self, ident: &syn::Ident) -> bool {
-        let name = ident.to_string();
-        self.spec
-            .sent
-            .iter()
-            .any(|sent| names::pascal(sent) == name)
+        self.sent.contains(&ident.to_string())
     }
 
     fn is_cursor(&self, ident: &syn::Ident, field: &syn::Ident) -> bool {
-        let (ident, field) = (ident.to_string(), field.to_string());
-        self.spec
-            .cursors
-            .iter()
-            .any(|(schema, name)| names::pascal(schema) == ident && is_ident(name, &field))
+        let field = field.to_string();
+        let cursors = self.cursors.get(&ident.to_string()).into_iter().flatten();
+        cursors.copied().any(|name| is_ident(name, &field))
     }
 
     fn values(&self, ident: &syn::Ident) -> Option<Vec<String>> {
@@ -115,7 +116,9 @@ impl<'a> Schemas<'a> {
         let schema = self.by_name.get(&ident.to_string())?;
         let properties = schema.get("properties")?.as_object()?;
         let field = field.to_string();
-        properties.iter().find(|(name, _)| is_ident(name, &field))
+        // Most names are the same in Rust, and converting each one is slow.
+        let same = properties.get_key_value(&field);
+        same.or_else(|| properties.iter().find(|(name, _)| is_ident(name, &field)))
     }
 }
 

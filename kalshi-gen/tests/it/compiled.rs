@@ -255,7 +255,7 @@ fn make_crate(folder: &Path, name: &str, spec: &Path, is_older: bool) {
             if !is_older {
                 let samples = Samples::new(&text, FixupMode::Lenient).unwrap();
                 write("openapi.yaml", &text);
-                write("tests/generated/calls.rs", &samples.calls());
+                write("tests/generated/calls.rs", &samples.calls().unwrap());
                 source.push_str(&template("calling.rs").replace("ROOT", root));
             }
             write("src/lib.rs", &source);
