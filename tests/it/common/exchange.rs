@@ -116,29 +116,26 @@ impl Exchange {
         closes_connection: impl Fn() -> bool + Send + Sync + 'static,
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::run(true, closes_connection, reply).await
+        Self::run(true, Arc::new(closes_connection), Arc::new(reply)).await
     }
 
     /// Like [`start`](Self::start), but does not record the requests.
     pub async fn start_unrecorded(
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::run(false, || false, reply).await
+        Self::run(false, Arc::new(|| false), Arc::new(reply)).await
     }
 
+    // Not generic: the runtime's code for tasks would be compiled for every caller.
     async fn run(
         records: bool,
-        closes_connection: impl Fn() -> bool + Send + Sync + 'static,
-        reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+        closes_connection: Arc<dyn Fn() -> bool + Send + Sync>,
+        reply: Arc<dyn Fn(&Received) -> Reply + Send + Sync>,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (reply, closes_connection, requests) = (
-            Arc::new(reply),
-            Arc::new(closes_connection),
-            received.clone(),
-        );
+        let requests = received.clone();
         let (count, open) = watch::channel(0);
         let count = Arc::new(count);
         let mut tasks = JoinSet::new();
