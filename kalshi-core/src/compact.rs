@@ -101,26 +101,32 @@ impl<'de> Compact<'de> {
         let literal = self.rest;
         self.take(b'"')?;
         let end = special(self.rest.as_bytes()).ok_or(NotCompact)?;
-        let text = self.rest.get(..end).ok_or(NotCompact)?;
         if self.rest.as_bytes().get(end) != Some(&b'"') {
-            return visitor.visit_string(self.escaped(literal, 1 + end)?);
+            return self.escaped_string(literal, 1 + end, visitor);
         }
+        let text = self.rest.get(..end).ok_or(NotCompact)?;
         self.rest = self.rest.get(end + 1..).ok_or(NotCompact)?;
         visitor.visit_borrowed_str(text)
     }
 
-    /// Consumes a string literal whose first special character is at `index`.
-    #[cold]
-    fn escaped(&mut self, literal: &'de str, mut index: usize) -> Result<String, NotCompact> {
+    /// Consumes a string literal whose first special character is at `end`.
+    #[inline(never)]
+    fn escaped_string<V: Visitor<'de>>(
+        &mut self,
+        literal: &'de str,
+        mut end: usize,
+        visitor: V,
+    ) -> Result<V::Value, NotCompact> {
         let bytes = literal.as_bytes();
-        while bytes.get(index) == Some(&b'\\') {
-            let next = index + 2;
-            index = next + bytes.get(next..).and_then(special).ok_or(NotCompact)?;
+        while bytes.get(end) == Some(&b'\\') {
+            let next = end + 2;
+            end = next + bytes.get(next..).and_then(special).ok_or(NotCompact)?;
         }
         // serde_json rejects a literal that ends with a control character instead of a quote.
-        let (literal, rest) = literal.split_at_checked(index + 1).ok_or(NotCompact)?;
+        let (literal, rest) = literal.split_at_checked(end + 1).ok_or(NotCompact)?;
         self.rest = rest;
-        serde_json::from_str(literal).map_err(|_| NotCompact)
+        let text = unescaped(literal).or_else(|| serde_json::from_str(literal).ok());
+        visitor.visit_string(text.ok_or(NotCompact)?)
     }
 
     /// Consumes the digits of an integer.
@@ -245,6 +251,35 @@ fn special(bytes: &[u8]) -> Option<usize> {
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
     Some(index + rest.iter().position(is_special)?)
+}
+
+/// Returns the text of a string literal. Returns `None` for invalid literals and surrogate pairs.
+fn unescaped(literal: &str) -> Option<String> {
+    let mut rest = literal.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = String::with_capacity(rest.len());
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let kind = escape.chars().next()?;
+        let (c, length) = match kind {
+            '"' | '\\' | '/' => (kind, 1),
+            'n' => ('\n', 1),
+            't' => ('\t', 1),
+            'r' => ('\r', 1),
+            'b' => ('\u{8}', 1),
+            'f' => ('\u{c}', 1),
+            'u' => {
+                let digits = escape.get(1..5)?;
+                let are_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                let code = u32::from_str_radix(digits, 16).ok().filter(|_| are_hex)?;
+                (char::from_u32(code)?, 5)
+            }
+            _ => return None,
+        };
+        text.push(c);
+        rest = escape.get(length..)?;
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 macro_rules! numbers {
