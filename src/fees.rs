@@ -174,12 +174,7 @@ impl FeeSchedule {
     /// Returns the fee of a maker, which is zero if the fee type has no maker fees. `None` as for [`taker`].
     #[must_use]
     pub fn maker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
-        let fee = fee(price, count, self.multiplier, self.maker_quarters)?;
-        // Rounding the total up could make a zero fee positive.
-        Some(match self.maker_quarters {
-            0 => Dollars::ZERO,
-            _ => fee,
-        })
+        fee(price, count, self.multiplier, self.maker_quarters)
     }
 }
 
@@ -202,6 +197,10 @@ fn fee(
     let raw = (7 * quarters * price * (1_000_000 - price))
         .checked_mul(count)?
         .checked_mul(i128::from(multiplier.0))?;
+    if raw == 0 {
+        // Rounding the total up could make a zero fee positive.
+        return Some(Dollars::ZERO);
+    }
     // In the same parts: the price of all contracts is micros times hundredths.
     let all = (price * count).checked_mul(PARTS / 100_000_000)?;
     let paid = all.checked_add(raw)?;

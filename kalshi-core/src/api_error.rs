@@ -126,6 +126,14 @@ impl ApiError {
         error
     }
 
+    /// Returns `true` if the exchange rejected the request because of its rate limit, and therefore did not process it. `false` if the
+    /// body reports orders as well.
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+            && self.is_from_exchange
+            && !self.has_other_fields
+    }
+
     /// Returns `true` if the body has fields other than those of an error, so that it may also report a success.
     pub(crate) fn has_other_fields(&self) -> bool {
         self.has_other_fields

@@ -37,6 +37,8 @@ pub struct Core {
     pub(crate) max_wait: Option<Duration>,
     /// `true` if responses are used as evidence of an order's outcome. See [`for_evidence`](Self::for_evidence).
     pub(crate) reads_evidence: bool,
+    /// `true` if a page without its list or cursor is no evidence.
+    pub(crate) requires_cursor: bool,
 }
 
 /// State shared by the clones of a client.
@@ -204,10 +206,11 @@ impl Core {
     }
 
     /// Returns a client for reads that serve as evidence of an order's outcome. Each read uses a connection of its own, and
-    /// responses from caches and incomplete pages are errors.
-    pub(crate) fn for_evidence(&self) -> Self {
+    /// responses from caches are errors, and so are pages without a cursor if `requires_cursor`.
+    pub(crate) fn for_evidence(&self, requires_cursor: bool) -> Self {
         Self {
             reads_evidence: true,
+            requires_cursor,
             ..self.clone()
         }
     }

@@ -266,6 +266,7 @@ impl<A: Api> ClientBuilder<A> {
             retry: self.retry,
             max_wait: self.max_wait,
             reads_evidence: false,
+            requires_cursor: false,
         };
         Ok(A::Client::from_core(core, self.environment))
     }

@@ -14,6 +14,9 @@ use crate::json_object::RAW_VALUE;
 /// Maximum nesting depth of objects and arrays. serde_json accepts more.
 const MAX_DEPTH: u8 = 32;
 
+/// Input that nothing accepts.
+const REJECTED: &str = "?";
+
 /// Maximum number of digits of a number that is certain to fit a `u64`.
 const MAX_DIGITS: usize = 19;
 
@@ -146,6 +149,15 @@ impl<'de> Compact<'de> {
         Ok(number)
     }
 
+    /// Returns `true` before a number that has a fraction or an exponent.
+    fn is_fraction(&self) -> bool {
+        let mut bytes = self
+            .rest
+            .bytes()
+            .skip_while(|byte| matches!(byte, b'0'..=b'9' | b'-'));
+        matches!(bytes.next(), Some(b'.' | b'e' | b'E'))
+    }
+
     /// Consumes a number that has a fraction or an exponent.
     fn fraction(&mut self) -> Result<f64, NotCompact> {
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
@@ -221,10 +233,13 @@ impl<'de> Compact<'de> {
             end,
             is_first: true,
         };
-        let value = visit(items)?;
+        let value = visit(items).and_then(|value| self.take(end).map(|()| value));
         self.depth -= 1;
-        self.take(end)?;
-        Ok(value)
+        if value.is_err() {
+            // A type may ignore the error of a field. The object is not consumed, so nothing after it may be accepted.
+            self.rest = REJECTED;
+        }
+        value
     }
 }
 
@@ -309,6 +324,8 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
             b'[' => self.seq(visitor),
             b't' | b'f' => self.deserialize_bool(visitor),
             b'n' => self.deserialize_unit(visitor),
+            // With its feature `arbitrary_precision`, which any dependency may enable, serde_json visits the exact text of a fraction.
+            _ if self.is_fraction() => Err(NotCompact),
             _ => self.deserialize_i64(visitor),
         }
     }
@@ -346,7 +363,10 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         }
         match 0_i64.checked_sub_unsigned(digits) {
             // serde_json returns negative zero as an `f64`.
-            None | Some(0) => Err(NotCompact),
+            None | Some(0) => {
+                self.rest = REJECTED;
+                Err(NotCompact)
+            }
             Some(number) => visitor.visit_i64(number),
         }
     }
@@ -422,12 +442,15 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
-        self.deserialize_any(visitor)
+        match self.is_fraction() {
+            true => self.deserialize_f64(visitor),
+            false => self.deserialize_any(visitor),
+        }
     }
 
-    numbers!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64);
+    numbers!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f64);
     leave_to_serde_json! {
-        deserialize_i128() deserialize_u128() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit_struct(&'static str) deserialize_tuple_struct(&'static str, usize)
+        deserialize_f32() deserialize_i128() deserialize_u128() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit_struct(&'static str) deserialize_tuple_struct(&'static str, usize)
         deserialize_enum(&'static str, &'static [&'static str])
     }
 }

@@ -151,9 +151,13 @@ impl CustomRequest {
             (Ok(name), Ok(_)) if own.contains(&name) => {
                 format!("the client sets the header `{name}` itself")
             }
-            (Ok(name), Ok(value)) => return self.with(|request| request.header(name, value)),
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                return self.with(|request| request.header(name, value));
+            }
             (Ok(name), Err(_)) => format!("the value of `{name}` cannot be sent as a header"),
-            (Err(_), _) => format!("{name:?} is not a header name"),
+            // It is not printed, because it may be a secret value whose place was swapped with the name's.
+            (Err(_), _) => "a header name is invalid".to_owned(),
         };
         self.invalid(fault)
     }

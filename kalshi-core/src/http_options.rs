@@ -52,7 +52,9 @@ impl HttpOptions {
         is_plaintext: bool,
     ) -> Result<reqwest::Client, ConfigError> {
         let agent = self.user_agent.as_deref();
+        // reqwest would repeat a request that an HTTP/2 server refuses, with the same signature and uncounted.
         let builder = builder
+            .retry(reqwest::retry::never())
             .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
             .redirect(Policy::none())
             .user_agent(agent.unwrap_or(self.default_user_agent));

@@ -10,6 +10,7 @@ use std::{
     vec,
 };
 
+use bytes::Bytes;
 use futures_core::Stream;
 use reqwest::Request;
 use serde::de::DeserializeOwned;
@@ -65,6 +66,7 @@ pub struct Pages<T> {
     prefetch: bool,
     /// The list whose rows are decoded one at a time if the page does not decode. `None` for a stream of pages.
     by_row: Option<&'static str>,
+    bytes_received: u64,
 }
 
 /// A decoded page.
@@ -72,6 +74,8 @@ struct Fetched<T> {
     page: T,
     /// The rows to decode one at a time, if some do not decode. `page` then has no rows.
     rows: Option<Rows>,
+    /// Length of the response body.
+    length: usize,
 }
 
 type Fetch<T> = Pin<Box<dyn Future<Output = Result<Fetched<T>, Error>> + Send>>;
@@ -153,6 +157,7 @@ impl<T: Page> Pages<T> {
             state: State::Ready,
             prefetch: false,
             by_row: None,
+            bytes_received: 0,
         }
     }
 
@@ -190,18 +195,20 @@ impl<T: Page> Pages<T> {
         };
         let (core, operation, by_row) = (self.core.clone(), self.operation, self.by_row);
         Box::pin(async move {
-            match core.call::<T>(operation, request).await {
-                Ok(response) => Ok(Fetched {
-                    page: response.into_inner(),
+            match core.call_page::<T>(operation, request).await {
+                Ok((page, length)) => Ok(Fetched {
+                    page,
                     rows: None,
+                    length,
                 }),
                 Err(error) => {
                     let Some(field) = by_row else {
                         return Err(error);
                     };
+                    let length = error.shared_body().map_or(0, Bytes::len);
                     let (page, rows) = Rows::split(field, T::LISTS, error)?;
                     let rows = Some(rows);
-                    Ok(Fetched { page, rows })
+                    Ok(Fetched { page, rows, length })
                 }
             }
         })
@@ -209,6 +216,8 @@ impl<T: Page> Pages<T> {
 
     /// Advances the cursor and the state after a page has arrived.
     fn arrived(&mut self, fetched: &Fetched<T>) {
+        let length = u64::try_from(fetched.length).unwrap_or(u64::MAX);
+        self.bytes_received = self.bytes_received.saturating_add(length);
         let is_empty = fetched.rows.is_none() && fetched.page.is_empty();
         self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
         let cursor = fetched.page.next_cursor();
@@ -293,7 +302,7 @@ impl<T: Page> Stream for Pages<T> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let fetched = ready!(self.poll_page(context));
         Poll::Ready(fetched.map(|result| {
-            let Fetched { page, rows } = result?;
+            let Fetched { page, rows, .. } = result?;
             match rows {
                 Some(rows) => Err(rows.error),
                 None => Ok(page),
@@ -345,6 +354,11 @@ impl<T: Page, I: DeserializeOwned> Items<T, I> {
     pub fn with_prefetch(mut self) -> Self {
         self.pages = self.pages.with_prefetch();
         self
+    }
+
+    /// Returns the length of all pages received so far.
+    pub(crate) fn bytes_received(&self) -> u64 {
+        self.pages.bytes_received
     }
 
     /// Returns the operation that lists the items.
@@ -400,7 +414,7 @@ impl<T: Page, I: DeserializeOwned> Stream for Items<T, I> {
             }
             self.rows = None;
             match ready!(self.pages.poll_page(context)) {
-                Some(Ok(Fetched { page, rows })) => {
+                Some(Ok(Fetched { page, rows, .. })) => {
                     self.items = (self.into_items)(page).into_iter();
                     self.rows = rows;
                 }

@@ -68,6 +68,18 @@ impl Core {
         }
     }
 
+    /// Sends a request for a page, and returns the page and the length of the body.
+    pub(crate) async fn call_page<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        request: Result<Request, Error>,
+    ) -> Result<(T, usize), Error> {
+        let attempts = Attempts::default();
+        let received = self.fetch(operation, &request?, &attempts, None).await?;
+        let length = received.body.len();
+        Ok((received.into_object::<T>()?.into_inner(), length))
+    }
+
     /// Sends a request, counts its attempts in `attempts` and decodes the response.
     pub(crate) async fn call_counted<T: DeserializeOwned>(
         &self,
@@ -181,7 +193,7 @@ impl Core {
             .await
             .unwrap_or_else(|_| Err(Error::timed_out(operation, limit)));
         match result {
-            Ok(response) if self.reads_evidence => response.check_evidence(),
+            Ok(response) if self.reads_evidence => response.check_evidence(self.requires_cursor),
             Ok(response) => Ok(response),
             Err(error) => Err(error.after(attempts)),
         }
@@ -371,20 +383,19 @@ impl Received {
         if !shared.signs {
             error = error.with_unsigned_api();
         }
-        let is_from_exchange = self.is_from_wire && error.is_from_exchange();
-        if self.status == StatusCode::TOO_MANY_REQUESTS && is_from_exchange {
+        if self.is_from_wire && error.is_over_limit() {
             self.attempts.record_rejection();
         }
         Err(Error::api_error(self.operation, error).after(&self.attempts))
     }
 
-    /// Returns an error if the response is no evidence of the current state: it came from a cache, or it is a page without its list
-    /// or cursor, which would decode as an empty last page.
-    fn check_evidence(self) -> Result<Self, Error> {
+    /// Returns an error if the response is no evidence of the current state: it came from a cache, or `requires_cursor` is set and it is
+    /// a page without its list or cursor, which would decode as an empty last page.
+    fn check_evidence(self, requires_cursor: bool) -> Result<Self, Error> {
         if server_time::is_cached(&self.headers) {
             return Err(self.unexpected("response from a cache"));
         }
-        let Some(paging) = self.operation.paging else {
+        let Some(paging) = self.operation.paging.filter(|_| requires_cursor) else {
             return Ok(self);
         };
         let fields: BTreeMap<String, IgnoredAny> =

@@ -173,8 +173,7 @@ pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
     ];
-    let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
-    if error.is_connect() || error.is_rate_limited() && is_from_exchange {
+    if error.is_connect() || error.api().is_some_and(ApiError::is_over_limit) {
         return true;
     }
     is_safe(operation)

@@ -31,7 +31,7 @@ pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]
 pub use crate::ws::frame::discriminates;
 use crate::{
-    api::{Api, ApiClient},
+    api::Api,
     api_error::{ApiError, ErrorResponse},
     body::Body,
     client::Core,
@@ -343,9 +343,14 @@ pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
 }
 
 /// Returns a client for reads that serve as evidence. Each read opens its own connection, on which no response to another request can
-/// arrive. Cached responses and incomplete pages are errors.
-pub fn for_evidence<C: ApiClient>(client: &C) -> C {
-    client.with_core(client.core().for_evidence())
+/// arrive. Cached responses are errors, and so are incomplete pages if the API [requires a cursor](orders::Reader::REQUIRES_CURSOR).
+pub fn for_evidence<C: orders::Reader>(client: &C) -> C {
+    client.with_core(client.core().for_evidence(C::REQUIRES_CURSOR))
+}
+
+/// Returns `true` if a recent response has shown the exchange's time.
+pub fn knows_exchange_time(core: &Core) -> bool {
+    core.shared.server_time.is_known()
 }
 
 /// Parses a rejection from a response body, complete or truncated. For fuzzing.

@@ -31,6 +31,10 @@ pub enum ClockCorrection {
 /// Skew in milliseconds beyond which the exchange may reject a timestamp.
 const MIN_CORRECTED_SKEW_MS: i64 = 1_000;
 
+/// Assumed maximum skew of the local clock while no response has shown the exchange's time, in milliseconds. With a larger one, the
+/// exchange rejects signatures.
+const MAX_UNSEEN_SKEW_MS: u64 = 30_000;
+
 /// Maximum number of observations kept.
 const MAX_OBSERVATIONS: usize = 16;
 
@@ -229,15 +233,24 @@ impl ServerTime {
     }
 
     /// Returns the latest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. If a majority agrees,
-    /// outvoted observations and those before a step of the wall clock are left out. Returns `u64::MAX` if there is neither a local
-    /// clock nor an observation.
+    /// outvoted observations and those before a step of the wall clock are left out. Without any observation, the exchange's clock may
+    /// be ahead of the local one by [`MAX_UNSEEN_SKEW_MS`]. Returns `u64::MAX` if there is neither a local clock nor an observation.
     pub(crate) fn latest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
         let latest = self
             .bounds(instant, wall_ms, true)
             .map(|(_, latest)| latest);
-        latest
+        let latest = latest
             .max()
-            .map_or(u64::MAX, |latest| u64::try_from(latest).unwrap_or_default())
+            .map_or(u64::MAX, |latest| u64::try_from(latest).unwrap_or_default());
+        match self.is_known() {
+            true => latest,
+            false => latest.saturating_add(MAX_UNSEEN_SKEW_MS),
+        }
+    }
+
+    /// Returns `true` if there is a recent observation.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.recent(Instant::now()).is_empty()
     }
 
     /// Returns the bounds of the exchange's time at `instant` according to the local clock and to each recent observation.

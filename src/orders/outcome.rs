@@ -53,6 +53,7 @@ impl OrderOutcome {
         };
         match unknown.reconcile(timeout).await {
             Reconciliation::Placed(placed) => Self::Placed(placed),
+            Reconciliation::AlreadyExists(placed) => Self::AlreadyExists(placed),
             Reconciliation::NotFound => Self::NotPlaced,
             Reconciliation::Unknown(_) => Self::Unknown(unknown),
         }

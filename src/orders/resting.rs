@@ -35,8 +35,8 @@ impl Orders {
     ///
     /// # Errors
     ///
-    /// Awaiting it returns an error if the timeout expires, if the exchange rejects a read, or if an order in the list does not decode, has
-    /// ended, or belongs to another subaccount.
+    /// Awaiting it returns an error if the timeout expires, if the exchange rejects a read, if an order in the list does not decode, has
+    /// ended, or belongs to another subaccount, or if the list is longer than 256 MiB.
     pub fn resting(&self) -> RestingOrders {
         RestingOrders {
             client: self.client.clone(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, OrderMatch, Reading, inquire},
+    orders::{Finding, LastError, OrderMatch, Reading, inquire, is_duplicate},
 };
 
 use super::{
@@ -40,6 +40,8 @@ pub struct UnknownOrder {
 pub enum Reconciliation {
     /// The exchange has the order.
     Placed(PlacedOrder),
+    /// The client order id that you set was taken before: a matching order has it, which a previous run of the program may have placed.
+    AlreadyExists(PlacedOrder),
     /// The order was not placed: it was absent once reads were up to date.
     NotFound,
     /// Neither is proven. Contains the last error or the matching orders, if any.
@@ -77,14 +79,16 @@ impl UnknownOrder {
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
         let last_error = LastError::default();
         let (ids, last) = ([self.client_order_id()], &last_error);
+        // If the exchange said that the id is taken, the order that has it may be of any age, and there must be one.
+        let is_taken = self.error.api().is_some_and(is_duplicate);
         let look = |client: Client, is_fresh| async move {
-            let since_ms = Some(self.order.began.earliest_ms(&client.core));
+            let since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let search = Search {
                 client_order_ids: &ids,
                 ticker: Some(&self.order.request.ticker),
                 subaccount: self.order.request.subaccount,
                 since_ms,
-                archive: is_fresh,
+                archive: is_fresh || is_taken,
             };
             let mut rows = client.search(search, last).await?;
             rows.orders
@@ -96,15 +100,22 @@ impl UnknownOrder {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
             Finding::TimedOut(error) => return Reconciliation::Unknown(Unresolved::after(error)),
         };
-        let since_ms = self.order.began.earliest_ms(&self.client.core);
+        let since_ms = Some(self.order.began.earliest_ms(&self.client.core));
+        let request = &self.order.request;
         match (rows.orders.as_slice(), rows.skipped) {
-            ([], None) => Reconciliation::NotFound,
+            ([], None) if !is_taken => Reconciliation::NotFound,
+            ([], None) => Reconciliation::Unknown(Unresolved::among(self.candidates.clone())),
             // The row that does not decode may be the order.
             ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
-            ([order], _)
-                if compare(&self.order.request, order, Some(since_ms)) == OrderMatch::AsSent =>
-            {
-                Reconciliation::Placed(PlacedOrder::found(&self.order.request, order.clone()))
+            ([order], _) if compare(request, order, since_ms) == OrderMatch::AsSent => {
+                Reconciliation::Placed(PlacedOrder::found(request, order.clone()))
+            }
+            ([order], _) if is_taken && compare(request, order, None) == OrderMatch::AsSent => {
+                let placed = PlacedOrder::found(request, order.clone());
+                match self.order.is_id_generated {
+                    true => Reconciliation::Placed(placed),
+                    false => Reconciliation::AlreadyExists(placed),
+                }
             }
             _ => Reconciliation::Unknown(Unresolved::among(rows.orders)),
         }

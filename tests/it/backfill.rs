@@ -59,6 +59,8 @@ struct AccountData {
     page: usize,
     /// Path that returns a 503.
     failing: Option<&'static str>,
+    /// Omits the `date` of responses.
+    hides_date: bool,
 }
 
 impl AccountData {
@@ -226,7 +228,15 @@ impl World {
         let held = Arc::new(Mutex::new(AccountData::default()));
         let rest = {
             let held = held.clone();
-            Rest::start(move |request| held.lock().unwrap().reply(request)).await
+            Rest::start(move |request| {
+                let held = held.lock().unwrap();
+                let reply = held.reply(request);
+                match held.hides_date {
+                    true => reply.with_header("date", ""),
+                    false => reply,
+                }
+            })
+            .await
         };
         let server = Server::new().await;
         let environment = Environment::custom(

@@ -328,6 +328,17 @@ async fn request_never_leaves_the_base_url() {
         let error = request.send::<Value>().await.unwrap_err();
         assert!(error.is_invalid_request(), "{name}: {error}");
     }
+    // Name and value in the wrong order.
+    let request = client.request(Method::GET, "/perks");
+    let swapped = request.header("Bearer hunter2", "authorization");
+    let error = swapped.send::<Value>().await.unwrap_err();
+    assert!(
+        !format!("{error} {error:?}").contains("hunter2"),
+        "{error:?}"
+    );
+    let request = client.request(Method::GET, "/perks");
+    let request = request.header("authorization", "Bearer hunter2").build();
+    assert!(!format!("{request:?}").contains("hunter2"), "{request:?}");
     assert_eq!(exchange.count(), 0);
 }
 

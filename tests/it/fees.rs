@@ -68,6 +68,9 @@ fn invalid_input_has_no_fee() {
         None
     );
     assert_eq!(taker(Dollars::ONE, 1.into(), one), Some(Dollars::ZERO));
+    let (price, count) = ("0.0010".parse().unwrap(), "0.27".parse().unwrap());
+    let free = Multiplier::from_millionths(0);
+    assert_eq!(taker(price, count, free), Some(Dollars::ZERO));
     let multiplier = |text: &str| Multiplier::try_from(text.parse::<Decimal>().unwrap());
     for bad in ["-1", "0.0000001", "4295", "1e30"] {
         assert!(multiplier(bad).is_err(), "{bad}");

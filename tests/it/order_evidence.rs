@@ -130,6 +130,126 @@ async fn slow_clock_does_not_make_a_stale_read_a_proof() {
     );
 }
 
+/// Without a `date`, only the local clock says how old a read is. Here it is slow by more than the reads lag.
+#[tokio::test]
+async fn local_clock_alone_does_not_prove_absence() {
+    let exchange = Exchange::start(|request| {
+        let reply = match request.path.rsplit('/').next() {
+            _ if request.method != "GET" => Reply::Drop,
+            Some("user_data_timestamp") => {
+                let as_of = Utc::now() - TimeDelta::milliseconds(6_500);
+                Reply::json(200, &json!({ "as_of_time": as_of }))
+            }
+            _ => page(&[]),
+        };
+        reply.with_header("date", "")
+    })
+    .await;
+    let client = builder(&exchange).clock(Arc::new(SkewedClock(TimeDelta::seconds(-8))));
+    let outcome = place(&client.build().unwrap(), json!({})).await;
+    let found = reconcile(outcome, Duration::from_secs(3)).await;
+    assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+}
+
+/// The client order id belongs to an order of an earlier run, which was amended since.
+#[tokio::test]
+async fn order_with_a_taken_id_is_never_reported_as_absent() {
+    let created = Utc::now() - TimeDelta::days(1);
+    let holder = row(json!({ "created_time": created, "yes_price_dollars": "0.5000" }));
+    let as_sent = row(json!({ "created_time": created }));
+    for (row, is_as_sent) in [(holder, false), (as_sent, true)] {
+        let taken = json!({ "error": { "code": "order_already_exists" } });
+        let (reads, at) = (AtomicUsize::new(0), row.clone());
+        let exchange = exchange(
+            move |_| Reply::json(409, &taken),
+            move |request| {
+                // The first lookup fails, so that the outcome is unknown.
+                let is_shown = request.query.get("min_ts").is_none();
+                match reads.fetch_add(1, Relaxed) {
+                    0..3 => Reply::Drop,
+                    _ if is_shown => page(std::slice::from_ref(&at)),
+                    _ => page(&[]),
+                }
+            },
+        )
+        .await;
+        let client = builder(&exchange).lookup_timeout(Duration::from_millis(150));
+        let outcome = place(&client.build().unwrap(), json!({})).await;
+        assert!(matches!(outcome, OrderOutcome::Unknown(_)), "{outcome:?}");
+        match outcome.reconciled(LONG).await {
+            OrderOutcome::Unknown(_) => assert!(!is_as_sent),
+            OrderOutcome::AlreadyExists(found) => assert!(is_as_sent && found.order_id == "o1"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // No list shows the order that must exist.
+    let taken = json!({ "error": { "code": "order_already_exists" } });
+    let exchange = exchange(move |_| Reply::json(409, &taken), |_| page(&[])).await;
+    let client = builder(&exchange).lookup_timeout(Duration::from_millis(150));
+    let outcome = place(&client.build().unwrap(), json!({})).await;
+    let found = reconcile(outcome, LONG).await;
+    assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+}
+
+/// The exchange has rejected orders with a success status and an error.
+#[tokio::test]
+async fn taken_id_is_found_whatever_the_status() {
+    for status in [200, 201, 400, 409] {
+        let taken = json!({ "error": { "code": "order_already_exists" } });
+        let exchange = exchange(
+            move |_| Reply::json(status, &taken),
+            |_| page(&[row(json!({}))]),
+        )
+        .await;
+        let client = builder(&exchange).build().unwrap();
+        let outcome = place(&client, json!({})).await;
+        assert!(
+            matches!(&outcome, OrderOutcome::AlreadyExists(found) if found.order_id == "o1"),
+            "{status}: {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn cancel_that_removed_nothing_is_not_done() {
+    let reply = json!({ "order_id": "o1", "reduced_by": "0.00", "ts_ms": 1 });
+    let exchange = exchange(move |_| Reply::json(200, &reply), |_| page(&[])).await;
+    let client = builder(&exchange).build().unwrap();
+    let outcome = client.orders().cancel("o1").await.unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+}
+
+/// A batch that the rate limit cut in half.
+#[tokio::test]
+async fn write_with_429_that_reports_orders_is_not_repeated() {
+    let exchange = exchange(
+        |_| {
+            let code = json!({ "code": "too_many_requests" });
+            Reply::json(
+                429,
+                &json!({ "error": code, "order_id": "o1", "orders": [{ "order_id": "o1" }] }),
+            )
+        },
+        |_| page(&[]),
+    )
+    .await;
+    let client = builder(&exchange)
+        .retry(RetryPolicy::default())
+        .build()
+        .unwrap();
+    let orders = client.orders();
+    let outcome = orders.place_batch(vec![order(json!({}))]).await.unwrap();
+    assert!(
+        matches!(outcome[0], OrderOutcome::Unknown(_)),
+        "{outcome:?}"
+    );
+    let outcome = orders.cancel("o1").await.unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+    let writes = exchange.received();
+    let writes = writes.iter().filter(|request| request.method != "GET");
+    assert_eq!(writes.count(), 2);
+}
+
 #[tokio::test]
 async fn incomplete_or_cached_page_does_not_prove_absence() {
     let lists: [fn() -> Reply; 5] = [

@@ -47,7 +47,7 @@ const BODIES: [&str; 6] = [
     r#"{"ticker":"KXRAIN-26DEC01-T1.99","id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922","price":"0.4300","count":"-12.50","number":1795532645123,"flag":true,"ts":"2026-11-24T15:04:05.123Z"}"#,
     r#"{"ticker":"é","price":"0.99","number":-5,"levels":[["0.0100","5.00"],["0.0200","7.00"]],"names":{"a":1,"b":2},"later":[{},[null,false]],"unsigned":18446744073709551615}"#,
     r#"{"ticker":"","price":"1","number":0,"numbers":{"7":true},"small":255,"share":0.5,"any":{"a":[1,-2,"x",null]},"id":null}"#,
-    r#"{"ticker":"A","price":"0.1","number":7,"share":-0.125e1,"details":{"a":[1.5,{"b":"\u00e9 }"}], "c":null},"any":{"b":1.5}}"#,
+    r#"{"ticker":"A","price":"0.1","number":7,"share":-0.125e1,"details":{"a":[1.5,{"b":"\u00e9 }"}], "c":null},"any":{"b":15}}"#,
     r#"{"ticker":"quoted \"","price":"0.1","number":9223372036854775807,"details":{"a":1},"kind":"plain","any":{"b":1.5}}"#,
     r#"{"ticker":"A","price":"0.1","number":7,"rate":-0.0000143268415739,"rates":[0,-0,1.5,10,1e-05,-2E+3,0.1000000000000000055],"count":null}"#,
 ];
@@ -286,6 +286,54 @@ fn escapes_are_decoded() {
         assert!(compact::<IgnoredAny>(text).is_none(), "{text}");
         assert!(compact::<String>(text).is_none(), "{text}");
     }
+}
+
+/// A value that is `None` if it does not decode.
+#[derive(Debug, PartialEq)]
+struct Lenient<T>(Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(T::deserialize(deserializer).ok()))
+    }
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Inner {
+    _a: i64,
+}
+
+#[test]
+fn ignored_errors_do_not_make_invalid_json_valid() {
+    type Outer<T> = BTreeMap<String, Lenient<T>>;
+    for text in [
+        r#"{"x":{}"#,
+        r#"{"x":{"_a":"b"}"#,
+        r#"{"x":{}}"#,
+        r#"{"x":[]}"#,
+    ] {
+        assert_eq!(compact::<Outer<Inner>>(text), None, "{text}");
+    }
+    for text in [r#"{"x":-9999999999999999999}"#, r#"{"x":-0}"#] {
+        assert_eq!(compact::<Outer<f64>>(text), None, "{text}");
+    }
+    let small = r#"{"x":300,"y":3}"#;
+    assert_eq!(
+        compact::<Outer<u8>>(small),
+        serde_json::from_str(small).ok()
+    );
+}
+
+#[test]
+fn exact_text_of_fractions_is_left_to_serde_json() {
+    for text in ["1.5", "1e3", "-0.1", "[1.10]"] {
+        assert_eq!(compact::<Value>(text), None, "{text}");
+        assert!(compact::<IgnoredAny>(text).is_some(), "{text}");
+    }
+    assert_eq!(
+        (compact::<f64>("1.5"), compact::<f32>("1.5")),
+        (Some(1.5), None)
+    );
 }
 
 #[test]

@@ -145,10 +145,14 @@ impl Amended<'_> {
     }
 }
 
-/// Checks the response to a cancel request.
+/// Checks the response to a cancel request. A batch reports zero for an order that was not cancelled.
 fn check_cancelled(requested: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
     check_order_id(requested, found)?;
-    check_not_negative(reduced_by)
+    if reduced_by > Contracts::ZERO {
+        Ok(())
+    } else {
+        Err(format!("the order was reduced by {reduced_by} contracts"))
+    }
 }
 
 /// Checks the response to a decrease request.
@@ -177,7 +181,7 @@ fn check_not_negative(count: Contracts) -> Result<(), String> {
 /// Returns `true` if the error may mean that the client order id is taken, perhaps by this very order.
 pub fn is_conflict(error: &Error) -> bool {
     error.api().is_some_and(|error| {
-        error.status() == StatusCode::CONFLICT && (error.code().is_none() || is_duplicate(error))
+        is_duplicate(error) || error.status() == StatusCode::CONFLICT && error.code().is_none()
     })
 }
 

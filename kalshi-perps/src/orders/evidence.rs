@@ -8,6 +8,8 @@ use kalshi_core::rt::{
 use crate::{Client, Error, OrderId, operation, types::MarginOrder};
 
 impl Reader for Client {
+    const REQUIRES_CURSOR: bool = false;
+
     async fn reads_are_fresh(&self, _since: Moment) -> Result<bool, Error> {
         Ok(false)
     }

@@ -22,7 +22,7 @@ use super::{
     memory::{OrderState, time_of_fill},
 };
 use crate::{
-    Client, Error, SubaccountNumber, operation,
+    Client, Error, SubaccountNumber, builder, operation,
     types::{Fill, Order, OrderStatus},
 };
 
@@ -119,6 +119,10 @@ pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, Bac
             let (plan, last_error, are_fresh) = (&plan, &last_error, &are_fresh);
             async move {
                 if !is_fresh {
+                    // Only signed responses show the exchange's clock, which determines whether reads are up to date.
+                    if !rt::knows_exchange_time(&client.core) {
+                        plan.list_orders(&client).limit(1).send().await?;
+                    }
                     return Ok(Reading::Tentative(None));
                 }
                 are_fresh.store(true, Ordering::Relaxed);
@@ -274,6 +278,18 @@ impl Plan {
         walk_up_to(self.row_limit(), list.by_item(), last_error, is_ours, keep).await
     }
 
+    /// Returns a request for the orders of the subaccount and of the market, if there is only one.
+    fn list_orders<'a>(&self, client: &'a Client) -> builder::GetOrders<'a> {
+        let mut list = client.get_orders();
+        if let Some(market) = self.scope.only_market() {
+            list = list.ticker(market);
+        }
+        if let Some(subaccount) = self.scope.subaccount {
+            list = list.subaccount(subaccount);
+        }
+        list
+    }
+
     /// Reads the resting orders, and those placed since. The time filter may be by creation, so an earlier order that ended since may be in
     /// neither list.
     async fn live_orders(
@@ -282,16 +298,7 @@ impl Plan {
         last_error: &LastError,
     ) -> Result<Walk<Order>, Error> {
         let market = self.scope.only_market();
-        let list = || {
-            let mut list = client.get_orders().limit(PAGE);
-            if let Some(market) = market {
-                list = list.ticker(market);
-            }
-            if let Some(subaccount) = self.scope.subaccount {
-                list = list.subaccount(subaccount);
-            }
-            list
-        };
+        let list = || self.list_orders(client).limit(PAGE);
         let is_ours = |order: &Order| market.is_none_or(|market| order.ticker == market);
         let keep = |order: &Order| self.keeps_order(order);
         let resting = list().status(OrderStatus::Resting).by_item();

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use kalshi_sdk::Environment;
@@ -45,7 +45,7 @@ impl Received {
 /// The reaction of the server to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// Sends a complete response.
+    /// Sends a complete response, with the current `date` unless the headers have one. A header with an empty value is not sent.
     Response(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Closes the connection without a response.
     Drop,
@@ -259,7 +259,11 @@ async fn serve(
 
 fn encode_response(status: u16, headers: &[(&str, String)], body: &[u8], length: usize) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\n");
-    for (name, value) in headers {
+    if !headers.iter().any(|(name, _)| *name == "date") {
+        let now = httpdate::fmt_http_date(SystemTime::now());
+        out.push_str(&format!("date: {now}\r\n"));
+    }
+    for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
         out.push_str(&format!("{name}: {value}\r\n"));
     }
     out.push_str("\r\n");

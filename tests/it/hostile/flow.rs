@@ -328,7 +328,7 @@ impl Flow {
             .model
             .placed(unknown.client_order_id());
         let result = match &found {
-            Reconciliation::Placed(placed) => {
+            Reconciliation::Placed(placed) | Reconciliation::AlreadyExists(placed) => {
                 let order = self.checks.run.front.model.order(&placed.order_id);
                 let is_right = match (&ours, taken) {
                     (Some(ours), _) => ours.id == placed.order_id,

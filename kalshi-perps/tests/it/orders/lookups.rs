@@ -50,6 +50,27 @@ async fn find_of_absent_order_is_unknown() {
     assert_eq!(case.server.count(), sent);
 }
 
+/// The last page of a list may have no cursor.
+#[tokio::test]
+async fn order_on_page_without_cursor_is_found() {
+    let case = Case::with_lag(Duration::from_millis(500), |request, model| {
+        let Reply::Response(status, headers, body) = model.handle(request) else {
+            panic!()
+        };
+        let body = String::from_utf8(body).unwrap();
+        let body = body.replace(r#""cursor":"""#, r#""other":"""#);
+        Some(Reply::Response(status, headers, body.into()))
+    })
+    .await;
+    let placed = case.placed(order("a")).await;
+    let lookup = case.client.orders().find("a", Subaccounts::All);
+    let found = lookup.ticker(ticker(0, 'A')).timeout(LONG).await;
+    assert!(
+        matches!(&found, OrderLookup::Found(order) if order.order_id == placed.order_id),
+        "{found:?}"
+    );
+}
+
 #[tokio::test]
 async fn find_reports_error_of_undecodable_row() {
     let case = Case::new(|request, model| {
