@@ -3,7 +3,7 @@
 pub mod asyncapi {
     //! AsyncAPI specs: messages, schemas and fixups.
     pub use crate::asyncapi::{
-        fixups, payloads,
+        fixups, ignored_messages, payloads,
         schemas::{convert, scalars},
     };
 }

@@ -8,11 +8,15 @@ use std::fmt::Write as _;
 use self::merge::{Merge, operations};
 use serde_json::Value;
 
-use kalshi_gen::internals::{
-    error::{self, JsonPath},
-    keywords,
-    names::visible,
-    stages, yaml,
+use kalshi_gen::{
+    Protocol,
+    internals::{
+        asyncapi,
+        error::{self, JsonPath},
+        keywords,
+        names::visible,
+        protocol, stages, yaml,
+    },
 };
 
 use crate::{
@@ -99,8 +103,11 @@ impl Vendored {
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
     let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
     let new_value = Value::from(new.clone());
-    let ignored = keywords::warnings(&new_value);
+    let mut ignored = keywords::warnings(&new_value);
     let new_value = stages::checked(new_value).map_err(SpecsError::New)?;
+    if protocol::detect(&new_value) == Protocol::Streams {
+        ignored.extend(asyncapi::ignored_messages(&new_value));
+    }
     let old = ours
         .map(yaml::parse_in_order)
         .transpose()
