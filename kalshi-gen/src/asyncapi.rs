@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 use self::schemas::{inline_scalars, resolve};
 use crate::{
     error::{Error, JsonPath},
-    names, reserved, spec,
+    names,
+    options::FixupMode,
+    reserved, spec,
     warning::Warning,
 };
 
@@ -308,6 +310,23 @@ pub fn ignored_messages(document: &Value) -> Vec<Warning> {
     unidentified(&document)
         .map(|payload| Warning::new(&payload.location, format!("ignored: {UNIDENTIFIED}")))
         .collect()
+}
+
+/// Returns for each message from the server that has a body whether it is boxed in the enum of all messages, by the name
+/// of its variant.
+///
+/// # Errors
+///
+/// Returns an error if the document, which must be checked, cannot be generated.
+pub fn boxed_messages(mut document: Value) -> Result<BTreeMap<String, bool>, Error> {
+    fixups::apply(&mut document, FixupMode::Lenient)?;
+    let (messages, _) = as_operations(document)?;
+    let objects = messages
+        .into_iter()
+        .filter(|message| message.body == Body::Object);
+    Ok(objects
+        .map(|message| (message.name, message.is_large))
+        .collect())
 }
 
 /// Returns the variant and type name of the message `name`: `SubscribedReply` for `subscribedResponse`.

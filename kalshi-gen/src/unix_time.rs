@@ -16,11 +16,8 @@ pub enum UnixTime {
 impl UnixTime {
     /// Returns the unit of an integer that is a Unix time according to its name or description. Returns `None` for a unit
     /// that has no variant.
-    pub(crate) fn from_schema(
-        name: &str,
-        schema: &Map<String, Value>,
-        description: &str,
-    ) -> Option<Self> {
+    #[must_use]
+    pub fn from_schema(name: &str, schema: &Map<String, Value>, description: &str) -> Option<Self> {
         let is_long = matches!(str_field(schema, "format"), None | Some("int64"));
         if str_field(schema, "type") != Some("integer") || !is_long {
             return None;

@@ -160,7 +160,10 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    let diff = old_value.map(|old| diff::compare(&old, &written).0);
+    let mut diff = old_value.map(|old| diff::compare(&old, &written).0);
+    if let (Some(diff), Some(ours)) = (&mut diff, ours) {
+        diff.add_failure(ours, &text);
+    }
     Ok(Vendored {
         text,
         version,
