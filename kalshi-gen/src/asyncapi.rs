@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use self::schemas::{converted, inline_scalars};
+use self::schemas::{inline_scalars, resolve};
 use crate::{
     error::{Error, JsonPath},
-    names, reserved, spec,
+    names,
+    options::FixupMode,
+    reserved, spec,
     warning::Warning,
 };
 
@@ -154,27 +156,27 @@ fn named_schemas(mut document: Value) -> Map<String, Value> {
 /// of an OpenAPI document with operations.
 pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value), Error> {
     inline_scalars(&mut document);
-    let mut named = Map::new();
-    for (name, schema) in spec::schemas(&document).into_iter().flatten() {
-        named.insert(name.clone(), converted(schema, "x-const"));
-    }
+    resolve(&mut document)?;
     let mut bodies = Bodies::default();
     let mut paths = Map::new();
     let mut messages: Vec<Message> = Vec::new();
     for payload in operation_payloads(&document) {
         let (name, description, location) = (payload.name, payload.description, &payload.location);
-        let schema = converted(spec::follow(&document, payload.schema), "x-const");
-        let properties = &schema["properties"];
+        let properties = &spec::follow(&document, payload.schema)["properties"];
         if payload.is_sent_by_server {
-            let Some(kind) = properties["type"]["x-const"].as_str() else {
-                // Not a JSON frame, such as a ping.
+            let Some(kind) = kind(&document, properties) else {
+                // Reported as ignored, unless it is not a JSON frame, such as a ping.
                 continue;
             };
             let message = Message {
                 location: location.clone(),
                 ..message(&document, &name, kind, description, properties)
             };
-            let is_new = bodies.insert(&message.name, body(&message, properties), location)?;
+            let is_new = bodies.insert(
+                &message.name,
+                body(&document, &message, properties),
+                location,
+            )?;
             if !is_new {
                 if !messages.iter().any(|other| other.is_same(&message)) {
                     return Err(bodies.name_conflict(&message.name, location));
@@ -196,11 +198,10 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
         }
     }
     if messages.is_empty() {
-        return Err(Error::document(
-            "no messages from the server: `operations` has no entry with `action: send`",
-        ));
+        return Err(no_messages(&document));
     }
     messages.sort_by(|one, other| one.name.cmp(&other.name));
+    let named = spec::schemas(&document).cloned().unwrap_or_default();
     let openapi = json!({
         "openapi": "3.0.0",
         "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
@@ -242,7 +243,7 @@ pub fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
 fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut found = Vec::new();
-    for (id, operation) in operations {
+    for (id, operation) in operations.filter(|(id, _)| !id.starts_with("x-")) {
         let location = JsonPath::new(&["operations", id, "messages"]);
         let messages = operation["messages"].as_array().into_iter().flatten();
         for (index, message) in messages.enumerate() {
@@ -262,22 +263,70 @@ fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
     found
 }
 
-/// Returns a warning for each server message that is skipped because nothing distinguishes it from others. Frames that
-/// are not JSON, such as a ping, cause no warning.
-pub(crate) fn ignored_messages(document: &Value) -> Vec<Warning> {
-    let sent = operation_payloads(document).into_iter();
-    sent.filter(|payload| {
-        let schema = converted(spec::follow(document, payload.schema), "x-const");
-        let is_text = ["string", "integer", "number", "boolean"].iter().any(|kind| schema["type"] == *kind);
-        payload.is_sent_by_server && !is_text && !schema["properties"]["type"]["x-const"].is_string()
+/// Returns the constant `type` of a payload with these properties.
+fn kind<'a>(document: &'a Value, properties: &'a Value) -> Option<&'a str> {
+    let schema = spec::follow(document, &properties["type"]);
+    match schema["enum"].as_array().map(Vec::as_slice) {
+        Some([value]) => value.as_str(),
+        _ => schema["x-const"].as_str(),
+    }
+}
+
+/// Returns the server messages that cannot be decoded because no constant identifies them. Frames that are not JSON,
+/// such as a ping, are not among them.
+fn unidentified(resolved: &Value) -> impl Iterator<Item = Payload<'_>> {
+    operation_payloads(resolved).into_iter().filter(|payload| {
+        let schema = spec::follow(resolved, payload.schema);
+        let is_text = ["string", "integer", "number", "boolean"]
+            .iter()
+            .any(|kind| schema["type"] == *kind);
+        payload.is_sent_by_server && !is_text && kind(resolved, &schema["properties"]).is_none()
     })
-    .map(|payload| {
-        Warning::new(
+}
+
+const UNIDENTIFIED: &str = "the payload has no property `type` with a `const` or a single `enum` value, which \
+                            identifies the message";
+
+fn no_messages(resolved: &Value) -> Error {
+    match unidentified(resolved).next() {
+        Some(payload) => Error::at(
             &payload.location,
-            "ignored: the payload has no property `type` with a `const`, which identifies the message",
-        )
-    })
-    .collect()
+            format!("no message from the server can be decoded: {UNIDENTIFIED}"),
+        ),
+        None => Error::document(
+            "no JSON messages from the server: no entry of `operations` with `action: send` has one",
+        ),
+    }
+}
+
+/// Returns a warning for each server message that is left out because nothing distinguishes it from others. Returns
+/// none for a document that cannot be generated.
+pub fn ignored_messages(document: &Value) -> Vec<Warning> {
+    let mut document = document.clone();
+    inline_scalars(&mut document);
+    if resolve(&mut document).is_err() {
+        return Vec::new();
+    }
+    unidentified(&document)
+        .map(|payload| Warning::new(&payload.location, format!("ignored: {UNIDENTIFIED}")))
+        .collect()
+}
+
+/// Returns for each message from the server that has a body whether it is boxed in the enum of all messages, by the name
+/// of its variant.
+///
+/// # Errors
+///
+/// Returns an error if the document, which must be checked, cannot be generated.
+pub fn boxed_messages(mut document: Value) -> Result<BTreeMap<String, bool>, Error> {
+    fixups::apply(&mut document, FixupMode::Lenient)?;
+    let (messages, _) = as_operations(document)?;
+    let objects = messages
+        .into_iter()
+        .filter(|message| message.body == Body::Object);
+    Ok(objects
+        .map(|message| (message.name, message.is_large))
+        .collect())
 }
 
 /// Returns the variant and type name of the message `name`: `SubscribedReply` for `subscribedResponse`.
@@ -295,7 +344,7 @@ fn message(
     description: String,
     properties: &Value,
 ) -> Message {
-    let body = &properties["msg"];
+    let body = spec::follow(document, &properties["msg"]);
     let discriminator = body["properties"]
         .as_object()
         .into_iter()
@@ -326,17 +375,21 @@ fn message(
     }
 }
 
-/// Returns the schema of a message's body.
-fn body(message: &Message, properties: &Value) -> Value {
-    let mut body = properties["msg"].clone();
+/// Returns the schema of a message's body. A named schema is copied, because the body's type has the message's name.
+fn body(document: &Value, message: &Message, properties: &Value) -> Value {
+    let mut declared = &properties["msg"];
+    let mut schema = spec::follow(document, declared);
     if message.body == Body::List {
-        body = body["items"].clone();
+        declared = &schema["items"];
+        schema = spec::follow(document, declared);
     }
-    if message.body == Body::None {
-        body = json!({ "type": "object", "properties": {} });
-    }
-    if body["description"].as_str().unwrap_or_default().is_empty() {
-        body["description"] = message.description.clone().into();
-    }
+    let mut body = match message.body {
+        Body::None => json!({ "type": "object", "properties": {} }),
+        _ => schema.clone(),
+    };
+    let descriptions = [&declared["description"], &schema["description"]];
+    let mut descriptions = descriptions.into_iter().filter_map(Value::as_str);
+    let description = descriptions.find(|text| !text.is_empty());
+    body["description"] = description.unwrap_or(&message.description).into();
     body
 }

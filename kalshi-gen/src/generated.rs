@@ -126,6 +126,7 @@ fn rest_operations(operations: &[Operation]) -> Vec<GeneratedOperation> {
 pub(crate) fn stream_operations(document: &Value) -> Vec<GeneratedOperation> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut operations: Vec<_> = operations
+        .filter(|(id, _)| !id.starts_with("x-"))
         .map(|(id, operation)| {
             let channel = spec::follow(document, &operation["channel"]);
             GeneratedOperation {

@@ -3,7 +3,7 @@
 pub mod asyncapi {
     //! AsyncAPI specs: messages, schemas and fixups.
     pub use crate::asyncapi::{
-        fixups, payloads,
+        boxed_messages, fixups, ignored_messages, payloads,
         schemas::{convert, scalars},
     };
 }
@@ -80,6 +80,10 @@ pub mod stages {
 pub mod surface {
     //! The public API of generated code, as text.
     pub use crate::surface::rest_surface;
+}
+pub mod unix_time {
+    //! Integers that are Unix times.
+    pub use crate::unix_time::UnixTime;
 }
 pub mod yaml {
     //! YAML as a tree.

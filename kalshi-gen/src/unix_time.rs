@@ -14,27 +14,34 @@ pub enum UnixTime {
 }
 
 impl UnixTime {
-    /// Returns the unit of an integer that is a Unix time according to its description, or else its name.
-    pub(crate) fn from_schema(
-        name: &str,
-        schema: &Map<String, Value>,
-        description: &str,
-    ) -> Option<Self> {
+    /// Returns the unit of an integer that is a Unix time according to its name or description. Returns `None` for a unit
+    /// that has no variant.
+    #[must_use]
+    pub fn from_schema(name: &str, schema: &Map<String, Value>, description: &str) -> Option<Self> {
         let is_long = matches!(str_field(schema, "format"), None | Some("int64"));
         if str_field(schema, "type") != Some("integer") || !is_long {
             return None;
         }
-        let description = description.to_ascii_lowercase();
-        match () {
-            () if description.contains("unix millisecond") => Some(Self::Millis),
-            () if description.contains("unix second") => Some(Self::Seconds),
-            () if name.ends_with("_ts_ms") => Some(Self::Millis),
-            () if description.contains("unix") && description.contains("millisecond") => {
-                Some(Self::Millis)
-            }
-            () if description.contains("unix") || name.ends_with("_ts") => Some(Self::Seconds),
-            () => None,
+        let description = description.to_ascii_lowercase().replace('\n', " ");
+        let contains = |texts: &[&str]| texts.iter().any(|text| description.contains(text));
+        let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        let is_time = contains(&["unix"]) || ends_with(&["_ts", "_ts_ms"]);
+        if !is_time || contains(&["microsecond", "nanosecond"]) || ends_with(&["_us", "_ns"]) {
+            return None;
         }
+        if ends_with(&["_ms"]) {
+            return Some(Self::Millis);
+        }
+        // A sentence about another field, such as "For Unix milliseconds use min_ts_ms.", says nothing about this one.
+        let sentences = description.split(';').flat_map(|part| part.split(". "));
+        let mut own = sentences.filter(|sentence| !sentence.contains("_ms"));
+        let unit = own.find(|sentence| sentence.contains("unix") || sentence.contains("second"));
+        Some(match unit.unwrap_or_default() {
+            unit if unit.contains("in seconds") || unit.contains("unix second") => Self::Seconds,
+            unit if unit.contains("in milliseconds") => Self::Millis,
+            unit if unit.contains("unix") && unit.contains("millisecond") => Self::Millis,
+            _ => Self::Seconds,
+        })
     }
 }
 
@@ -73,6 +80,38 @@ mod tests {
                 "Length in seconds of a window that ends now.",
                 None,
             ),
+            (
+                "min_ts",
+                "Filter items after this Unix timestamp in seconds. For Unix milliseconds use min_ts_ms.",
+                Some(UnixTime::Seconds),
+            ),
+            (
+                "min_ts",
+                "Filter items after this time. For Unix milliseconds use min_ts_ms.",
+                Some(UnixTime::Seconds),
+            ),
+            (
+                "expiration_time",
+                "Unix timestamp in seconds.\nFractions of Unix milliseconds are cut off.",
+                Some(UnixTime::Seconds),
+            ),
+            (
+                "min_ts",
+                "Keeps later items. A Unix timestamp in milliseconds.",
+                Some(UnixTime::Millis),
+            ),
+            (
+                "min_ts_ms",
+                "Unix timestamp. For seconds use min_ts.",
+                Some(UnixTime::Millis),
+            ),
+            ("created_ms", "A Unix timestamp.", Some(UnixTime::Millis)),
+            ("timeout_ms", "In milliseconds.", None),
+            ("min_ts_us", "", None),
+            ("min_ts_us", "Unix timestamp in microseconds.", None),
+            ("min_ts_ns", "A Unix timestamp.", None),
+            ("min_ts", "Unix timestamp in microseconds.", None),
+            ("time", "Unix nanoseconds.", None),
             ("limit", "Rows per page.", None),
             ("counts", "", None),
         ] {

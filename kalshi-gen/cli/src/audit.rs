@@ -7,6 +7,7 @@ use serde_json::Value;
 use kalshi_gen::{
     Error, FixupMode, Options, Protocol, generate,
     internals::{
+        asyncapi,
         error::JsonPath,
         keywords,
         names::visible,
@@ -63,9 +64,12 @@ impl<'a> Committed<'a> {
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
         let tree = yaml::parse_in_order(self.spec)?;
         let document = Value::from(tree.clone());
-        let warnings = keywords::warnings(&document);
+        let mut warnings = keywords::warnings(&document);
         let document = stages::checked(document)?;
         let protocol = protocol::detect(&document);
+        if protocol == Protocol::Streams {
+            warnings.extend(asyncapi::ignored_messages(&document));
+        }
         let version = document["info"]["version"].as_str().unwrap_or_default();
         let version = visible(version, false);
         let content = match protocol {

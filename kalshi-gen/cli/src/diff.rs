@@ -28,7 +28,7 @@ pub use self::{
     report::Format,
 };
 use kalshi_gen::{
-    Error,
+    Error, FixupMode, Options,
     internals::{
         error::{self, JsonPath},
         protocol, stages, yaml,
@@ -56,10 +56,35 @@ impl Diff {
     ///
     /// Returns an error if one of the two is not a valid spec, or if one is OpenAPI and the other AsyncAPI.
     pub fn new(old: &str, new: &str) -> Result<Self, SpecsError> {
+        let (old_text, new_text) = (old, new);
         let old = parse(old).map_err(SpecsError::Old)?;
         let new = parse(new).map_err(SpecsError::New)?;
         check_same_protocol(&old, &new)?;
-        Ok(compare(&old, &new).0)
+        let mut diff = compare(&old, &new).0;
+        diff.add_failure(old_text, new_text);
+        Ok(diff)
+    }
+
+    /// Adds a breaking change if no code can be generated from the new spec, unless the old one has the same error.
+    pub(crate) fn add_failure(&mut self, old: &str, new: &str) {
+        let options = Options::new().fixups(FixupMode::Lenient);
+        let failure = |spec: &str| kalshi_gen::generate(spec, &options).err();
+        let Some(error) = failure(new) else { return };
+        let text = error.to_string();
+        if failure(old).is_some_and(|error| error.to_string() == text) {
+            return;
+        }
+        let change = Change {
+            class: Class::Breaking,
+            kind: Kind::Changed,
+            subject: Subject::Document,
+            location: "the document".to_owned(),
+            path: error.json_path().unwrap_or("$").to_owned(),
+            before: None,
+            after: None,
+            text: format!("does not generate: {text}"),
+        };
+        self.changes.insert(0, change);
     }
 
     /// Returns the number of changes of a class.
@@ -170,8 +195,8 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
     comparison.streams();
     comparison.schemas();
     comparison.document();
-    comparison.types(old, new);
     comparison.envelopes();
+    comparison.types(old, new);
     comparison.unclassified_difference();
     let Comparison {
         renames,

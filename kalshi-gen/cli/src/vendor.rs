@@ -8,11 +8,15 @@ use std::fmt::Write as _;
 use self::merge::{Merge, operations};
 use serde_json::Value;
 
-use kalshi_gen::internals::{
-    error::{self, JsonPath},
-    keywords,
-    names::visible,
-    stages, yaml,
+use kalshi_gen::{
+    Protocol,
+    internals::{
+        asyncapi,
+        error::{self, JsonPath},
+        keywords,
+        names::visible,
+        protocol, stages, yaml,
+    },
 };
 
 use crate::{
@@ -99,8 +103,11 @@ impl Vendored {
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
     let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
     let new_value = Value::from(new.clone());
-    let ignored = keywords::warnings(&new_value);
+    let mut ignored = keywords::warnings(&new_value);
     let new_value = stages::checked(new_value).map_err(SpecsError::New)?;
+    if protocol::detect(&new_value) == Protocol::Streams {
+        ignored.extend(asyncapi::ignored_messages(&new_value));
+    }
     let old = ours
         .map(yaml::parse_in_order)
         .transpose()
@@ -153,7 +160,10 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    let diff = old_value.map(|old| diff::compare(&old, &written).0);
+    let mut diff = old_value.map(|old| diff::compare(&old, &written).0);
+    if let (Some(diff), Some(ours)) = (&mut diff, ours) {
+        diff.add_failure(ours, &text);
+    }
     Ok(Vendored {
         text,
         version,

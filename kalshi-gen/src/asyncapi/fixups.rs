@@ -1,12 +1,13 @@
 //! Corrections where the exchange's WebSocket messages deviate from the AsyncAPI spec: one named function per deviation, documented
 //! with its reason and limited to certain specs.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     error::Error,
     options::FixupMode,
     scalars::{CONTRACTS, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID, PRICE_LEVEL},
+    yaml,
 };
 
 /// The AsyncAPI specs that the exchange publishes, distinguished by their channels.
@@ -85,18 +86,52 @@ pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the schema under `msg` of a payload.
-fn body<'a>(document: &'a mut Value, payload: &str) -> Option<&'a mut Map<String, Value>> {
-    document
-        .pointer_mut(&format!("/components/schemas/{payload}/properties/msg"))?
-        .as_object_mut()
+/// Returns the JSON pointer of the node at a path below a schema. References and the parts of an `allOf` on the way
+/// are followed, but a reference at the end is not.
+fn locate(document: &Value, at: String, path: &[&str], depth: usize) -> Option<String> {
+    let Some((key, rest)) = path.split_first() else {
+        return Some(at);
+    };
+    let node = document.pointer(&at)?;
+    let depth = depth.checked_sub(1)?;
+    if let Some(reference) = node.get("$ref").and_then(Value::as_str) {
+        return locate(
+            document,
+            reference.strip_prefix('#')?.to_owned(),
+            path,
+            depth,
+        );
+    }
+    let own = node.get(*key);
+    own.and_then(|_| locate(document, format!("{at}/{key}"), rest, depth))
+        .or_else(|| {
+            // As in the merged object, the last part takes precedence.
+            let parts = node.get("allOf")?.as_array()?;
+            let mut parts = (0..parts.len()).rev();
+            parts.find_map(|part| locate(document, format!("{at}/allOf/{part}"), path, depth))
+        })
+}
+
+/// Returns the node at a path such as `tradePayload/properties/msg` below the named schemas.
+fn schema<'a>(document: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    let path: Vec<&str> = path.split('/').collect();
+    let at = locate(
+        document,
+        "/components/schemas".to_owned(),
+        &path,
+        yaml::MAX_DEPTH,
+    )?;
+    document.pointer_mut(&at)
+}
+
+/// Returns the node at a path below the `msg` of a payload.
+fn body<'a>(document: &'a mut Value, payload: &str, path: &str) -> Option<&'a mut Value> {
+    schema(document, &format!("{payload}/properties/msg/{path}"))
 }
 
 /// Makes fields optional. Returns `true` if at least one was required.
 fn make_optional(document: &mut Value, payload: &str, fields: &[&str]) -> bool {
-    let Some(Value::Array(required)) =
-        body(document, payload).and_then(|body| body.get_mut("required"))
-    else {
+    let Some(Value::Array(required)) = body(document, payload, "required") else {
         return false;
     };
     let before = required.len();
@@ -114,10 +149,11 @@ fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
 /// A level is declared as a list of two strings, which are a price and a number of contracts.
 fn book_levels_are_pairs(document: &mut Value) -> bool {
     ["yes_dollars_fp", "no_dollars_fp"].iter().all(|side| {
-        let pointer = format!(
-            "/components/schemas/orderbookSnapshotPayload/properties/msg/properties/{side}/items"
-        );
-        mark(document.pointer_mut(&pointer), PRICE_LEVEL)
+        let levels = format!("properties/{side}/items");
+        mark(
+            body(document, "orderbookSnapshotPayload", &levels),
+            PRICE_LEVEL,
+        )
     })
 }
 
@@ -141,8 +177,10 @@ fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
         ("multivariateMarketLifecyclePayload", "settlement_value"),
     ];
     fields.iter().all(|(payload, field)| {
-        let pointer = format!("/components/schemas/{payload}/properties/msg/properties/{field}");
-        mark(document.pointer_mut(&pointer), DOLLARS)
+        mark(
+            body(document, payload, &format!("properties/{field}")),
+            DOLLARS,
+        )
     })
 }
 
@@ -152,9 +190,7 @@ fn book_clock_is_new(document: &mut Value) -> bool {
         .into_iter()
         .all(|payload| {
             let was_required = make_optional(document, payload, &["clock"]);
-            let fields = body(document, payload)
-                .and_then(|body| body.get_mut("properties"))
-                .and_then(Value::as_object_mut);
+            let fields = body(document, payload, "properties").and_then(Value::as_object_mut);
             let Some(fields) = fields else {
                 return false;
             };
@@ -263,18 +299,14 @@ fn market_ids_are_uuids(document: &mut Value) -> bool {
 /// Marks fields of message bodies.
 fn mark_messages(document: &mut Value, messages: &[(&str, &[&str])], kind: &str) -> bool {
     messages.iter().all(|(payload, names)| {
-        names.iter().all(|name| {
-            let field = format!("{payload}/properties/msg/properties/{name}");
-            mark_at(document, &field, kind)
-        })
+        names
+            .iter()
+            .all(|name| mark(body(document, payload, &format!("properties/{name}")), kind))
     })
 }
 
-fn mark_at(document: &mut Value, schema: &str, kind: &str) -> bool {
-    mark(
-        document.pointer_mut(&format!("/components/schemas/{schema}")),
-        kind,
-    )
+fn mark_at(document: &mut Value, path: &str, kind: &str) -> bool {
+    mark(schema(document, path), kind)
 }
 
 #[cfg(test)]
@@ -295,6 +327,23 @@ mod tests {
         assert!(apply("prices", FixupMode::Strict).is_err());
         for channel in ["market_lifecycle_v2", "corporate_actions", "prices"] {
             apply(channel, FixupMode::Lenient).unwrap();
+        }
+    }
+
+    #[test]
+    fn fixups_follow_references_and_compositions() {
+        let msg = json!({ "required": ["ts_ms", "a"], "properties": { "fee_cost": { "type": "string" } } });
+        let by_reference =
+            json!({ "properties": { "msg": { "$ref": "#/components/schemas/body" } } });
+        let composed = json!({ "allOf": [{ "properties": { "sid": {} } }, by_reference] });
+        for payload in [by_reference.clone(), composed] {
+            let mut document = json!({ "channels": { "market_lifecycle_v2": {} }, "components": { "schemas": {
+                "body": { "allOf": [msg] }, "tradePayload": payload, "fillPayload": payload,
+            } } });
+            super::apply(&mut document, FixupMode::Lenient).unwrap();
+            let body = &document["components"]["schemas"]["body"]["allOf"][0];
+            assert_eq!(body["required"], json!(["a"]));
+            assert_eq!(body["properties"]["fee_cost"]["x-kalshi-type"], DOLLARS);
         }
     }
 

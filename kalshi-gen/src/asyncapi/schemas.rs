@@ -1,8 +1,8 @@
 //! Conversion of AsyncAPI schemas to OpenAPI 3.0, and inlining of scalar schemas.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::spec;
+use crate::{compose, error::Error, spec};
 
 /// Inlines schemas of plain strings and numbers where they are referenced: a ticker is a string and gets no type of its
 /// own. A description at the reference takes precedence over that of the schema.
@@ -63,8 +63,56 @@ pub fn convert(document: &mut Value, constant: &str) {
     nodes(document.get_mut("channels")).for_each(|channel| payloads(channel.get_mut("messages")));
 }
 
-/// Converts a schema to OpenAPI 3.0: lists of types are resolved, and a single allowed value is stored
-/// under the key `constant`.
+/// Converts all schemas of a document to OpenAPI 3.0, and merges each `allOf` of objects.
+pub(super) fn resolve(document: &mut Value) -> Result<(), Error> {
+    convert(document, "x-const");
+    let mut schemas = spec::schemas(document).cloned().unwrap_or_default();
+    // Beside the named schemas, which they may refer to. No schema is named like a JSON pointer.
+    let payloads = payload_pointers(document);
+    for pointer in &payloads {
+        let payload = document.pointer(pointer).cloned();
+        schemas.insert(pointer.clone(), payload.unwrap_or_default());
+    }
+    let mut tree = json!({ "components": { "schemas": schemas } });
+    compose::merge_all_of(&mut tree, 0)?;
+    let mut merged = tree["components"]["schemas"].take();
+    for pointer in &payloads {
+        if let (Some(payload), Some(schemas)) =
+            (document.pointer_mut(pointer), merged.as_object_mut())
+        {
+            *payload = schemas.remove(pointer).unwrap_or_default();
+        }
+    }
+    if let Some(schemas) = document.pointer_mut("/components/schemas") {
+        *schemas = merged;
+    }
+    Ok(())
+}
+
+/// Returns the JSON pointers of the payloads of all messages.
+fn payload_pointers(document: &Value) -> Vec<String> {
+    let channels = document["channels"].as_object().into_iter().flatten();
+    let channels = channels.map(|(name, _)| format!("/channels/{}/messages", escaped(name)));
+    let lists = channels.chain(["/components/messages".to_owned()]);
+    lists
+        .flat_map(|list| {
+            let messages = document.pointer(&list).and_then(Value::as_object);
+            let messages = messages.into_iter().flatten();
+            let with_payload = messages.filter(|(_, message)| message.get("payload").is_some());
+            with_payload
+                .map(|(name, _)| format!("{list}/{}/payload", escaped(name)))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Escapes a key for a JSON pointer.
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Converts a schema to OpenAPI 3.0: lists of types are resolved, an alternative that is null becomes `nullable`, and a
+/// single allowed value is stored under the key `constant`.
 pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
     let Value::Object(fields) = schema else {
         return match schema {
@@ -100,5 +148,43 @@ pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
             }
         }
     }
+    for key in ["anyOf", "oneOf"] {
+        fold_null(&mut out, key);
+    }
     out.into()
+}
+
+/// Replaces alternatives that are null by `nullable`. A single other alternative replaces the list.
+fn fold_null(schema: &mut Map<String, Value>, key: &str) {
+    let is_null = |part: &Value| part["type"] == "null" || part["type"] == json!(["null"]);
+    let Some(Value::Array(parts)) = schema.get_mut(key) else {
+        return;
+    };
+    let before = parts.len();
+    if parts.iter().all(is_null) {
+        return;
+    }
+    parts.retain(|part| !is_null(part));
+    if parts.len() == before {
+        return;
+    }
+    let only = (parts.len() == 1).then(|| parts.pop()).flatten();
+    schema.insert("nullable".to_owned(), true.into());
+    if let Some(only) = only {
+        schema.remove(key);
+        match only {
+            Value::Object(fields) if !fields.contains_key("$ref") => {
+                for (key, value) in fields {
+                    schema.entry(key).or_insert(value);
+                }
+            }
+            reference => {
+                let all_of = schema.entry("allOf").or_insert_with(|| json!([]));
+                all_of
+                    .as_array_mut()
+                    .into_iter()
+                    .for_each(|parts| parts.push(reference.clone()));
+            }
+        }
+    }
 }

@@ -29,10 +29,10 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
             references(document, node, &root.join(key))?;
         }
     }
-    for (name, channel) in entries(document, "/channels", &root.join("channels"))? {
+    for (name, channel) in extensible(document, "channels")? {
         self::channel(document, channel, &root.join("channels").join(name))?;
     }
-    for (name, operation) in entries(document, "/operations", &root.join("operations"))? {
+    for (name, operation) in extensible(document, "operations")? {
         self::operation(operation, &root.join("operations").join(name))?;
     }
     let location = JsonPath::new(&["components", "messages"]);
@@ -71,6 +71,14 @@ fn entries<'a>(
         None => Ok(Vec::new()),
         Some(node) => Ok(object(node, location)?.iter().collect()),
     }
+}
+
+/// Returns the fields of a mapping of the document, or nothing if it is absent. A field that starts with `x-` is an
+/// extension.
+fn extensible<'a>(document: &'a Value, key: &str) -> Result<Vec<(&'a String, &'a Value)>, Error> {
+    let mut fields = entries(document, &format!("/{key}"), &JsonPath::new(&[key]))?;
+    fields.retain(|(name, _)| !name.starts_with("x-"));
+    Ok(fields)
 }
 
 fn channel(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Error> {
@@ -160,7 +168,10 @@ fn operation(node: &Value, location: &JsonPath) -> Result<(), Error> {
         ));
     }
     let channel = spec::reference(&node["channel"])
-        .filter(|reference| reference.starts_with("#/channels/"))
+        .filter(|reference| {
+            let name = reference.strip_prefix("#/channels/");
+            name.is_some_and(|name| !name.starts_with("x-"))
+        })
         .ok_or_else(|| {
             Error::at(
                 &location.join("channel"),

@@ -109,6 +109,172 @@ fn indistinguishable_message_is_a_warning() {
     assert_eq!(paths, ["$.operations.o.messages[1]"]);
 }
 
+/// Returns the generated code without spaces, and the warnings.
+fn generated(document: &Value) -> (String, Vec<String>) {
+    let generated = generate(&document.to_string(), &Options::new()).unwrap();
+    let code = generated.rust.split_whitespace().collect();
+    let warnings = generated.warnings.iter().map(ToString::to_string);
+    (code, warnings.collect())
+}
+
+fn with_schemas(messages: Value, schemas: Value) -> Value {
+    let mut document = document(messages);
+    document["components"] = json!({ "schemas": schemas });
+    document
+}
+
+fn timed() -> Value {
+    json!({ "type": "object", "required": ["ts_ms"], "properties": { "ts_ms": { "type": "integer", "description": "Unix time in milliseconds." } } })
+}
+
+#[test]
+fn enum_of_one_value_identifies_a_message() {
+    let payload = |values: Value| json!({ "payload": { "type": "object", "properties": { "type": { "type": "string", "enum": values }, "msg": object() } } });
+    let (code, warnings) = generated(&document(json!({ "tick": payload(json!(["tick"])) })));
+    assert!(
+        code.contains("Tick(Tick)") && code.contains(r#""tick"=>"#),
+        "{code}"
+    );
+    assert_eq!(warnings, [""; 0]);
+    let kind = json!({ "kind": { "type": "string", "enum": ["tick"] } });
+    let mut by_reference = payload(json!([]));
+    by_reference["payload"]["properties"]["type"] = json!({ "$ref": "#/components/schemas/kind" });
+    let (code, _) = generated(&with_schemas(json!({ "tick": by_reference }), kind));
+    assert!(code.contains("Tick(Tick)"), "{code}");
+    let several = document(
+        json!({ "note": self::payload("note", object()), "tick": payload(json!(["tick", "tock"])) }),
+    );
+    let (code, warnings) = generated(&several);
+    assert!(!code.contains("Tick"), "{code}");
+    assert_eq!(
+        warnings,
+        [
+            "$.operations.o.messages[1]: ignored: the payload has no property `type` with a `const` or a single `enum` value, which identifies the message"
+        ]
+    );
+}
+
+#[test]
+fn composed_payload_is_one_object() {
+    let schemas = json!({ "envelope": { "type": "object", "properties": { "type": { "type": "string" }, "sid": { "type": "integer" } } } });
+    let composed = json!({ "allOf": [
+        { "$ref": "#/components/schemas/envelope" },
+        { "type": "object", "properties": { "type": { "const": "tick" }, "msg": { "allOf": [timed(), object()] } } },
+    ] });
+    let inline = with_schemas(json!({ "tick": { "payload": composed } }), schemas.clone());
+    let mut named = inline.clone();
+    named["components"]["schemas"]["tickPayload"] = composed;
+    named["channels"]["c"]["messages"]["tick"]["payload"] =
+        json!({ "$ref": "#/components/schemas/tickPayload" });
+    let mut shared = named.clone();
+    shared["components"]["messages"]["tick"] = shared["channels"]["c"]["messages"]["tick"].take();
+    shared["channels"]["c"]["messages"]["tick"] = json!({ "$ref": "#/components/messages/tick" });
+    for document in [inline, named, shared] {
+        let (code, warnings) = generated(&document);
+        assert!(
+            code.contains("Self::Tick(message)=>::std::convert::Into::into(message.ts_ms)"),
+            "{code}"
+        );
+        assert!(code.contains("puba:"), "{code}");
+        assert_eq!(warnings, [""; 0]);
+    }
+}
+
+#[test]
+fn named_body_is_the_type_of_the_message() {
+    for name in ["tickMsg", "tick"] {
+        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+        let document = |msg: Value| {
+            with_schemas(
+                json!({ "tick": payload("tick", msg) }),
+                json!({ name: timed() }),
+            )
+        };
+        let (code, _) = generated(&document(reference.clone()));
+        assert!(code.contains("pubstructTick{"), "{code}");
+        assert!(!code.contains("TickMsg"), "{code}");
+        assert!(
+            code.contains("Self::Tick(message)=>::std::convert::Into::into(message.ts_ms)"),
+            "{code}"
+        );
+        let (code, _) = generated(&document(
+            json!({ "type": "array", "items": reference.clone() }),
+        ));
+        assert!(
+            code.contains("pubstructTick{") && code.contains("Tick(::std::vec::Vec<Tick>)"),
+            "{code}"
+        );
+        let (code, _) = generated(&document(
+            json!({ "description": "One tick.", "allOf": [reference] }),
+        ));
+        assert!(
+            code.contains("pubstructTick{") && code.contains("Onetick."),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn spec_whose_messages_cannot_be_identified_says_so() {
+    let untyped = json!({ "payload": { "type": "object", "properties": { "msg": object() } } });
+    assert_eq!(
+        error(&document(json!({ "tick": untyped }))),
+        "$.operations.o.messages[0]: no message from the server can be decoded: the payload has no property `type` with a `const` or a single `enum` value, which identifies the message"
+    );
+    let mut received = document(json!({ "note": payload("note", object()) }));
+    received["operations"]["o"]["action"] = json!("receive");
+    let error = generate(&received.to_string(), &Options::new()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("no JSON messages from the server"),
+        "{error}"
+    );
+}
+
+#[test]
+fn alternatives_that_are_null_are_nullable() {
+    for key in ["anyOf", "oneOf"] {
+        let msg = |field: Value| json!({ "type": "object", "required": ["a"], "properties": { "a": field } });
+        let reference = json!({ "$ref": "#/components/schemas/grid" });
+        let grid = json!({ "grid": { "type": "object", "properties": { "step": { "type": "integer" } } } });
+        for (alternatives, expected) in [
+            (
+                json!([reference, { "type": "null" }]),
+                "puba:::std::option::Option<Grid>",
+            ),
+            (
+                json!([{ "type": "null" }, { "type": "boolean" }]),
+                "puba:::std::option::Option<bool>",
+            ),
+        ] {
+            let body = msg(json!({ key: alternatives, "description": "Which." }));
+            let (code, _) = generated(&with_schemas(
+                json!({ "note": payload("note", body) }),
+                grid.clone(),
+            ));
+            assert!(code.contains(expected), "{code}");
+        }
+        let body =
+            msg(json!({ key: [{ "type": "null" }, { "type": "boolean" }, { "type": "integer" }] }));
+        generated(&document(json!({ "note": payload("note", body) })));
+    }
+}
+
+#[test]
+fn extension_fields_are_no_channels_and_no_operations() {
+    let plain = document(json!({ "note": payload("note", object()) }));
+    for value in [json!("text"), json!({ "messages": [] })] {
+        let mut document = plain.clone();
+        document["channels"]["x-meta"] = value.clone();
+        document["operations"]["x-meta"] = value;
+        let extended = generate(&document.to_string(), &Options::new()).unwrap();
+        let plain = generate(&plain.to_string(), &Options::new()).unwrap();
+        assert_eq!(extended.rust, plain.rust);
+        assert_eq!(extended.operations, plain.operations);
+    }
+}
+
 #[test]
 fn messages_with_reserved_names_are_rejected() {
     for name in [

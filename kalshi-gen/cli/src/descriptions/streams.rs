@@ -16,11 +16,11 @@ pub(super) fn for_each_described(
             visit_described(tag, Position::Last, &location, visit);
         }
     }
-    for (name, server) in entries(root.get_mut("servers")) {
+    for (name, server) in extensible(root.get_mut("servers")) {
         let location = location.join("servers").join(name);
         visit_described(server, Position::After("protocol"), &location, visit);
     }
-    for (name, channel) in entries(root.get_mut("channels")) {
+    for (name, channel) in extensible(root.get_mut("channels")) {
         let location = location.join("channels").join(name);
         visit_described(channel, Position::After("address"), &location, visit);
         if let Tree::Mapping(channel) = channel {
@@ -31,7 +31,7 @@ pub(super) fn for_each_described(
             }
         }
     }
-    for (name, operation) in entries(root.get_mut("operations")) {
+    for (name, operation) in extensible(root.get_mut("operations")) {
         if let Tree::Mapping(operation) = operation {
             let location = location.join("operations").join(name);
             visit(operation, "summary", Position::After("action"), &location);
@@ -40,6 +40,11 @@ pub(super) fn for_each_described(
     if let Some(Tree::Mapping(components)) = root.get_mut("components") {
         messages(components, &location.join("components"), visit);
     }
+}
+
+/// Returns the entries of a mapping without its extensions.
+fn extensible(node: Option<&mut Tree>) -> impl Iterator<Item = (&String, &mut Tree)> {
+    entries(node).filter(|(name, _)| !name.starts_with("x-"))
 }
 
 /// Visits the messages of a channel or of the document, except references.

@@ -67,6 +67,11 @@ impl SpecIndex {
         if is_asyncapi {
             inlined = asyncapi::scalars(&document).keys().cloned().collect();
             asyncapi::convert(&mut document, "const");
+            for key in ["servers", "channels", "operations"] {
+                if let Some(Value::Object(entries)) = document.get_mut(key) {
+                    entries.retain(|name, _| !name.starts_with("x-"));
+                }
+            }
         }
         let mut composed = document.clone();
         // Compositions that cannot be merged are compared unchanged.

@@ -1,7 +1,7 @@
-//! Type changes that a comparison of schemas misses: names of inline types depend on the rest of the spec, and a cursor
-//! is always a required string.
+//! Type changes that a comparison of schemas misses: names of inline types depend on the rest of the spec, a cursor is
+//! always a required string, and Unix times are known by their descriptions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -9,17 +9,22 @@ use super::{Change, Class, Comparison, Kind, Location, Subject};
 use kalshi_gen::{
     FixupMode, Protocol,
     internals::{
+        asyncapi,
         error::JsonPath,
+        names,
         normalize::Normalized,
+        operations::{self, Operation},
         protocol,
         scalars::SCALARS,
         spec::{self, schema_name, str_field},
         stages,
+        unix_time::UnixTime,
     },
 };
 
 impl Comparison<'_> {
-    /// Compares the types generated from both specs. Does nothing if one of them does not generate.
+    /// Compares the types generated from both specs. Does nothing if one of them does not generate, which
+    /// [`Diff::add_failure`](super::Diff::add_failure) reports.
     pub(super) fn types(&mut self, old: &Value, new: &Value) {
         let is_asyncapi = protocol::detect(old) == Protocol::Streams;
         let normalize = |document: &Value| stages::normalized(document.clone(), FixupMode::Lenient);
@@ -28,9 +33,11 @@ impl Comparison<'_> {
         };
         if is_asyncapi {
             self.message_types(&before, &after);
+            self.message_boxes(old, new);
         } else {
             self.field_types(&before, &after);
             self.parameter_types(&before, &after);
+            self.pagination(&before, &after);
         }
     }
 
@@ -60,10 +67,41 @@ impl Comparison<'_> {
                 let Some(new_types) = new_fields.get(&field).map(types) else {
                     continue;
                 };
+                let at = at(format!("{name}.{field}"));
                 if old_types != new_types {
-                    self.type_changed(&at(format!("{name}.{field}")), &old_types, &new_types);
+                    self.type_changed(&at, &old_types, &new_types);
                 }
+                let units = (
+                    field_unit(&field, &schema),
+                    new_fields
+                        .get(&field)
+                        .and_then(|schema| field_unit(&field, schema)),
+                );
+                self.unit(&at, units, before.sent.contains(name));
             }
+        }
+    }
+
+    /// Compares which messages are boxed in the enum of all messages, which is part of its type.
+    fn message_boxes(&mut self, old: &Value, new: &Value) {
+        let boxes = |document: &Value| asyncapi::boxed_messages(document.clone());
+        let (Ok(before), Ok(after)) = (boxes(old), boxes(new)) else {
+            return;
+        };
+        let label = |is_boxed| if is_boxed { "boxed" } else { "not boxed" };
+        for (name, was_boxed) in before {
+            let Some(is_boxed) = after.get(&name).filter(|is_boxed| **is_boxed != was_boxed) else {
+                continue;
+            };
+            let json_path = JsonPath::new(&["components", "messages"]);
+            let at = Location {
+                name: format!("Message::{name}"),
+                old: json_path.clone(),
+                new: json_path,
+            };
+            let (class, attribute) = (Class::Breaking, "the body");
+            let (before, after) = (label(was_boxed), label(*is_boxed));
+            self.changed(class, Subject::Type, &at, attribute, before, after);
         }
     }
 
@@ -91,6 +129,8 @@ impl Comparison<'_> {
                 if old_types != new_types {
                     self.type_changed(&at, &old_types, &new_types);
                 }
+                let units = (field_unit(field, old_field), field_unit(field, new_field));
+                self.unit(&at, units, before.sent.contains(&name));
                 let key = |name: &str| (name.to_owned(), field.clone());
                 let cursors = (
                     before.cursors.contains(&key(&name)),
@@ -128,13 +168,103 @@ impl Comparison<'_> {
                     old: json_path(path, method),
                     new: json_path(new_path, new_method),
                 };
-                found.push((at, self.renamed(types(old_parameter)), types(new_parameter)));
+                let unit = |parameter: &Map<String, Value>| {
+                    let schema = parameter.get("schema")?.as_object()?;
+                    let description = str_field(parameter, "description").unwrap_or_default();
+                    UnixTime::from_schema(name, schema, description)
+                };
+                let types = |parameter: &Map<String, Value>| {
+                    parameter.get("schema").map(types).unwrap_or_default()
+                };
+                found.push((
+                    at,
+                    (self.renamed(types(old_parameter)), types(new_parameter)),
+                    (unit(old_parameter), unit(new_parameter)),
+                ));
             }
         }
-        for (at, old_types, new_types) in found {
+        for (at, (old_types, new_types), units) in found {
             if old_types != new_types {
                 self.type_changed(&at, &old_types, &new_types);
             }
+            self.unit(&at, units, true);
+        }
+    }
+
+    /// Reports a change of a Unix time's unit. A setter takes times of the unit, so that it also matters if only one of
+    /// the specs has a unit.
+    fn unit(
+        &mut self,
+        at: &Location,
+        (before, after): (Option<UnixTime>, Option<UnixTime>),
+        has_setter: bool,
+    ) {
+        if before == after || !(has_setter || before.is_some() && after.is_some()) {
+            return;
+        }
+        let label = |unit| match unit {
+            Some(UnixTime::Seconds) => "Unix seconds",
+            Some(UnixTime::Millis) => "Unix milliseconds",
+            None => "not a Unix time",
+        };
+        let (class, attribute) = (Class::Breaking, "the unit");
+        self.changed(
+            class,
+            Subject::Type,
+            at,
+            attribute,
+            label(before),
+            label(after),
+        );
+    }
+
+    /// Reports operations whose request builders lose methods that return pages or items.
+    fn pagination(&mut self, before: &Normalized, after: &Normalized) {
+        let (Ok(before), Ok(after)) = (
+            operations::list(&before.tree),
+            operations::list(&after.tree),
+        ) else {
+            return;
+        };
+        for old in &before {
+            let new_id = self
+                .renames
+                .operation(&old.id)
+                .unwrap_or(&old.id)
+                .to_owned();
+            let Some(new) = after.iter().find(|new| new.id == new_id) else {
+                continue;
+            };
+            let (old_methods, new_methods) = (page_methods(old), page_methods(new));
+            if old_methods.is_subset(&new_methods) {
+                continue;
+            }
+            let json_path = |operation: &Operation| {
+                JsonPath::new(&[
+                    "paths",
+                    &operation.path,
+                    &operation.method.to_ascii_lowercase(),
+                ])
+            };
+            let at = Location {
+                name: new_id,
+                old: json_path(old),
+                new: json_path(new),
+            };
+            let label = |methods: &BTreeSet<String>| match methods.is_empty() {
+                true => "none".to_owned(),
+                false => Vec::from_iter(methods.iter().map(|name| format!("`{name}`"))).join(", "),
+            };
+            let (old_methods, new_methods) = (label(&old_methods), label(&new_methods));
+            let (class, attribute) = (Class::Breaking, "the methods for pages");
+            self.changed(
+                class,
+                Subject::Response,
+                &at,
+                attribute,
+                &old_methods,
+                &new_methods,
+            );
         }
     }
 
@@ -216,14 +346,35 @@ fn fields(tree: &Value, name: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Returns the schemas of an operation's parameters.
-fn parameters(operation: &Map<String, Value>) -> BTreeMap<&str, &Value> {
+/// Returns the unit of a field that is a Unix time.
+fn field_unit(name: &str, schema: &Value) -> Option<UnixTime> {
+    let description = schema["description"].as_str().unwrap_or_default();
+    UnixTime::from_schema(name, schema.as_object()?, description)
+}
+
+/// Returns the methods of an operation's request builder that return pages or items.
+fn page_methods(operation: &Operation) -> BTreeSet<String> {
+    let Some(paging) = &operation.paging else {
+        return BTreeSet::new();
+    };
+    let items = match paging.items_field {
+        Some(_) => vec!["by_item".to_owned(), "collect_all".to_owned()],
+        None => {
+            let name = |list: &String| format!("by_{}", names::singular(&names::snake(list)));
+            paging.lists.iter().map(name).collect()
+        }
+    };
+    items.into_iter().chain(["by_page".to_owned()]).collect()
+}
+
+/// Returns the parameters of an operation by name.
+fn parameters(operation: &Map<String, Value>) -> BTreeMap<&str, &Map<String, Value>> {
     let list = operation
         .get("parameters")
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
-    list.filter_map(|parameter| Some((parameter.get("name")?.as_str()?, parameter.get("schema")?)))
+    list.filter_map(|parameter| Some((parameter.get("name")?.as_str()?, parameter.as_object()?)))
         .collect()
 }
 

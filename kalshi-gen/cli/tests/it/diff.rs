@@ -462,6 +462,112 @@ fn cursors_are_required_strings() {
     );
 }
 
+/// A setter of a Unix time takes a type of its unit, and a value in the other unit is wrong by a factor of 1000.
+#[test]
+fn changed_units_are_breaking() {
+    let units = |unit: &str, at: &str| {
+        with(
+            "        - {name: depth, in: query, description: Levels of the book., schema: {type: integer, minimum: 0, default: 10}}\n",
+            &format!("        - {{name: depth, in: query, description: '{unit}', schema: {{type: integer}}}}\n"),
+        )
+        .replace("post_only: {type: boolean, default: false,", &format!("at: {{type: integer, description: '{at}'}}\n        post_only: {{type: boolean, default: false,"))
+        .replace("count: {type: integer, description: How many contracts.}", &format!("count: {{type: integer, description: '{at}'}}"))
+    };
+    let (seconds, millis, none) = ("Unix seconds.", "Unix milliseconds.", "A number.");
+    let prose = |location: &str| format!("prose {location}: changed wording: description");
+    let words = [
+        prose("CreateOrderRequest.at"),
+        prose("GetMarket, parameter depth"),
+        prose("Order.count"),
+    ];
+    let breaking = |location: &str, before: &str, after: &str| {
+        format!("breaking {location}: the unit was {before}, is {after}")
+    };
+    let mut expected = [
+        "CreateOrderRequest.at",
+        "GetMarket, parameter depth",
+        "Order.count",
+    ]
+    .map(|location| breaking(location, "Unix seconds", "Unix milliseconds"))
+    .to_vec();
+    expected.extend(words.clone());
+    assert_eq!(
+        summaries(&diff(&units(seconds, seconds), &units(millis, millis))),
+        expected
+    );
+    // Orders have no setters.
+    let mut expected = ["CreateOrderRequest.at", "GetMarket, parameter depth"]
+        .map(|location| breaking(location, "Unix seconds", "not a Unix time"))
+        .to_vec();
+    expected.extend(words);
+    assert_eq!(
+        summaries(&diff(&units(seconds, seconds), &units(none, none))),
+        expected
+    );
+}
+
+#[test]
+fn lost_methods_for_pages_are_breaking() {
+    let list = "                  orders: {type: array, description: The orders., items: {$ref: '#/components/schemas/Order'}}\n";
+    let second = format!(
+        "{list}                  fills: {{type: array, description: F., items: {{$ref: '#/components/schemas/Order'}}}}\n"
+    );
+    let third = format!(
+        "{second}                  trades: {{type: array, description: T., items: {{$ref: '#/components/schemas/Order'}}}}\n"
+    );
+    let (two, three) = (with(list, &second), with(list, &third));
+    let reported = |old: &str, new: &str| {
+        let changes = summaries(&diff(old, new));
+        let methods = |change: &String| change.contains("the methods for pages");
+        changes.into_iter().filter(methods).collect::<Vec<_>>()
+    };
+    let (single, several) = (
+        "`by_item`, `by_page`, `collect_all`",
+        "`by_fill`, `by_order`, `by_page`",
+    );
+    assert_eq!(
+        reported(EXCHANGE, &two),
+        [format!(
+            "breaking GetOrders: the methods for pages was {single}, is {several}"
+        )]
+    );
+    assert_eq!(reported(&two, EXCHANGE).len(), 1);
+    assert_eq!(reported(&two, &three), [""; 0]);
+    assert_eq!(reported(&three, &two).len(), 1);
+    let unpaged = EXCHANGE.replace("        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n", "");
+    assert_eq!(reported(&unpaged, EXCHANGE), [""; 0]);
+    assert_eq!(
+        reported(EXCHANGE, &unpaged),
+        [format!(
+            "breaking GetOrders: the methods for pages was {single}, is none"
+        )]
+    );
+}
+
+#[test]
+fn spec_that_does_not_generate_is_breaking() {
+    let conflict = EXCHANGE.replace(
+        "        names: {type: object,",
+        "        state: {$ref: '#/components/schemas/MarketStatus'}\n        names: {type: object,",
+    ) + "    MarketStatus: {type: object, description: S., properties: {a: {type: string, description: A.}}}\n";
+    let changes = diff(EXCHANGE, &conflict).changes;
+    assert_eq!(changes[0].class, Class::Breaking);
+    assert!(
+        changes[0].text.starts_with("does not generate: ")
+            && changes[0].text.contains("`MarketStatus`"),
+        "{changes:?}"
+    );
+    assert_eq!(summaries(&diff(&conflict, &conflict)), [""; 0]);
+    assert!(
+        !diff(&conflict, EXCHANGE)
+            .changes
+            .iter()
+            .any(|change| change.text.contains("generate"))
+    );
+    let vendored = kalshi_gen_cli::vendor(Some(EXCHANGE), &conflict).unwrap();
+    assert!(vendored.diff.unwrap().is_breaking());
+}
+
 #[test]
 fn changes_without_effect_are_reported() {
     let servers = EXCHANGE.replace(

@@ -729,6 +729,33 @@ fn unknown_keys_are_reported_by_check_and_vendor() {
 }
 
 #[test]
+fn ignored_messages_are_reported_by_check_vendor_and_generate() {
+    let ignored = STREAMS.replace(
+        "type: {type: string, const: halt, description: Always this.}",
+        "type: {type: string, description: Always this.}",
+    );
+    assert_ne!(ignored, STREAMS);
+    let warning =
+        "$.operations.receivePrice.messages[1]: ignored: the payload has no property `type`";
+    let folder = Folder::new(&[("asyncapi.yaml", &ignored), ("published.yaml", &ignored)]);
+    let check = folder.run(&["check", "--spec", "asyncapi.yaml"]);
+    assert!(check.out.contains(warning), "{}", check.out);
+    let vendored = folder.run(&["vendor", "published.yaml"]);
+    assert!(vendored.out.contains(warning), "{}", vendored.out);
+    let generated = folder.run(&["generate", "published.yaml"]);
+    assert_eq!(generated.code, 0);
+    assert!(
+        generated
+            .err
+            .starts_with(&format!("warning: published.yaml: {warning}")),
+        "{}",
+        generated.err
+    );
+    let clean = Folder::new(&[("asyncapi.yaml", STREAMS)]);
+    assert_eq!(clean.run(&["generate", "asyncapi.yaml"]).err, "");
+}
+
+#[test]
 fn hidden_characters_and_markdown_of_a_spec_are_escaped() {
     let hostile = EXCHANGE
         .replacen(

@@ -274,6 +274,72 @@ fn fields_are_reported_as_in_openapi_specs() {
     );
 }
 
+/// The enum of all messages boxes large bodies.
+#[test]
+fn boxed_bodies_are_breaking() {
+    let field = "              reason: {type: string, enum: [news, fault], description: Why.}";
+    let with_fields = |count: usize| {
+        let fields =
+            (1..count).map(|n| format!("\n              f{n}: {{type: integer, description: N.}}"));
+        with(field, &(field.to_owned() + &fields.collect::<String>()))
+    };
+    let of_boxes = |old: usize, new: usize| {
+        let changes = summaries(&diff(&with_fields(old), &with_fields(new)));
+        let of_boxes = |change: &String| change.contains("Message::");
+        changes.into_iter().filter(of_boxes).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of_boxes(15, 16),
+        ["breaking Message::Halt: the body was not boxed, is boxed"]
+    );
+    assert_eq!(
+        of_boxes(16, 15),
+        ["breaking Message::Halt: the body was boxed, is not boxed"]
+    );
+    assert_eq!(of_boxes(1, 15), [""; 0]);
+    assert_eq!(of_boxes(16, 17), [""; 0]);
+}
+
+#[test]
+fn units_of_commands_are_compared() {
+    let with_unit = |unit: &str| {
+        with(
+            "            quiet: {",
+            &format!(
+                "            since: {{type: integer, description: '{unit}'}}\n            quiet: {{"
+            ),
+        )
+    };
+    assert_eq!(
+        summaries(&diff(
+            &with_unit("Unix seconds."),
+            &with_unit("Unix milliseconds.")
+        )),
+        [
+            "breaking JoinParams.since: the unit was Unix seconds, is Unix milliseconds",
+            "prose joinCommandPayload.params.since: changed wording: description",
+        ]
+    );
+}
+
+/// A body without a type is only found when code is generated.
+#[test]
+fn spec_that_does_not_generate_is_breaking() {
+    let map = reported::with(
+        &with_news(),
+        "msg: {type: object, properties: {text: {type: string}}}",
+        "msg: {type: object, additionalProperties: {type: string}}",
+    );
+    let changes = diff(STREAMS, &map).changes;
+    assert!(
+        changes[0]
+            .text
+            .starts_with("does not generate: $.operations."),
+        "{changes:?}"
+    );
+    assert!(diff(STREAMS, &map).is_breaking());
+}
+
 #[test]
 fn renaming_a_schema_without_a_type_is_additive() {
     // Strings and numbers are inlined where they are referenced.

@@ -10,7 +10,7 @@ use kalshi_gen_cli::{
 
 use crate::{
     VendoredFiles, default_spec_path,
-    files::{Failure, Input, Pending, print, read_if_exists, write},
+    files::{Failure, Input, Pending, print, read_if_exists, warn, write},
 };
 
 pub(crate) fn diff(
@@ -184,11 +184,14 @@ fn summarize(findings: &[Finding]) -> String {
 
 pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
-    let rust = generate_formatted(&input.text, FixupMode::Lenient)
+    let generated = generate_formatted(&input.text, FixupMode::Lenient)
         .map_err(|error| input.failure(&error))?;
+    for warning in &generated.warnings {
+        warn(&format!("{}: {warning}", input.name));
+    }
     match out {
-        Some(path) => write(path, &rust)?,
-        None => print(&rust)?,
+        Some(path) => write(path, &generated.rust)?,
+        None => print(&generated.rust)?,
     }
     Ok(ExitCode::SUCCESS)
 }

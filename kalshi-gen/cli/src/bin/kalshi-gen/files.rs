@@ -94,6 +94,13 @@ impl Input {
     }
 }
 
+/// Prints a warning in one line to standard error.
+pub(crate) fn warn(message: &str) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    let message = one_line(message);
+    _ = writeln!(anstream::stderr(), "{yellow}warning{yellow:#}: {message}");
+}
+
 /// Returns the string on one line, with control and invisible characters escaped.
 fn one_line(text: &str) -> String {
     let spaced: String = text
