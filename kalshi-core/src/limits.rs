@@ -238,7 +238,8 @@ impl<'a> Charge<'a> {
 ///
 /// Waiting is fair: the requests of a bucket are sent in the order in which they started to wait, whatever they cost. Only cancels
 /// ([`Operation::takes_priority`]) go ahead, so that they never wait behind orders that open more exposure. A request that is
-/// dropped while it waits frees its slot.
+/// dropped while it waits frees its slot. A request that waits but is not polled, such as one in another branch of a `select!`,
+/// keeps its slot, and others overtake it only if the bucket holds the tokens for both.
 ///
 /// The exchange counts a request when it arrives, and two requests may arrive closer together than they were sent. The limiter
 /// allows for this with a slack of [`DEFAULT_SLACK`], which every rejection with 429 doubles, up to 400 ms, and every minute
