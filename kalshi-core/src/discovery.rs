@@ -5,23 +5,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::{client::Core, limits::RateLimiter};
 
 /// Maximum time for reading the limits. Half the client's timeout if that is shorter.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Minimum time between a dropped discovery and the second one.
-const RETRY_PAUSE: Duration = Duration::from_secs(10);
-
 /// The warning after a discovery without a result.
 const UNKNOWN: &str = "could not read the account's rate limits, using those of the Basic tier";
 
 /// When the limits are read from the exchange.
 ///
-/// The caller of a request may drop it while it reads the limits, for example after a timeout of its own. The next requests then
-/// do not read them, so that they are sent even if the exchange takes long to report limits.
+/// The caller of a request may drop it while it reads the limits, for example after a timeout of its own. The next request then
+/// reads them, but no third one does, so that requests are sent even if the exchange takes long to report limits.
 #[derive(Debug)]
 pub(crate) struct Schedule(Mutex<Step>);
 
@@ -31,8 +28,8 @@ enum Step {
     First,
     /// The first discovery has started.
     Started,
-    /// The first discovery was dropped. A request at this time or later reads the limits.
-    Second(Instant),
+    /// The first discovery was dropped. The next request reads the limits.
+    Second,
     /// No request reads the limits.
     Never,
 }
@@ -52,8 +49,8 @@ impl Schedule {
         let mut step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *step = match *step {
             Step::First => Step::Started,
-            Step::Second(at) if at <= Instant::now() => Step::Never,
-            _ => return false,
+            Step::Second => Step::Never,
+            Step::Started | Step::Never => return false,
         };
         true
     }
@@ -62,7 +59,7 @@ impl Schedule {
     fn retry(&self) {
         let mut step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*step, Step::Started) {
-            *step = Step::Second(Instant::now() + RETRY_PAUSE);
+            *step = Step::Second;
         }
     }
 }
@@ -117,7 +114,7 @@ mod tests {
     use reqwest::{Method, Request, Response};
     use reqwest_middleware::{Middleware, Next, Result};
     use serde::de::IgnoredAny;
-    use tokio::time::sleep;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::{
@@ -241,19 +238,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn dropped_discovery_is_repeated_once_after_a_pause() {
+    async fn dropped_discovery_is_repeated_once() {
         let (client, discoveries) = client(seconds(15));
         let create = || timeout(seconds(1), client.send(&CREATE));
-        create().await.unwrap_err();
-        create().await.unwrap().unwrap();
-        sleep(RETRY_PAUSE - Duration::from_millis(10)).await;
-        create().await.unwrap().unwrap();
-        assert_eq!(discoveries.load(Relaxed), 1);
-        sleep(Duration::from_millis(10)).await;
-        create().await.unwrap_err();
+        for _ in 0..2 {
+            create().await.unwrap_err();
+        }
         for _ in 0..3 {
             create().await.unwrap().unwrap();
-            sleep(RETRY_PAUSE).await;
+            sleep(seconds(60)).await;
         }
         assert_eq!(discoveries.load(Relaxed), 2);
     }

@@ -187,8 +187,8 @@ pub enum RateLimits {
     /// [`takes_priority`](Operation::takes_priority) neither read the limits nor wait for them.
     ///
     /// If reading fails or takes longer than 3 s (or half the client's timeout if that is shorter), the limits of the Basic tier apply.
-    /// They also apply if the request is dropped while it reads the limits; a request at least 10 s later then tries a second and
-    /// last time. A reported limit that is zero or below the cost of the most expensive operation is replaced by that of the tier.
+    /// If the request is dropped while it reads the limits, the next one tries a second and last time. A reported limit that is zero
+    /// or below the cost of the most expensive operation is replaced by that of the tier.
     Discovered,
     /// No limits: every request is sent immediately.
     Unlimited,
