@@ -29,9 +29,9 @@ pub trait Api: Sized + Send + Sync + 'static {
         RateLimits::default()
     }
 
-    /// Reads the account's limits from the exchange and applies them to the client's rate limiter. Called once, before the first
-    /// signed request of a client with [`RateLimits::Discovered`](crate::limits::RateLimits::Discovered). The default implementation
-    /// does nothing, for APIs that do not report limits.
+    /// Reads the account's limits from the exchange and applies them to the client's rate limiter. Called before the first signed
+    /// request of a client with [`RateLimits::Discovered`](crate::limits::RateLimits::Discovered), and once more if that request is
+    /// dropped. The default implementation does nothing, for APIs that do not report limits.
     fn discover_limits(_client: Self::Client) -> Discovery {
         Box::pin(async { Ok(()) })
     }

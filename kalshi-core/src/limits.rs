@@ -8,10 +8,7 @@ mod model;
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -20,7 +17,10 @@ use self::bucket::{Lane, TokenBucket};
 pub use self::costs::EndpointCosts;
 pub(crate) use self::costs::{Costs, items};
 pub use self::level::DEFAULT_SLACK;
-use crate::operation::{Bucket, Operation};
+use crate::{
+    discovery::Schedule,
+    operation::{Bucket, Operation},
+};
 
 /// Default maximum wait for tokens.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -183,8 +183,12 @@ pub enum RateLimits {
     Tier(Tier),
     /// Limits set by the application.
     Account(AccountLimits),
-    /// The limits that the exchange reports, read once before the first signed request. If that fails, the limits of the Basic tier
-    /// apply. A reported limit that is zero or below the cost of the most expensive operation is replaced by that of the tier.
+    /// The limits that the exchange reports, read once before the first signed request. Cancels and other operations with
+    /// [`takes_priority`](Operation::takes_priority) neither read the limits nor wait for them.
+    ///
+    /// If reading fails or takes longer than 3 s (or half the client's timeout if that is shorter), the limits of the Basic tier apply.
+    /// If the request is dropped while it reads the limits, the next one tries a second and last time. A reported limit that is zero
+    /// or below the cost of the most expensive operation is replaced by that of the tier.
     Discovered,
     /// No limits: every request is sent immediately.
     Unlimited,
@@ -234,7 +238,8 @@ impl<'a> Charge<'a> {
 ///
 /// Waiting is fair: the requests of a bucket are sent in the order in which they started to wait, whatever they cost. Only cancels
 /// ([`Operation::takes_priority`]) go ahead, so that they never wait behind orders that open more exposure. A request that is
-/// dropped while it waits frees its slot.
+/// dropped while it waits frees its slot. A request that waits but is not polled, such as one in another branch of a `select!`,
+/// keeps its slot, and others overtake it only if the bucket holds the tokens for both.
 ///
 /// The exchange counts a request when it arrives, and two requests may arrive closer together than they were sent. The limiter
 /// allows for this with a slack of [`DEFAULT_SLACK`], which every rejection with 429 doubles, up to 400 ms, and every minute
@@ -242,8 +247,7 @@ impl<'a> Charge<'a> {
 /// holds only one, such as the balance bucket, waits for the response before it sends the next request.
 pub struct RateLimiter {
     unlimited: bool,
-    /// `true` if the limits have yet to be read from the exchange.
-    discover: AtomicBool,
+    discovery: Schedule,
     read: TokenBucket,
     write: TokenBucket,
     balance: TokenBucket,
@@ -266,7 +270,7 @@ impl RateLimiter {
         .without_zeros();
         Self {
             unlimited: limits == RateLimits::Unlimited,
-            discover: AtomicBool::new(limits == RateLimits::Discovered),
+            discovery: Schedule::new(limits == RateLimits::Discovered),
             read: TokenBucket::new(account.read, DEFAULT_SLACK),
             write: TokenBucket::new(account.write, DEFAULT_SLACK),
             balance: TokenBucket::new(account.balance, DEFAULT_SLACK),
@@ -324,14 +328,9 @@ impl RateLimiter {
         *self.costs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(costs);
     }
 
-    /// Returns `true` once if the limits have yet to be read from the exchange.
-    pub(crate) fn take_discovery(&self) -> bool {
-        self.discover.load(Relaxed) && self.discover.swap(false, Relaxed)
-    }
-
-    /// Lets the next request read the limits from the exchange.
-    pub(crate) fn reset_discovery(&self) {
-        self.discover.store(true, Relaxed);
+    /// Returns the schedule for reading the limits from the exchange.
+    pub(crate) fn discovery(&self) -> &Schedule {
+        &self.discovery
     }
 
     /// Returns the tokens that a request takes. `items` is the number of items of a batch and is ignored for other operations.

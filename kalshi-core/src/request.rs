@@ -219,7 +219,7 @@ impl Core {
             ClockCorrection::All => true,
         };
         let wall_start = self.shared.clock.now_ms().ok();
-        if operation.auth && limiter.take_discovery() {
+        if operation.auth && !charge.operation.takes_priority && limiter.discovery().take() {
             self.discover_or_warn().await;
         }
         let max_wait = self.max_wait.unwrap_or(limits::MAX_WAIT);

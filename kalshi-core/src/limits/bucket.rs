@@ -14,6 +14,9 @@ use tokio::{
 
 use super::level::{FlightKey, Level, TOKEN};
 
+/// Extra wait of a request that is not at the head of the queue. The requests ahead go first if they are being polled.
+const OVERTAKE_DELAY: Duration = Duration::from_millis(10);
+
 /// The size of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BucketLimit {
@@ -163,7 +166,19 @@ impl State {
         }
     }
 
-    /// Returns the request that is served next.
+    /// Returns the total cost of the requests that go before a waiting one, in nanotokens.
+    fn ahead_of(&self, number: u64, lane: Lane) -> u64 {
+        // From the back, because a new request is the last one.
+        let others = self.lanes[lane as usize]
+            .iter()
+            .rev()
+            .take_while(|waiting| waiting.number >= number);
+        others.fold(self.before(lane), |ahead, waiting| {
+            ahead.saturating_sub(u64::from(waiting.cost) * TOKEN)
+        })
+    }
+
+    /// Returns the request at the head of the queue.
     fn head(&self) -> Option<&Waiting> {
         self.lanes.iter().find_map(VecDeque::front)
     }
@@ -273,7 +288,7 @@ impl TokenBucket {
             state.next += 1;
             state.waits += 1;
             let notify = Arc::new(Notify::new());
-            let index = usize::from(lane == Lane::Ordinary);
+            let index = lane as usize;
             let waiting = Waiting {
                 number,
                 cost,
@@ -290,6 +305,7 @@ impl TokenBucket {
                 bucket: self,
                 number,
                 cost,
+                lane,
                 notify,
             }
         };
@@ -369,10 +385,13 @@ struct QueueSlot<'a> {
     bucket: &'a TokenBucket,
     number: u64,
     cost: u32,
+    lane: Lane,
     notify: Arc<Notify>,
 }
 
 impl<'a> QueueSlot<'a> {
+    /// Takes the tokens when the request is at the head of the queue, or when they suffice for the requests ahead as well. The
+    /// latter matters if the caller does not poll the requests ahead.
     async fn served(self) -> Result<RateLimitPermit<'a>, RateLimitError> {
         let wanted = u64::from(self.cost) * TOKEN;
         loop {
@@ -381,22 +400,28 @@ impl<'a> QueueSlot<'a> {
                 let now = Instant::now();
                 state.level.advance(now);
                 state.check_cost(self.cost)?;
-                if state.head().is_some_and(|head| head.number == self.number) {
-                    if let Some(departure) = state.take(self.cost, 0, now) {
-                        return Ok(RateLimitPermit::new(self.bucket, departure));
-                    }
-                    Some(now + state.level.time_until(wanted))
-                } else {
-                    None
+                let is_head = state.head().is_some_and(|head| head.number == self.number);
+                let ahead = match is_head {
+                    true => 0,
+                    false => state.ahead_of(self.number, self.lane),
+                };
+                if let Some(departure) = state.take(self.cost, ahead, now) {
+                    return Ok(RateLimitPermit::new(self.bucket, departure));
                 }
+                let wait = match is_head {
+                    true => state.level.time_until(wanted),
+                    // Responses notify only the head, so this wait assumes that they arrive as soon as possible.
+                    false => {
+                        let wanted = ahead.saturating_add(wanted);
+                        state.level.expected_time_until(wanted) + OVERTAKE_DELAY
+                    }
+                };
+                now + wait
             };
-            match ready {
-                Some(ready) => tokio::select! {
-                    () = sleep_until(ready) => {}
-                    () = self.notify.notified() => {}
-                },
-                // `Notify` stores a notification sent before `notified` is called.
-                None => self.notify.notified().await,
+            // `Notify` stores a notification sent before `notified` is called.
+            tokio::select! {
+                () = sleep_until(ready) => {}
+                () = self.notify.notified() => {}
             }
         }
     }

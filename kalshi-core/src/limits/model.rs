@@ -139,6 +139,46 @@ proptest! {
             assert!(exchange.request(100));
         });
     }
+
+    /// Polls some waiting requests only at the end. All are sent as soon as the bucket has refilled their tokens, and the exchange
+    /// rejects none.
+    #[test]
+    fn requests_that_are_not_polled_do_not_block_others(
+        stuck in proptest::collection::vec((1_u32..=10, any::<bool>()), 1..6),
+        moving in proptest::collection::vec((1_u32..=40, any::<bool>()), 1..20),
+    ) {
+        paused().block_on(async move {
+            let lane = |first| if first { Lane::Priority } else { Lane::Ordinary };
+            let limit = BucketLimit::new(100, 100);
+            let bucket = TokenBucket::new(limit, DEFAULT_SLACK);
+            let mut exchange = Exchange::new(limit);
+            bucket.acquire(100, Lane::Ordinary, LONG).await.unwrap().received();
+            assert!(exchange.request(100));
+            let start = Instant::now();
+            let mut context = Context::from_waker(Waker::noop());
+            let total: u32 = stuck.iter().chain(&moving).map(|(cost, _)| cost).sum();
+            let mut unpolled = Vec::new();
+            for (cost, first) in stuck {
+                let mut acquire = Box::pin(bucket.acquire(cost, lane(first), LONG));
+                assert!(acquire.as_mut().poll(&mut context).is_pending());
+                unpolled.push((cost, acquire));
+            }
+            for (cost, first) in &moving {
+                let permit = bucket.acquire(*cost, lane(*first), LONG).await.unwrap();
+                assert!(exchange.request(*cost), "rejected");
+                permit.received();
+            }
+            for (cost, acquire) in unpolled {
+                let permit = acquire.await.unwrap();
+                assert!(exchange.request(cost), "rejected");
+                permit.received();
+            }
+            // The refill, and the resolution of timers and the delay of overtaking requests.
+            let max = Duration::from_millis(u64::from(total) * 10 + 12);
+            assert!(start.elapsed() <= max, "{:?} instead of {max:?}", start.elapsed());
+            assert_eq!(bucket.snapshot().waiting, 0);
+        });
+    }
 }
 
 /// The result of [`measure`].

@@ -1,5 +1,10 @@
 //! Tests of one bucket, without slack unless they test it.
 #![allow(clippy::unwrap_used)]
+use std::{
+    future::{poll_fn, ready},
+    pin::pin,
+};
+
 use super::*;
 
 fn bucket(refill_rate: u32, capacity: u32) -> Arc<TokenBucket> {
@@ -236,4 +241,70 @@ async fn rejection_widens_the_slack_of_the_bucket() {
     assert_eq!(bucket.snapshot().slack, Duration::from_millis(100));
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(bucket.snapshot().slack, Duration::from_millis(50));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_cancel_that_is_not_polled_does_not_block_an_order() {
+    let bucket = bucket(100, 100);
+    let full = bucket.acquire(100, Lane::Ordinary, LONG).await;
+    full.unwrap().received();
+    let start = Instant::now();
+    let mut cancel = pin!(bucket.acquire(2, Lane::Priority, LONG));
+    tokio::select! {
+        biased;
+        _ = &mut cancel => panic!("did not wait"),
+        () = ready(()) => {}
+    }
+    let max_wait = Duration::from_millis(200);
+    for expected in [120, 220, 320] {
+        let order = bucket.acquire(10, Lane::Ordinary, max_wait).await;
+        order.unwrap().received();
+        let waited = start.elapsed().as_millis();
+        assert!((expected..expected + 15).contains(&waited), "{waited} ms");
+    }
+    let before = Instant::now();
+    cancel.await.unwrap().received();
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_that_cannot_overtake_is_polled_rarely() {
+    let bucket = bucket(1_000_000, 100);
+    bucket.empty();
+    let mut head = pin!(bucket.acquire(100, Lane::Ordinary, LONG));
+    tokio::select! {
+        biased;
+        _ = &mut head => panic!("did not wait"),
+        () = ready(()) => {}
+    }
+    // The bucket never holds the tokens of both.
+    let max_wait = Duration::from_secs(1);
+    let mut second = pin!(bucket.acquire(10, Lane::Ordinary, max_wait));
+    let mut polls = 0;
+    let result = poll_fn(|context| {
+        polls += 1;
+        second.as_mut().poll(context)
+    });
+    result.await.unwrap_err();
+    assert!(polls <= 101, "{polls} polls");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_sent_in_order_even_if_several_are_ready_at_the_same_time() {
+    // One request per 0.1 ms, and a timer resolution of 1 ms.
+    let bucket = bucket(100_000, 100);
+    let full = bucket.acquire(100, Lane::Ordinary, LONG).await;
+    full.unwrap().received();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let (bucket, order) = (bucket.clone(), order.clone());
+        tasks.spawn(async move {
+            let permit = bucket.acquire(10, Lane::Ordinary, LONG).await;
+            order.lock().unwrap().push(number);
+            permit.unwrap().received();
+        });
+    }
+    tasks.join_all().await;
+    assert!(order.lock().unwrap().is_sorted());
 }
