@@ -29,6 +29,7 @@ mod inline;
 pub mod internals;
 mod names;
 mod normalize;
+mod nullable;
 mod operations;
 mod options;
 mod pages;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     compose,
     error::{Error, JsonPath},
-    inline, names, operations,
+    inline, names, nullable, operations,
     options::EnumType,
     paths, reserved,
     scalars::{DECIMAL, SCALARS, SUBACCOUNT, scalar},
@@ -105,6 +105,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     if let Some(text) = document.pointer("/info/description") {
         tree["info"]["description"] = text.clone();
     }
+    nullable::propagate(&mut tree);
     compose::merge_all_of(&mut tree, 0)?;
     compose::inline_collections(&mut tree);
     scalars(&mut tree);

@@ -5,6 +5,7 @@ mod compiled;
 mod docs;
 mod generate;
 mod names;
+mod nullable;
 mod rejected;
 mod scalars;
 mod stray_keys;
