@@ -8,5 +8,6 @@ mod names;
 mod nullable;
 mod rejected;
 mod scalars;
+mod setters;
 mod stray_keys;
 mod streams;
