@@ -20,6 +20,7 @@ mod client;
 mod compose;
 mod deprecation;
 mod docs;
+mod duplicates;
 mod enums;
 mod error;
 mod fixups;
