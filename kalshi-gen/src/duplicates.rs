@@ -161,11 +161,13 @@ mod tests {
     use serde_json::json;
     use syn::{File, parse_quote};
 
-    use crate::operations;
+    use crate::{error::Error, operations};
 
     #[test]
     fn names_that_are_defined_twice_are_found() {
-        let check = |file: File| super::check(&file.items, &json!({}), &[]);
+        let check = |file: File| {
+            super::check(&file.items, &json!({}), &[]).map_err(|error| error.to_string())
+        };
         let files: [(File, &str); 7] = [
             (
                 parse_quote! { mod types { pub struct A; pub enum A {} } },
@@ -197,28 +199,32 @@ mod tests {
             ),
         ];
         for (file, expected) in files {
-            let error = check(file).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
+            let result = check(file);
+            assert!(
+                result.as_ref().is_err_and(|error| error.contains(expected)),
+                "{result:?}"
+            );
         }
-        check(parse_quote! {
+        let distinct = parse_quote! {
             struct a { f: u8 }
             fn a() {}
             impl a { fn f() {} }
             impl B { fn f() {} }
             impl F for a { fn f() {} }
             mod b { struct a; use x as _; use y as _; }
-        })
-        .unwrap();
+        };
+        assert_eq!(check(distinct), Ok(()));
     }
     #[test]
-    fn error_names_the_operation_of_a_builder() {
+    fn error_names_the_operation_of_a_builder() -> Result<(), Error> {
         let tree = json!({ "paths": { "/a": { "get": { "operationId": "GetRFQs" } } } });
-        let operations = operations::list(&tree).unwrap();
+        let operations = operations::list(&tree)?;
         let file: File = parse_quote! { impl<'a> GetRfqs<'a> { fn f() {} fn f() {} } };
-        let error = super::check(&file.items, &tree, &operations).unwrap_err();
+        let result = super::check(&file.items, &tree, &operations);
         assert_eq!(
-            error.to_string(),
-            "$.paths[\"/a\"].get: operation `GetRFQs`: `GetRfqs` would have two methods `f`: rename one"
+            result.map_err(|error| error.to_string()),
+            Err("$.paths[\"/a\"].get: operation `GetRFQs`: `GetRfqs` would have two methods `f`: rename one".to_owned())
         );
+        Ok(())
     }
 }

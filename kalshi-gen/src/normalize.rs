@@ -105,6 +105,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     if let Some(text) = document.pointer("/info/description") {
         tree["info"]["description"] = text.clone();
     }
+    compose::simplify(&mut tree);
     nullable::propagate(&mut tree);
     compose::merge_all_of(&mut tree, 0)?;
     compose::inline_collections(&mut tree);

@@ -9,29 +9,6 @@ use crate::{
     visit::for_each_schema,
 };
 
-/// The keys of a schema that do not restrict its values.
-const ANNOTATIONS: [&str; 11] = [
-    "$comment",
-    "default",
-    "deprecated",
-    "description",
-    "example",
-    "examples",
-    "externalDocs",
-    "nullable",
-    "readOnly",
-    "title",
-    "writeOnly",
-];
-
-/// Returns `true` for a part of an `allOf` that only annotates the others.
-pub(crate) fn is_annotation(part: &Value) -> bool {
-    part.as_object().is_some_and(|part| {
-        part.keys()
-            .all(|key| ANNOTATIONS.contains(&key.as_str()) || key.starts_with("x-"))
-    })
-}
-
 /// Marks the fields, items and values of maps whose schema is nullable, directly or through references.
 pub(crate) fn propagate(tree: &mut Value) {
     let named = nullable_schemas(tree);
@@ -83,11 +60,5 @@ fn is_nullable(schema: &Value, named: &BTreeSet<String>) -> bool {
             let mut parts = list(key).into_iter().flatten();
             parts.any(|part| is_nullable(part, named))
         })
-        || list("allOf").is_some_and(|parts| {
-            // An annotation makes the whole composition nullable, as authors of specs intend.
-            let (annotations, parts): (Vec<_>, Vec<_>) =
-                parts.iter().partition(|part| is_annotation(part));
-            annotations.iter().any(|part| is_nullable(part, named))
-                || (!parts.is_empty() && parts.iter().all(|part| is_nullable(part, named)))
-        })
+        || list("allOf").is_some_and(|parts| parts.iter().all(|part| is_nullable(part, named)))
 }

@@ -1,6 +1,7 @@
 //! Tests of the generator.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accepted;
 mod compiled;
 mod docs;
 mod generate;
