@@ -111,6 +111,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     compose::inline_collections(&mut tree);
     scalars(&mut tree);
     for_each_schema(&mut tree, &mut reduce);
+    nullable::clear_parameters(&mut tree);
     inline::name(&mut tree)?;
 
     let sent = spec::reachable(&tree, |operation| operation.get("requestBody"));

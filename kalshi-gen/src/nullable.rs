@@ -30,6 +30,27 @@ pub(crate) fn propagate(tree: &mut Value) {
     });
 }
 
+/// Removes the nullability of the items of parameters, since a query cannot contain null.
+pub(crate) fn clear_parameters(tree: &mut Value) {
+    let paths = tree.get_mut("paths").and_then(Value::as_object_mut);
+    let items = paths.into_iter().flat_map(Map::values_mut);
+    let operations = items
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut);
+    for operation in operations {
+        let parameters = operation.get_mut("parameters");
+        for parameter in parameters
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            if let Some(Value::Object(items)) = parameter.pointer_mut("/schema/items") {
+                items.remove("nullable");
+            }
+        }
+    }
+}
+
 /// Returns the names of the schemas that accept null.
 fn nullable_schemas(tree: &Value) -> BTreeSet<String> {
     let schemas = || spec::schemas(tree).into_iter().flatten();

@@ -1,6 +1,6 @@
 //! Fields whose schema is nullable behind a reference are optional.
 
-use crate::generate::{compact_code, with_schemas};
+use crate::generate::{PARAMETERS, RESPONSE, compact_code, spec, with_schemas};
 
 const NAMED: &str = "\
 Price: {type: string, nullable: true}
@@ -67,5 +67,23 @@ fn items_and_values_of_a_nullable_named_schema_are_optional() {
         "pubmap:::std::collections::BTreeMap<::std::string::String,::std::option::Option<Info>>",
     ] {
         assert!(code.contains(expected), "{expected}: {code}");
+    }
+}
+
+#[test]
+fn items_of_parameters_are_never_optional() {
+    for (items, ty) in [
+        ("{$ref: '#/components/schemas/Status'}", "types::Status"),
+        ("{type: string, enum: [c, null]}", "types::GetThingQ"),
+        ("{type: string, nullable: true}", "::std::string::String"),
+    ] {
+        let code = compact_code(&spec(
+            &format!(
+                "{PARAMETERS}  - {{name: q, in: query, schema: {{type: array, items: {items}}}}}\n{RESPONSE}"
+            ),
+            &format!("{NAMED}Thing: {{type: object}}"),
+        ));
+        let field = format!("q:Result<Option<::std::vec::Vec<{ty}>>,String>");
+        assert!(code.contains(&field), "{items}: {code}");
     }
 }
