@@ -6,10 +6,67 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, JsonPath},
-    spec::schema_name,
+    spec::{is_annotation, schema_name},
     visit::for_each_schema,
     yaml,
 };
+
+/// Simplifies unions and compositions that do not determine a type: removes unions whose alternatives only require
+/// fields, and moves the annotations of an `allOf` to the schema itself.
+pub(crate) fn simplify(tree: &mut Value) {
+    for_each_schema(tree, &mut |_, node| {
+        let is_object = node.get("type").and_then(Value::as_str) == Some("object")
+            || node.contains_key("properties");
+        let is_constraint = |part: &Value| {
+            part.as_object().is_some_and(|part| {
+                part.iter().all(|(key, value)| match key.as_str() {
+                    "required" | "description" | "title" => true,
+                    "type" => is_object && value == "object",
+                    _ => false,
+                })
+            })
+        };
+        for key in ["oneOf", "anyOf"] {
+            let parts = node.get(key).and_then(Value::as_array);
+            if parts.is_some_and(|parts| parts.iter().all(is_constraint)) {
+                node.remove(key);
+            }
+        }
+        lift_annotations(node);
+    });
+}
+
+/// Moves the annotations of an `allOf` to the schema, and the other part if only one remains and it is not a reference.
+fn lift_annotations(node: &mut Map<String, Value>) {
+    let Some(Value::Array(parts)) = node.get("allOf") else {
+        return;
+    };
+    let (annotations, mut parts): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(is_annotation);
+    if parts.is_empty() {
+        return;
+    }
+    for annotation in annotations {
+        for key in ["description", "nullable", "deprecated"] {
+            if let Some(value) = annotation.get(key) {
+                node.entry(key).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    match parts.as_mut_slice() {
+        [Value::Object(part)] if !part.contains_key("$ref") && !node.contains_key("properties") => {
+            node.remove("allOf");
+            if let (Some(Value::Array(own)), Some(Value::Array(required))) =
+                (node.get_mut("required"), part.get("required"))
+            {
+                own.extend(required.iter().cloned());
+            }
+            for (key, value) in std::mem::take(part) {
+                node.entry(key).or_insert(value);
+            }
+        }
+        _ => _ = node.insert("allOf".into(), Value::Array(parts)),
+    }
+}
 
 /// Inlines named lists and maps where they are used, so that their nullability and presence are visible there.
 pub(crate) fn inline_collections(tree: &mut Value) {
@@ -87,15 +144,11 @@ pub fn merge_all_of(tree: &mut Value, depth: usize) -> Result<(), Error> {
                     .flatten()
                     .rev(),
             );
-            let has_only_annotations = part.as_object().is_some_and(|part| {
-                part.keys()
-                    .all(|key| key == "description" || key == "nullable")
-            });
             let object = matches!(
                 part.get("type").and_then(Value::as_str),
                 None | Some("object")
             );
-            if !has_only_annotations
+            if !is_annotation(part)
                 && (!object || part.get("oneOf").or(part.get("anyOf")).is_some())
             {
                 invalid_field = Some(name.to_owned());

@@ -1,4 +1,5 @@
-//! Names for inline schemas: each enum and object inside another schema or a parameter becomes a named component.
+//! Names for inline schemas: each enum, object and union inside another schema or a parameter becomes a named
+//! component.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use crate::{
     names, spec,
 };
 
-/// Moves every enum and object inside another schema or a parameter to a component with a stable name.
+/// Moves every enum, object and union inside another schema or a parameter to a component with a stable name.
 pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
     let mut found = InlineTypes::collect(tree);
     found.choose_names(tree)?;
@@ -23,7 +24,7 @@ pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
     }
 }
 
-/// The inline enums and objects of a tree, with their locations and new names.
+/// The inline enums, objects and unions of a tree, with their locations and new names.
 #[derive(Default)]
 struct InlineTypes {
     /// The schema of each inline type, by owner and field.
@@ -44,7 +45,7 @@ impl InlineTypes {
         found
     }
 
-    /// Calls `visitor` with the owner and field of every inline enum and object.
+    /// Calls `visitor` with the owner and field of every inline enum, object and union.
     fn visit(
         &mut self,
         tree: &mut Value,
@@ -73,7 +74,12 @@ impl InlineTypes {
                     inner(schemas, owner, field, next, visitor);
                 }
             }
-            if node.contains_key("enum") || node.contains_key("properties") {
+            let [is_union, has_items, has_values] =
+                ["oneOf", "items", "additionalProperties"].map(|key| node.contains_key(key));
+            if node.contains_key("enum")
+                || node.contains_key("properties")
+                || (is_union && !has_items && !has_values)
+            {
                 visitor(schemas, owner, field, node);
             }
         }
@@ -193,14 +199,24 @@ impl InlineTypes {
                     }
                 }
             };
-            let rust_name = names::pascal(&name);
-            let named = by_rust_name.get(&rust_name);
-            let clash = named.is_some_and(|(_, other)| {
-                values(other) != values(schema) || other.get("enum").is_none()
-            }) || assigned
-                .get(&rust_name)
-                .is_some_and(|other| type_key(other) != type_key(schema));
-            if clash {
+            let clashes = |name: &str| {
+                let rust_name = names::pascal(name);
+                by_rust_name.get(&rust_name).is_some_and(|(_, other)| {
+                    values(other) != values(schema) || other.get("enum").is_none()
+                }) || assigned
+                    .get(&rust_name)
+                    .is_some_and(|other| type_key(other) != type_key(schema))
+            };
+            // An object or a union takes another name. That of an enum may be one that hand-written code replaces.
+            let others = [format!("{name}Item"), format!("{name}2")];
+            let other = others.into_iter().find(|other| {
+                schema.get("enum").is_none()
+                    && clashes(&name)
+                    && !clashes(other)
+                    && !qualified_names.contains(&names::pascal(other))
+            });
+            let name = other.unwrap_or(name);
+            if clashes(&name) {
                 let path = JsonPath::new(&[
                     "components",
                     "schemas",
@@ -215,6 +231,8 @@ impl InlineTypes {
                     ),
                 ));
             }
+            let rust_name = names::pascal(&name);
+            let named = by_rust_name.get(&rust_name);
             let name = named.map_or(name, |(name, _)| (*name).clone());
             assigned.insert(rust_name, schema.clone());
             self.names.insert((owner.clone(), field.clone()), name);
@@ -290,6 +308,7 @@ fn values(schema: &Value) -> BTreeSet<String> {
 }
 
 /// Returns the parts of a schema that determine its Rust type.
-fn type_key(schema: &Value) -> (BTreeSet<String>, Option<&Value>) {
-    (values(schema), schema.get("properties"))
+fn type_key(schema: &Value) -> (BTreeSet<String>, [Option<&Value>; 2]) {
+    let parts = ["properties", "oneOf"].map(|key| schema.get(key));
+    (values(schema), parts)
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     compose,
     error::{Error, JsonPath},
-    inline, names, operations,
+    inline, names, nullable, operations,
     options::EnumType,
     paths, reserved,
     scalars::{DECIMAL, SCALARS, SUBACCOUNT, scalar},
@@ -105,10 +105,13 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     if let Some(text) = document.pointer("/info/description") {
         tree["info"]["description"] = text.clone();
     }
+    compose::simplify(&mut tree);
+    nullable::propagate(&mut tree);
     compose::merge_all_of(&mut tree, 0)?;
     compose::inline_collections(&mut tree);
     scalars(&mut tree);
     for_each_schema(&mut tree, &mut reduce);
+    nullable::clear_parameters(&mut tree);
     inline::name(&mut tree)?;
 
     let sent = spec::reachable(&tree, |operation| operation.get("requestBody"));

@@ -168,10 +168,7 @@ fn operation(
         bucket,
         deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
         paging: paging(tree, node, &parameters),
-        parameters: parameters
-            .into_iter()
-            .map(|node| parameter(tree, node))
-            .collect(),
+        parameters: self::parameters(tree, parameters),
         has_body,
         response: success_schema(node)
             .and_then(|schema| spec::schema_name(spec::reference(schema)?))
@@ -232,6 +229,22 @@ fn flag(node: &Map<String, Value>, key: &str, location: &JsonPath) -> Result<Opt
             flag.ok_or_else(|| Error::at(&location.join(key), "must be true or false"))
         })
         .transpose()
+}
+
+fn parameters(tree: &Value, nodes: Vec<&Map<String, Value>>) -> Vec<Parameter> {
+    let mut parameters: Vec<_> = nodes
+        .into_iter()
+        .map(|node| parameter(tree, node))
+        .collect();
+    let names: Vec<_> = parameters
+        .iter()
+        .map(|parameter| names::field(&parameter.name))
+        .collect();
+    for parameter in &mut parameters {
+        // Another parameter with that name needs the setter.
+        parameter.plural.take_if(|plural| names.contains(plural));
+    }
+    parameters
 }
 
 fn parameter(tree: &Value, node: &Map<String, Value>) -> Parameter {

@@ -15,7 +15,9 @@ pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 /// Returns every operation of a checked document as `(path, method, operation)`.
 pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
     let paths = document.get("paths").and_then(Value::as_object);
-    paths.into_iter().flatten().flat_map(|(path, item)| {
+    let paths = paths.into_iter().flatten();
+    let paths = paths.filter(|(path, _)| !path.starts_with("x-"));
+    paths.flat_map(|(path, item)| {
         item.as_object()
             .into_iter()
             .flatten()
@@ -52,15 +54,41 @@ pub fn schema_name(reference: &str) -> Option<&str> {
     (!name.contains('/')).then_some(name)
 }
 
+/// The keys of a schema that do not restrict its values.
+const ANNOTATIONS: [&str; 11] = [
+    "$comment",
+    "default",
+    "deprecated",
+    "description",
+    "example",
+    "examples",
+    "externalDocs",
+    "nullable",
+    "readOnly",
+    "title",
+    "writeOnly",
+];
+
+/// Returns `true` for a part of an `allOf` that only annotates the others.
+pub(crate) fn is_annotation(part: &Value) -> bool {
+    part.as_object().is_some_and(|part| {
+        part.keys()
+            .all(|key| ANNOTATIONS.contains(&key.as_str()) || key.starts_with("x-"))
+    })
+}
+
+/// Returns the only part of an `allOf`, apart from annotations.
+fn single_part(schema: &Value) -> Option<&Value> {
+    let parts = schema.get("allOf")?.as_array()?;
+    let mut parts = parts.iter().filter(|part| !is_annotation(part));
+    parts.next().filter(|_| parts.next().is_none())
+}
+
 /// Returns the reference of a schema, including one inside an `allOf` of one.
 pub fn reference(schema: &Value) -> Option<&str> {
-    let single = schema
-        .get("allOf")
-        .and_then(Value::as_array)
-        .filter(|parts| parts.len() == 1);
     schema
         .get("$ref")
-        .or_else(|| single?.first()?.get("$ref"))?
+        .or_else(|| single_part(schema)?.get("$ref"))?
         .as_str()
 }
 
@@ -72,14 +100,9 @@ pub fn str_field<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str>
 /// Follows references and `allOf`s of one to the schema itself. Bounded, since a checked document has no cycles.
 pub fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..yaml::MAX_DEPTH {
-        let single = schema
-            .get("allOf")
-            .and_then(Value::as_array)
-            .filter(|parts| parts.len() == 1);
-        let next = match (schema.get("$ref").and_then(Value::as_str), single) {
-            (Some(reference), _) => resolve(document, reference),
-            (None, Some(parts)) => parts.first(),
-            (None, None) => None,
+        let next = match schema.get("$ref").and_then(Value::as_str) {
+            Some(reference) => resolve(document, reference),
+            None => single_part(schema),
         };
         match next {
             Some(next) => schema = next,
@@ -131,29 +154,26 @@ pub fn referenced_schemas<'a>(
         .collect()
 }
 
-/// Follows one `$ref` of a parameter, a body or a response.
+/// Follows the `$ref`s of a parameter, a body or a response.
 pub fn dereference<'a>(
     document: &'a Value,
-    node: &'a Value,
+    mut node: &'a Value,
     location: &JsonPath,
 ) -> Result<&'a Value, Error> {
-    match node.get("$ref") {
-        None => Ok(node),
-        Some(reference) => {
-            let target = reference.as_str().and_then(|text| resolve(document, text));
-            let target = target.ok_or_else(|| {
-                Error::at(
-                    location,
-                    format!("refers to {reference}, which does not exist"),
-                )
-            })?;
-            if target.get("$ref").is_some() {
-                return Err(Error::at(
-                    location,
-                    format!("{reference} is itself a reference"),
-                ));
-            }
-            Ok(target)
-        }
+    for _ in 0..yaml::MAX_DEPTH {
+        let Some(reference) = node.get("$ref") else {
+            return Ok(node);
+        };
+        let target = reference.as_str().and_then(|text| resolve(document, text));
+        node = target.ok_or_else(|| {
+            Error::at(
+                location,
+                format!("refers to {reference}, which does not exist"),
+            )
+        })?;
     }
+    Err(Error::at(
+        location,
+        "refers to itself, or the chain of references is too long",
+    ))
 }

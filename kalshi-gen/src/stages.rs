@@ -8,7 +8,7 @@ use syn::{Item, parse_quote};
 use crate::{
     asyncapi::{self, Body, Message},
     check::{self, keywords},
-    client, docs,
+    client, docs, duplicates,
     error::Error,
     fixups,
     normalize::{self, Normalized},
@@ -71,6 +71,7 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
             items.extend(reexports(options.enum_types())?);
         }
     }
+    duplicates::check(&refined.items, &normalized.tree, &operations)?;
     Ok(Rest {
         refined,
         normalized,
@@ -110,11 +111,12 @@ pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Err
     }
     let emitted = asyncapi::emit::messages(&messages);
     let reexports = reexports(enum_types)?;
-    let refined = parse_quote! {
+    let refined: syn::File = parse_quote! {
         #(#items)*
         #(#reexports)*
         #emitted
     };
+    duplicates::check(&refined.items, &normalized.tree, &[])?;
     Ok(Streams { refined })
 }
 

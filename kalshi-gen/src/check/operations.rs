@@ -34,7 +34,8 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
         )?;
     }
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
-    for (path, item) in object(paths, &root)? {
+    let paths = object(paths, &root)?.iter();
+    for (path, item) in paths.filter(|(path, _)| !path.starts_with("x-")) {
         let location = root.join(path);
         if !path.starts_with('/') {
             return Err(Error::at(&location, "a path must start with `/`"));
@@ -279,7 +280,8 @@ fn check_body(
         return Ok(());
     };
     let location = location.join("requestBody");
-    check_content(document, dereference(document, body, &location)?, &location)
+    let body = dereference(document, body, &location)?;
+    check_content(document, body, &location, true)
 }
 
 fn check_responses(
@@ -303,17 +305,21 @@ fn check_responses(
         if !known {
             return Err(Error::at(&location, "not an HTTP status"));
         }
-        check_content(
-            document,
-            dereference(document, response, &location)?,
-            &location,
-        )?;
+        let response = dereference(document, response, &location)?;
+        // Clients decode a rejection of any media type.
+        check_content(document, response, &location, status.starts_with('2'))?;
     }
     Ok(())
 }
 
-/// Checks the content of a body or a response, which must be JSON with a schema.
-fn check_content(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Error> {
+/// Checks the content of a body or a response, which must be JSON with a schema. Other media types are ignored if
+/// `only_json` is not set.
+fn check_content(
+    document: &Value,
+    node: &Value,
+    location: &JsonPath,
+    only_json: bool,
+) -> Result<(), Error> {
     let Some(content) = object(node, location)?.get("content") else {
         return Ok(());
     };
@@ -321,6 +327,9 @@ fn check_content(document: &Value, node: &Value, location: &JsonPath) -> Result<
     for (media_type, content) in object(content, &location)? {
         let location = location.join(media_type);
         if media_type.split(';').next() != Some("application/json") {
+            if !only_json {
+                continue;
+            }
             return Err(Error::at(&location, "only application/json is supported"));
         }
         let schema = object(content, &location)?

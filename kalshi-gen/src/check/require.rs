@@ -7,16 +7,12 @@ use crate::error::{Error, JsonPath};
 /// Checks the title, version and description of a spec.
 pub(super) fn check_info(document: &Value) -> Result<(), Error> {
     for key in ["title", "version"] {
-        if document
-            .pointer(&format!("/info/{key}"))
-            .and_then(Value::as_str)
-            .is_none()
-        {
-            return Err(Error::at(
-                &JsonPath::new(&["info", key]),
-                "this string is missing",
-            ));
-        }
+        let message = match document.pointer(&format!("/info/{key}")) {
+            Some(Value::String(_)) => continue,
+            Some(Value::Number(_) | Value::Bool(_)) => "must be a string: quote it",
+            _ => "this string is missing",
+        };
+        return Err(Error::at(&JsonPath::new(&["info", key]), message));
     }
     if let Some(info) = document.get("info").and_then(Value::as_object) {
         let location = JsonPath::new(&["info"]);

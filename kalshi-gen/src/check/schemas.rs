@@ -200,6 +200,13 @@ pub(super) fn check_schema(
             }
         }
     }
+    let is_union = node.contains_key("oneOf") || node.contains_key("anyOf");
+    if is_union && node.contains_key("discriminator") {
+        return Err(Error::at(
+            &location.join("discriminator"),
+            "is not supported: the first variant that decodes is used; remove it if each variant requires a field that the others lack",
+        ));
+    }
     for key in ["allOf", "oneOf", "anyOf"] {
         if let Some(parts) = node.get(key) {
             let location = location.join(key);

@@ -274,9 +274,10 @@ pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation], opt
     );
     for function in functions(block) {
         let name = function.sig.ident.to_string();
+        // Progenitor gets the ids with joined plurals.
         let Some(operation) = operations
             .iter()
-            .find(|operation| is_ident(&operation.id, &name))
+            .find(|operation| is_ident(&names::join_plurals(&operation.id), &name))
         else {
             continue;
         };

@@ -6,6 +6,8 @@ use pulldown_cmark::{CodeBlockKind, Event, Options as Extensions, Parser, Tag};
 use serde_json::{Value, json};
 use syn::visit::Visit;
 
+use crate::generate::with_schemas;
+
 /// All doc strings of a file, with lines joined as rustdoc joins them.
 #[derive(Default)]
 struct Docs(Vec<String>);
@@ -255,4 +257,19 @@ proptest! {
             check(&streams_with_text(&text), &text);
         }
     }
+}
+
+#[test]
+fn methods_with_the_plural_of_an_acronym_have_the_docs_of_the_spec() {
+    let spec = with_schemas("Thing: {type: object}").replace(
+        "operationId: GetThing",
+        "operationId: GetRFQs\n      deprecated: true\n      description: 'Deprecated: use `GetThings`.'",
+    );
+    let rust = generate(&spec, &Options::new()).unwrap().rust;
+    assert!(!rust.contains("```ignore"), "{rust}");
+    let code: String = rust.split_whitespace().collect();
+    assert!(
+        code.contains("#[deprecated(note=\"use`GetThings`\")]pubfnget_rfqs"),
+        "{code}"
+    );
 }

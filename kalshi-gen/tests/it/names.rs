@@ -318,3 +318,46 @@ fn variants_are_listed_and_fields_required() {
         );
     }
 }
+
+#[test]
+fn inline_object_or_union_takes_another_name_if_its_own_is_in_use() {
+    let group = "OrderGroup: {type: object, properties: {a: {type: string}}}";
+    let order = |inline: &str| {
+        format!(
+            "Thing: {{$ref: '#/components/schemas/Order'}}\nOrder: {{type: object, required: [group, other], properties: {{other: {{$ref: '#/components/schemas/OrderGroup'}}, group: {inline}}}}}\n{group}"
+        )
+    };
+    let object = order("{type: object, properties: {id: {type: string}}}");
+    let union = order("{oneOf: [{$ref: '#/components/schemas/OrderGroup'}, {type: string}]}");
+    for (schemas, kind) in [(&object, "struct"), (&union, "enum")] {
+        let code = compact_code(&with_schemas(schemas));
+        for expected in [
+            "pubgroup:OrderGroupItem",
+            "pubother:OrderGroup,",
+            "pubstructOrderGroup{",
+            &format!("pub{kind}OrderGroupItem{{"),
+        ] {
+            assert!(code.contains(expected), "{expected}: {code}");
+        }
+    }
+    let taken = "OrderGroupItem: {type: object, properties: {b: {type: string}}}";
+    let code = compact_code(&with_schemas(&format!("{object}\n{taken}")));
+    assert!(code.contains("pubgroup:OrderGroup2"), "{code}");
+    let taken = format!("{object}\n{taken}\nOrderGroup2: {{type: string}}");
+    assert!(error(&with_schemas(&taken)).contains("would be named `OrderGroup`"));
+}
+
+#[test]
+fn names_that_would_be_defined_twice_are_rejected() {
+    // The union's object has an inline enum, which progenitor names after its location.
+    let types = "Thing: {type: object, properties: {a: {oneOf: [{type: object, properties: {x: {type: string, enum: [b, c]}}}, {type: string}]}, b: {$ref: '#/components/schemas/ThingAObjectX'}}}\nThingAObjectX: {type: object, properties: {d: {type: string}}}";
+    assert_eq!(
+        error(&with_schemas(types)),
+        "$.components.schemas.ThingAObjectX: two items of the generated code would be named `ThingAObjectX`: rename one"
+    );
+    let fields = "Thing: {allOf: [{type: object, properties: {a-b: {type: string}}}, {type: object, properties: {a_b: {type: string}}}]}";
+    assert_eq!(
+        error(&with_schemas(fields)),
+        "$.components.schemas.Thing: `Thing` would have two fields `a_b`: rename one"
+    );
+}
