@@ -53,10 +53,13 @@ impl Session {
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
                 ended_sid = self.sid_ended_by(&command, &control);
-                if own_sid.is_none() && ended_sid.is_some() && matches!(control, Control::Error(_))
-                {
-                    // An overflow in reply to a command ends the subscription like one without a command.
-                    message.envelope.sid = ended_sid;
+                if own_sid.is_none() {
+                    // Readers must learn what changed on the subscription even if the reply does not name it.
+                    message.envelope.sid = match control {
+                        Control::Ok | Control::Unsubscribed => command.sid,
+                        Control::Error(_) => ended_sid,
+                        _ => None,
+                    };
                 }
                 let sid = self.replied(id, command.pending, &message, &control);
                 // The reply may have created the route to which its number belongs.

@@ -252,6 +252,57 @@ async fn overflow_in_reply_to_a_command_ends_the_subscription() {
     assert!(session.sids.contains_key(&1) && session.next_retry().is_none());
 }
 
+/// Returns the `sid` of each delivered message.
+async fn delivered(mut receiver: crate::ws::queue::Receiver) -> Vec<Option<u64>> {
+    receiver.close();
+    let mut sids = Vec::new();
+    while let Some(item) = receiver.recv().await {
+        if let Ok(RawEvent::Message(message)) = item {
+            sids.push(message.envelope.sid);
+        }
+    }
+    sids
+}
+
+#[tokio::test]
+async fn acknowledgement_without_a_sid_belongs_to_the_subscription_of_its_command() {
+    for step in [Change::Add, Change::Remove] {
+        let (mut session, receiver) = selecting(&["A", "B"]);
+        let id = change(&mut session, step, "A");
+        let ok = format!(r#"{{"id":{id},"type":"ok","msg":{{"market_tickers":["B"]}}}}"#);
+        session.frame(ok.into(), Arrival::default());
+        assert_eq!(delivered(receiver).await, [Some(1)], "{step:?}");
+    }
+    let (mut session, receiver) = subscribed();
+    session.command(Command::Unsubscribe {
+        subscription: SubscriptionId(1),
+        reply: None,
+    });
+    let unsubscribed = r#"{"id":2,"type":"unsubscribed"}"#;
+    session.frame(unsubscribed.into(), Arrival::default());
+    assert_eq!(delivered(receiver).await, [Some(1)]);
+}
+
+/// Another subscription may select a target while it is being removed.
+#[tokio::test]
+async fn target_removed_without_a_sid_is_added_again_for_another_subscription() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    let removal = change(&mut session, Change::Remove, "A");
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "books".to_owned(),
+        targets: &TARGETS,
+        params: Map::from_iter([("market_tickers".to_owned(), json!(["A"]))]),
+        queue: None,
+        reply,
+    });
+    session.next_outgoing();
+    let ok = format!(r#"{{"id":{removal},"type":"ok","msg":{{}}}}"#);
+    session.frame(ok.into(), Arrival::default());
+    let added = session.next_outgoing().unwrap_or_default();
+    assert!(added.contains(r#""action":"add""#), "{added}");
+}
+
 #[tokio::test]
 async fn early_messages_are_bounded_in_bytes() {
     let (mut session, _receiver) = subscribed();
