@@ -151,8 +151,17 @@ impl<B: ApiBook> Books<B> {
     pub fn apply_event(&mut self, event: &Event<Received<B::Message>>) -> BookEvents {
         let mut events = BookEvents::default();
         match event {
-            Event::Message(received) => return self.apply(&received.frame),
-            Event::Detached { sid, .. } => self.forget(*sid, StaleReason::Detached, &mut events),
+            Event::Message(received) => {
+                if let (Some(_), Some(sid)) = (received.subscription, received.frame.sid) {
+                    // A new subscription of this reader has joined one that it had left.
+                    self.ended.remove(&sid);
+                }
+                return self.apply(&received.frame);
+            }
+            Event::Detached { sid, .. } => {
+                self.ended.insert(*sid);
+                self.forget(*sid, StaleReason::Detached, &mut events);
+            }
             // A new connection implies that the previous one is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
             Event::Lagged { .. } => self.mark_all_stale(StaleReason::Lagged, &mut events),

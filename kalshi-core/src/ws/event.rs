@@ -50,8 +50,8 @@ pub enum Event<T> {
         /// Error with which the exchange rejected them.
         error: Arc<ConnectionError>,
     },
-    /// A subscription of this connection ended while another reader's subscription keeps its channel open. No further messages of it are
-    /// delivered to this reader.
+    /// The program ended the last subscription of this reader to a channel, which another reader's subscription may keep open. No further
+    /// messages of it concern this reader. [`Event::Unsubscribed`] follows.
     Detached {
         /// Id of the subscription.
         subscription: SubscriptionId,

@@ -334,8 +334,7 @@ impl Session {
         if let Some(route) = tracked.sid.and_then(|sid| self.sids.get_mut(&sid)) {
             route.subscriptions.retain(|other| *other != id);
             route.queues = queues_of(&self.subscriptions, &route.subscriptions);
-            let remains_open = !route.subscriptions.is_empty();
-            if remains_open && tracked.queue == MAIN && !route.queues.contains(&MAIN) {
+            if tracked.queue == MAIN && !route.queues.contains(&MAIN) {
                 let detached = RawEvent::Detached {
                     subscription: id,
                     sid: tracked.sid.unwrap_or_default(),

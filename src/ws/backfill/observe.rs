@@ -21,8 +21,8 @@ impl Backfill {
                     false => Observation::Other,
                 };
             }
-            Message::ErrorReply(error) if CommandError::from(error).is_terminal() => {
-                self.observe_end(received);
+            Message::ErrorReply(error) => {
+                self.observe_error(&error.into(), received);
                 return Observation::Other;
             }
             _ => return Observation::Other,
@@ -35,13 +35,14 @@ impl Backfill {
 
     /// Handles the end of a subscription by the exchange. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered
     /// until then.
-    fn observe_end(&mut self, received: &Received) {
+    fn observe_error(&mut self, error: &CommandError, received: &Received) {
         match received.subscription {
+            _ if !error.ends_subscription() => {}
             Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
                 self.lose(|id| id == ended);
             }
             // All subscriptions ended.
-            None if received.frame.sid.is_none() => self.lose(|_| true),
+            None if received.frame.sid.is_none() && error.is_terminal() => self.lose(|_| true),
             _ => {}
         }
     }

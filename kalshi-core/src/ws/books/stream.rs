@@ -418,12 +418,14 @@ impl<A: OrderBookApi> BookStream<A> {
 
 /// Returns `true` if a message ends the subscription `sid`.
 fn ends_subscription<A: OrderBookApi>(received: &Received<A::Message>, sid: Option<u64>) -> bool {
-    let is_terminal = match A::Book::read(&received.frame.message) {
-        BookMessage::Error(code) => CommandError::new(code).is_terminal(),
-        BookMessage::Unsubscribed => received.frame.sid.is_some(),
+    let of = received.frame.sid;
+    let ends = match A::Book::read(&received.frame.message) {
+        BookMessage::Error(code) if of.is_none() => CommandError::new(code).is_terminal(),
+        BookMessage::Error(code) => CommandError::new(code).ends_subscription(),
+        BookMessage::Unsubscribed => of.is_some(),
         _ => false,
     };
-    is_terminal && sid.is_some() && received.frame.sid.is_none_or(|of| Some(of) == sid)
+    ends && sid.is_some() && (of.is_none() || of == sid)
 }
 
 /// Sleeps until `timeout`. Returns immediately if it is `None`.

@@ -41,16 +41,15 @@ impl Session {
         }
     }
 
-    /// Returns the `sid` that the reply to a command ends: that of an unsubscription, or that of the channel that failed or overflowed.
+    /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one
+    /// that the exchange does not know.
     pub(super) fn sid_ended_by(&self, command: &PendingCommand, control: &Control) -> Option<u64> {
         match (&command.pending, control) {
             (Pending::Unsubscribe(_), Control::Unsubscribed) => command.sid,
-            // The exchange does not have the subscription.
-            (Pending::Unsubscribe(_), Control::Error(error)) if error.code == 7 => command.sid,
             (Pending::Subscribe(id), Control::Error(error)) if error.is_terminal() => {
                 self.sid_of_channel(*id)
             }
-            (_, Control::Error(error)) if error.is_terminal() => command.sid,
+            (_, Control::Error(error)) if error.ends_subscription() => command.sid,
             _ => None,
         }
     }
@@ -183,11 +182,11 @@ impl Session {
         mut targets: Vec<String>,
         error: &CommandError,
     ) {
-        // A terminal error ends the subscription, which is then made again as a whole.
+        // A subscription that ended is made again as a whole.
         let Some(tracked) = self
             .subscriptions
             .get_mut(&id)
-            .filter(|tracked| tracked.sid == Some(sid) && !error.is_terminal())
+            .filter(|tracked| tracked.sid == Some(sid) && !error.ends_subscription())
         else {
             return;
         };

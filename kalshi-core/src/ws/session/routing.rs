@@ -75,12 +75,12 @@ impl Session {
             self.note_snapshot(sid, &message);
         }
         let is_overflow = matches!(&control, Control::Error(error) if error.is_overflow());
-        let terminal = match &control {
-            Control::Error(error) => error.is_terminal(),
-            Control::Unsubscribed => true,
-            _ => false,
+        let (terminal, ends_own) = match &control {
+            Control::Error(error) => (error.is_terminal(), error.ends_subscription()),
+            Control::Unsubscribed => (true, true),
+            _ => (false, false),
         };
-        let ends = own_sid.filter(|_| terminal).or(ended_sid);
+        let ends = own_sid.filter(|_| ends_own).or(ended_sid);
         let route = sid.and_then(|sid| self.sids.get(&sid));
         // If several subscriptions share the route, pick the same one on every socket.
         message.subscription = route.and_then(|route| route.subscriptions.iter().min().copied());

@@ -283,6 +283,54 @@ async fn acknowledgement_without_a_sid_belongs_to_the_subscription_of_its_comman
     assert_eq!(delivered(receiver).await, [Some(1)]);
 }
 
+#[tokio::test]
+async fn subscription_unknown_to_the_exchange_is_made_again() {
+    let unknown = r#""type":"error","msg":{"code":7,"msg":"unknown subscription"}"#;
+    for fields in [r#""id":2"#, r#""id":2,"sid":1"#, r#""sid":1"#] {
+        let (mut session, receiver) = selecting(&["A"]);
+        assert_eq!(change(&mut session, Change::Add, "B"), 2);
+        session.frame(format!("{{{fields},{unknown}}}").into(), Arrival::default());
+        assert!(
+            session.sids.is_empty() && session.next_retry().is_some(),
+            "{fields}"
+        );
+        // Order books use it to find the subscription that ended.
+        assert_eq!(delivered(receiver).await, [Some(1)], "{fields}");
+    }
+    // A chunk keeps its targets, which are requested with the new subscription.
+    let (mut chunked, _receiver) = in_chunks();
+    chunked.retry_due(Instant::now() + Duration::from_secs(60));
+    chunked.next_outgoing();
+    chunked.frame(
+        format!(r#"{{"id":3,{unknown}}}"#).into(),
+        Arrival::default(),
+    );
+    assert!(chunked.sids.is_empty());
+    assert_eq!(chunked.subscriptions[&SubscriptionId(1)].selected.len(), 8);
+    // Without a subscription or a command it concerns none.
+    let (mut session, _receiver) = subscribed();
+    session.frame(format!("{{{unknown}}}").into(), Arrival::default());
+    assert!(session.sids.contains_key(&1));
+}
+
+/// The reply may be an error, or never arrive.
+#[tokio::test]
+async fn last_subscription_of_the_main_reader_is_detached_when_it_is_ended() {
+    let (mut session, mut receiver) = subscribed();
+    session.command(Command::Unsubscribe {
+        subscription: SubscriptionId(1),
+        reply: None,
+    });
+    receiver.close();
+    let mut detached = Vec::new();
+    while let Some(Ok(event)) = receiver.recv().await {
+        if let RawEvent::Detached { sid, .. } = event {
+            detached.push(sid);
+        }
+    }
+    assert_eq!(detached, [1]);
+}
+
 /// Another subscription may select a target while it is being removed.
 #[tokio::test]
 async fn target_removed_without_a_sid_is_added_again_for_another_subscription() {
