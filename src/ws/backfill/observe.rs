@@ -12,9 +12,14 @@ impl Backfill {
             Message::Fill(fill) => self.observe_fill(fill, received),
             Message::UserOrder(order) => self.observe_order(order, received),
             Message::Malformed(message) => {
+                // A frame without a subscription may belong to any.
+                let of = (received.subscription, received.frame.sid);
+                let may_concern = of == (None, None) || self.concerns(of.0);
                 let is_private = match message.kind.as_deref() {
-                    Some(kind) => ["fill", "user_order"].contains(&kind),
-                    None => self.concerns(received.subscription),
+                    Some("fill" | "user_order") => true,
+                    // The error may have ended the subscription.
+                    Some("error") | None => may_concern,
+                    Some(_) => false,
                 };
                 return match is_private {
                     true => self.lost_some(),

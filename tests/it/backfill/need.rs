@@ -153,11 +153,40 @@ async fn ended_subscription_may_miss_messages_until_fetch() {
 }
 
 #[tokio::test]
+async fn incomplete_error_of_private_channel_needs_a_fetch() {
+    let mut world = World::new().await;
+    let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25}});
+    assert_eq!(world.deliver(ended).await, Observation::Other);
+    assert!(world.backfill.may_be_missing_messages());
+    world.peer.acknowledge().await;
+    let event = world.next().await;
+    assert!(matches!(event, Event::Resubscribed { .. }), "{event:?}");
+    assert_eq!(world.backfill.observe(&event), Observation::FetchNeeded);
+    // Without a code, the error may have ended its subscription, or any. A frame without a type may be a fill.
+    for undecodable in [
+        json!({"type": "error", "sid": 2, "msg": {}}),
+        json!({"type": "error", "msg": {}}),
+        json!({"msg": {}}),
+    ] {
+        _ = world.backfill.fetch().await.unwrap();
+        assert!(!world.backfill.may_be_missing_messages());
+        let text = undecodable.to_string();
+        assert_eq!(
+            world.deliver(undecodable).await,
+            Observation::FetchNeeded,
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn error_of_public_channel_needs_no_fetch() {
     let mut world = World::with(&[Channel::Trade, Channel::Fill], |client| client).await;
     let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}});
     assert_eq!(world.deliver(ended).await, Observation::Other);
     assert!(!world.backfill.may_be_missing_messages());
+    let undecodable = json!({"type": "error", "sid": 2, "msg": {}});
+    assert_eq!(world.deliver(undecodable).await, Observation::FetchNeeded);
 }
 
 #[tokio::test]

@@ -313,6 +313,21 @@ async fn subscription_unknown_to_the_exchange_is_made_again() {
     assert!(session.sids.contains_key(&1));
 }
 
+#[tokio::test]
+async fn terminal_error_needs_only_its_code() {
+    for body in [
+        r#"{"code":25}"#,
+        r#"{"code":25,"msg":null}"#,
+        r#"{"code":25,"msg":{"a":1},"market_ticker":7,"market_tickers":"A"}"#,
+    ] {
+        let (mut session, _receiver) = subscribed();
+        let error = format!(r#"{{"type":"error","sid":1,"msg":{body}}}"#);
+        session.frame(error.into(), Arrival::default());
+        assert!(session.sids.is_empty(), "{body}");
+        assert!(session.next_retry().is_some(), "{body}");
+    }
+}
+
 /// The reply may be an error, or never arrive.
 #[tokio::test]
 async fn last_subscription_of_the_main_reader_is_detached_when_it_is_ended() {
