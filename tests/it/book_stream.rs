@@ -104,6 +104,23 @@ async fn market_without_snapshot_does_not_block_others() {
     assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
 }
 
+/// Without any message of the subscription, not even the first snapshot, the stream must not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn first_snapshot_that_never_arrives_is_requested() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        let began = Instant::now();
+        let command = tokio::time::timeout(Duration::from_secs(20), peer.command())
+            .await
+            .expect("no snapshot was requested");
+        assert_eq!(began.elapsed().as_secs(), 5);
+        assert_eq!(command["params"]["sids"], json!([1]));
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+    };
+    play(&mut books, playing).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn rate_limited_snapshot_request_is_repeated_for_all_markets() {
     let exchange = Exchange::new().await;

@@ -49,6 +49,8 @@ pub struct BookStream<A: OrderBookApi> {
     books: Books<A::Book>,
     /// Markets of the first subscription, until it is registered with the books.
     markets: Vec<String>,
+    /// Number of sockets so far.
+    sockets: u64,
     /// Number of the subscription that is registered with the books on this connection.
     sid: Option<u64>,
     updates: VecDeque<BookUpdate<A::Message>>,
@@ -155,6 +157,7 @@ impl<A: OrderBookApi> BookStream<A> {
             client,
             handle: connection.handle(),
             markets,
+            sockets: 0,
             sid: None,
             connection,
             books: A::new_books(),
@@ -312,6 +315,22 @@ impl<A: OrderBookApi> BookStream<A> {
         }
     }
 
+    /// Registers the markets of the first subscription at the start of its socket. Without a message, nothing else would request missing
+    /// snapshots.
+    fn register_first(&mut self, event: &Event<Received<A::Message>>) {
+        if !matches!(event, Event::Connected) {
+            return;
+        }
+        self.sockets += 1;
+        let own = self.connection.subscriptions().iter();
+        let mut own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
+        if let Some(first) = own.find(|own| own.made().socket == self.sockets) {
+            let sid = first.made().sid;
+            self.books.register(sid, std::mem::take(&mut self.markets));
+            self.sid = Some(sid);
+        }
+    }
+
     /// Returns `true` if an event is a book message of a subscription that does not exist on this connection, such as one that has ended.
     /// It would move the book to a subscription from which no snapshot can be requested.
     fn is_stray(&self, event: &Event<Received<A::Message>>) -> bool {
@@ -351,6 +370,7 @@ impl<A: OrderBookApi> BookStream<A> {
             true => BookEvents::default(),
             false => self.books.apply_event(&event),
         };
+        self.register_first(&event);
         for event in &events {
             if let BookEvent::Stale {
                 market_ticker,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::ws::{
     backoff::subscribe_pause,
-    command::{Change, RawReply},
+    command::{Change, Made, RawReply},
     control::{self, Control},
     envelope::Envelope,
     error::{CommandError, ConnectionError},
@@ -281,7 +281,12 @@ impl Session {
             .extra
             .retain(|target| !tracked.selected.contains(target));
         route.queues = queues_of(&self.subscriptions, &route.subscriptions);
-        match reply.map(|reply| reply.send(Ok(id))) {
+        let made = Made {
+            id,
+            sid,
+            socket: self.sockets,
+        };
+        match reply.map(|reply| reply.send(Ok(made))) {
             Some(Ok(())) => {}
             // The caller is gone.
             Some(Err(_)) => self.unsubscribe(id, None),
