@@ -70,7 +70,7 @@ pub enum Event<T> {
     },
     /// Messages were dropped because they were not read in time. See [`Backpressure::DropOldest`](super::Backpressure::DropOldest).
     Lagged {
-        /// Number of dropped messages.
+        /// Number of dropped messages. A dropped [`Event::Gap`] counts as one.
         count: u64,
     },
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     error::ConnectionError,
-    event::{RawEvent, RawItem},
+    event::{RawEvent, RawItem, SubscriptionId},
 };
 
 /// Behaviour when messages arrive faster than they are read. In either case, pings are answered and commands are sent.
@@ -61,7 +61,7 @@ struct Ready {
     waker: AtomicWaker,
 }
 
-/// Returns the size of an item in bytes. Only messages count.
+/// Returns the size of an item in bytes. Only messages and lists of targets count.
 pub(super) fn bytes_of(item: &RawItem) -> usize {
     item.as_ref().map_or(0, size)
 }
@@ -69,8 +69,16 @@ pub(super) fn bytes_of(item: &RawItem) -> usize {
 fn size(event: &RawEvent) -> usize {
     match event {
         RawEvent::Message(message) => message.text.len(),
+        RawEvent::Resubscribed { targets, .. } | RawEvent::TargetsRejected { targets, .. } => {
+            targets.iter().map(String::len).sum()
+        }
         _ => 0,
     }
+}
+
+/// Returns `true` for an event that a full queue drops: [`Event::Lagged`](super::Event::Lagged) replaces it.
+fn is_droppable(event: &RawEvent) -> bool {
+    matches!(event, RawEvent::Message(_) | RawEvent::Gap { .. })
 }
 
 impl Receiver {
@@ -207,16 +215,17 @@ impl EventQueue {
         if self.is_closed() {
             return;
         }
-        if matches!(event, RawEvent::Disconnected { .. }) {
-            self.merge_failures();
+        match &event {
+            RawEvent::Disconnected { .. } => self.merge_failures(),
+            RawEvent::Resubscribed { subscription, .. } if self.drops && self.is_over() => {
+                self.forget_resubscribed(*subscription);
+            }
+            _ => {}
         }
         self.waiting_bytes += bytes;
-        while self.drops
-            && (self.waiting.len() >= self.max_waiting || self.bytes() > self.max_bytes)
-        {
-            // Connection events are kept: they are few, and order books depend on them.
-            let is_message = |event: &RawEvent| matches!(event, RawEvent::Message(_));
-            let oldest = self.waiting.iter().position(is_message);
+        while self.drops && self.is_over() {
+            // Other events are kept: they are few, and order books depend on them.
+            let oldest = self.waiting.iter().position(is_droppable);
             let Some(oldest) = oldest.and_then(|oldest| self.waiting.remove(oldest)) else {
                 break;
             };
@@ -224,6 +233,24 @@ impl EventQueue {
             self.dropped += 1;
         }
         self.waiting.push_back(event);
+    }
+
+    /// Returns `true` if events wait that a queue of `DropOldest` has no room for.
+    fn is_over(&self) -> bool {
+        self.waiting.len() >= self.max_waiting || self.bytes() > self.max_bytes
+    }
+
+    /// Drops earlier events of a subscription that was made again, because the latest one replaces them.
+    fn forget_resubscribed(&mut self, id: SubscriptionId) {
+        let waiting_bytes = &mut self.waiting_bytes;
+        self.waiting.retain(|event| {
+            let is_earlier =
+                matches!(event, RawEvent::Resubscribed { subscription, .. } if *subscription == id);
+            if is_earlier {
+                *waiting_bytes -= size(event);
+            }
+            !is_earlier
+        });
     }
 
     /// Drops the latest events of failed attempts if many are waiting, so that a long outage does not fill the memory of a program that
@@ -250,7 +277,8 @@ impl EventQueue {
             Some(first) => merged += first + 1,
             None => return,
         }
-        self.waiting.truncate(merged.max(MAX_STATUS_EVENTS - 1));
+        let merged = self.waiting.drain(merged.max(MAX_STATUS_EVENTS - 1)..);
+        self.waiting_bytes -= merged.map(|event| size(&event)).sum::<usize>();
     }
 
     /// Moves waiting events into the channel. Returns `Ready` once no event is waiting.
@@ -447,6 +475,44 @@ mod tests {
         let both = tokio::time::timeout(std::time::Duration::from_secs(5), both).await;
         assert!(both.is_ok());
         assert!(!queue.is_full());
+    }
+
+    /// A reader that reads nothing while every message is a gap and the subscription is made again and again.
+    #[tokio::test]
+    async fn drop_oldest_bounds_events_other_than_messages() {
+        let all = Backpressure::DropOldest { capacity: 100 };
+        let (mut queue, mut receiver) = EventQueue::new(all, 10_000);
+        let targets: Arc<[String]> = vec!["x".repeat(1_000)].into();
+        for number in 1..=1_000 {
+            queue.push(RawEvent::Gap {
+                subscription: None,
+                expected: 0,
+                got: number,
+            });
+            queue.push(message(number));
+            queue.push(RawEvent::Resubscribed {
+                subscription: SubscriptionId(number % 2),
+                sid: number,
+                targets: Arc::clone(&targets),
+            });
+            assert!(queue.waiting.len() <= 100, "{}", queue.waiting.len());
+            assert!(queue.bytes() <= 12_000, "{}", queue.bytes());
+        }
+        let (mut lagged, mut latest) = (0, 0);
+        while let Poll::Ready(Some(Ok(event))) = poll_fn(|context| {
+            _ = queue.poll_flush(context);
+            Poll::Ready(receiver.poll_recv(context))
+        })
+        .await
+        {
+            match event {
+                RawEvent::Lagged { count } => lagged += count,
+                RawEvent::Resubscribed { sid, .. } => latest = sid,
+                _ => {}
+            }
+        }
+        assert!(lagged > 1_900 && latest == 1_000, "{lagged} {latest}");
+        assert_eq!((queue.bytes(), queue.waiting_bytes), (0, 0));
     }
 
     #[test]
