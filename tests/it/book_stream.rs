@@ -122,6 +122,27 @@ async fn first_snapshot_that_never_arrives_is_requested() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn snapshots_are_requested_at_most_once_a_second() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        live_with_a_gap(&mut peer).await;
+        let began = Instant::now();
+        let mut requested = Vec::new();
+        for step in 1..=40 {
+            peer.send(delta(1, 4 + 2 * step, "0.40", "1.00")).await;
+            let end = began + Duration::from_millis(100 * step);
+            while let Ok(command) = tokio::time::timeout_at(end, peer.command()).await {
+                assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+                requested.push(began.elapsed().as_secs());
+            }
+        }
+        assert_eq!(requested, [0, 1, 2, 3]);
+    };
+    play(&mut books, playing).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn rate_limited_snapshot_request_is_repeated_for_all_markets() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
