@@ -33,6 +33,12 @@ pub enum Event<T> {
         /// added once the snapshots of that chunk have arrived.
         targets: Arc<[String]>,
     },
+    /// A subscription was not made again because it has no markets left, and without markets it would cover all of them. It delivers nothing
+    /// until markets are added, and [`Event::Resubscribed`] follows.
+    Idle {
+        /// Id of the subscription.
+        subscription: SubscriptionId,
+    },
     /// A subscription ended because the program ended it, or because the exchange rejected it when it was made again.
     Unsubscribed {
         /// Id of the subscription.
@@ -178,6 +184,7 @@ impl<T> Event<T> {
                 sid,
                 targets,
             },
+            Self::Idle { subscription } => Event::Idle { subscription },
             Self::Unsubscribed {
                 subscription,
                 error,

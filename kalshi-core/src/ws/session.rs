@@ -312,7 +312,8 @@ impl Session {
         };
         if tracked.is_idle() {
             tracked.retry_at = None;
-            return;
+            let queue = tracked.queue;
+            return self.send(&[queue], RawEvent::Idle { subscription: id });
         }
         // Only the reply to the last request counts.
         self.pending.retain(

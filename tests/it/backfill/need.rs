@@ -259,6 +259,47 @@ async fn private_channel_is_resubscribed_in_one_command_after_overflow() {
     }
 }
 
+/// A subscription without markets is not made again, so nothing must wait for it.
+#[tokio::test]
+async fn private_subscription_without_markets_does_not_block_fetch() {
+    for are_named in [true, false] {
+        let server = Server::new().await;
+        let builder = server.client.websocket().market(MARKET);
+        let builder = builder.channel(Channel::Fill).channel(Channel::UserOrders);
+        let (connection, mut peer) = tokio::join!(builder.connect(), async {
+            let mut peer = server.accept().await;
+            peer.acknowledge().await;
+            peer.acknowledge().await;
+            peer
+        });
+        let mut connection = connection.unwrap();
+        let mut backfill = Backfill::new(&server.client);
+        if are_named {
+            backfill = backfill.subscriptions(connection.subscriptions());
+        }
+        for (subscription, sid) in connection.subscriptions().iter().zip(1..) {
+            let (removed, ()) = tokio::join!(subscription.remove_markets([MARKET]), async {
+                let command = peer.command().await;
+                let ok = json!({"market_tickers": []});
+                peer.send(json!({"id": command["id"], "sid": sid, "type": "ok", "msg": ok}))
+                    .await;
+            });
+            removed.unwrap();
+        }
+        drop(peer);
+        let _peer = server.accept().await;
+        let reading = async {
+            while !backfill.is_fetch_needed() {
+                let event = connection.next().await.unwrap().unwrap();
+                _ = backfill.observe(&event);
+            }
+        };
+        tokio::time::timeout(LONG, reading)
+            .await
+            .expect("no fetch became due");
+    }
+}
+
 /// After `disconnected`, a fetch covers everything up to its own call, not only the gap that was open before.
 #[tokio::test]
 async fn fetch_after_disconnect_covers_everything_until_its_call() {

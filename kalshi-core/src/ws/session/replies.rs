@@ -336,6 +336,8 @@ impl Session {
             tracked.selected.clear();
             tracked.chunks.stop();
             tracked.retry_at = None;
+            let queue = tracked.queue;
+            self.send(&[queue], RawEvent::Idle { subscription: id });
             self.fail_waiting(id, &ConnectionError::Command(error));
         } else if error.is_transient() {
             tracked.retry_at = Some(Instant::now() + subscribe_pause(tracked.attempts));
