@@ -181,7 +181,7 @@ impl Backfill {
     }
 
     /// Sets the subscriptions of the connection, of which those to channels other than `fill` and `user_orders` are ignored. After a loss of
-    /// the connection, a fetch is needed once all of them have been made again or have ended.
+    /// the connection, a fetch is needed once all of them have been made again, have ended or are [idle](Event::Idle).
     ///
     /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is needed after each of its
     /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], but no fetch waits for it.
@@ -340,12 +340,24 @@ impl Backfill {
                 }
                 self.resume()
             }
+            Event::Idle { subscription } => self.observe_idle(*subscription),
             Event::Unsubscribed { subscription, .. } | Event::Detached { subscription, .. } => {
                 self.unsubscribed(*subscription)
             }
             Event::Gap { subscription, .. } if self.concerns(*subscription) => self.lost_some(),
             // Any message may have been dropped.
             Event::Lagged { .. } => self.lost_some(),
+            _ => Observation::Other,
+        }
+    }
+
+    /// Handles a subscription that has no markets after a reconnect. It misses nothing, so nothing waits for it.
+    fn observe_idle(&mut self, subscription: SubscriptionId) -> Observation {
+        if let Some(live) = self.subscriptions.get_mut(&subscription) {
+            *live = true;
+        }
+        match self.gap {
+            Some(Gap { end: None }) if self.concerns(Some(subscription)) => self.resume(),
             _ => Observation::Other,
         }
     }

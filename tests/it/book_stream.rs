@@ -104,6 +104,44 @@ async fn market_without_snapshot_does_not_block_others() {
     assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
 }
 
+/// Without any message of the subscription, not even the first snapshot, the stream must not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn first_snapshot_that_never_arrives_is_requested() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        let began = Instant::now();
+        let command = tokio::time::timeout(Duration::from_secs(20), peer.command())
+            .await
+            .expect("no snapshot was requested");
+        assert_eq!(began.elapsed().as_secs(), 5);
+        assert_eq!(command["params"]["sids"], json!([1]));
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+    };
+    play(&mut books, playing).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshots_are_requested_at_most_once_a_second() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        live_with_a_gap(&mut peer).await;
+        let began = Instant::now();
+        let mut requested = Vec::new();
+        for step in 1..=40 {
+            peer.send(delta(1, 4 + 2 * step, "0.40", "1.00")).await;
+            let end = began + Duration::from_millis(100 * step);
+            while let Ok(command) = tokio::time::timeout_at(end, peer.command()).await {
+                assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+                requested.push(began.elapsed().as_secs());
+            }
+        }
+        assert_eq!(requested, [0, 1, 2, 3]);
+    };
+    play(&mut books, playing).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn rate_limited_snapshot_request_is_repeated_for_all_markets() {
     let exchange = Exchange::new().await;

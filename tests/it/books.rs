@@ -496,6 +496,24 @@ fn ended_subscription_gets_no_snapshot_requests() {
 }
 
 #[test]
+fn subscription_unknown_to_the_exchange_has_no_live_book() {
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    books.apply(&snapshot(1, "10"));
+    // It does not name a subscription.
+    let unknown = r#"{"type":"error","id":2,"msg":{"code":7,"msg":"unknown"}}"#;
+    assert!(books.apply(&Frame::parse(unknown)).is_empty());
+    assert!(held(&books).is_some());
+    let unknown = r#"{"type":"error","id":2,"sid":1,"msg":{"code":7,"msg":"unknown"}}"#;
+    let events = books.apply(&Frame::parse(unknown));
+    let expected = StaleReason::SubscriptionEnded;
+    assert!(
+        matches!(events[..], [BookEvent::Stale { reason, .. }] if reason == expected),
+        "{events:?}"
+    );
+    assert_eq!(held(&books), None);
+}
+
+#[test]
 fn acknowledgement_without_list_makes_books_stale() {
     for ok in [
         r#"{"type":"ok","id":7,"sid":1,"seq":2}"#,

@@ -133,6 +133,27 @@ fn acknowledgements_are_distinguished_by_content() {
 }
 
 #[test]
+fn error_needs_only_its_code() {
+    let error = |body: &str| {
+        let text = format!(r#"{{"type":"error","sid":2,"msg":{body}}}"#);
+        Frame::parse(&text).message
+    };
+    for body in [
+        r#"{"code":25}"#,
+        r#"{"code":25,"msg":7,"market_tickers":7}"#,
+    ] {
+        let Message::ErrorReply(reply) = error(body) else {
+            panic!("{body}")
+        };
+        assert_eq!((reply.code, &*reply.msg), (25, ""), "{body}");
+        assert!(reply.market_tickers.is_empty(), "{body}");
+    }
+    for body in ["{}", "7", r#"{"code":"much","msg":"x"}"#] {
+        assert!(matches!(error(body), Message::Malformed(_)), "{body}");
+    }
+}
+
+#[test]
 fn unknown_message_is_kept_and_malformed_one_has_a_path() {
     let frame_text = r#"{"type":"weather","sid":3,"seq":4,"msg":{"rain":true}}"#;
     let frame = Frame::parse(frame_text);

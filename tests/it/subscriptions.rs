@@ -87,6 +87,45 @@ async fn leaving_a_shared_channel_is_reported() {
 }
 
 #[tokio::test]
+async fn book_of_an_ended_subscription_is_not_live_whatever_the_reply() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange).await;
+    let books_of_a = subscribe(&connection, &mut peer, Channel::OrderbookDelta, &[A]).await;
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    peer.send(snapshot(1, 1)).await;
+    books.apply_event(&event(&mut connection).await);
+    assert!(books.live(A).is_some());
+    let (ended, ()) = tokio::join!(books_of_a.unsubscribe(), async {
+        let command = peer.command().await;
+        // Late messages must not make the book live.
+        peer.send(snapshot(1, 2)).await;
+        let error = json!({"code": 1, "msg": "no"});
+        peer.send(json!({"id": command["id"], "type": "error", "msg": error}))
+            .await;
+    });
+    ended.unwrap_err();
+    let events = [
+        event(&mut connection).await,
+        event(&mut connection).await,
+        event(&mut connection).await,
+    ];
+    for event in &events {
+        books.apply_event(event);
+        assert_eq!(books.live(A), None, "live without receiving changes");
+    }
+    let [_, Event::Unsubscribed { .. }, Event::Message(_)] = events else {
+        panic!("{events:?}")
+    };
+    // A new subscription joins the one that the exchange has kept.
+    let joining = connection.subscribe(Channel::OrderbookDelta).market(A);
+    let (_joined, _) = tokio::join!(joining.send(), ok(&mut peer, 1, &[A]));
+    peer.send(snapshot(1, 3)).await;
+    while books.live(A).is_none() {
+        books.apply_event(&event(&mut connection).await);
+    }
+}
+
+#[tokio::test]
 async fn subscription_without_markets_is_renewed_with_the_next_market() {
     let exchange = Exchange::new().await;
     let (mut connection, mut peer) = connected(&exchange).await;

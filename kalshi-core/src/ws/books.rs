@@ -151,8 +151,17 @@ impl<B: ApiBook> Books<B> {
     pub fn apply_event(&mut self, event: &Event<Received<B::Message>>) -> BookEvents {
         let mut events = BookEvents::default();
         match event {
-            Event::Message(received) => return self.apply(&received.frame),
-            Event::Detached { sid, .. } => self.forget(*sid, StaleReason::Detached, &mut events),
+            Event::Message(received) => {
+                if let (Some(_), Some(sid)) = (received.subscription, received.frame.sid) {
+                    // A new subscription of this reader has joined one that it had left.
+                    self.ended.remove(&sid);
+                }
+                return self.apply(&received.frame);
+            }
+            Event::Detached { sid, .. } => {
+                self.ended.insert(*sid);
+                self.forget(*sid, StaleReason::Detached, &mut events);
+            }
             // A new connection implies that the previous one is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
             Event::Lagged { .. } => self.mark_all_stale(StaleReason::Lagged, &mut events),
@@ -273,16 +282,24 @@ impl<B: ApiBook> Books<B> {
     /// Returns the snapshots to request. Each is returned once, and again after [`poll_timeouts`](Self::poll_timeouts) or if its
     /// book loses further messages.
     pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
+        self.drain_requests_of(|_| true)
+    }
+
+    /// Returns the snapshots to request on subscriptions for which `is_ready` returns `true`. The others remain due.
+    fn drain_requests_of(&mut self, is_ready: impl Fn(u64) -> bool) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for ticker in self.schedule.take_due() {
-            if let Some(tracked) = self.books.get_mut(&ticker)
-                && self.subscriptions.contains_key(&tracked.sid)
-                && tracked.send_request(&mut self.schedule)
-            {
-                wanted
-                    .entry(tracked.sid)
-                    .or_default()
-                    .push(ticker.to_string());
+            let Some(tracked) = self.books.get_mut(&ticker) else {
+                continue;
+            };
+            if !self.subscriptions.contains_key(&tracked.sid) {
+                continue;
+            }
+            if !is_ready(tracked.sid) {
+                self.schedule.push_due(&ticker);
+            } else if tracked.send_request(&mut self.schedule) {
+                let tickers = wanted.entry(tracked.sid).or_default();
+                tickers.push(ticker.to_string());
             }
         }
         let request = |(sid, market_tickers)| SnapshotRequest::new(sid, market_tickers);

@@ -11,6 +11,16 @@ use super::{
 };
 
 /// Channel that returns the result of a command.
+/// The first acknowledgement of a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    pub(super) id: SubscriptionId,
+    /// The exchange's number for the subscription on that socket.
+    pub(super) sid: u64,
+    /// Number of the socket, from 1. Each starts with an `Event::Connected`.
+    pub(super) socket: u64,
+}
+
 pub(super) type ReplySender<T> = oneshot::Sender<Result<T, ConnectionError>>;
 
 /// A reply to a command, not decoded yet.
@@ -28,7 +38,7 @@ pub(super) enum Command {
         params: Map<String, Value>,
         /// The subscription's own queue, or `None` for that of the connection.
         queue: Option<EventQueue>,
-        reply: ReplySender<SubscriptionId>,
+        reply: ReplySender<Made>,
     },
     Change {
         subscription: SubscriptionId,

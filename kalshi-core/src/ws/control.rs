@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{envelope::Envelope, error::CommandError};
@@ -59,18 +59,41 @@ impl Control {
     }
 }
 
-#[derive(Deserialize)]
+/// Body of an error. Only its code is required, because it decides whether the subscription has ended.
+#[derive(Deserialize, Serialize)]
 struct ErrorBody {
     code: i64,
+    #[serde(default, deserialize_with = "lenient")]
     msg: String,
+    #[serde(default, deserialize_with = "lenient")]
     market_ticker: Option<String>,
-    market_tickers: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient")]
+    market_tickers: Vec<String>,
+}
+
+/// Decodes a value of the wrong type as the default.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Returns the body of an error with defaults in place of missing and invalid fields, or `None` if it has no code.
+pub(super) fn complete_error(body: &str) -> Option<String> {
+    let body: ErrorBody = serde_json::from_str(body).ok()?;
+    serde_json::to_string(&body).ok()
 }
 
 impl From<ErrorBody> for CommandError {
     fn from(body: ErrorBody) -> Self {
-        let market_tickers = body.market_tickers.unwrap_or_default();
-        Self::from_reply(body.code, body.msg, body.market_ticker, market_tickers)
+        let ErrorBody {
+            code,
+            msg,
+            market_ticker,
+            market_tickers,
+        } = body;
+        Self::from_reply(code, msg, market_ticker, market_tickers)
     }
 }
 

@@ -282,6 +282,13 @@ impl CommandError {
         [10, 25].contains(&self.code)
     }
 
+    /// Returns `true` if the subscription that the error names no longer exists: the error is [terminal](Self::is_terminal), or the exchange
+    /// does not know the subscription (7).
+    #[must_use]
+    pub fn ends_subscription(&self) -> bool {
+        self.is_terminal() || self.code == 7
+    }
+
     /// Returns `true` if the exchange's queue for the connection overflowed, because it was not read fast enough (25).
     #[must_use]
     pub fn is_overflow(&self) -> bool {

@@ -33,6 +33,12 @@ pub enum Event<T> {
         /// added once the snapshots of that chunk have arrived.
         targets: Arc<[String]>,
     },
+    /// A subscription was not made again because it has no markets left, and without markets it would cover all of them. It delivers nothing
+    /// until markets are added, and [`Event::Resubscribed`] follows.
+    Idle {
+        /// Id of the subscription.
+        subscription: SubscriptionId,
+    },
     /// A subscription ended because the program ended it, or because the exchange rejected it when it was made again.
     Unsubscribed {
         /// Id of the subscription.
@@ -50,8 +56,8 @@ pub enum Event<T> {
         /// Error with which the exchange rejected them.
         error: Arc<ConnectionError>,
     },
-    /// A subscription of this connection ended while another reader's subscription keeps its channel open. No further messages of it are
-    /// delivered to this reader.
+    /// The program ended the last subscription of this reader to a channel, which another reader's subscription may keep open. No further
+    /// messages of it concern this reader. [`Event::Unsubscribed`] follows.
     Detached {
         /// Id of the subscription.
         subscription: SubscriptionId,
@@ -70,7 +76,7 @@ pub enum Event<T> {
     },
     /// Messages were dropped because they were not read in time. See [`Backpressure::DropOldest`](super::Backpressure::DropOldest).
     Lagged {
-        /// Number of dropped messages.
+        /// Number of dropped messages. A dropped [`Event::Gap`] counts as one.
         count: u64,
     },
 }
@@ -178,6 +184,7 @@ impl<T> Event<T> {
                 sid,
                 targets,
             },
+            Self::Idle { subscription } => Event::Idle { subscription },
             Self::Unsubscribed {
                 subscription,
                 error,

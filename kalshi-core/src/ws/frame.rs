@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
+    control,
     envelope::Envelope,
     message::{MalformedMessage, Message, UnknownMessage},
     sequence::Fingerprint,
@@ -102,7 +103,12 @@ impl<M: Message> Frame<M> {
                     })
                 });
             }
-            Err(fault) => return Self::malformed(text, &fault),
+            Err(fault) => {
+                return Self {
+                    sid: envelope.sid,
+                    ..Self::malformed(text, &fault)
+                };
+            }
         }
         frame
     }
@@ -119,14 +125,23 @@ impl<M: Message> Frame<M> {
         {
             return Ok(known);
         }
-        let mut deserializer = serde_json::Deserializer::from_str(body);
-        M::decode_body(kind, &mut deserializer, &mut self.message)
-            .and_then(|known| deserializer.end().map(|()| known))
-            .map_err(|error| Fault {
-                path: "$.msg",
-                part: body,
-                error,
-            })
+        let mut decode = |body: &str| {
+            let mut deserializer = serde_json::Deserializer::from_str(body);
+            M::decode_body(kind, &mut deserializer, &mut self.message)
+                .and_then(|known| deserializer.end().map(|()| known))
+        };
+        decode(body).or_else(|error| {
+            // The code of an error matters even if the rest is missing.
+            let complete = (kind == "error").then(|| control::complete_error(body));
+            complete
+                .flatten()
+                .and_then(|complete| decode(&complete).ok())
+                .ok_or(Fault {
+                    path: "$.msg",
+                    part: body,
+                    error,
+                })
+        })
     }
 
     /// Creates a frame of which at most the envelope could be parsed.

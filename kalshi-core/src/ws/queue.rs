@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     error::ConnectionError,
-    event::{RawEvent, RawItem},
+    event::{RawEvent, RawItem, SubscriptionId},
 };
 
 /// Behaviour when messages arrive faster than they are read. In either case, pings are answered and commands are sent.
@@ -61,7 +61,7 @@ struct Ready {
     waker: AtomicWaker,
 }
 
-/// Returns the size of an item in bytes. Only messages count.
+/// Returns the size of an item in bytes. Only messages and lists of targets count.
 pub(super) fn bytes_of(item: &RawItem) -> usize {
     item.as_ref().map_or(0, size)
 }
@@ -69,8 +69,16 @@ pub(super) fn bytes_of(item: &RawItem) -> usize {
 fn size(event: &RawEvent) -> usize {
     match event {
         RawEvent::Message(message) => message.text.len(),
+        RawEvent::Resubscribed { targets, .. } | RawEvent::TargetsRejected { targets, .. } => {
+            targets.iter().map(String::len).sum()
+        }
         _ => 0,
     }
+}
+
+/// Returns `true` for an event that a full queue drops: [`Event::Lagged`](super::Event::Lagged) replaces it.
+fn is_droppable(event: &RawEvent) -> bool {
+    matches!(event, RawEvent::Message(_) | RawEvent::Gap { .. })
 }
 
 impl Receiver {
@@ -207,16 +215,17 @@ impl EventQueue {
         if self.is_closed() {
             return;
         }
-        if matches!(event, RawEvent::Disconnected { .. }) {
-            self.merge_failures();
+        match &event {
+            RawEvent::Disconnected { .. } => self.merge_failures(),
+            RawEvent::Resubscribed { subscription, .. } if self.drops && self.is_over() => {
+                self.forget_resubscribed(*subscription);
+            }
+            _ => {}
         }
         self.waiting_bytes += bytes;
-        while self.drops
-            && (self.waiting.len() >= self.max_waiting || self.bytes() > self.max_bytes)
-        {
-            // Connection events are kept: they are few, and order books depend on them.
-            let is_message = |event: &RawEvent| matches!(event, RawEvent::Message(_));
-            let oldest = self.waiting.iter().position(is_message);
+        while self.drops && self.is_over() {
+            // Other events are kept: they are few, and order books depend on them.
+            let oldest = self.waiting.iter().position(is_droppable);
             let Some(oldest) = oldest.and_then(|oldest| self.waiting.remove(oldest)) else {
                 break;
             };
@@ -226,13 +235,34 @@ impl EventQueue {
         self.waiting.push_back(event);
     }
 
+    /// Returns `true` if events wait that a queue of `DropOldest` has no room for.
+    fn is_over(&self) -> bool {
+        self.waiting.len() >= self.max_waiting || self.bytes() > self.max_bytes
+    }
+
+    /// Drops earlier events of a subscription that was made again, because the latest one replaces them.
+    fn forget_resubscribed(&mut self, id: SubscriptionId) {
+        let waiting_bytes = &mut self.waiting_bytes;
+        self.waiting.retain(|event| {
+            let is_earlier =
+                matches!(event, RawEvent::Resubscribed { subscription, .. } if *subscription == id);
+            if is_earlier {
+                *waiting_bytes -= size(event);
+            }
+            !is_earlier
+        });
+    }
+
     /// Drops the latest events of failed attempts if many are waiting, so that a long outage does not fill the memory of a program that
     /// reads nothing in the meantime.
     fn merge_failures(&mut self) {
         let is_failure = |event: &RawEvent| {
             matches!(
                 event,
-                RawEvent::Connected | RawEvent::Disconnected { .. } | RawEvent::Resubscribed { .. }
+                RawEvent::Connected
+                    | RawEvent::Disconnected { .. }
+                    | RawEvent::Resubscribed { .. }
+                    | RawEvent::Idle { .. }
             )
         };
         if self.waiting.len() < MAX_STATUS_EVENTS {
@@ -250,7 +280,8 @@ impl EventQueue {
             Some(first) => merged += first + 1,
             None => return,
         }
-        self.waiting.truncate(merged.max(MAX_STATUS_EVENTS - 1));
+        let merged = self.waiting.drain(merged.max(MAX_STATUS_EVENTS - 1)..);
+        self.waiting_bytes -= merged.map(|event| size(&event)).sum::<usize>();
     }
 
     /// Moves waiting events into the channel. Returns `Ready` once no event is waiting.
@@ -308,164 +339,4 @@ impl EventQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ws::{
-        envelope::Envelope,
-        event::{Arrival, RawMessage},
-    };
-
-    fn message(number: u64) -> RawEvent {
-        let mut envelope = Envelope::default();
-        envelope.seq = Some(number);
-        RawEvent::Message(RawMessage {
-            subscription: None,
-            envelope,
-            text: "".into(),
-            arrival: Arrival::default(),
-        })
-    }
-
-    /// Reads all available items as sequence numbers. A count of dropped messages is negative.
-    async fn read(queue: &mut EventQueue, receiver: &mut Receiver) -> Vec<i64> {
-        let mut read = Vec::new();
-        loop {
-            poll_fn(|context| {
-                _ = queue.poll_flush(context);
-                Poll::Ready(())
-            })
-            .await;
-            let next = poll_fn(|context| Poll::Ready(receiver.poll_recv(context))).await;
-            match next {
-                Poll::Ready(Some(Ok(RawEvent::Message(message)))) => {
-                    let seq = message.envelope.seq.unwrap_or_default();
-                    read.push(i64::try_from(seq).unwrap_or(-1));
-                }
-                Poll::Ready(Some(Ok(RawEvent::Lagged { count }))) => {
-                    read.push(-i64::try_from(count).unwrap_or(1));
-                }
-                _ => return read,
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn oldest_messages_are_dropped_and_counted() {
-        let (mut queue, mut receiver) =
-            EventQueue::new(Backpressure::DropOldest { capacity: 4 }, usize::MAX);
-        (1..=10).for_each(|number| queue.push(message(number)));
-        assert!(!queue.is_full());
-        // Two were already in the channel, and two may wait.
-        assert_eq!(read(&mut queue, &mut receiver).await, [1, 2, -6, 9, 10]);
-        queue.push(message(11));
-        assert_eq!(read(&mut queue, &mut receiver).await, [11]);
-    }
-
-    #[tokio::test]
-    async fn blocking_drops_nothing() {
-        let (mut queue, mut receiver) =
-            EventQueue::new(Backpressure::Block { capacity: 4 }, usize::MAX);
-        (1..=3).for_each(|number| queue.push(message(number)));
-        assert!(!queue.is_full());
-        queue.push(message(4));
-        assert!(queue.is_full());
-        assert_eq!(read(&mut queue, &mut receiver).await, [1, 2, 3, 4]);
-        assert!(!queue.is_full());
-        (5..=8).for_each(|number| queue.push(message(number)));
-        drop(receiver);
-        assert!(queue.is_closed() && !queue.is_full());
-    }
-
-    fn large(number: u64, bytes: usize) -> RawEvent {
-        let mut event = message(number);
-        if let RawEvent::Message(message) = &mut event {
-            message.text = "x".repeat(bytes).into();
-        }
-        event
-    }
-
-    #[tokio::test]
-    async fn drop_oldest_bounds_queued_bytes() {
-        let all = Backpressure::DropOldest { capacity: 65_536 };
-        let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
-        for number in 1..=50 {
-            queue.push(large(number, 100));
-            assert!(queue.bytes() <= 1_000, "{}", queue.bytes());
-        }
-        assert!(!queue.is_full());
-        // Half of the bytes were already in the channel.
-        let read = read(&mut queue, &mut receiver).await;
-        assert_eq!(read, [1, 2, 3, 4, 5, -40, 46, 47, 48, 49, 50]);
-        assert_eq!(queue.bytes(), 0);
-        // A message larger than the limit is kept alone.
-        queue.push(large(51, 5_000));
-        queue.push(large(52, 5_000));
-        assert!(queue.bytes() <= 10_000);
-    }
-
-    #[tokio::test]
-    async fn queued_bytes_block_the_connection_until_they_are_read() {
-        let all = Backpressure::Block { capacity: 65_536 };
-        let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
-        for number in 1..=9 {
-            queue.push(large(number, 100));
-        }
-        assert!(!queue.is_full());
-        queue.push(large(10, 100));
-        assert!(queue.is_full());
-        // The reader wakes the connection.
-        let reader = tokio::spawn(async move {
-            let mut read = 0;
-            while read < 10 {
-                tokio::task::yield_now().await;
-                read += u64::from(receiver.recv().await.is_some());
-            }
-            (read, receiver)
-        });
-        let flushed = tokio::time::timeout(
-            std::time::Duration::from_secs(5),
-            poll_fn(|context| queue.poll_flush(context)),
-        );
-        assert!(flushed.await.is_ok());
-        assert!(matches!(reader.await, Ok((10, _))));
-        assert!(!queue.is_full() && queue.bytes() == 0);
-    }
-
-    #[tokio::test]
-    async fn dropped_reader_wakes_a_connection_blocked_on_bytes() {
-        let all = Backpressure::Block { capacity: 65_536 };
-        let (mut queue, receiver) = EventQueue::new(all, 10);
-        queue.push(large(1, 100));
-        queue.push(large(2, 100));
-        assert!(queue.is_full());
-        let leaving = async {
-            tokio::task::yield_now().await;
-            drop(receiver);
-        };
-        let flushing = poll_fn(|context| queue.poll_flush(context));
-        let both = async { tokio::join!(flushing, leaving) };
-        let both = tokio::time::timeout(std::time::Duration::from_secs(5), both).await;
-        assert!(both.is_ok());
-        assert!(!queue.is_full());
-    }
-
-    #[test]
-    fn failures_of_a_long_outage_are_merged() {
-        let (mut queue, _receiver) = EventQueue::new(Backpressure::Block { capacity: 4 }, 1_000);
-        for number in 1..=3 {
-            queue.push(message(number));
-        }
-        for _ in 0..10_000 {
-            let reason = std::sync::Arc::new(ConnectionError::Ended);
-            queue.push(RawEvent::Connected);
-            queue.push(RawEvent::Disconnected { reason });
-        }
-        assert!(
-            queue.waiting.len() <= MAX_STATUS_EVENTS,
-            "{}",
-            queue.waiting.len()
-        );
-        let last = queue.waiting.back();
-        assert!(matches!(last, Some(RawEvent::Disconnected { .. })));
-    }
-}
+mod tests;

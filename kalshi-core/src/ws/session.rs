@@ -24,7 +24,7 @@ use self::{
 use super::{
     api::Targets,
     backoff::{STABLE_AFTER, subscribe_pause},
-    command::{Command, ReplySender},
+    command::{Command, Made, ReplySender},
     control::Control,
     error::ConnectionError,
     event::{RawEvent, RawMessage, SubscriptionId},
@@ -60,6 +60,8 @@ pub(super) struct Session {
     last_id: u64,
     last_subscription: u64,
     is_connected: bool,
+    /// Number of sockets so far.
+    sockets: u64,
 }
 
 /// A subscription, which is made again on every new socket.
@@ -77,7 +79,7 @@ struct Tracked {
     queue: u64,
     sid: Option<u64>,
     /// Reply to the caller that waits for the first acknowledgement.
-    reply: Option<ReplySender<SubscriptionId>>,
+    reply: Option<ReplySender<Made>>,
     retry_at: Option<Instant>,
     attempts: u32,
     since: Option<Instant>,
@@ -153,6 +155,7 @@ impl Session {
             last_id: 0,
             last_subscription: 0,
             is_connected: false,
+            sockets: 0,
         }
     }
 
@@ -222,6 +225,7 @@ impl Session {
     /// Makes all subscriptions on a new socket.
     pub(super) fn connected(&mut self) {
         self.is_connected = true;
+        self.sockets += 1;
         self.broadcast(&RawEvent::Connected);
         for id in self.subscriptions.keys().copied().collect::<Vec<_>>() {
             self.subscribe(id);
@@ -308,7 +312,8 @@ impl Session {
         };
         if tracked.is_idle() {
             tracked.retry_at = None;
-            return;
+            let queue = tracked.queue;
+            return self.send(&[queue], RawEvent::Idle { subscription: id });
         }
         // Only the reply to the last request counts.
         self.pending.retain(
@@ -334,8 +339,7 @@ impl Session {
         if let Some(route) = tracked.sid.and_then(|sid| self.sids.get_mut(&sid)) {
             route.subscriptions.retain(|other| *other != id);
             route.queues = queues_of(&self.subscriptions, &route.subscriptions);
-            let remains_open = !route.subscriptions.is_empty();
-            if remains_open && tracked.queue == MAIN && !route.queues.contains(&MAIN) {
+            if tracked.queue == MAIN && !route.queues.contains(&MAIN) {
                 let detached = RawEvent::Detached {
                     subscription: id,
                     sid: tracked.sid.unwrap_or_default(),

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     api::WebSocketApi,
-    command::{Change, Command, RawReply, ReplySender},
+    command::{Change, Command, Made, RawReply, ReplySender},
     control::{self, ListedSubscription},
     driver::Options,
     error::ConnectionError,
@@ -335,7 +335,7 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
         if !targets.is_empty() {
             params.insert(names.list.to_owned(), targets.into());
         }
-        let id = handle
+        let made = handle
             .ask(|reply| Command::Subscribe {
                 channel: name,
                 targets: names,
@@ -345,7 +345,7 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
             })
             .await?;
         Ok(Subscription {
-            id,
+            made,
             channel,
             handle,
             unsubscribe_on_drop,
@@ -355,7 +355,7 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
 
 /// A subscription to a channel. It lasts across reconnects, until it is ended or the [`Connection`](super::Connection) ends.
 pub struct Subscription<A: WebSocketApi> {
-    id: SubscriptionId,
+    made: Made,
     channel: A::Channel,
     handle: ConnectionHandle<A>,
     unsubscribe_on_drop: bool,
@@ -365,7 +365,12 @@ impl<A: WebSocketApi> Subscription<A> {
     /// Returns the id by which events refer to the subscription.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
-        self.id
+        self.made.id
+    }
+
+    /// Returns the first acknowledgement of the subscription.
+    pub(super) fn made(&self) -> Made {
+        self.made
     }
 
     /// Returns a handle that sends commands to the connection. Use it with [`id`](Self::id) to change the subscription while its
@@ -391,7 +396,7 @@ impl<A: WebSocketApi> Subscription<A> {
         &self,
         tickers: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), ConnectionError> {
-        self.handle.add_markets(self.id, tickers).await
+        self.handle.add_markets(self.made.id, tickers).await
     }
 
     /// Removes markets. On channels of indices or underlyings, removes those instead.
@@ -403,7 +408,7 @@ impl<A: WebSocketApi> Subscription<A> {
         &self,
         tickers: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), ConnectionError> {
-        self.handle.remove_markets(self.id, tickers).await
+        self.handle.remove_markets(self.made.id, tickers).await
     }
 
     /// Requests the order books of these markets. The snapshots are also delivered as messages, in their order among the changes.
@@ -415,7 +420,7 @@ impl<A: WebSocketApi> Subscription<A> {
         &self,
         tickers: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Vec<A::Snapshot>, ConnectionError> {
-        self.handle.get_snapshots(self.id, tickers).await
+        self.handle.get_snapshots(self.made.id, tickers).await
     }
 
     /// Ends the subscription at the exchange.
@@ -425,7 +430,7 @@ impl<A: WebSocketApi> Subscription<A> {
     /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
     pub async fn unsubscribe(mut self) -> Result<(), ConnectionError> {
         self.unsubscribe_on_drop = false;
-        self.handle.unsubscribe(self.id).await
+        self.handle.unsubscribe(self.made.id).await
     }
 }
 
@@ -434,7 +439,7 @@ impl<A: WebSocketApi> Drop for Subscription<A> {
         if self.unsubscribe_on_drop {
             // If the connection has ended, so has the subscription.
             _ = self.handle.commands.send(Command::Unsubscribe {
-                subscription: self.id,
+                subscription: self.made.id,
                 reply: None,
             });
         }
@@ -444,7 +449,7 @@ impl<A: WebSocketApi> Drop for Subscription<A> {
 impl<A: WebSocketApi> fmt::Debug for Subscription<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("id", &self.id)
+            .field("id", &self.made.id)
             .field("channel", &self.channel)
             .finish_non_exhaustive()
     }

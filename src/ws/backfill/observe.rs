@@ -12,17 +12,22 @@ impl Backfill {
             Message::Fill(fill) => self.observe_fill(fill, received),
             Message::UserOrder(order) => self.observe_order(order, received),
             Message::Malformed(message) => {
+                // A frame without a subscription may belong to any.
+                let of = (received.subscription, received.frame.sid);
+                let may_concern = of == (None, None) || self.concerns(of.0);
                 let is_private = match message.kind.as_deref() {
-                    Some(kind) => ["fill", "user_order"].contains(&kind),
-                    None => self.concerns(received.subscription),
+                    Some("fill" | "user_order") => true,
+                    // The error may have ended the subscription.
+                    Some("error") | None => may_concern,
+                    Some(_) => false,
                 };
                 return match is_private {
                     true => self.lost_some(),
                     false => Observation::Other,
                 };
             }
-            Message::ErrorReply(error) if CommandError::from(error).is_terminal() => {
-                self.observe_end(received);
+            Message::ErrorReply(error) => {
+                self.observe_error(&error.into(), received);
                 return Observation::Other;
             }
             _ => return Observation::Other,
@@ -35,13 +40,14 @@ impl Backfill {
 
     /// Handles the end of a subscription by the exchange. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered
     /// until then.
-    fn observe_end(&mut self, received: &Received) {
+    fn observe_error(&mut self, error: &CommandError, received: &Received) {
         match received.subscription {
+            _ if !error.ends_subscription() => {}
             Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
                 self.lose(|id| id == ended);
             }
             // All subscriptions ended.
-            None if received.frame.sid.is_none() => self.lose(|_| true),
+            None if received.frame.sid.is_none() && error.is_terminal() => self.lose(|_| true),
             _ => {}
         }
     }

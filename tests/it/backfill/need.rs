@@ -153,11 +153,40 @@ async fn ended_subscription_may_miss_messages_until_fetch() {
 }
 
 #[tokio::test]
+async fn incomplete_error_of_private_channel_needs_a_fetch() {
+    let mut world = World::new().await;
+    let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25}});
+    assert_eq!(world.deliver(ended).await, Observation::Other);
+    assert!(world.backfill.may_be_missing_messages());
+    world.peer.acknowledge().await;
+    let event = world.next().await;
+    assert!(matches!(event, Event::Resubscribed { .. }), "{event:?}");
+    assert_eq!(world.backfill.observe(&event), Observation::FetchNeeded);
+    // Without a code, the error may have ended its subscription, or any. A frame without a type may be a fill.
+    for undecodable in [
+        json!({"type": "error", "sid": 2, "msg": {}}),
+        json!({"type": "error", "msg": {}}),
+        json!({"msg": {}}),
+    ] {
+        _ = world.backfill.fetch().await.unwrap();
+        assert!(!world.backfill.may_be_missing_messages());
+        let text = undecodable.to_string();
+        assert_eq!(
+            world.deliver(undecodable).await,
+            Observation::FetchNeeded,
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn error_of_public_channel_needs_no_fetch() {
     let mut world = World::with(&[Channel::Trade, Channel::Fill], |client| client).await;
     let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}});
     assert_eq!(world.deliver(ended).await, Observation::Other);
     assert!(!world.backfill.may_be_missing_messages());
+    let undecodable = json!({"type": "error", "sid": 2, "msg": {}});
+    assert_eq!(world.deliver(undecodable).await, Observation::FetchNeeded);
 }
 
 #[tokio::test]
@@ -227,6 +256,47 @@ async fn private_channel_is_resubscribed_in_one_command_after_overflow() {
     while !backfill.is_fetch_needed() {
         let event = connection.next().await.unwrap().unwrap();
         _ = backfill.observe(&event);
+    }
+}
+
+/// A subscription without markets is not made again, so nothing must wait for it.
+#[tokio::test]
+async fn private_subscription_without_markets_does_not_block_fetch() {
+    for are_named in [true, false] {
+        let server = Server::new().await;
+        let builder = server.client.websocket().market(MARKET);
+        let builder = builder.channel(Channel::Fill).channel(Channel::UserOrders);
+        let (connection, mut peer) = tokio::join!(builder.connect(), async {
+            let mut peer = server.accept().await;
+            peer.acknowledge().await;
+            peer.acknowledge().await;
+            peer
+        });
+        let mut connection = connection.unwrap();
+        let mut backfill = Backfill::new(&server.client);
+        if are_named {
+            backfill = backfill.subscriptions(connection.subscriptions());
+        }
+        for (subscription, sid) in connection.subscriptions().iter().zip(1..) {
+            let (removed, ()) = tokio::join!(subscription.remove_markets([MARKET]), async {
+                let command = peer.command().await;
+                let ok = json!({"market_tickers": []});
+                peer.send(json!({"id": command["id"], "sid": sid, "type": "ok", "msg": ok}))
+                    .await;
+            });
+            removed.unwrap();
+        }
+        drop(peer);
+        let _peer = server.accept().await;
+        let reading = async {
+            while !backfill.is_fetch_needed() {
+                let event = connection.next().await.unwrap().unwrap();
+                _ = backfill.observe(&event);
+            }
+        };
+        tokio::time::timeout(LONG, reading)
+            .await
+            .expect("no fetch became due");
     }
 }
 

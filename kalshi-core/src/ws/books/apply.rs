@@ -43,7 +43,7 @@ impl<B: ApiBook> Books<B> {
             BookMessage::Delta(_) | BookMessage::Snapshot(_) => true,
             // It may be the first message of its subscription.
             BookMessage::Malformed(malformed) => market_of::<B>(malformed).is_some(),
-            BookMessage::Error(code) if CommandError::new(*code).is_terminal() => {
+            BookMessage::Error(code) if CommandError::new(*code).ends_subscription() => {
                 return self.end(sid, StaleReason::SubscriptionEnded, events);
             }
             BookMessage::Unsubscribed => {

@@ -122,7 +122,8 @@ pub enum StaleReason {
     CorporateAction,
     /// An acknowledgement did not list the markets of the subscription, so they are unknown.
     UnlistedMarkets,
-    /// The messages of the subscription are now delivered to another reader.
+    /// The messages of the subscription are no longer delivered to this reader, because the caller ended the subscription. Another reader may
+    /// still receive them.
     Detached,
     /// The exchange ended the subscription with an error.
     SubscriptionEnded,
@@ -189,7 +190,7 @@ impl fmt::Display for StaleReason {
                 f.write_str("an acknowledgement did not list the markets of the subscription")
             }
             Self::Detached => {
-                f.write_str("another reader receives the messages of the subscription")
+                f.write_str("messages of the subscription are no longer delivered here")
             }
             Self::SubscriptionEnded => f.write_str("the exchange ended the subscription"),
             Self::Disconnected => f.write_str("the connection was lost"),

@@ -57,6 +57,10 @@ impl Schedule {
         self.due.insert(Arc::clone(ticker));
     }
 
+    pub(super) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     pub(super) fn take_due(&mut self) -> BTreeSet<Arc<str>> {
         std::mem::take(&mut self.due)
     }

@@ -1,17 +1,19 @@
-//! Live order books over a connection: reads messages, applies them and requests snapshots.
+//! Live order books over a connection: reads messages and applies them.
+
+mod commands;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     fmt,
-    pin::Pin,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{task::unconstrained, time::Instant};
 
+use self::commands::{Done, Request};
 use super::{
     Books,
     api::{ApiBook, BookMessage, OrderBookApi},
@@ -22,12 +24,9 @@ use crate::{
     api::ApiClient,
     ws::{
         CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
-        Message, Received, SnapshotRequest, Subscription,
+        Message, Received,
     },
 };
-
-/// Minimum time between two snapshot requests of one subscription.
-const REQUEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Maximum number of updates that one call of [`BookStream::changed`] processes.
 const MAX_CHANGES: usize = 10_000;
@@ -49,28 +48,19 @@ pub struct BookStream<A: OrderBookApi> {
     books: Books<A::Book>,
     /// Markets of the first subscription, until it is registered with the books.
     markets: Vec<String>,
+    /// Number of sockets so far.
+    sockets: u64,
     /// Number of the subscription that is registered with the books on this connection.
     sid: Option<u64>,
     updates: VecDeque<BookUpdate<A::Message>>,
     requests: FuturesUnordered<Request>,
-    /// Time of the last snapshot request, by subscription number of this connection.
-    requested: HashMap<u64, Instant>,
+    /// Earliest time of the next snapshot request, by subscription number of this connection.
+    next_requests: HashMap<u64, Instant>,
     /// Settled markets that are still part of the subscription.
     settled: Vec<String>,
     is_removing: bool,
     /// The error that ended the connection, until it is returned.
     failed: Option<ConnectionError>,
-}
-
-/// A command in flight.
-type Request = Pin<Box<dyn Future<Output = Done> + Send>>;
-
-/// Result of a command.
-enum Done {
-    /// Snapshots were requested. Contains those that failed.
-    Requested(Option<SnapshotRequest>),
-    /// Settled markets were removed, except for these.
-    Removed(Vec<String>),
 }
 
 /// An update of a [`BookStream`].
@@ -155,12 +145,13 @@ impl<A: OrderBookApi> BookStream<A> {
             client,
             handle: connection.handle(),
             markets,
+            sockets: 0,
             sid: None,
             connection,
             books: A::new_books(),
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
-            requested: HashMap::new(),
+            next_requests: HashMap::new(),
             settled: Vec::new(),
             is_removing: false,
             failed: None,
@@ -212,7 +203,7 @@ impl<A: OrderBookApi> BookStream<A> {
                 return Some(Err(error));
             }
             self.send_requests();
-            let timeout = self.books.next_timeout();
+            let timeout = self.next_timeout();
             tokio::select! {
                 event = self.connection.next() => match event {
                     Some(Ok(event)) => self.take(event),
@@ -238,48 +229,18 @@ impl<A: OrderBookApi> BookStream<A> {
         }
     }
 
-    /// Sends the commands that are due. Snapshots of a subscription are requested at most once a second.
-    fn send_requests(&mut self) {
-        if !self.is_removing && !self.settled.is_empty() {
-            self.is_removing = true;
-            let settled = std::mem::take(&mut self.settled);
-            let own = self.connection.subscriptions().iter();
-            let own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
-            let ids: Vec<_> = own.map(Subscription::id).collect();
-            let handle = self.handle.clone();
-            self.requests.push(Box::pin(async move {
-                let mut failed = Vec::new();
-                for id in ids {
-                    let Err(error) = handle.remove_markets(id, settled.clone()).await else {
-                        continue;
-                    };
-                    tracing::debug!(%error, "settled markets not removed");
-                    // Retry, or they would be resubscribed after every reconnect.
-                    if matches!(
-                        error,
-                        ConnectionError::Disconnected | ConnectionError::Timeout(_)
-                    ) {
-                        failed.clone_from(&settled);
-                    }
-                }
-                Done::Removed(failed)
-            }));
-        }
-        for request in self.books.drain_snapshot_requests() {
-            let now = Instant::now();
-            let before = self.requested.insert(request.sid, now);
-            let since = before.map(|before| now - before);
-            let pause = since.map_or(Duration::ZERO, |since| REQUEST_PAUSE.saturating_sub(since));
-            self.requests
-                .push(request_snapshots(self.handle.clone(), request, pause));
-        }
+    /// Returns the time of the next timeout of a book, or of the next snapshot request that must wait for the previous one.
+    fn next_timeout(&self) -> Option<Instant> {
+        let waits = self.books.schedule.has_due();
+        let requests = self.next_requests.values().filter(|_| waits).copied();
+        requests.chain(self.books.next_timeout()).min()
     }
 
     /// Registers the markets of a new subscription, so that missing snapshots are requested.
     fn register_books(&mut self, event: &Event<Received<A::Message>>) {
         let (subscription, sid, markets) = match event {
             Event::Disconnected { .. } => {
-                self.requested.clear();
+                self.next_requests.clear();
                 self.sid = None;
                 return;
             }
@@ -308,6 +269,22 @@ impl<A: OrderBookApi> BookStream<A> {
             let first = std::mem::take(&mut self.markets);
             let markets = markets.map_or(first.as_slice(), |targets| targets);
             self.books.register(sid, markets);
+            self.sid = Some(sid);
+        }
+    }
+
+    /// Registers the markets of the first subscription at the start of its socket. Without a message, nothing else would request missing
+    /// snapshots.
+    fn register_first(&mut self, event: &Event<Received<A::Message>>) {
+        if !matches!(event, Event::Connected) {
+            return;
+        }
+        self.sockets += 1;
+        let own = self.connection.subscriptions().iter();
+        let mut own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
+        if let Some(first) = own.find(|own| own.made().socket == self.sockets) {
+            let sid = first.made().sid;
+            self.books.register(sid, std::mem::take(&mut self.markets));
             self.sid = Some(sid);
         }
     }
@@ -351,6 +328,7 @@ impl<A: OrderBookApi> BookStream<A> {
             true => BookEvents::default(),
             false => self.books.apply_event(&event),
         };
+        self.register_first(&event);
         for event in &events {
             if let BookEvent::Stale {
                 market_ticker,
@@ -418,12 +396,14 @@ impl<A: OrderBookApi> BookStream<A> {
 
 /// Returns `true` if a message ends the subscription `sid`.
 fn ends_subscription<A: OrderBookApi>(received: &Received<A::Message>, sid: Option<u64>) -> bool {
-    let is_terminal = match A::Book::read(&received.frame.message) {
-        BookMessage::Error(code) => CommandError::new(code).is_terminal(),
-        BookMessage::Unsubscribed => received.frame.sid.is_some(),
+    let of = received.frame.sid;
+    let ends = match A::Book::read(&received.frame.message) {
+        BookMessage::Error(code) if of.is_none() => CommandError::new(code).is_terminal(),
+        BookMessage::Error(code) => CommandError::new(code).ends_subscription(),
+        BookMessage::Unsubscribed => of.is_some(),
         _ => false,
     };
-    is_terminal && sid.is_some() && received.frame.sid.is_none_or(|of| Some(of) == sid)
+    ends && sid.is_some() && (of.is_none() || of == sid)
 }
 
 /// Sleeps until `timeout`. Returns immediately if it is `None`.
@@ -431,38 +411,6 @@ async fn until(timeout: Option<Instant>) {
     if let Some(timeout) = timeout {
         tokio::time::sleep_until(timeout).await;
     }
-}
-
-/// Requests snapshots. An error does not name its market, so each market is then requested separately.
-fn request_snapshots<A: OrderBookApi>(
-    handle: ConnectionHandle<A>,
-    mut request: SnapshotRequest,
-    pause: Duration,
-) -> Request {
-    Box::pin(async move {
-        tokio::time::sleep(pause).await;
-        let Err(error) = handle.send_request(&request).await else {
-            return Done::Requested(None);
-        };
-        let sid = request.sid;
-        // The books have their own timeout for each snapshot.
-        if matches!(error, ConnectionError::Timeout(_)) {
-            return Done::Requested(None);
-        }
-        tracing::debug!(sid, %error, "snapshot request failed");
-        let is_of_one = matches!(&error, ConnectionError::Command(error) if !error.is_transient());
-        if is_of_one && request.market_tickers.len() > 1 {
-            let mut failed = Vec::new();
-            for market_ticker in request.market_tickers {
-                let alone = SnapshotRequest::new(sid, vec![market_ticker]);
-                if handle.send_request(&alone).await.is_err() {
-                    failed.extend(alone.market_tickers);
-                }
-            }
-            request = SnapshotRequest::new(sid, failed);
-        }
-        Done::Requested(Some(request))
-    })
 }
 
 impl<A: OrderBookApi> fmt::Debug for BookStream<A> {

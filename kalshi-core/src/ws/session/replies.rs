@@ -12,7 +12,7 @@ use super::{
 };
 use crate::ws::{
     backoff::subscribe_pause,
-    command::{Change, RawReply},
+    command::{Change, Made, RawReply},
     control::{self, Control},
     envelope::Envelope,
     error::{CommandError, ConnectionError},
@@ -41,16 +41,15 @@ impl Session {
         }
     }
 
-    /// Returns the `sid` that the reply to a command ends: that of an unsubscription, or that of the channel that failed or overflowed.
+    /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one
+    /// that the exchange does not know.
     pub(super) fn sid_ended_by(&self, command: &PendingCommand, control: &Control) -> Option<u64> {
         match (&command.pending, control) {
             (Pending::Unsubscribe(_), Control::Unsubscribed) => command.sid,
-            // The exchange does not have the subscription.
-            (Pending::Unsubscribe(_), Control::Error(error)) if error.code == 7 => command.sid,
             (Pending::Subscribe(id), Control::Error(error)) if error.is_terminal() => {
                 self.sid_of_channel(*id)
             }
-            (_, Control::Error(error)) if error.is_terminal() => command.sid,
+            (_, Control::Error(error)) if error.ends_subscription() => command.sid,
             _ => None,
         }
     }
@@ -183,11 +182,11 @@ impl Session {
         mut targets: Vec<String>,
         error: &CommandError,
     ) {
-        // A terminal error ends the subscription, which is then made again as a whole.
+        // A subscription that ended is made again as a whole.
         let Some(tracked) = self
             .subscriptions
             .get_mut(&id)
-            .filter(|tracked| tracked.sid == Some(sid) && !error.is_terminal())
+            .filter(|tracked| tracked.sid == Some(sid) && !error.ends_subscription())
         else {
             return;
         };
@@ -282,7 +281,12 @@ impl Session {
             .extra
             .retain(|target| !tracked.selected.contains(target));
         route.queues = queues_of(&self.subscriptions, &route.subscriptions);
-        match reply.map(|reply| reply.send(Ok(id))) {
+        let made = Made {
+            id,
+            sid,
+            socket: self.sockets,
+        };
+        match reply.map(|reply| reply.send(Ok(made))) {
             Some(Ok(())) => {}
             // The caller is gone.
             Some(Err(_)) => self.unsubscribe(id, None),
@@ -332,6 +336,8 @@ impl Session {
             tracked.selected.clear();
             tracked.chunks.stop();
             tracked.retry_at = None;
+            let queue = tracked.queue;
+            self.send(&[queue], RawEvent::Idle { subscription: id });
             self.fail_waiting(id, &ConnectionError::Command(error));
         } else if error.is_transient() {
             tracked.retry_at = Some(Instant::now() + subscribe_pause(tracked.attempts));

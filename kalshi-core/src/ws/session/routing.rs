@@ -53,10 +53,13 @@ impl Session {
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
                 ended_sid = self.sid_ended_by(&command, &control);
-                if own_sid.is_none() && ended_sid.is_some() && matches!(control, Control::Error(_))
-                {
-                    // An overflow in reply to a command ends the subscription like one without a command.
-                    message.envelope.sid = ended_sid;
+                if own_sid.is_none() {
+                    // Readers must learn what changed on the subscription even if the reply does not name it.
+                    message.envelope.sid = match control {
+                        Control::Ok | Control::Unsubscribed => command.sid,
+                        Control::Error(_) => ended_sid,
+                        _ => None,
+                    };
                 }
                 let sid = self.replied(id, command.pending, &message, &control);
                 // The reply may have created the route to which its number belongs.
@@ -72,12 +75,12 @@ impl Session {
             self.note_snapshot(sid, &message);
         }
         let is_overflow = matches!(&control, Control::Error(error) if error.is_overflow());
-        let terminal = match &control {
-            Control::Error(error) => error.is_terminal(),
-            Control::Unsubscribed => true,
-            _ => false,
+        let (terminal, ends_own) = match &control {
+            Control::Error(error) => (error.is_terminal(), error.ends_subscription()),
+            Control::Unsubscribed => (true, true),
+            _ => (false, false),
         };
-        let ends = own_sid.filter(|_| terminal).or(ended_sid);
+        let ends = own_sid.filter(|_| ends_own).or(ended_sid);
         let route = sid.and_then(|sid| self.sids.get(&sid));
         // If several subscriptions share the route, pick the same one on every socket.
         message.subscription = route.and_then(|route| route.subscriptions.iter().min().copied());

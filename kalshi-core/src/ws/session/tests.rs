@@ -1,5 +1,7 @@
 //! Tests of the session without a socket.
 
+mod replies;
+
 use super::*;
 use crate::ws::{command::Change, event::Arrival, queue::Backpressure};
 
@@ -203,11 +205,11 @@ async fn ended_subscriptions_leave_no_route() {
         let reply =
             format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"books","sid":{sid}}}}}"#);
         session.frame(reply.into(), Arrival::default());
-        let Ok(Ok(subscription)) = result.try_recv() else {
+        let Ok(Ok(made)) = result.try_recv() else {
             panic!("not subscribed")
         };
         session.command(Command::Unsubscribe {
-            subscription,
+            subscription: made.id,
             reply: None,
         });
         let id = next_id(&mut session);
