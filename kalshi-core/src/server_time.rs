@@ -31,9 +31,9 @@ pub enum ClockCorrection {
 /// Skew in milliseconds beyond which the exchange may reject a timestamp.
 const MIN_CORRECTED_SKEW_MS: i64 = 1_000;
 
-/// Assumed maximum skew of the local clock while no response has shown the exchange's time, in milliseconds. With a larger one, the
-/// exchange rejects signatures.
-const MAX_UNSEEN_SKEW_MS: u64 = 30_000;
+/// Assumed maximum skew of the local clock while no response has shown the exchange's time, in milliseconds. The exchange rejects
+/// signatures with a larger one; how much it tolerates is not documented.
+const MAX_UNSEEN_SKEW_MS: u64 = 10_000;
 
 /// Maximum number of observations kept.
 const MAX_OBSERVATIONS: usize = 16;

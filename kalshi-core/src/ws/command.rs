@@ -10,7 +10,6 @@ use super::{
     queue::EventQueue,
 };
 
-/// Channel that returns the result of a command.
 /// The first acknowledgement of a subscription.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Made {
@@ -21,6 +20,7 @@ pub(super) struct Made {
     pub(super) socket: u64,
 }
 
+/// Channel that returns the result of a command.
 pub(super) type ReplySender<T> = oneshot::Sender<Result<T, ConnectionError>>;
 
 /// A reply to a command, not decoded yet.

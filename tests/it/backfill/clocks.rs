@@ -142,9 +142,9 @@ async fn fetch_with_slow_clock_returns_each_fill_once() {
     let now = Utc::now();
     let before = |minutes| now - TimeDelta::minutes(minutes);
     world.held(|held| {
-        // Reads are up to date by the local clock, which is an hour behind, even if that is slow by the 30 seconds assumed.
+        // Reads are up to date by the local clock, which is an hour behind, even if that is slow by the 10 seconds assumed.
         held.hides_date = true;
-        held.lag = Some(TimeDelta::hours(1) - TimeDelta::milliseconds(30_500));
+        held.lag = Some(TimeDelta::hours(1) - TimeDelta::milliseconds(10_500));
         held.fills = vec![
             fill_row("too old", "o", before(62)),
             fill_row("before", "o", before(58)),
