@@ -137,7 +137,7 @@ async fn local_clock_alone_does_not_prove_absence() {
         let reply = match request.path.rsplit('/').next() {
             _ if request.method != "GET" => Reply::Drop,
             Some("user_data_timestamp") => {
-                let as_of = Utc::now() - TimeDelta::milliseconds(6_500);
+                let as_of = Utc::now() - TimeDelta::milliseconds(7_200);
                 Reply::json(200, &json!({ "as_of_time": as_of }))
             }
             _ => page(&[]),
