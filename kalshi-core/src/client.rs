@@ -287,8 +287,10 @@ impl fmt::Debug for Core {
 #[cfg(all(test, feature = "ws"))]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::*;
-    use crate::{Api, ApiClient, ClientBuilder, Environment};
+    use crate::{
+        Api, ClientBuilder,
+        test_client::{Local, TestClient},
+    };
 
     struct TestApi;
 
@@ -296,40 +298,6 @@ mod tests {
         type Client = TestClient;
         type Environment = Local;
         type Credentials = kalshi_auth::Credentials;
-    }
-
-    #[derive(Clone)]
-    struct TestClient(Core);
-
-    impl ApiClient for TestClient {
-        type Environment = Local;
-        const USER_AGENT: &'static str = "test";
-        const OPERATIONS: &'static [Operation] = &[];
-
-        fn from_core(core: Core, _: Local) -> Self {
-            Self(core)
-        }
-
-        fn core(&self) -> &Core {
-            &self.0
-        }
-
-        fn with_core(&self, core: Core) -> Self {
-            Self(core)
-        }
-    }
-
-    #[derive(Clone, Debug, Default)]
-    struct Local;
-
-    impl Environment for Local {
-        fn rest_url(&self) -> &str {
-            "http://127.0.0.1:1"
-        }
-
-        fn websocket_url(&self) -> Option<&str> {
-            Some("ws://127.0.0.1:1/ws")
-        }
     }
 
     #[test]

@@ -118,8 +118,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        Api, ApiClient, ClientBuilder, Discovery, Environment, Operation, limits::RateLimits,
-        operation::Bucket, rt,
+        Api, ClientBuilder, Discovery, Operation,
+        limits::RateLimits,
+        operation::Bucket,
+        rt,
+        test_client::{Local, TestClient},
     };
 
     static LIMITS: Operation = Operation::new("Limits", Method::GET, "/limits", "", Bucket::Read);
@@ -130,46 +133,12 @@ mod tests {
     struct TestApi;
 
     impl Api for TestApi {
-        type Client = Client;
+        type Client = TestClient;
         type Environment = Local;
         type Credentials = BearerCredentials;
 
-        fn discover_limits(client: Client) -> Discovery {
+        fn discover_limits(client: TestClient) -> Discovery {
             Box::pin(async move { client.0.send(&LIMITS).await })
-        }
-    }
-
-    #[derive(Clone)]
-    struct Client(Core);
-
-    impl ApiClient for Client {
-        type Environment = Local;
-        const USER_AGENT: &'static str = "test";
-        const OPERATIONS: &'static [Operation] = &[];
-
-        fn from_core(core: Core, _: Local) -> Self {
-            Self(core)
-        }
-
-        fn core(&self) -> &Core {
-            &self.0
-        }
-
-        fn with_core(&self, core: Core) -> Self {
-            Self(core)
-        }
-    }
-
-    #[derive(Clone, Debug, Default)]
-    struct Local;
-
-    impl Environment for Local {
-        fn rest_url(&self) -> &str {
-            "http://127.0.0.1:1"
-        }
-
-        fn websocket_url(&self) -> Option<&str> {
-            None
         }
     }
 
@@ -205,7 +174,7 @@ mod tests {
     /// Returns a client with discovered limits, and the number of its discoveries.
     fn client(limit: Duration) -> (Core, Arc<AtomicUsize>) {
         let exchange = Hanging::default();
-        let Client(core) = ClientBuilder::<TestApi>::default()
+        let TestClient(core) = ClientBuilder::<TestApi>::default()
             .credentials(BearerCredentials::new("user", "token").unwrap())
             .rate_limits(RateLimits::Discovered)
             .timeout(limit)

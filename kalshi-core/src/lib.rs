@@ -35,6 +35,7 @@ mod decode_error;
 mod discovery;
 mod endpoint;
 mod error;
+mod error_field;
 mod excerpt;
 mod http_options;
 mod id;
@@ -55,6 +56,8 @@ mod rows;
 pub mod rt;
 mod secret;
 mod server_time;
+#[cfg(test)]
+mod test_client;
 mod unix_time;
 mod wire;
 #[cfg(feature = "ws")]
