@@ -288,7 +288,7 @@ impl<B: ApiBook> Books<B> {
     /// Returns the snapshots to request on subscriptions for which `is_ready` returns `true`. The others remain due.
     fn drain_requests_of(&mut self, is_ready: impl Fn(u64) -> bool) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        for ticker in self.schedule.take_due() {
+        for ticker in self.schedule.take_due(&is_ready) {
             let Some(tracked) = self.books.get_mut(&ticker) else {
                 continue;
             };
@@ -296,7 +296,7 @@ impl<B: ApiBook> Books<B> {
                 continue;
             }
             if !is_ready(tracked.sid) {
-                self.schedule.push_due(&ticker);
+                self.schedule.push_due(tracked.sid, &ticker);
             } else if tracked.send_request(&mut self.schedule) {
                 let tickers = wanted.entry(tracked.sid).or_default();
                 tickers.push(ticker.to_string());

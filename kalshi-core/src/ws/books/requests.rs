@@ -1,6 +1,10 @@
 //! Schedule of snapshot requests and of timeouts of withheld books.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -47,22 +51,33 @@ pub(super) enum Request {
 /// Books with a request that is due, and timers of books.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Schedule {
-    due: BTreeSet<Arc<str>>,
+    /// By the `sid` at the time of marking, so that those of a subscription that must wait are not visited.
+    due: BTreeMap<u64, BTreeSet<Arc<str>>>,
     timers: BTreeSet<(Instant, Arc<str>)>,
 }
 
 impl Schedule {
     /// Marks a book for a request.
-    pub(super) fn push_due(&mut self, ticker: &Arc<str>) {
-        self.due.insert(Arc::clone(ticker));
+    pub(super) fn push_due(&mut self, sid: u64, ticker: &Arc<str>) {
+        let due = self.due.entry(sid).or_default();
+        due.insert(Arc::clone(ticker));
     }
 
     pub(super) fn has_due(&self) -> bool {
         !self.due.is_empty()
     }
 
-    pub(super) fn take_due(&mut self) -> BTreeSet<Arc<str>> {
-        std::mem::take(&mut self.due)
+    /// Removes and returns the books that are due on subscriptions for which `is_ready` returns `true`.
+    pub(super) fn take_due(&mut self, is_ready: impl Fn(u64) -> bool) -> Vec<Arc<str>> {
+        let mut ready = Vec::new();
+        self.due.retain(|sid, tickers| {
+            let waits = !is_ready(*sid);
+            if !waits {
+                ready.extend(std::mem::take(tickers));
+            }
+            waits
+        });
+        ready
     }
 
     /// Replaces the timer of a book.
@@ -92,5 +107,23 @@ impl Schedule {
     pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Arc<str>> {
         self.next_timer().filter(|at| *at <= now)?;
         self.timers.pop_first().map(|(_, ticker)| ticker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_a_waiting_subscription_remain_due() {
+        let mut schedule = Schedule::default();
+        for (sid, ticker) in [(1, "A"), (2, "C"), (2, "B")] {
+            schedule.push_due(sid, &ticker.into());
+        }
+        let ready = schedule.take_due(|sid| sid == 2);
+        assert_eq!(ready, ["B".into(), "C".into()]);
+        assert!(schedule.has_due());
+        assert_eq!(schedule.take_due(|_| true), ["A".into()]);
+        assert!(!schedule.has_due());
     }
 }

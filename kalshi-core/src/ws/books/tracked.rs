@@ -248,7 +248,7 @@ impl<B: ApiBook> TrackedBook<B> {
     pub(super) fn request_now(&mut self, schedule: &mut Schedule) {
         self.request = Request::Due;
         self.set_timer(schedule, None);
-        schedule.push_due(&self.ticker);
+        schedule.push_due(self.sid, &self.ticker);
     }
 
     /// Requests a snapshot, after a pause if earlier ones did not help.
