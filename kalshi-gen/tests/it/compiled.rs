@@ -2,7 +2,8 @@
 //! the samples they decode.
 //!
 //! The small specs of this package are always compiled. `KALSHI_SPECS` names a folder of published specs
-//! to compile as well.
+//! to compile as well. `KALSHI_FEATURES` names a package that becomes a member of the workspace, so that
+//! dependencies have the features of another build and are shared with it.
 
 use std::{
     env, fs,
@@ -13,8 +14,7 @@ use std::{
 use kalshi_gen::{FixupMode, Options, Protocol, Samples, generate};
 use sha2::{Digest, Sha256};
 
-/// The manifest of a crate, with the dependencies of kalshi-sdk and of the included tests. Its features are those that the tests of
-/// kalshi-core and kalshi-auth without features enable, so that dependencies are compiled once for both.
+/// The manifest of a crate, with the dependencies of kalshi-sdk and of the included tests.
 const MANIFEST: &str = r#"[package]
 name = "NAME"
 version = "0.0.0"
@@ -177,6 +177,13 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     )
     .unwrap();
     fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock")).unwrap();
+    if let Some(package) = env::var_os("KALSHI_FEATURES") {
+        let features = workspace.join("crates/features");
+        fs::create_dir_all(features.join("examples")).unwrap();
+        for file in ["Cargo.toml", "build.rs", "examples/none.rs"] {
+            fs::copy(Path::new(&package).join(file), features.join(file)).unwrap();
+        }
+    }
     for spec in specs {
         let crate_name = crate_name(spec, folder);
         let path = workspace.join("crates").join(&crate_name);
