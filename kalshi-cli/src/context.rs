@@ -14,6 +14,7 @@ use crate::{
     options::Global,
     output::Output,
     profile::{EnvironmentName, Profile, expand_home},
+    shell,
 };
 
 /// The selected exchange, its clients, and the output.
@@ -21,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     profile: Profile,
     profile_name: Option<String>,
+    /// The options that select the exchange, for commands that a message recommends.
+    selection: String,
     /// Local exchange, with `--mock`.
     mock: Option<MockExchange>,
     /// `true` if the command line names the exchange or the profile.
@@ -33,6 +36,7 @@ impl Context {
     pub(crate) async fn new(options: &Global) -> Result<Self, Failure> {
         let output = Output::new(options);
         let (profile_name, profile) = Profile::select(options)?;
+        let selection = selection(options, profile_name.as_deref());
         let mock = match options.mock {
             true => Some(
                 MockExchange::builder()
@@ -46,6 +50,7 @@ impl Context {
             output,
             profile,
             profile_name,
+            selection,
             mock,
             is_explicit: options.production
                 || options.demo
@@ -69,6 +74,11 @@ impl Context {
             Some(name) => format!("{exchange} (profile {name})"),
             None => exchange.to_owned(),
         }
+    }
+
+    /// Returns the start of a command for a shell that runs this program on the same exchange.
+    pub(crate) fn program(&self) -> String {
+        format!("kalshi {}", self.selection)
     }
 
     /// Returns `true` if the command line names the exchange or the profile, `false` if it comes from a default or from KALSHI_PROFILE.
@@ -329,6 +339,28 @@ impl Context {
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
+}
+
+/// Returns the options that select the same exchange and key again, wherever the selection came from.
+fn selection(options: &Global, profile_name: Option<&str>) -> String {
+    let Some(name) = profile_name else {
+        return match (options.mock, options.production) {
+            (true, _) => "--mock",
+            (_, true) => "--production",
+            _ => "--demo",
+        }
+        .to_owned();
+    };
+    let mut selection = shell::option("--profile", name);
+    if options.production {
+        selection.insert_str(0, "--production ");
+    }
+    if let Some(path) = &options.config {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let config = shell::option("--config", &path.to_string_lossy());
+        selection.push_str(&format!(" {config}"));
+    }
+    selection
 }
 
 /// Returns a URL of a profile whose environment is custom.

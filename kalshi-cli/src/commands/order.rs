@@ -21,6 +21,7 @@ use crate::{
     context::Context,
     failure::{Exit, Failure},
     output::{Part, Record},
+    shell,
 };
 
 #[derive(Args)]
@@ -132,8 +133,13 @@ impl Order {
         let sent = SentOrder {
             outcome: self.outcome.into(),
             client_order_id: client_order_id.clone(),
-            ticker: self.ticker,
             time_in_force: order.time_in_force.clone(),
+            lookup: format!(
+                "{} orders {} {}",
+                context.program(),
+                shell::option("--ticker", &self.ticker),
+                shell::option("--client-order-id", client_order_id.as_str())
+            ),
         };
         let placed = unless_interrupted(place(context, &client, order, self.timeout)).await;
         let (exit, record) = match placed.transpose()? {
@@ -266,8 +272,9 @@ struct SentOrder {
     /// The outcome that the order buys or sells.
     outcome: OutcomeSide,
     client_order_id: ClientOrderId,
-    ticker: String,
     time_in_force: TimeInForce,
+    /// The command that looks for the order.
+    lookup: String,
 }
 
 impl SentOrder {
@@ -314,8 +321,8 @@ impl SentOrder {
 
     fn unknown(&self, error: String) -> (Exit, Record) {
         let remedy = format!(
-            "the order may have been placed; to find out, run: kalshi orders --ticker {} --client-order-id {}",
-            self.ticker, self.client_order_id
+            "the order may have been placed; to find out, run: {}",
+            self.lookup
         );
         (Exit::Unknown, self.failed("unknown", error, Some(remedy)))
     }

@@ -165,6 +165,58 @@ async fn unresolved_outcome_exits_with_11() -> TestResult {
     Ok(())
 }
 
+/// The same command on the default exchange would prove that the order does not exist there.
+#[cfg(unix)]
+#[tokio::test]
+async fn remedy_finds_the_order_on_its_exchange() -> TestResult {
+    let (setup, default) = (setup().await?, setup().await?);
+    let own = std::fs::read_to_string(setup.config_path())?;
+    let (_, own) = own.split_once('\n').ok_or("lines")?;
+    let own = own.replace("[profiles.test]", "[profiles.\"my bot\"]");
+    let directory = setup.directory.path().join("a b");
+    std::fs::create_dir(&directory)?;
+    let both = std::fs::read_to_string(default.config_path())? + &own;
+    std::fs::write(directory.join("config.toml"), both)?;
+    for from_variable in [false, true] {
+        setup
+            .exchange
+            .fault(Fault::StaleReads(Duration::from_secs(3_600)));
+        setup
+            .exchange
+            .fault(Fault::DropAfter.on(operation::CREATE_ORDER_V2));
+        let mut command = setup.command(&format!("{BUY} --timeout 300ms --json"));
+        // The path is relative, and its directory is not that of the remedy.
+        command
+            .current_dir(&directory)
+            .env("KALSHI_CONFIG", "config.toml");
+        match from_variable {
+            true => command.env("KALSHI_PROFILE", "my bot"),
+            false => command.args(["--profile", "my bot"]),
+        };
+        let run = Run::capture(command).await?;
+        assert_eq!(run.code, Some(11), "{}", run.stderr);
+        let document = run.document()?;
+        let remedy = document["outcome"]["remedy"].as_str().ok_or("a remedy")?;
+        let (_, remedy) = remedy.split_once("run: ").ok_or("a command")?;
+        setup.exchange.clear_faults();
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_kalshi"));
+        let mut shell = tokio::process::Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("{remedy} --json")])
+            .env_clear()
+            .env("PATH", program.parent().ok_or("a directory")?);
+        let found = Run::capture(shell).await?;
+        assert_eq!(found.code, Some(0), "{remedy}: {}", found.stderr);
+        let order = &found.document()?["orders"][0];
+        assert_eq!(
+            order["client_order_id"],
+            document["outcome"]["client_order_id"]
+        );
+    }
+    assert!(default.exchange.user().orders().is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn signal_after_the_request_names_the_order_and_exits_with_11() -> TestResult {
     for signal in ["INT", "TERM", "HUP"] {

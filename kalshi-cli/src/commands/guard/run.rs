@@ -142,8 +142,13 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
     let exit = match outcome.is_proven && is_stopped {
         true => Exit::Success,
         false => {
+            let subaccount = match &target {
+                Target::Group(group) => group.subaccount,
+                Target::Subaccount(number) => *number,
+            };
             messages.note(&format!(
-                "NOT PROVEN that no order rests on {exchange}: check with `kalshi orders`, and cancel them on the exchange's site"
+                "NOT PROVEN that no order rests on {exchange}: check with `{} orders --all --subaccount {subaccount}`, and cancel them on the exchange's site",
+                context.program()
             ));
             Exit::Unproven
         }
