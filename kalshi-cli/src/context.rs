@@ -1,6 +1,7 @@
 //! Context of a command: the selected exchange, its clients, and the output.
 
 use std::{
+    ffi::OsString,
     io::{self, BufRead, IsTerminal, Write},
     path::PathBuf,
 };
@@ -285,7 +286,7 @@ impl Context {
                 .profile
                 .key_id
                 .clone()
-                .or_else(|| variable(&format!("{}API_KEY_ID", self.variable_prefix()))),
+                .or_else(|| self.key_variable("API_KEY_ID")?.into_string().ok()),
         }
     }
 
@@ -298,8 +299,17 @@ impl Context {
         if self.profile.key_id.is_some() {
             return profile_path;
         }
-        profile_path.or_else(|| {
-            variable(&format!("{}PRIVATE_KEY_PATH", self.variable_prefix())).map(PathBuf::from)
+        profile_path.or_else(|| self.key_variable("PRIVATE_KEY_PATH").map(PathBuf::from))
+    }
+
+    /// Returns the variable with the id or the path of the key, or `None` if it is unset or empty. Quotes are removed, as
+    /// [`Credentials::from_env`] does, because some loaders of `.env` files keep them.
+    fn key_variable(&self, name: &str) -> Option<OsString> {
+        let value = std::env::var_os(format!("{}{name}", self.variable_prefix()));
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(match value.to_str() {
+            Some(text) => unquoted(text.trim()).into(),
+            None => value,
         })
     }
 
@@ -361,6 +371,12 @@ fn selection(options: &Global, profile_name: Option<&str>) -> String {
         selection.push_str(&format!(" {config}"));
     }
     selection
+}
+
+/// Removes quotes around a value.
+fn unquoted(text: &str) -> &str {
+    let strip = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    strip('"').or_else(|| strip('\'')).unwrap_or(text)
 }
 
 /// Returns a URL of a profile whose environment is custom.
