@@ -255,7 +255,7 @@ pub(crate) fn interrupt(process: u32) -> TestResult {
     send_signal("INT", process)
 }
 
-fn send_signal(signal: &str, process: u32) -> TestResult {
+pub(crate) fn send_signal(signal: &str, process: u32) -> TestResult {
     let mut kill = std::process::Command::new("kill");
     let sent = kill.args(["-s", signal, &process.to_string()]).status()?;
     assert!(sent.success());
