@@ -253,7 +253,7 @@ fn report(
     // A minute, rounded up to whole seconds.
     let until = |at: DateTime<Utc>| (at + TimeDelta::seconds(61)).trunc_subsecs(0);
     let may_cancel_until = match target {
-        Target::Subaccount(_) => outcome.cancelled_at.map(until),
+        Target::Subaccount(_) => outcome.requests.last_ended.map(until),
         Target::Group(_) => None,
     };
     let reason = match reason {
@@ -276,6 +276,6 @@ fn report(
                 .resting
                 .map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
         )
-        .field("rounds", outcome.rounds)
+        .field("rounds", outcome.requests.count)
         .field("new_orders_may_be_cancelled_until", may_cancel_until)
 }
