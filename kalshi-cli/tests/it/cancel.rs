@@ -185,6 +185,31 @@ async fn lost_cancel_all_is_resolved_by_reads() -> TestResult {
 }
 
 #[tokio::test]
+async fn cancels_of_which_one_was_not_sent_exit_with_10() -> TestResult {
+    let (setup, ids) = setup().await?;
+    // As many as the client sends before it gives up.
+    let rejected = Fault::TooManyRequests.on(operation::CANCEL_ORDER_V2);
+    setup.exchange.fault(rejected.times(3));
+    let run = setup
+        .run(&format!("cancel {} {} --yes --json", ids[0], ids[1]))
+        .await?;
+    let document = run.document()?;
+    let outcomes = [0, 1].map(|index| &document["cancels"][index]["outcome"]);
+    assert_eq!(outcomes, ["not_sent", "cancelled"]);
+    assert_eq!(run.code, Some(10), "{}", run.stderr);
+
+    setup
+        .exchange
+        .fault(Fault::TooManyRequests.on(operation::CANCEL_ORDER_V2));
+    let run = setup
+        .run(&format!("cancel {} --yes --json", ids[0]))
+        .await?;
+    assert_eq!(run.document()?["cancels"][0]["outcome"], "not_sent");
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
 async fn interrupted_cancels_report_which_were_not_sent() -> TestResult {
     let (setup, ids) = setup().await?;
     let slow = Fault::Latency(Duration::from_secs(30));
