@@ -180,6 +180,9 @@ async fn lost_cancel_all_is_resolved_by_reads() -> TestResult {
         .fault(Fault::StaleReads(Duration::from_secs(3_600)));
     let run = setup.run("cancel --all --yes --json --timeout 2s").await?;
     assert_eq!(run.code, Some(11), "{}", run.stderr);
+    let document = run.document()?;
+    assert!(document["outcome"]["left"].is_null());
+    assert!(document["orders"].is_null());
     assert_eq!(resting(&setup), 0);
     Ok(())
 }
