@@ -106,19 +106,16 @@ fn one_line(cell: &Cell) -> String {
 }
 
 fn record_text(record: &Record) -> String {
-    let max_width = record
-        .fields
-        .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or_default();
+    // Text omits absent values; JSON has null.
+    let fields = || {
+        let fields = record.fields.iter();
+        fields.filter(|(_, cell)| *cell != Cell::Absent)
+    };
+    let widths = fields().map(|(name, _)| name.len());
+    let max_width = widths.max().unwrap_or_default();
     let bold = Style::new().bold();
     let mut text = String::new();
-    for (name, cell) in &record.fields {
-        // Text omits absent values; JSON has null.
-        if *cell == Cell::Absent {
-            continue;
-        }
+    for (name, cell) in fields() {
         let name = name.replace('_', " ");
         // Indents the continuation lines of a value.
         let value = cell

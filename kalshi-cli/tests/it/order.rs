@@ -34,7 +34,7 @@ async fn placed_order_is_described_and_exits_with_0() -> TestResult {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     golden("order", &document)?;
     assert!(
-        run.stderr.contains("worst case loss  4.6733"),
+        run.stderr.contains("worst case loss  4.7000"),
         "{}",
         run.stderr
     );
@@ -45,6 +45,35 @@ async fn placed_order_is_described_and_exits_with_0() -> TestResult {
         document["preview"]["client_order_id"],
         orders[0].client_order_id.as_str()
     );
+    Ok(())
+}
+
+/// Ten contracts at 43 cents have a fee of 0.1716. An average of four digits, 0.0172, would make it 0.1720.
+#[tokio::test]
+async fn fee_is_that_of_the_exchange_or_absent() -> TestResult {
+    let setup = setup().await?;
+    setup
+        .exchange
+        .market("KXTEST-26-A")
+        .ask(Dollars::from_cents(43), 10);
+    let (_, document) = run(&setup, BUY).await?;
+    assert_eq!(document["outcome"]["filled"], "10.00");
+    assert!(document["outcome"]["average_fee_paid"].is_string());
+    assert_eq!(document["outcome"]["fee"], serde_json::Value::Null);
+    setup
+        .exchange
+        .market("KXTEST-26-A")
+        .ask(Dollars::from_cents(43), 10);
+    setup
+        .exchange
+        .fault(Fault::DropAfter.on(operation::CREATE_ORDER_V2));
+    let (_, document) = run(&setup, BUY).await?;
+    assert_eq!(document["outcome"]["filled"], "10.00");
+    assert_eq!(
+        document["outcome"]["average_fee_paid"],
+        serde_json::Value::Null
+    );
+    assert_eq!(document["outcome"]["fee"], "0.1716");
     Ok(())
 }
 
@@ -423,7 +452,8 @@ async fn closing_a_position_has_proceeds_and_no_cost() -> TestResult {
     assert_eq!(preview["cost"], "1.2000");
     // 0.07 × 6 × 0.4 × 0.6, rounded up.
     assert_eq!(preview["taker_fee"], "0.1008");
-    assert_eq!(preview["worst_case_loss"], "3.7008");
+    // 600 fills of a hundredth, each of 0.006 and a fee of 0.000168, rounded up to 0.0062.
+    assert_eq!(preview["worst_case_loss"], "3.7200");
     let reduced = setup
         .json("order sell yes KXTEST-26-A 6 @ 0.40 --ioc --reduce-only --dry-run")
         .await?;
