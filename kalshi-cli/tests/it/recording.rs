@@ -243,6 +243,18 @@ async fn each_segment_can_be_replayed_alone() -> TestResult {
         damage.contains("follows a segment that is missing"),
         "{damage}"
     );
+    // Without that segment, the books of the first one do not continue.
+    fs::remove_file(&paths[1])?;
+    let directory = recording_directory(&setup);
+    let run = setup
+        .run(&format!("replay {} --books --json", directory.display()))
+        .await?;
+    let states = run.stdout.lines().map(|line| {
+        let line: Value = serde_json::from_str(line)?;
+        Ok(line["book"]["state"].clone())
+    });
+    let states: Vec<_> = states.collect::<serde_json::Result<_>>()?;
+    assert_eq!(states[..3], ["live", "stale", "live"], "{}", run.stdout);
     Ok(())
 }
 
