@@ -166,7 +166,8 @@ async fn lost_cancel_all_is_resolved_by_reads() -> TestResult {
     setup
         .exchange
         .fault(Fault::DropBefore.on(operation::CANCEL_ALL_ORDERS));
-    let run = setup.run("cancel --all --yes --json --timeout 2s").await?;
+    // Enough for a read, which takes at least a second, on a busy machine.
+    let run = setup.run("cancel --all --yes --json --timeout 4s").await?;
     assert_eq!(run.code, Some(11), "{}", run.stderr);
     let document = run.document()?;
     assert_eq!(document["outcome"]["left"], 3);
