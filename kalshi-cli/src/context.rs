@@ -1,6 +1,7 @@
 //! Context of a command: the selected exchange, its clients, and the output.
 
 use std::{
+    ffi::OsString,
     io::{self, BufRead, IsTerminal, Write},
     path::PathBuf,
 };
@@ -14,6 +15,7 @@ use crate::{
     options::Global,
     output::Output,
     profile::{EnvironmentName, Profile, expand_home},
+    shell,
 };
 
 /// The selected exchange, its clients, and the output.
@@ -21,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     profile: Profile,
     profile_name: Option<String>,
+    /// The options that select the exchange, for commands that a message recommends.
+    selection: String,
     /// Local exchange, with `--mock`.
     mock: Option<MockExchange>,
     /// `true` if the command line names the exchange or the profile.
@@ -33,6 +37,7 @@ impl Context {
     pub(crate) async fn new(options: &Global) -> Result<Self, Failure> {
         let output = Output::new(options);
         let (profile_name, profile) = Profile::select(options)?;
+        let selection = selection(options, profile_name.as_deref());
         let mock = match options.mock {
             true => Some(
                 MockExchange::builder()
@@ -46,6 +51,7 @@ impl Context {
             output,
             profile,
             profile_name,
+            selection,
             mock,
             is_explicit: options.production
                 || options.demo
@@ -69,6 +75,11 @@ impl Context {
             Some(name) => format!("{exchange} (profile {name})"),
             None => exchange.to_owned(),
         }
+    }
+
+    /// Returns the start of a command for a shell that runs this program on the same exchange.
+    pub(crate) fn program(&self) -> String {
+        format!("kalshi {}", self.selection)
     }
 
     /// Returns `true` if the command line names the exchange or the profile, `false` if it comes from a default or from KALSHI_PROFILE.
@@ -275,7 +286,7 @@ impl Context {
                 .profile
                 .key_id
                 .clone()
-                .or_else(|| variable(&format!("{}API_KEY_ID", self.variable_prefix()))),
+                .or_else(|| self.key_variable("API_KEY_ID")?.into_string().ok()),
         }
     }
 
@@ -288,8 +299,17 @@ impl Context {
         if self.profile.key_id.is_some() {
             return profile_path;
         }
-        profile_path.or_else(|| {
-            variable(&format!("{}PRIVATE_KEY_PATH", self.variable_prefix())).map(PathBuf::from)
+        profile_path.or_else(|| self.key_variable("PRIVATE_KEY_PATH").map(PathBuf::from))
+    }
+
+    /// Returns the variable with the id or the path of the key, or `None` if it is unset or empty. Quotes are removed, as
+    /// [`Credentials::from_env`] does, because some loaders of `.env` files keep them.
+    fn key_variable(&self, name: &str) -> Option<OsString> {
+        let value = std::env::var_os(format!("{}{name}", self.variable_prefix()));
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(match value.to_str() {
+            Some(text) => unquoted(text.trim()).into(),
+            None => value,
         })
     }
 
@@ -329,6 +349,34 @@ impl Context {
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
+}
+
+/// Returns the options that select the same exchange and key again, wherever the selection came from.
+fn selection(options: &Global, profile_name: Option<&str>) -> String {
+    let Some(name) = profile_name else {
+        return match (options.mock, options.production) {
+            (true, _) => "--mock",
+            (_, true) => "--production",
+            _ => "--demo",
+        }
+        .to_owned();
+    };
+    let mut selection = shell::option("--profile", name);
+    if options.production {
+        selection.insert_str(0, "--production ");
+    }
+    if let Some(path) = &options.config {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let config = shell::option("--config", &path.to_string_lossy());
+        selection.push_str(&format!(" {config}"));
+    }
+    selection
+}
+
+/// Removes quotes around a value.
+fn unquoted(text: &str) -> &str {
+    let strip = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    strip('"').or_else(|| strip('\'')).unwrap_or(text)
 }
 
 /// Returns a URL of a profile whose environment is custom.

@@ -9,6 +9,7 @@ mod options;
 mod output;
 mod profile;
 mod recording;
+mod shell;
 mod signals;
 
 use std::process::ExitCode;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kalshi_sdk::Environment;
+use kalshi_sdk::reqwest::Url;
 use serde::Deserialize;
 
 use crate::{failure::Failure, options::Global};
@@ -76,14 +76,22 @@ impl Profile {
         self.key_id.is_some() || self.private_key_path.is_some()
     }
 
+    /// Returns the URLs of all APIs that the profile has.
+    fn urls(&self) -> impl Iterator<Item = &str> {
+        [
+            &self.rest_url,
+            &self.websocket_url,
+            &self.margin_rest_url,
+            &self.margin_websocket_url,
+            &self.klear_url,
+        ]
+        .into_iter()
+        .filter_map(|url| url.as_deref())
+    }
+
     /// Returns `true` if a custom URL is that of the production exchange.
     pub(crate) fn targets_production(&self) -> bool {
-        let known = [Environment::Production, Environment::ProductionShared];
-        let known = known
-            .iter()
-            .flat_map(|known| [host(known.rest_url()), host(known.websocket_url())]);
-        let urls = [&self.rest_url, &self.websocket_url].map(|url| url.as_deref().map(host));
-        known.into_iter().any(|known| urls.contains(&Some(known)))
+        self.urls().any(is_production)
     }
 
     /// Returns the profile that the command line chooses, with its name if it comes from the config file.
@@ -117,8 +125,7 @@ impl Profile {
                 known.join(", ")
             ))
         })?;
-        let has_urls = profile.rest_url.is_some() || profile.websocket_url.is_some();
-        if has_urls && profile.environment != EnvironmentName::Custom {
+        if profile.urls().next().is_some() && profile.environment != EnvironmentName::Custom {
             return Err(Failure::usage(format!(
                 "the profile {name:?} has URLs that its environment does not use: write environment = \"custom\", or leave them out"
             )));
@@ -158,7 +165,7 @@ impl Config {
                 "the config file {} is invalid in line {}: {}",
                 path.display(),
                 before.matches('\n').count() + 1,
-                error.message()
+                describe_toml(error.message())
             ))
         })
     }
@@ -180,13 +187,35 @@ fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Returns the host of a URL, in lower case and without port or final dot.
-fn host(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = host.split(':').next().unwrap_or_default();
-    host.trim_end_matches('.').to_ascii_lowercase()
+/// Returns the kind of an error in the config file, and what was expected instead. The message itself contains the value or the name
+/// that was found, which may be a private key by mistake.
+fn describe_toml(message: &str) -> String {
+    const MISSING: &str = "missing field";
+    const KINDS: [&str; 5] = [
+        "invalid type",
+        "invalid value",
+        "unknown field",
+        "unknown variant",
+        "duplicate key",
+    ];
+    if message.starts_with(MISSING) {
+        return message.to_owned();
+    }
+    let kind = KINDS.iter().find(|kind| message.starts_with(**kind));
+    match (kind, message.rsplit_once(", expected ")) {
+        (Some(kind), Some((_, expected))) => format!("{kind}, expected {expected}"),
+        (Some(kind), None) => (*kind).to_owned(),
+        (None, _) => "invalid syntax".to_owned(),
+    }
+}
+
+/// Returns `true` for a URL of the production exchange, whose hosts are all in one domain. The demo exchange has another domain.
+fn is_production(url: &str) -> bool {
+    const DOMAIN: &str = "kalshi.com";
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let subdomain = host.trim_end_matches('.').strip_suffix(DOMAIN);
+    subdomain.is_some_and(|subdomain| subdomain.is_empty() || subdomain.ends_with('.'))
 }
 
 /// Returns `kalshi/config.toml` in the directory for configuration.
@@ -214,27 +243,62 @@ pub(crate) fn expand_home(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use kalshi_sdk::Environment;
+
     use super::*;
 
     #[test]
     fn custom_profiles_do_not_hide_production() {
-        let targets_production = |rest_url: &str, websocket_url: &str| {
-            let profile = Profile {
-                rest_url: Some(rest_url.to_owned()),
-                websocket_url: Some(websocket_url.to_owned()),
-                ..Profile::without_key(EnvironmentName::Custom)
-            };
-            profile.targets_production()
+        let local = || Some("http://127.0.0.1:8080/trade-api/v2".to_owned());
+        let profile = Profile {
+            rest_url: local(),
+            websocket_url: local(),
+            margin_rest_url: local(),
+            margin_websocket_url: local(),
+            klear_url: local(),
+            ..Profile::without_key(EnvironmentName::Custom)
         };
-        let local = "http://127.0.0.1:8080/trade-api/v2";
-        assert!(!targets_production(local, local));
-        assert!(!targets_production(Environment::Demo.rest_url(), local));
-        for production in [Environment::Production, Environment::ProductionShared] {
-            let (rest, websocket) = (production.rest_url(), production.websocket_url());
-            assert!(targets_production(rest, local));
-            assert!(targets_production(local, websocket));
+        assert!(!profile.targets_production());
+        let url_fields: [fn(&mut Profile) -> &mut Option<String>; 5] = [
+            |profile| &mut profile.rest_url,
+            |profile| &mut profile.websocket_url,
+            |profile| &mut profile.margin_rest_url,
+            |profile| &mut profile.margin_websocket_url,
+            |profile| &mut profile.klear_url,
+        ];
+        for field in url_fields {
+            let mut profile = profile.clone();
+            *field(&mut profile) = Some(Environment::Production.rest_url().to_owned());
+            assert!(profile.targets_production(), "{profile:?}");
+        }
+    }
+
+    #[test]
+    fn urls_of_production_are_recognised() {
+        for environment in [Environment::Production, Environment::ProductionShared] {
+            let rest = environment.rest_url();
+            assert!(is_production(rest));
+            assert!(is_production(environment.websocket_url()));
             let other = rest.to_uppercase().replace("/TRADE-API", ".:443/TRADE-API");
-            assert!(targets_production(&other, local), "{other}");
+            assert!(is_production(&other), "{other}");
+        }
+        for url in [
+            "wss://external-api-margin-ws.kalshi.com/trade-api/ws/v2/margin",
+            "https://api.klear.kalshi.com/klear-api/v1",
+            "https://kalshi.com/trade-api/v2",
+        ] {
+            assert!(is_production(url), "{url}");
+        }
+        for environment in [Environment::Demo, Environment::DemoShared] {
+            assert!(!is_production(environment.rest_url()));
+            assert!(!is_production(environment.websocket_url()));
+        }
+        for url in [
+            "https://notkalshi.com/kalshi.com",
+            "http://[::1]:80",
+            "kalshi.com",
+        ] {
+            assert!(!is_production(url), "{url}");
         }
     }
 }

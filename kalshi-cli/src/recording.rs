@@ -13,15 +13,18 @@
 mod reader;
 mod writer;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
-use kalshi_sdk::ws::{ConnectionError, Event};
+use kalshi_sdk::ws::{Channel, ConnectionError, Event, SubscriptionId};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     reader::{Damage, Segment, segments},
     writer::{Limits, Writer},
 };
+
+/// Time without a line after which the recorder writes an `alive` event, so that replay knows how long quiet books were live.
+pub(crate) const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Version of the format. Segments of other versions are rejected.
 const FORMAT_VERSION: u32 = 1;
@@ -49,6 +52,8 @@ pub(crate) enum ConnectionEvent {
     },
     Resubscribed {
         sid: u64,
+        /// `None` in recordings of earlier versions.
+        channel: Option<Channel>,
         market_tickers: Vec<String>,
     },
     Unsubscribed {
@@ -79,16 +84,24 @@ pub(crate) enum ConnectionEvent {
 }
 
 impl ConnectionEvent {
-    /// Converts an event of the connection. Returns `None` for a message.
-    pub(crate) fn from_event(event: &Event) -> Option<Self> {
+    /// Converts an event of the connection. Returns `None` for a message. `channel` returns the channel of a subscription.
+    pub(crate) fn from_event(
+        event: &Event,
+        channel: impl Fn(SubscriptionId) -> Option<Channel>,
+    ) -> Option<Self> {
         Some(match event {
             Event::Message(_) => return None,
             Event::Connected => Self::Connected,
             Event::Disconnected { reason } => Self::Disconnected {
                 reason: describe(reason),
             },
-            Event::Resubscribed { sid, targets, .. } => Self::Resubscribed {
+            Event::Resubscribed {
+                subscription,
+                sid,
+                targets,
+            } => Self::Resubscribed {
                 sid: *sid,
+                channel: channel(*subscription),
                 market_tickers: targets.to_vec(),
             },
             Event::Unsubscribed { error, .. } => Self::Unsubscribed {

@@ -5,12 +5,15 @@ mod command_line;
 #[cfg(test)]
 mod tests;
 
+use std::io::IsTerminal;
+
 use kalshi_sdk::{Operation, reqwest::Method};
 use serde_json::value::RawValue;
 use tokio::signal;
 
 use self::arguments::Arguments;
 pub(crate) use self::command_line::{NamedOperation, OPERATIONS, bucket_name};
+use super::interrupt::unless_interrupted;
 use crate::{
     api::{Api, ApiClient},
     context::Context,
@@ -66,7 +69,7 @@ impl Invocation {
         }
         if self.operation.method == Method::GET {
             return tokio::select! {
-                result = self.send(&client, None, context) => result.map(|()| Exit::Success),
+                result = self.read(&client, context) => result.map(|()| Exit::Success),
                 Ok(()) = signal::ctrl_c() => Ok(Exit::Interrupted),
             };
         }
@@ -80,19 +83,35 @@ impl Invocation {
             context.output.note("nothing was sent");
             return Ok(Exit::Failure);
         }
-        tokio::select! {
-            result = self.send(&client, body.as_deref(), context) => result.map(|()| Exit::Success),
-            Ok(()) = signal::ctrl_c() => Err(Failure::unknown("interrupted before the response arrived")),
-        }
+        let spinner = context.output.spinner("sending the request");
+        let cursor = self.arguments.cursor(self.operation);
+        let response = self.fetch_page(&client, body.as_deref(), cursor);
+        let response = unless_interrupted(response).await;
+        spinner.finish();
+        let response = response
+            .ok_or_else(|| Failure::unknown("interrupted before the response arrived"))??;
+        self.print_written(&response, context);
+        Ok(Exit::Success)
     }
 
-    /// Sends the request and prints the response, or each page of a list.
-    async fn send(
-        &self,
-        client: &ApiClient,
-        body: Option<&RawValue>,
-        context: &Context,
-    ) -> Result<(), Failure> {
+    /// Prints the response to a write. The exit code reports the outcome even if the output cannot be written, and the response, which
+    /// may be needed to undo the write, goes to standard error.
+    fn print_written(&self, text: &str, context: &Context) {
+        let Err(failure) = context.output.raw_json(text) else {
+            return;
+        };
+        // Standard error may be a log, which must not contain a secret.
+        let response = match self.operation.returns_secret && !std::io::stderr().is_terminal() {
+            true => "it contains a secret, which is lost: revoke it, and repeat the request",
+            false => text,
+        };
+        context.output.note(&format!(
+            "the request was executed, but its response cannot be printed: {failure}\n{response}"
+        ));
+    }
+
+    /// Sends a read and prints the response, or each page of a list.
+    async fn read(&self, client: &ApiClient, context: &Context) -> Result<(), Failure> {
         let mut cursor = self.arguments.cursor(self.operation).map(str::to_owned);
         let mut pages = 0;
         loop {
@@ -100,7 +119,7 @@ impl Invocation {
             for _ in 0..pages {
                 progress.increment();
             }
-            let text = self.fetch_page(client, body, cursor.as_deref()).await?;
+            let text = self.fetch_page(client, None, cursor.as_deref()).await?;
             progress.finish();
             pages += 1;
             context.output.raw_json(&text)?;

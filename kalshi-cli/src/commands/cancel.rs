@@ -181,6 +181,11 @@ impl Cancel {
                     .filter(|row| row[2] == Cell::from(outcome));
                 totals.field(outcome, i64::try_from(rows.count()).unwrap_or(i64::MAX))
             });
+        // Exit code 1 means that nothing was written.
+        let not_sent = Cell::from("not_sent");
+        if exit == Exit::Failure && table.rows.iter().any(|row| row[2] != not_sent) {
+            exit = Exit::Rejected;
+        }
         // The exit code reports the outcome even if the output cannot be written.
         if let Err(failure) = context.output.print([Part::from(table), totals.into()]) {
             context.output.note(&failure.to_string());

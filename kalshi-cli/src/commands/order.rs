@@ -21,6 +21,7 @@ use crate::{
     context::Context,
     failure::{Exit, Failure},
     output::{Part, Record},
+    shell,
 };
 
 #[derive(Args)]
@@ -91,13 +92,14 @@ impl From<Outcome> for OutcomeSide {
 }
 
 /// Fields of the outcome, in order.
-const OUTCOME_FIELDS: [&str; 9] = [
+const OUTCOME_FIELDS: [&str; 10] = [
     "outcome",
     "order_id",
     "client_order_id",
     "filled",
     "remaining",
     "average_fill_price",
+    "average_fee_paid",
     "fee",
     "error",
     "remedy",
@@ -132,8 +134,13 @@ impl Order {
         let sent = SentOrder {
             outcome: self.outcome.into(),
             client_order_id: client_order_id.clone(),
-            ticker: self.ticker,
             time_in_force: order.time_in_force.clone(),
+            lookup: format!(
+                "{} orders {} {}",
+                context.program(),
+                shell::option("--ticker", &self.ticker),
+                shell::option("--client-order-id", client_order_id.as_str())
+            ),
         };
         let placed = unless_interrupted(place(context, &client, order, self.timeout)).await;
         let (exit, record) = match placed.transpose()? {
@@ -266,8 +273,9 @@ struct SentOrder {
     /// The outcome that the order buys or sells.
     outcome: OutcomeSide,
     client_order_id: ClientOrderId,
-    ticker: String,
     time_in_force: TimeInForce,
+    /// The command that looks for the order.
+    lookup: String,
 }
 
 impl SentOrder {
@@ -314,8 +322,8 @@ impl SentOrder {
 
     fn unknown(&self, error: String) -> (Exit, Record) {
         let remedy = format!(
-            "the order may have been placed; to find out, run: kalshi orders --ticker {} --client-order-id {}",
-            self.ticker, self.client_order_id
+            "the order may have been placed; to find out, run: {}",
+            self.lookup
         );
         (Exit::Unknown, self.failed("unknown", error, Some(remedy)))
     }
@@ -328,6 +336,7 @@ impl SentOrder {
             .field("filled", None::<Contracts>)
             .field("remaining", None::<Contracts>)
             .field("average_fill_price", None::<Dollars>)
+            .field("average_fee_paid", None::<Dollars>)
             .field("fee", None::<Dollars>)
             .field("error", error)
             .field("remedy", remedy)
@@ -335,14 +344,12 @@ impl SentOrder {
 
     fn placed(&self, outcome: &str, placed: &PlacedOrder) -> Record {
         let price = placed.average_fill_price;
-        let fees = placed.order.as_ref().map_or_else(
-            || placed.average_fee_paid?.checked_mul(placed.fill_count),
-            |order| {
-                order
-                    .taker_fees_dollars
-                    .checked_add(order.maker_fees_dollars)
-            },
-        );
+        // The average is rounded, so its product with the count is not the fee.
+        let fees = placed.order.as_ref().and_then(|order| {
+            order
+                .taker_fees_dollars
+                .checked_add(order.maker_fees_dollars)
+        });
         Record::new("outcome")
             .field("outcome", outcome)
             .field("order_id", placed.order_id.as_str())
@@ -354,6 +361,7 @@ impl SentOrder {
                 "average_fill_price",
                 price.and_then(|price| yes_price(self.outcome, price)),
             )
+            .field("average_fee_paid", placed.average_fee_paid)
             .field("fee", fees)
             .field("error", None::<String>)
             .field("remedy", None::<String>)

@@ -62,7 +62,7 @@ impl Orders {
             request = request.status(self.status);
         }
         let rows = self.list.read(context, "orders", request.by_item());
-        print(context, &rows.await?)?;
+        context.output.print(parts(&rows.await?))?;
         Ok(Exit::Success)
     }
 
@@ -79,16 +79,20 @@ impl Orders {
         spinner.finish();
         match found {
             OrderLookup::Found(order) => {
-                print(context, std::slice::from_ref(&order))?;
+                context.output.print(parts(std::slice::from_ref(&order)))?;
                 Ok(Exit::Success)
             }
             OrderLookup::NotFound => {
-                note_failure(context, print(context, &[]));
+                note_failure(context, context.output.print(parts(&[])));
                 context.output.note("no order has this client order id");
                 Ok(Exit::Rejected)
             }
             OrderLookup::Unknown(unresolved) => {
-                note_failure(context, print(context, unresolved.candidates()));
+                let parts = match unresolved.candidates() {
+                    [] => parts(&[]).map(Part::unknown),
+                    candidates => parts(candidates),
+                };
+                note_failure(context, context.output.print(parts));
                 let reason = unresolved.error().map(ToString::to_string);
                 context.output.note(&format!(
                     "it is unknown which order has this client order id: {}",
@@ -108,8 +112,8 @@ fn note_failure(context: &Context, printed: Result<(), Failure>) {
     }
 }
 
-/// Prints orders and their totals.
-fn print(context: &Context, orders: &[Order]) -> Result<(), Failure> {
+/// Returns orders and their totals.
+fn parts(orders: &[Order]) -> [Part; 2] {
     let value = |order: &Order| order.bought()?.1.checked_mul(order.remaining_count_fp);
     let fees = |order: &Order| {
         order
@@ -122,7 +126,5 @@ fn print(context: &Context, orders: &[Order]) -> Result<(), Failure> {
         .field("remaining", count(|order| order.remaining_count_fp))
         .field("remaining_cost", sum(orders.iter().map(value)))
         .field("fees", sum(orders.iter().map(fees)));
-    context
-        .output
-        .print([Part::from(orders_table(orders)), totals.into()])
+    [orders_table(orders).into(), totals.into()]
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use futures_util::TryStreamExt;
 use kalshi_sdk::{
-    Client, Dollars, OutcomeSide,
+    Client, Contracts, Dollars, OutcomeSide,
     types::{Market, MarketPosition, PositionCountFilter, SettlementStatus},
 };
 
@@ -86,11 +86,9 @@ impl Positions {
                 _ => Some(OutcomeSide::Yes),
             };
             let market = markets.get(position.ticker.as_str());
-            let mark = holds.zip(market).map(|(holds, market)| {
-                let bid = market.best_bid(holds);
-                // Without a bid, the position cannot be sold.
-                bid.map_or(Dollars::ZERO, |bid| bid.price)
-            });
+            // The value of one contract, from the same price as `value`.
+            let contract = Contracts::from(if count.is_negative() { -1 } else { 1 });
+            let mark = holds.and(market).and_then(|market| market.mark(contract));
             let cost = position.market_exposure_dollars;
             let value = market.and_then(|market| market.mark(count));
             let unrealized = value.and_then(|value| value.checked_sub(cost));

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use kalshi_sdk::ws::{BookStream, BookUpdate, Channel, Event};
+use kalshi_sdk::ws::{BookStream, BookUpdate, Channel, Event, Message};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::{
@@ -11,15 +11,13 @@ use crate::{
     context::Context,
     failure::{Exit, Failure},
     output::Record as OutputRecord,
-    recording::{ConnectionEvent, Limits, Writer},
+    recording::{ALIVE_INTERVAL, ConnectionEvent, Limits, Writer},
     signals::Signals,
 };
 
 /// Time between flushes. A killed recorder loses what it received since the last one; half a second leaves time for a late flush to
 /// happen within a second.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
-/// Time without a line after which the recorder writes an `alive` event, so that replay knows how long quiet books were live.
-const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Records the WebSocket messages of markets until ctrl-C.
 ///
@@ -90,7 +88,7 @@ impl Record {
             tokio::select! {
                 update = books.next() => match update {
                     Some(Ok(BookUpdate::Connection(event))) => {
-                        if write(&mut writer, &event)? {
+                        if write(&mut writer, &books, &event)? {
                             progress.increment();
                         }
                     }
@@ -131,14 +129,23 @@ impl Record {
 }
 
 /// Writes a frame or an event of the connection. Returns `true` for a frame.
-fn write(writer: &mut Writer, event: &Event) -> Result<bool, Failure> {
+fn write(writer: &mut Writer, books: &BookStream, event: &Event) -> Result<bool, Failure> {
     if let Event::Message(received) = event
         && let Some(raw) = &received.raw
     {
-        writer.frame(raw.received_ts_us(), raw.text())?;
+        let snapshot_of = match &received.frame.message {
+            Message::OrderbookSnapshot(snapshot) => Some(&*snapshot.market_ticker),
+            _ => None,
+        };
+        writer.frame(raw.received_ts_us(), raw.text(), snapshot_of)?;
         return Ok(true);
     }
-    if let Some(event) = ConnectionEvent::from_event(event) {
+    let channel = |id| {
+        let mut subscriptions = books.connection().subscriptions().iter();
+        let subscription = subscriptions.find(|subscription| subscription.id() == id)?;
+        Some(subscription.channel().clone())
+    };
+    if let Some(event) = ConnectionEvent::from_event(event, channel) {
         writer.event(&event)?;
     }
     Ok(false)

@@ -83,8 +83,13 @@ impl Replay {
                     continue;
                 }
             };
-            if !player.begin_segment(segment.header()) {
+            let lost_at = player.now();
+            let (is_complete, lost) = player.begin_segment(segment.header(), segment.start_us());
+            if !is_complete {
                 report(Damage::Missing);
+            }
+            for event in lost.iter().filter(|_| self.books) {
+                print_event(context, &player, time(lost_at), event)?;
             }
             let mut lines = 0;
             for line in segment {
@@ -167,7 +172,6 @@ fn print_line(context: &Context, line: &Line) -> Result<(), Failure> {
             time.format("%H:%M:%S%.6f"),
             sanitize(&text)
         )),
-        // The text is as received; JSON escapes most of the characters that control a terminal.
         _ => context.output.print_line(
             Record::new("line")
                 .field("time", time)

@@ -152,12 +152,14 @@ fn line(update: &BookUpdate, books: &BookStream) -> Result<Option<Record>, Failu
             Message::Trade(trade) => Some(market_data::trade_line(now, trade)),
             _ => None,
         },
-        BookUpdate::Connection(event) => ConnectionEvent::from_event(event).map(|event| {
-            Record::new("connection")
-                .field("time", now)
-                .field("type", event.name())
-                .field("detail", event.detail())
-        }),
+        BookUpdate::Connection(event) => {
+            ConnectionEvent::from_event(event, |_| None).map(|event| {
+                Record::new("connection")
+                    .field("time", now)
+                    .field("type", event.name())
+                    .field("detail", event.detail())
+            })
+        }
         _ => None,
     })
 }

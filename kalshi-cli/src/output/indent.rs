@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::sanitize::is_unsafe;
 
+/// Depth from which lines are not indented further, so that deep nesting does not multiply the length of the response.
+const MAX_INDENT: usize = 32;
+
 /// Indents valid JSON. Numbers are copied verbatim. Characters that control a terminal are escaped in strings, which does not change
 /// the value.
 pub(super) fn indent_json(json: &str) -> String {
@@ -12,7 +15,7 @@ pub(super) fn indent_json(json: &str) -> String {
     let mut chars = json.trim().chars().peekable();
     let line = |out: &mut String, depth: usize| {
         out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
+        out.extend(std::iter::repeat_n("  ", depth.min(MAX_INDENT)));
     };
     while let Some(c) = chars.next() {
         match c {
@@ -58,9 +61,11 @@ fn copy_string(chars: &mut impl Iterator<Item = char>, out: &mut String) {
                 out.push(c);
                 out.extend(chars.next());
             }
-            // All of these characters are in the Basic Multilingual Plane.
             c if is_unsafe(c) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+                // JSON escapes UTF-16, so a character may take two escapes.
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
             }
             c => out.push(c),
         }
@@ -98,10 +103,21 @@ mod tests {
     }
 
     #[test]
+    fn deep_nesting_is_not_indented_without_bound() {
+        let depth = 10_000;
+        let json = "[".repeat(depth) + &"]".repeat(depth);
+        let indented = indent_json(&json);
+        assert!(indented.len() < 100 * json.len(), "{}", indented.len());
+        let compact: String = indented.split_whitespace().collect();
+        assert_eq!(compact, json);
+    }
+
+    #[test]
     fn characters_that_control_a_terminal_are_escaped() {
-        let json = "[\"a\u{9b}2J\u{202e}b\"]";
+        // The last one is a letter of a tag, of which flags consist.
+        let json = "[\"a\u{9b}2J\u{202e}b\u{e0067}\"]";
         let indented = indent_json(json);
-        assert_eq!(indented, "[\n  \"a\\u009b2J\\u202eb\"\n]\n");
+        assert_eq!(indented, "[\n  \"a\\u009b2J\\u202eb\\udb40\\udc67\"\n]\n");
         let (before, after): (Vec<String>, Vec<String>) = (
             serde_json::from_str(json).unwrap_or_default(),
             serde_json::from_str(&indented).unwrap_or_default(),

@@ -27,6 +27,7 @@ impl Serialize for Document<'_> {
                     record.name,
                     &Object(|| record.fields.iter().map(|(name, cell)| (*name, cell))),
                 )?,
+                Part::Unknown { name, .. } => fields.serialize_entry(name, &())?,
                 Part::Table(table) => {
                     let rows = table
                         .rows

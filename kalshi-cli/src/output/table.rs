@@ -6,6 +6,11 @@ use super::Cell;
 pub(crate) enum Part {
     Table(Table),
     Record(Record),
+    /// A part whose content is unknown: `null` in JSON, and nothing in the other formats.
+    Unknown {
+        name: &'static str,
+        fields: Vec<&'static str>,
+    },
 }
 
 impl From<Table> for Part {
@@ -21,11 +26,24 @@ impl From<Record> for Part {
 }
 
 impl Part {
+    /// Returns a part of this name and with these fields whose content is unknown. An empty table would say that there are no rows.
+    pub(crate) fn unknown(part: impl Into<Self>) -> Self {
+        let part = part.into();
+        let fields = part.fields();
+        let name = match part {
+            Self::Table(table) => table.name,
+            Self::Record(record) => record.name,
+            Self::Unknown { name, .. } => name,
+        };
+        Self::Unknown { name, fields }
+    }
+
     /// Returns the names of the fields.
     pub(crate) fn fields(&self) -> Vec<&'static str> {
         match self {
             Self::Table(table) => table.columns.clone(),
             Self::Record(record) => record.fields.iter().map(|(name, _)| *name).collect(),
+            Self::Unknown { fields, .. } => fields.clone(),
         }
     }
 
@@ -51,6 +69,7 @@ impl Part {
                     .map(|index| record.fields[*index].clone())
                     .collect();
             }
+            Self::Unknown { .. } => {}
         }
     }
 }

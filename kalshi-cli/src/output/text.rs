@@ -11,10 +11,11 @@ use crate::failure::Failure;
 /// Returns the parts, separated by empty lines. If `width` is given, flexible columns are truncated to fit it.
 pub(crate) fn text(parts: &[Part], width: Option<u16>) -> String {
     let part = |part: &Part| match part {
-        Part::Table(table) => table_text(table, width),
-        Part::Record(record) => record_text(record),
+        Part::Table(table) => Some(table_text(table, width)),
+        Part::Record(record) => Some(record_text(record)),
+        Part::Unknown { .. } => None,
     };
-    parts.iter().map(part).collect::<Vec<_>>().join("\n")
+    parts.iter().filter_map(part).collect::<Vec<_>>().join("\n")
 }
 
 /// Number of spaces between columns.
@@ -105,19 +106,16 @@ fn one_line(cell: &Cell) -> String {
 }
 
 fn record_text(record: &Record) -> String {
-    let max_width = record
-        .fields
-        .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or_default();
+    // Text omits absent values; JSON has null.
+    let fields = || {
+        let fields = record.fields.iter();
+        fields.filter(|(_, cell)| *cell != Cell::Absent)
+    };
+    let widths = fields().map(|(name, _)| name.len());
+    let max_width = widths.max().unwrap_or_default();
     let bold = Style::new().bold();
     let mut text = String::new();
-    for (name, cell) in &record.fields {
-        // Text omits absent values; JSON has null.
-        if *cell == Cell::Absent {
-            continue;
-        }
+    for (name, cell) in fields() {
         let name = name.replace('_', " ");
         // Indents the continuation lines of a value.
         let value = cell
@@ -142,7 +140,24 @@ pub(crate) fn csv(part: Option<&Part>) -> Result<String, Failure> {
             writer.write_record(record.fields.iter().map(|(name, _)| name))?;
             writer.write_record(record.fields.iter().map(|(_, cell)| cell.to_csv()))?;
         }
-        None => {}
+        Some(Part::Unknown { .. }) | None => {}
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_part_is_left_out() -> Result<(), Failure> {
+        let table = || Table::new("orders", ["order_id"]);
+        let record = || Record::new("outcome").field("left", None::<i64>);
+        assert_eq!(text(&[table().into()], None), "no orders\n");
+        let parts = [Part::from(record()), Part::unknown(table())];
+        assert_eq!(parts[1].fields(), ["order_id"]);
+        assert_eq!(text(&parts, None), text(&[record().into()], None));
+        assert_eq!(csv(parts.last())?, "");
+        Ok(())
+    }
 }

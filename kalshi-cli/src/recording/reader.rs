@@ -66,6 +66,8 @@ impl std::fmt::Display for Damage {
 /// The lines of a segment. Ends after the first damage.
 pub(crate) struct Segment {
     header: Header,
+    /// Time of the header in Unix microseconds.
+    start_us: i64,
     lines: BufReader<Decoder<'static, BufReader<File>>>,
     number: u64,
     has_ended: bool,
@@ -86,6 +88,7 @@ impl Segment {
                 market_tickers: Vec::new(),
                 channels: Vec::new(),
             },
+            start_us: 0,
             lines: BufReader::new(Decoder::new(file)?),
             number: 0,
             has_ended: false,
@@ -97,10 +100,11 @@ impl Segment {
         };
         Ok(match segment.next() {
             Some(Ok(Line {
+                time_us,
                 entry: Entry::Header(header),
-                ..
             })) if header.version == FORMAT_VERSION => {
                 segment.header = header;
+                segment.start_us = time_us;
                 Ok(segment)
             }
             Some(Ok(Line {
@@ -118,6 +122,11 @@ impl Segment {
 
     pub(crate) fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Returns the time of the header in Unix microseconds.
+    pub(crate) fn start_us(&self) -> i64 {
+        self.start_us
     }
 
     fn read_line(&mut self) -> Option<Result<Line, Damage>> {

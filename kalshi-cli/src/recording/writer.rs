@@ -1,6 +1,7 @@
 //! Writes the segments of a recording.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -19,7 +20,8 @@ const COMPRESSION_LEVEL: i32 = 3;
 /// Size and age at which a segment is complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Size in bytes before compression.
+    /// Size in bytes before compression, without the header and the snapshots with which each segment begins. With them, the snapshots
+    /// of many markets would fill every segment.
     pub(crate) bytes: u64,
     pub(crate) age: Duration,
 }
@@ -42,8 +44,10 @@ pub(crate) struct Writer {
     path: PathBuf,
     encoder: Encoder<'static, File>,
     opened_at: Instant,
-    /// Bytes of this segment before compression.
+    /// Bytes of this segment that count towards its limit.
     written: u64,
+    /// Markets whose first snapshot in this segment has not been written.
+    awaited: BTreeSet<String>,
     is_dirty: bool,
     last_line_at: Instant,
     summary: Summary,
@@ -76,6 +80,7 @@ impl Writer {
             encoder,
             opened_at: Instant::now(),
             written: 0,
+            awaited: BTreeSet::new(),
             is_dirty: false,
             last_line_at: Instant::now(),
             summary: Summary::default(),
@@ -87,15 +92,26 @@ impl Writer {
     /// Writes and flushes the header, so that even a segment without frames identifies its recording.
     fn begin(&mut self) -> Result<(), Failure> {
         self.summary.segments += 1;
+        self.awaited = self.header.market_tickers.iter().cloned().collect();
         let header = serde_json::to_string(&self.header)?;
         self.line(Utc::now().timestamp_micros(), "segment", &header)?;
+        self.written = 0;
         self.flush()
     }
 
-    /// Writes a frame, received at `time_us` in Unix microseconds.
-    pub(crate) fn frame(&mut self, time_us: i64, text: &str) -> Result<(), Failure> {
+    /// Writes a frame, received at `time_us` in Unix microseconds. `snapshot_of` is the market of a snapshot.
+    pub(crate) fn frame(
+        &mut self,
+        time_us: i64,
+        text: &str,
+        snapshot_of: Option<&str>,
+    ) -> Result<(), Failure> {
         let (kind, content) = frame_line(text)?;
+        let before = self.written;
         self.line(time_us, kind, &content)?;
+        if snapshot_of.is_some_and(|ticker| self.awaited.remove(ticker)) {
+            self.written = before;
+        }
         self.summary.frames += 1;
         Ok(())
     }
@@ -146,7 +162,6 @@ impl Writer {
         let path = std::mem::replace(&mut self.path, path);
         finish(std::mem::replace(&mut self.encoder, encoder), &path)?;
         self.opened_at = Instant::now();
-        self.written = 0;
         self.begin()?;
         Ok(true)
     }
@@ -185,4 +200,35 @@ fn finish(encoder: Encoder<'static, File>, path: &Path) -> Result<(), Failure> {
 
 fn io_failure(what: &str, path: &Path, error: &io::Error) -> Failure {
     format!("cannot {what} {}: {error}", path.display()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_snapshots_do_not_fill_a_segment() -> Result<(), Failure> {
+        let directory = tempfile::tempdir()?;
+        let limits = Limits {
+            bytes: 1_000,
+            age: Duration::from_secs(3_600),
+        };
+        let tickers = ["A", "B"].map(str::to_owned).to_vec();
+        let exchange = "demo".to_owned();
+        let mut writer = Writer::create(directory.path(), exchange, tickers, Vec::new(), limits)?;
+        let long = "x".repeat(2_000);
+        for _ in 0..2 {
+            for ticker in ["A", "B"] {
+                writer.frame(0, &long, Some(ticker))?;
+                assert!(!writer.rotate_if_full()?, "{ticker}");
+            }
+            // A second snapshot in the same segment counts.
+            writer.frame(0, &long, Some("A"))?;
+            assert!(writer.rotate_if_full()?);
+        }
+        writer.frame(0, &long, None)?;
+        assert!(writer.rotate_if_full()?);
+        assert_eq!(writer.close()?.segments, 4);
+        Ok(())
+    }
 }

@@ -5,9 +5,11 @@ use std::{process::Stdio, time::Duration};
 use kalshi_mock::Fault;
 use kalshi_sdk::{Dollars, operation};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use crate::harness::{Run, Setup, TestResult, golden_text, program};
+use crate::{
+    harness::{Run, Setup, TestResult, golden_text, program},
+    order::send_signal,
+};
 
 #[tokio::test]
 async fn response_is_printed_as_received() -> TestResult {
@@ -175,17 +177,21 @@ async fn interrupted_write_has_an_unknown_effect() -> TestResult {
     let latency = Duration::from_secs(60);
     setup.exchange.fault(Fault::Latency(latency));
     let write = format!("call create-order-v2 --yes --body {}", order("a"));
-    for (command, code) in [(&*write, 11), ("call get-balance", 130)] {
+    for (command, signal, code) in [
+        (&*write, "INT", 11),
+        (&*write, "TERM", 11),
+        (&*write, "HUP", 11),
+        ("call get-balance", "INT", 130),
+    ] {
         setup.exchange.clear_requests();
         let child = setup.command(command).stderr(Stdio::piped()).spawn()?;
         while setup.exchange.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let id = child.id().ok_or("a running process")?.to_string();
-        let kill = Command::new("kill").args(["-INT", &id]).status().await?;
-        assert!(kill.success());
+        send_signal(signal, child.id().ok_or("a running process")?)?;
         let output = child.wait_with_output().await?;
-        assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
+        let status = output.status.code();
+        assert_eq!(status, Some(code), "{command} {signal}: {output:?}");
     }
     Ok(())
 }
@@ -246,6 +252,40 @@ async fn secret_is_printed() -> TestResult {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("PRIVATE KEY"), "{}", run.stdout);
     assert!(!run.stderr.contains("PRIVATE KEY"), "{}", run.stderr);
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn write_whose_response_cannot_be_printed_is_a_success() -> TestResult {
+    let setup = Setup::new().await?;
+    setup.exchange.market("KXTEST-26-A");
+    let run_without_output = async |arguments: &str| {
+        let child = setup
+            .command(arguments)
+            .stdout(std::fs::File::create("/dev/full")?)
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let output = child.wait_with_output().await?;
+        let stderr = String::from_utf8(output.stderr)?;
+        Ok::<_, Box<dyn std::error::Error>>((output.status.code(), stderr))
+    };
+    let create = format!("call create-order-v2 --yes --body {}", order("a"));
+    let (code, stderr) = run_without_output(&create).await?;
+    assert_eq!(code, Some(0), "{stderr}");
+    let id = &setup.exchange.user().orders()[0].order_id;
+    assert!(stderr.contains(id.as_str()), "{stderr}");
+    assert!(stderr.contains("the request was executed"), "{stderr}");
+
+    let body = json!({ "name": "bot" }).to_string();
+    let generate = format!("call generate-api-key --yes --body {body}");
+    let (code, stderr) = run_without_output(&generate).await?;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("a secret, which is lost"), "{stderr}");
+    assert!(!stderr.contains("PRIVATE KEY"), "{stderr}");
+
+    let (code, stderr) = run_without_output("call get-balance").await?;
+    assert_eq!(code, Some(1), "{stderr}");
     Ok(())
 }
 

@@ -166,7 +166,8 @@ async fn lost_cancel_all_is_resolved_by_reads() -> TestResult {
     setup
         .exchange
         .fault(Fault::DropBefore.on(operation::CANCEL_ALL_ORDERS));
-    let run = setup.run("cancel --all --yes --json --timeout 2s").await?;
+    // Enough for a read, which takes at least a second, on a busy machine.
+    let run = setup.run("cancel --all --yes --json --timeout 4s").await?;
     assert_eq!(run.code, Some(11), "{}", run.stderr);
     let document = run.document()?;
     assert_eq!(document["outcome"]["left"], 3);
@@ -180,7 +181,35 @@ async fn lost_cancel_all_is_resolved_by_reads() -> TestResult {
         .fault(Fault::StaleReads(Duration::from_secs(3_600)));
     let run = setup.run("cancel --all --yes --json --timeout 2s").await?;
     assert_eq!(run.code, Some(11), "{}", run.stderr);
+    let document = run.document()?;
+    assert!(document["outcome"]["left"].is_null());
+    assert!(document["orders"].is_null());
     assert_eq!(resting(&setup), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn cancels_of_which_one_was_not_sent_exit_with_10() -> TestResult {
+    let (setup, ids) = setup().await?;
+    // As many as the client sends before it gives up.
+    let rejected = Fault::TooManyRequests.on(operation::CANCEL_ORDER_V2);
+    setup.exchange.fault(rejected.times(3));
+    let run = setup
+        .run(&format!("cancel {} {} --yes --json", ids[0], ids[1]))
+        .await?;
+    let document = run.document()?;
+    let outcomes = [0, 1].map(|index| &document["cancels"][index]["outcome"]);
+    assert_eq!(outcomes, ["not_sent", "cancelled"]);
+    assert_eq!(run.code, Some(10), "{}", run.stderr);
+
+    setup
+        .exchange
+        .fault(Fault::TooManyRequests.on(operation::CANCEL_ORDER_V2));
+    let run = setup
+        .run(&format!("cancel {} --yes --json", ids[0]))
+        .await?;
+    assert_eq!(run.document()?["cancels"][0]["outcome"], "not_sent");
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
     Ok(())
 }
 

@@ -271,6 +271,39 @@ async fn cancelling_is_repeated_through_failures_and_reads_that_lag() -> TestRes
 }
 
 #[tokio::test]
+async fn failed_cancel_is_repeated_while_reads_lag() -> TestResult {
+    let setup = setup().await?;
+    let arguments = format!("{SUBACCOUNT} --timeout 5");
+    let guard = setup.guard(&arguments, "quote").spawn()?;
+    setup.wait_until_quoted(2).await?;
+    setup.exchange.fault(
+        Fault::ServerError(503)
+            .on(operation::CANCEL_ALL_ORDERS)
+            .times(1),
+    );
+    setup
+        .exchange
+        .fault(Fault::StaleReads(Duration::from_secs(3_600)));
+    kill_process(setup.bot_processes()[0], Signal::KILL)?;
+    setup.wait_until(|| setup.resting() == 0).await?;
+    let run = finish(guard).await?;
+    assert_eq!(run.code, Some(20), "{}", run.stderr);
+    assert_eq!(setup.count(operation::CANCEL_ALL_ORDERS), 2);
+    assert_eq!(report(&run)?["rounds"], 2);
+    assert!(
+        run.stderr.contains("orders --all --subaccount 0"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("`kalshi --profile test --config /"),
+        "{}",
+        run.stderr
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn orders_are_cancelled_one_by_one_if_cancel_all_is_rejected() -> TestResult {
     let setup = setup().await?;
     setup

@@ -83,6 +83,34 @@ async fn check_asks_the_exchange_unless_offline() -> TestResult {
     Ok(())
 }
 
+/// Some programs that read `.env` files keep the quotes.
+#[tokio::test]
+async fn quotes_around_variables_are_removed() -> TestResult {
+    let setup = Setup::new().await?;
+    let config = fs::read_to_string(setup.config_path())?;
+    let keys = |line: &&str| line.starts_with("key_id") || line.starts_with("private_key_path");
+    let lines: Vec<_> = config.lines().filter(|line| !keys(line)).collect();
+    fs::write(setup.config_path(), lines.join("\n"))?;
+    let key_id = setup.exchange.user().credentials().key_id().to_owned();
+    for (command, quote) in [
+        ("balance", '"'),
+        ("doctor", '"'),
+        ("keys check", '"'),
+        ("keys show", '\''),
+    ] {
+        let mut command = setup.command(command);
+        command
+            .env("KALSHI_DEMO_API_KEY_ID", format!("{quote}{key_id}{quote}"))
+            .env(
+                "KALSHI_DEMO_PRIVATE_KEY_PATH",
+                format!("{quote}{}{quote}", setup.key_path().display()),
+            );
+        let run = Run::capture(command).await?;
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn key_given_instead_of_a_path_is_not_printed() -> TestResult {
     let setup = Setup::new().await?;

@@ -34,7 +34,7 @@ async fn placed_order_is_described_and_exits_with_0() -> TestResult {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     golden("order", &document)?;
     assert!(
-        run.stderr.contains("worst case loss  4.6733"),
+        run.stderr.contains("worst case loss  4.7000"),
         "{}",
         run.stderr
     );
@@ -45,6 +45,35 @@ async fn placed_order_is_described_and_exits_with_0() -> TestResult {
         document["preview"]["client_order_id"],
         orders[0].client_order_id.as_str()
     );
+    Ok(())
+}
+
+/// Ten contracts at 43 cents have a fee of 0.1716. An average of four digits, 0.0172, would make it 0.1720.
+#[tokio::test]
+async fn fee_is_that_of_the_exchange_or_absent() -> TestResult {
+    let setup = setup().await?;
+    setup
+        .exchange
+        .market("KXTEST-26-A")
+        .ask(Dollars::from_cents(43), 10);
+    let (_, document) = run(&setup, BUY).await?;
+    assert_eq!(document["outcome"]["filled"], "10.00");
+    assert!(document["outcome"]["average_fee_paid"].is_string());
+    assert_eq!(document["outcome"]["fee"], serde_json::Value::Null);
+    setup
+        .exchange
+        .market("KXTEST-26-A")
+        .ask(Dollars::from_cents(43), 10);
+    setup
+        .exchange
+        .fault(Fault::DropAfter.on(operation::CREATE_ORDER_V2));
+    let (_, document) = run(&setup, BUY).await?;
+    assert_eq!(document["outcome"]["filled"], "10.00");
+    assert_eq!(
+        document["outcome"]["average_fee_paid"],
+        serde_json::Value::Null
+    );
+    assert_eq!(document["outcome"]["fee"], "0.1716");
     Ok(())
 }
 
@@ -165,6 +194,58 @@ async fn unresolved_outcome_exits_with_11() -> TestResult {
     Ok(())
 }
 
+/// The same command on the default exchange would prove that the order does not exist there.
+#[cfg(unix)]
+#[tokio::test]
+async fn remedy_finds_the_order_on_its_exchange() -> TestResult {
+    let (setup, default) = (setup().await?, setup().await?);
+    let own = std::fs::read_to_string(setup.config_path())?;
+    let (_, own) = own.split_once('\n').ok_or("lines")?;
+    let own = own.replace("[profiles.test]", "[profiles.\"my bot\"]");
+    let directory = setup.directory.path().join("a b");
+    std::fs::create_dir(&directory)?;
+    let both = std::fs::read_to_string(default.config_path())? + &own;
+    std::fs::write(directory.join("config.toml"), both)?;
+    for from_variable in [false, true] {
+        setup
+            .exchange
+            .fault(Fault::StaleReads(Duration::from_secs(3_600)));
+        setup
+            .exchange
+            .fault(Fault::DropAfter.on(operation::CREATE_ORDER_V2));
+        let mut command = setup.command(&format!("{BUY} --timeout 300ms --json"));
+        // The path is relative, and its directory is not that of the remedy.
+        command
+            .current_dir(&directory)
+            .env("KALSHI_CONFIG", "config.toml");
+        match from_variable {
+            true => command.env("KALSHI_PROFILE", "my bot"),
+            false => command.args(["--profile", "my bot"]),
+        };
+        let run = Run::capture(command).await?;
+        assert_eq!(run.code, Some(11), "{}", run.stderr);
+        let document = run.document()?;
+        let remedy = document["outcome"]["remedy"].as_str().ok_or("a remedy")?;
+        let (_, remedy) = remedy.split_once("run: ").ok_or("a command")?;
+        setup.exchange.clear_faults();
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_kalshi"));
+        let mut shell = tokio::process::Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("{remedy} --json")])
+            .env_clear()
+            .env("PATH", program.parent().ok_or("a directory")?);
+        let found = Run::capture(shell).await?;
+        assert_eq!(found.code, Some(0), "{remedy}: {}", found.stderr);
+        let order = &found.document()?["orders"][0];
+        assert_eq!(
+            order["client_order_id"],
+            document["outcome"]["client_order_id"]
+        );
+    }
+    assert!(default.exchange.user().orders().is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn signal_after_the_request_names_the_order_and_exits_with_11() -> TestResult {
     for signal in ["INT", "TERM", "HUP"] {
@@ -203,7 +284,7 @@ pub(crate) fn interrupt(process: u32) -> TestResult {
     send_signal("INT", process)
 }
 
-fn send_signal(signal: &str, process: u32) -> TestResult {
+pub(crate) fn send_signal(signal: &str, process: u32) -> TestResult {
     let mut kill = std::process::Command::new("kill");
     let sent = kill.args(["-s", signal, &process.to_string()]).status()?;
     assert!(sent.success());
@@ -371,7 +452,8 @@ async fn closing_a_position_has_proceeds_and_no_cost() -> TestResult {
     assert_eq!(preview["cost"], "1.2000");
     // 0.07 × 6 × 0.4 × 0.6, rounded up.
     assert_eq!(preview["taker_fee"], "0.1008");
-    assert_eq!(preview["worst_case_loss"], "3.7008");
+    // 600 fills of a hundredth, each of 0.006 and a fee of 0.000168, rounded up to 0.0062.
+    assert_eq!(preview["worst_case_loss"], "3.7200");
     let reduced = setup
         .json("order sell yes KXTEST-26-A 6 @ 0.40 --ioc --reduce-only --dry-run")
         .await?;

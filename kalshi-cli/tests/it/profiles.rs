@@ -42,16 +42,36 @@ async fn production_contradicts_a_profile_of_another_exchange() -> TestResult {
 #[tokio::test]
 async fn error_of_the_config_file_does_not_show_its_lines() -> TestResult {
     let setup = Setup::new().await?;
-    for line in [
-        "private_key = \"MIIsecret\"",
-        "key_id = 0xSECRET",
-        "key_id = [\"secret\"]",
+    let demo = "[profiles.test]\nenvironment = \"demo\"";
+    for (before, line, kind) in [
+        (demo, "private_key = \"MIIsecret\"", "unknown field"),
+        (
+            demo,
+            "SECRET = \"bot\"",
+            "unknown field, expected one of `environment`",
+        ),
+        (demo, "key_id = 0xSECRET", "invalid syntax"),
+        (
+            demo,
+            "key_id = [\"secret\"]",
+            "invalid type, expected a string",
+        ),
+        (
+            "[profiles]\n",
+            "bot = \"-----BEGIN PRIVATE KEY----- secret, expected\"",
+            "invalid type, expected struct Profile",
+        ),
+        (
+            "\n[profiles.test]",
+            "environment = \"\"\"-----BEGIN PRIVATE KEY-----\nsecret\"\"\"",
+            "unknown variant, expected one of `demo`, `production`, `custom`",
+        ),
     ] {
-        let config = format!("[profiles.test]\nenvironment = \"demo\"\n{line}\n");
-        std::fs::write(setup.config_path(), config)?;
+        std::fs::write(setup.config_path(), format!("{before}\n{line}\n"))?;
         let run = setup.run("--profile test balance").await?;
         assert_eq!(run.code, Some(2), "{line}");
         assert!(run.stderr.contains("line 3"), "{}", run.stderr);
+        assert!(run.stderr.contains(kind), "{}", run.stderr);
         let output = run.stderr.to_lowercase();
         assert!(!output.contains("secret"), "{}", run.stderr);
     }
@@ -95,6 +115,24 @@ async fn urls_are_not_ignored_in_favour_of_another_exchange() -> TestResult {
             .await?;
         assert_eq!(run.code, Some(2), "{}", run.stderr);
         assert!(run.stderr.contains("URLs"), "{}", run.stderr);
+        for url in [
+            "rest_url",
+            "websocket_url",
+            "margin_rest_url",
+            "margin_websocket_url",
+            "klear_url",
+        ] {
+            let profile = format!("environment = \"{environment}\"\n{url} = \"http://127.0.0.1\"");
+            std::fs::write(&path, format!("[profiles.test]\n{profile}\n"))?;
+            let run = setup
+                .run(&format!(
+                    "--profile test call get-margin-exchange-status --config {}",
+                    path.display()
+                ))
+                .await?;
+            assert_eq!(run.code, Some(2), "{profile}: {}", run.stderr);
+            assert!(run.stderr.contains("URLs"), "{profile}: {}", run.stderr);
+        }
     }
     Ok(())
 }

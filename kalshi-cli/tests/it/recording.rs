@@ -198,6 +198,10 @@ async fn recording_reports_frames_and_how_long_books_were_live() -> TestResult {
         "{}",
         run.stdout
     );
+    for channel in ["orderbook_delta", "trade"] {
+        let channel = format!("\"channel\":\"{channel}\"");
+        assert!(run.stdout.contains(&channel), "{}", run.stdout);
+    }
     let run = setup
         .run(&format!("replay {} --books --json", directory.display()))
         .await?;
@@ -243,6 +247,18 @@ async fn each_segment_can_be_replayed_alone() -> TestResult {
         damage.contains("follows a segment that is missing"),
         "{damage}"
     );
+    // Without that segment, the books of the first one do not continue.
+    fs::remove_file(&paths[1])?;
+    let directory = recording_directory(&setup);
+    let run = setup
+        .run(&format!("replay {} --books --json", directory.display()))
+        .await?;
+    let states = run.stdout.lines().map(|line| {
+        let line: Value = serde_json::from_str(line)?;
+        Ok(line["book"]["state"].clone())
+    });
+    let states: Vec<_> = states.collect::<serde_json::Result<_>>()?;
+    assert_eq!(states[..2], ["live", "stale"], "{}", run.stdout);
     Ok(())
 }
 

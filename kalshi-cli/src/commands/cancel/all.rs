@@ -74,9 +74,12 @@ pub(super) async fn run(
         .field("listed", count(orders.len()))
         .field("left", remaining.as_ref().map(|orders| count(orders.len())))
         .field("error", error);
-    let remaining = orders_table(&remaining.unwrap_or_default());
+    let remaining = match remaining {
+        Some(orders) => Part::from(orders_table(&orders)),
+        None => Part::unknown(orders_table(&[])),
+    };
     // The exit code reports the outcome even if the output cannot be written.
-    if let Err(failure) = context.output.print([Part::from(record), remaining.into()]) {
+    if let Err(failure) = context.output.print([Part::from(record), remaining]) {
         context.output.note(&failure.to_string());
     }
     Ok(exit)

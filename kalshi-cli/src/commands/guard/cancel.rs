@@ -5,9 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
     Client, Error,
-    orders::{OrderGroupRef, OrderRef, Unresolved},
+    orders::{ChangeOutcome, OrderGroupRef, OrderRef, Unresolved},
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    select,
+    time::{Instant, sleep, timeout_at},
+};
 
 use super::target::Target;
 
@@ -33,10 +36,17 @@ pub(super) struct Outcome {
     pub(super) is_proven: bool,
     /// Number of resting orders in the last reads, or `None` if no read was up to date.
     pub(super) resting: Option<usize>,
-    /// Number of times that cancelling was requested.
-    pub(super) rounds: u32,
-    /// Time at which the last request to cancel ended.
-    pub(super) cancelled_at: Option<DateTime<Utc>>,
+    pub(super) requests: Requests,
+}
+
+/// Requests to cancel everything.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    pub(super) count: u32,
+    /// Time at which the last request ended.
+    pub(super) last_ended: Option<DateTime<Utc>>,
+    /// `true` between the start and the end of a request.
+    is_pending: bool,
 }
 
 /// State of the target in reads that are up to date.
@@ -54,18 +64,38 @@ impl Canceller<'_> {
         if timeout_at(self.deadline, rounds).await.is_ok() {
             outcome.is_proven = true;
         }
+        // The exchange may still process a request that is abandoned.
+        if outcome.requests.is_pending {
+            outcome.requests.last_ended = Some(Utc::now());
+        }
         outcome
     }
 
     async fn cancel_until_proven(&self, outcome: &mut Outcome, report: &impl Fn(&str)) {
+        let Outcome {
+            requests, resting, ..
+        } = outcome;
         let mut remaining = Vec::new();
         let [mut pause, max_pause] = BACKOFF;
         loop {
-            outcome.rounds += 1;
-            if let Err(error) = self.cancel(&remaining, outcome).await {
-                report(&format!("cancelling failed and is retried: {error}"));
-            }
-            if self.prove_cancelled(&mut remaining, outcome, report).await {
+            let mut orders = std::mem::take(&mut remaining);
+            let mut is_cancelled = self.cancel(&mut orders, requests, report).await;
+            let [mut repeat_pause, _] = BACKOFF;
+            let proof = self.prove_cancelled(&mut remaining, resting, report);
+            tokio::pin!(proof);
+            // A cancel that failed does not wait for the reads, which may lag or fail for a long time.
+            let is_proven = loop {
+                let repeat = async {
+                    sleep(repeat_pause).await;
+                    self.cancel(&mut orders, requests, report).await
+                };
+                select! {
+                    is_proven = &mut proof => break is_proven,
+                    repeated = repeat, if !is_cancelled => is_cancelled = repeated,
+                }
+                repeat_pause = (repeat_pause * 2).min(max_pause);
+            };
+            if is_proven {
                 return;
             }
             sleep(pause).await;
@@ -77,14 +107,14 @@ impl Canceller<'_> {
     async fn prove_cancelled(
         &self,
         remaining: &mut Vec<OrderRef>,
-        outcome: &mut Outcome,
+        resting: &mut Option<usize>,
         report: &impl Fn(&str),
     ) -> bool {
         for pause in [Duration::ZERO, self.settle] {
             sleep(pause).await;
             match self.read_target().await {
                 Ok(state) => {
-                    outcome.resting = Some(state.orders.len());
+                    *resting = Some(state.orders.len());
                     if !state.orders.is_empty() {
                         report(&format!(
                             "{} orders still rest, or rest again",
@@ -107,8 +137,16 @@ impl Canceller<'_> {
         true
     }
 
-    /// Cancels everything, and the remaining orders also by id. Errors are only reported, because the reads that follow decide.
-    async fn cancel(&self, remaining: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
+    /// Cancels everything, and `orders` also by id. Returns `false` if cancelling everything failed; `orders` are then those whose own
+    /// cancel failed too. Errors are only reported, because the reads that follow decide.
+    async fn cancel(
+        &self,
+        orders: &mut Vec<OrderRef>,
+        requests: &mut Requests,
+        report: &impl Fn(&str),
+    ) -> bool {
+        requests.count += 1;
+        requests.is_pending = true;
         let result = match self.target {
             Target::Group(group) => self.trigger(group).await,
             Target::Subaccount(subaccount) => {
@@ -116,12 +154,26 @@ impl Canceller<'_> {
                 request.send().await.map(|_| ())
             }
         };
-        outcome.cancelled_at = Some(Utc::now());
-        for orders in remaining.chunks(BATCH_SIZE) {
-            let batch = self.client.orders().cancel_batch(orders.iter().cloned());
-            let _ = batch.confirm_timeout(Duration::ZERO).await;
+        requests.is_pending = false;
+        requests.last_ended = Some(Utc::now());
+        if let Err(error) = &result {
+            report(&format!("cancelling failed and is retried: {error}"));
         }
-        result
+        let mut failed = Vec::new();
+        for orders in orders.chunks(BATCH_SIZE) {
+            let batch = self.client.orders().cancel_batch(orders.iter().cloned());
+            match batch.confirm_timeout(Duration::ZERO).await {
+                Ok(outcomes) => {
+                    let outcomes = orders.iter().zip(outcomes);
+                    let outcomes =
+                        outcomes.filter(|(_, outcome)| !matches!(outcome, ChangeOutcome::Done(_)));
+                    failed.extend(outcomes.map(|(order, _)| order.clone()));
+                }
+                Err(_) => failed.extend_from_slice(orders),
+            }
+        }
+        *orders = failed;
+        result.is_ok()
     }
 
     async fn trigger(&self, group: &OrderGroupRef) -> Result<(), Error> {

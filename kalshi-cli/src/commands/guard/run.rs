@@ -142,8 +142,13 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
     let exit = match outcome.is_proven && is_stopped {
         true => Exit::Success,
         false => {
+            let subaccount = match &target {
+                Target::Group(group) => group.subaccount,
+                Target::Subaccount(number) => *number,
+            };
             messages.note(&format!(
-                "NOT PROVEN that no order rests on {exchange}: check with `kalshi orders`, and cancel them on the exchange's site"
+                "NOT PROVEN that no order rests on {exchange}: check with `{} orders --all --subaccount {subaccount}`, and cancel them on the exchange's site",
+                context.program()
             ));
             Exit::Unproven
         }
@@ -248,7 +253,7 @@ fn report(
     // A minute, rounded up to whole seconds.
     let until = |at: DateTime<Utc>| (at + TimeDelta::seconds(61)).trunc_subsecs(0);
     let may_cancel_until = match target {
-        Target::Subaccount(_) => outcome.cancelled_at.map(until),
+        Target::Subaccount(_) => outcome.requests.last_ended.map(until),
         Target::Group(_) => None,
     };
     let reason = match reason {
@@ -271,6 +276,6 @@ fn report(
                 .resting
                 .map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
         )
-        .field("rounds", outcome.rounds)
+        .field("rounds", outcome.requests.count)
         .field("new_orders_may_be_cancelled_until", may_cancel_until)
 }

@@ -1,16 +1,25 @@
 //! Rebuilds order books from the lines of a recording.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use kalshi_sdk::{
     Decimal, OutcomeSide,
-    ws::{BookEvent, BookEvents, Books, Event, Frame, Message, OrderBook, PriceMode, StaleReason},
+    ws::{
+        BookEvent, BookEvents, Books, Channel, Event, Frame, Message, OrderBook, PriceMode,
+        StaleReason,
+    },
 };
 
 use crate::{
     output::{Cell, Table},
-    recording::{ConnectionEvent, Entry, Header, Line},
+    recording::{ALIVE_INTERVAL, ConnectionEvent, Entry, Header, Line},
 };
+
+/// Time without a line, in microseconds, after which the recorder was not running: its machine was suspended, for example.
+const MAX_SILENCE_US: i64 = 2 * ALIVE_INTERVAL.as_micros() as i64;
 
 /// Rebuilds order books, and counts how long each was live.
 pub(super) struct Player {
@@ -18,13 +27,15 @@ pub(super) struct Player {
     markets: BTreeMap<String, MarketCounters>,
     header: Option<Header>,
     first_us: Option<i64>,
-    /// Time of the latest line. It never decreases, even if the clock of the recorder was set back.
+    last_us: Option<i64>,
+    /// Time of the latest line of this recording. It never decreases, even if the clock of the recorder was set back.
     now_us: i64,
     frames: u64,
     disconnects: u64,
     is_damaged: bool,
-    /// The markets of the subscription are unknown, because lines before this segment are missing.
-    needs_markets: bool,
+    /// Markets of the subscription to the books while its number is unknown: lines before this segment are missing, or an earlier version
+    /// recorded the subscription without its channel.
+    unregistered: Option<Vec<String>>,
 }
 
 /// Counters of one book. Times are in microseconds.
@@ -46,34 +57,45 @@ impl Default for Player {
             markets: BTreeMap::new(),
             header: None,
             first_us: None,
+            last_us: None,
             now_us: i64::MIN,
             frames: 0,
             disconnects: 0,
             is_damaged: false,
-            needs_markets: false,
+            unregistered: None,
         }
     }
 }
 
 impl Player {
-    /// Begins a segment. Returns `false` if segments of the recording before it are missing.
-    pub(super) fn begin_segment(&mut self, header: &Header) -> bool {
+    /// Begins a segment whose header has this time. Returns `false` if segments of the recording before it are missing, and the events of
+    /// books that do not continue.
+    pub(super) fn begin_segment(&mut self, header: &Header, start_us: i64) -> (bool, BookEvents) {
         let previous = self.header.as_ref();
         let previous = previous.filter(|previous| previous.recording == header.recording);
         let is_complete = header.number == previous.map_or(0, |previous| previous.number) + 1;
-        if previous.is_none() {
-            self.end_recording();
+        let is_new = previous.is_none();
+        let mut lost = BookEvents::default();
+        if is_new {
+            lost = self.end_recording();
+            self.now_us = start_us;
         } else if self.is_damaged || !is_complete {
-            let events = self.books.disconnected();
-            self.count_events(&events);
+            lost = self.books.disconnected();
+            self.count_events(&lost);
         }
-        self.needs_markets = self.is_damaged || !is_complete;
+        self.advance(start_us);
+        if !is_complete || self.is_damaged && !is_new {
+            self.unregistered = Some(header.market_tickers.clone());
+        } else if is_new {
+            self.unregistered = None;
+        }
         self.is_damaged = false;
         for ticker in &header.market_tickers {
-            self.markets.entry(ticker.clone()).or_default();
+            let market = self.markets.entry(ticker.clone()).or_default();
+            market.recorded_since.get_or_insert(start_us);
         }
         self.header = Some(header.clone());
-        is_complete
+        (is_complete, lost)
     }
 
     /// Marks the rest of the segment as missing. The books remain as they were, and become stale if the recording continues.
@@ -81,25 +103,36 @@ impl Player {
         self.is_damaged = true;
     }
 
-    /// Ends a recording. The time until the next recording is not counted.
-    fn end_recording(&mut self) {
-        self.books.disconnected();
+    /// Ends a recording, and returns the events of its books. They are no losses, and the time until the next recording is not counted.
+    fn end_recording(&mut self) -> BookEvents {
         for market in self.markets.values_mut() {
             market.stop_live(self.now_us);
             if let Some(since) = market.recorded_since.take() {
                 market.recorded_us += self.now_us.saturating_sub(since);
             }
         }
+        self.books.disconnected()
+    }
+
+    /// Moves the time forward. Books are not counted as live while the recorder was not running.
+    fn advance(&mut self, time_us: i64) {
+        let silent_us = self.now_us.saturating_add(MAX_SILENCE_US);
+        if time_us > silent_us {
+            for market in self.markets.values_mut() {
+                if market.live_since.is_some() {
+                    market.stop_live(silent_us);
+                    market.live_since = Some(time_us);
+                }
+            }
+        }
+        self.now_us = self.now_us.max(time_us);
     }
 
     /// Applies a line, and returns the changes of the books.
     pub(super) fn apply(&mut self, line: &Line) -> BookEvents {
         self.first_us.get_or_insert(line.time_us);
-        self.now_us = self.now_us.max(line.time_us);
-        let now = self.now_us;
-        for market in self.markets.values_mut() {
-            market.recorded_since.get_or_insert(now);
-        }
+        self.last_us = self.last_us.max(Some(line.time_us));
+        self.advance(line.time_us);
         let events = match &line.entry {
             Entry::Header(_) => BookEvents::default(),
             Entry::Frame(text) => {
@@ -114,19 +147,17 @@ impl Player {
         events
     }
 
-    /// Registers the markets of a subscription whose acknowledgement is missing. Otherwise the snapshots that the recorder requests at
+    /// Registers the markets of the subscription to the books at its first frame, if its number was unknown. Otherwise the snapshots that the recorder requests at
     /// the start of a segment would not be applied, because a requested snapshot may be of a market without a subscription.
     fn register_markets(&mut self, frame: &Frame) {
         if let Some(sid) = frame.sid
-            && let Some(header) = &self.header
-            && self.needs_markets
             && matches!(
                 frame.message,
                 Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_)
             )
+            && let Some(market_tickers) = self.unregistered.take()
         {
-            self.books.register(sid, &header.market_tickers);
-            self.needs_markets = false;
+            self.books.register(sid, market_tickers);
         }
     }
 
@@ -139,9 +170,17 @@ impl Player {
             }
             ConnectionEvent::Resubscribed {
                 sid,
+                channel,
                 market_tickers,
             } => {
-                self.books.register(*sid, market_tickers);
+                match channel {
+                    Some(Channel::OrderbookDelta) => {
+                        self.unregistered = None;
+                        self.books.register(*sid, market_tickers);
+                    }
+                    Some(_) => {}
+                    None => self.unregistered = Some(market_tickers.clone()),
+                }
                 BookEvents::default()
             }
             ConnectionEvent::Lagged { count } => {
@@ -189,7 +228,12 @@ impl Player {
     }
 
     pub(super) fn last_us(&self) -> Option<i64> {
-        self.first_us.map(|_| self.now_us)
+        self.last_us
+    }
+
+    /// Returns the time of the latest line of this recording.
+    pub(super) fn now(&self) -> i64 {
+        self.now_us
     }
 
     pub(super) fn frames(&self) -> u64 {

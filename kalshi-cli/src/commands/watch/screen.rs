@@ -122,7 +122,7 @@ impl Screen {
             Event::Connected => self.outage = None,
             _ => {}
         }
-        if let Some(event) = ConnectionEvent::from_event(event) {
+        if let Some(event) = ConnectionEvent::from_event(event, |_| None) {
             let detail = event.detail().unwrap_or_default();
             self.push_log(format!("{} {detail}", event.name()));
         }
