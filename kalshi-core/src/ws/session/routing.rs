@@ -95,7 +95,9 @@ impl Session {
                     }
                 }
             }
-            _ if was_reply && own_sid.is_none() => {}
+            // An end without a `sid` may be that of any subscription, so all of them are made again: one that the exchange has ended would
+            // otherwise count as active, and deliver nothing.
+            _ if was_reply && own_sid.is_none() && control != Control::Unsubscribed => {}
             None if own_sid.is_some() && self.has_early_room() && self.is_subscribing() => {
                 self.early.push((message, control));
             }

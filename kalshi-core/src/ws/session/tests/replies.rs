@@ -143,3 +143,31 @@ async fn subscription_without_targets_is_reported_as_idle() {
     session.frame(error.into(), Arrival::default());
     assert_eq!(idle(receiver).await, [SubscriptionId(1); 2]);
 }
+
+/// An unrequested end without a `sid` does not show which subscription has ended.
+#[tokio::test]
+async fn end_without_a_sid_ends_all_subscriptions() {
+    let several = Command::Other {
+        name: "unsubscribe".to_owned(),
+        params: Some(json!({"sids": [1, 2]})),
+        reply: oneshot::channel().0,
+    };
+    for (command, end) in [
+        (None, r#"{"type":"unsubscribed","seq":7}"#),
+        // The id is that of a command which has been acknowledged.
+        (None, r#"{"type":"unsubscribed","id":1}"#),
+        (Some(several), r#"{"type":"unsubscribed","id":2}"#),
+    ] {
+        let (mut session, receiver) = subscribed();
+        if let Some(command) = command {
+            session.command(command);
+            assert_eq!(next_id(&mut session), 2);
+        }
+        session.frame(end.into(), Arrival::default());
+        assert!(
+            session.sids.is_empty() && session.next_retry().is_some(),
+            "{end}"
+        );
+        assert_eq!(delivered(receiver).await, [None], "{end}");
+    }
+}
