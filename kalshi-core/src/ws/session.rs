@@ -134,6 +134,7 @@ impl Tracked {
 /// Routing of a `sid`, the exchange's number for one or several subscriptions on the current socket.
 #[derive(Default)]
 struct Route {
+    channel: Arc<str>,
     /// Kind of target by which its subscriptions select messages.
     targets: Option<&'static Targets>,
     /// Targets with a snapshot that no subscription selects, because a command of the user added them.
