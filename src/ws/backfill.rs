@@ -184,7 +184,8 @@ impl Backfill {
     /// the connection, a fetch is needed once all of them have been made again, have ended or are [idle](Event::Idle).
     ///
     /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is needed after each of its
-    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], but no fetch waits for it.
+    /// [`Event::Resubscribed`], [`Event::Unsubscribed`] and [`Event::Gap`], and after each message of an unknown type, but no fetch waits for
+    /// it.
     /// Without a call of this method, that applies to all subscriptions.
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
@@ -271,7 +272,7 @@ impl Backfill {
 
     /// Records the end of a subscription whose events are not observed, because another reader receives its messages. Without this call, no
     /// fetch becomes due after the next loss of the connection, because the backfill waits for the subscription to be made again. The end of
-    /// a subscription that the connection reads is reported by [`Event::Unsubscribed`] or [`Event::Detached`] and needs no call.
+    /// a subscription that the connection reads is reported by [`Event::Unsubscribed`] and needs no call.
     ///
     /// Returns [`Observation::FetchNeeded`] if the subscription may be to a private channel and all other private subscriptions are active.
     pub fn unsubscribed(&mut self, subscription: SubscriptionId) -> Observation {
@@ -322,8 +323,7 @@ impl Backfill {
 
     /// Observes an event. Call it for every event of the connection, in order, before the event is used.
     ///
-    /// After [`Event::Unsubscribed`] and [`Event::Detached`], messages of a private channel no longer arrive. A fetch is then due, and from
-    /// then on [`fetch`](Self::fetch) must be called periodically.
+    /// After [`Event::Unsubscribed`], messages of a private channel no longer arrive. A fetch is then due, and from then on [`fetch`](Self::fetch) must be called periodically.
     pub fn observe(&mut self, event: &Event) -> Observation {
         match event {
             Event::Message(received) => self.observe_message(received),
@@ -341,9 +341,8 @@ impl Backfill {
                 self.resume()
             }
             Event::Idle { subscription } => self.observe_idle(*subscription),
-            Event::Unsubscribed { subscription, .. } | Event::Detached { subscription, .. } => {
-                self.unsubscribed(*subscription)
-            }
+            // It also follows `Event::Detached`.
+            Event::Unsubscribed { subscription, .. } => self.unsubscribed(*subscription),
             Event::Gap { subscription, .. } if self.concerns(*subscription) => self.lost_some(),
             // Any message may have been dropped.
             Event::Lagged { .. } => self.lost_some(),

@@ -79,6 +79,56 @@ async fn half_open_connection_is_closed_while_commands_are_written() {
     ));
 }
 
+/// The pings keep the connection from being idle.
+#[tokio::test(start_paused = true)]
+async fn connection_is_replaced_if_server_pings_and_reads_nothing() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connect(&exchange).await;
+    let handle = connection.handle();
+    let commands = tokio::spawn(async move {
+        let much = json!({"channels": ["x".repeat(1 << 20)]});
+        let commands = (0..32).map(|_| handle.command("nonsense", &much));
+        futures_util::future::join_all(commands).await
+    });
+    let began = Instant::now();
+    let pinging = async {
+        loop {
+            sleep(Duration::from_secs(10)).await;
+            _ = peer.socket_ping().await;
+        }
+    };
+    let reason = tokio::select! {
+        reason = disconnect_reason(&mut connection) => reason,
+        () = pinging => unreachable!(),
+        () = sleep(Duration::from_secs(120)) => panic!("still connected"),
+    };
+    assert!(matches!(*reason, ConnectionError::Unread), "{reason:?}");
+    assert!((24..=26).contains(&began.elapsed().as_secs()));
+    assert!(commands.await.unwrap().iter().all(Result::is_err));
+}
+
+/// Every ping makes the client queue a pong.
+#[tokio::test]
+async fn connection_is_replaced_if_pongs_pile_up() {
+    let exchange = Exchange::new().await;
+    let (mut connection, peer) = connect(&exchange).await;
+    let mut tcp = peer.into_tcp();
+    // A ping with the largest payload.
+    let pings = [[0x89, 125].as_slice(), [b'x'; 125].as_slice()].concat();
+    let pings = pings.repeat(512);
+    let flooding = async {
+        while tcp.write_all(&pings).await.is_ok() {}
+        std::future::pending().await
+    };
+    let reason = tokio::select! {
+        reason = disconnect_reason(&mut connection) => reason,
+        () = flooding => unreachable!(),
+        // Before the idle timeout.
+        () = sleep(Duration::from_secs(20)) => panic!("still connected"),
+    };
+    assert!(matches!(*reason, ConnectionError::Unread), "{reason:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn lasting_connection_is_replaced_without_backoff() {
     let exchange = Exchange::new().await;

@@ -20,8 +20,8 @@ pub struct ListedSubscription {
 /// A frame as the session classifies it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Control {
-    /// The exchange acknowledges `subscribe`.
-    Subscribed { sid: u64 },
+    /// The exchange acknowledges `subscribe`. The channel is `None` if the acknowledgement does not name it.
+    Subscribed { sid: u64, channel: Option<String> },
     /// The exchange acknowledges another command, or `subscribe` to a channel that is already open.
     Ok,
     /// The exchange acknowledges `unsubscribe`.
@@ -46,9 +46,12 @@ impl Control {
                 #[derive(Deserialize)]
                 struct Body {
                     sid: u64,
+                    #[serde(default, deserialize_with = "lenient")]
+                    channel: Option<String>,
                 }
-                body(text, envelope)
-                    .map_or(Self::Malformed, |Body { sid }| Self::Subscribed { sid })
+                body(text, envelope).map_or(Self::Malformed, |Body { sid, channel }| {
+                    Self::Subscribed { sid, channel }
+                })
             }
             "ok" => Self::Ok,
             "unsubscribed" => Self::Unsubscribed,

@@ -37,6 +37,15 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Timeout of the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Maximum total size of unwritten commands, in bytes.
+const MAX_OUTGOING_BYTES: usize = 64 * 1024 * 1024;
+
+/// Maximum total size of unwritten pongs, in bytes.
+const MAX_PONG_BYTES: usize = 128 * 1024;
+
+/// Size of the header of a pong, in bytes.
+const PONG_HEADER_BYTES: usize = 6;
+
 /// Maximum number of frames read before anything else is polled.
 const MAX_FRAMES_PER_TURN: usize = 64;
 
@@ -77,6 +86,25 @@ pub(super) struct Driver {
 enum Exit {
     Stopped,
     Lost(ConnectionError),
+}
+
+/// Output that the socket has not accepted yet.
+#[derive(Default)]
+struct Unsent {
+    /// The socket must be flushed.
+    is_any: bool,
+    pong_bytes: usize,
+    /// Time since which a flush has been pending. `None` if there is none, and while the reader blocks the connection.
+    since: Option<Instant>,
+}
+
+impl Unsent {
+    /// Returns `true` if the server has stopped reading. It may still send, so that the connection is never idle.
+    fn is_stuck(&self, now: Instant, timeout: Duration, outgoing_bytes: usize) -> bool {
+        outgoing_bytes > MAX_OUTGOING_BYTES
+            || self.pong_bytes > MAX_PONG_BYTES
+            || self.since.is_some_and(|since| now >= since + timeout)
+    }
 }
 
 /// An outage: the time without a working connection.
@@ -259,7 +287,7 @@ impl Driver {
     async fn serve(&mut self, socket: &mut Socket) -> Exit {
         let idle_timeout = self.options.idle_timeout;
         let mut last = Instant::now();
-        let mut unsent = false;
+        let mut unsent = Unsent::default();
         let mut is_blocked = false;
         // Error of a write. Frames that arrived before it are read first.
         let mut broken = None;
@@ -274,8 +302,9 @@ impl Driver {
                 let now = Instant::now();
                 if self.session.is_full() != is_blocked {
                     is_blocked = !is_blocked;
-                    // Frames that were left in the socket are not late.
+                    // Frames that were left in the socket are not late, and the server may have waited for them to be read.
                     last = now;
+                    unsent.since = None;
                     if is_blocked {
                         timer.as_mut().reset(now + KEEPALIVE_INTERVAL);
                     }
@@ -288,7 +317,7 @@ impl Driver {
                         if matches!(socket.poll_ready_unpin(context), Poll::Ready(Ok(()))) {
                             // The next flush reports an error.
                             _ = socket.start_send_unpin(pong);
-                            unsent = true;
+                            unsent.is_any = true;
                         }
                     } else {
                         is_idle = now >= last + idle_timeout;
@@ -302,6 +331,8 @@ impl Driver {
                             true => now + KEEPALIVE_INTERVAL,
                             false => last + idle_timeout,
                         };
+                        let stuck = unsent.since.map(|since| since + idle_timeout);
+                        let next = next.min(stuck.filter(|at| *at > now).unwrap_or(next));
                         timer.as_mut().reset(next);
                         self.wake_for_retry(timer.as_mut());
                         continue;
@@ -309,10 +340,17 @@ impl Driver {
                 } else {
                     self.wake_for_retry(timer.as_mut());
                 }
-                if broken.is_none()
-                    && let Poll::Ready(Err(error)) = self.poll_write(socket, &mut unsent, context)
-                {
-                    broken = Some(error);
+                if broken.is_none() {
+                    match self.poll_write(socket, &mut unsent, context) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(error)) => broken = Some(error),
+                        Poll::Pending if is_blocked => {}
+                        Poll::Pending => _ = unsent.since.get_or_insert(now),
+                    }
+                }
+                let outgoing_bytes = self.session.outgoing_bytes();
+                if !is_idle && unsent.is_stuck(now, idle_timeout, outgoing_bytes) {
+                    return Poll::Ready(Exit::Lost(ConnectionError::Unread));
                 }
                 if is_blocked {
                     // The reader wakes this task when it takes messages.
@@ -355,8 +393,9 @@ impl Driver {
                             self.receive(&String::from_utf8_lossy(&bytes));
                         }
                         // tungstenite replies with the next write.
-                        Data::Ping(_) => {
-                            unsent = true;
+                        Data::Ping(payload) => {
+                            unsent.is_any = true;
+                            unsent.pong_bytes += payload.len() + PONG_HEADER_BYTES;
                             self.learn_clock();
                         }
                         Data::Close(frame) => {
@@ -366,7 +405,7 @@ impl Driver {
                         _ => {}
                     }
                     self.has_received = true;
-                    if unsent || self.session.has_urgent_work() {
+                    if unsent.is_any || self.session.has_urgent_work() {
                         break;
                     }
                 }
@@ -403,25 +442,25 @@ impl Driver {
             .is_some_and(|next| next < deadline)
     }
 
-    /// Writes outgoing commands for as long as the socket accepts them.
+    /// Writes outgoing commands for as long as the socket accepts them. Each waits until the previous output is flushed, so that tungstenite
+    /// buffers at most one.
     fn poll_write(
         &mut self,
         socket: &mut Socket,
-        unsent: &mut bool,
+        unsent: &mut Unsent,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), ConnectionError>> {
-        while self.session.has_outgoing() {
-            ready!(socket.poll_ready_unpin(context)).map_err(lost)?;
-            if let Some(text) = self.session.next_outgoing() {
-                socket.start_send_unpin(Data::text(text)).map_err(lost)?;
-                *unsent = true;
+        loop {
+            if unsent.is_any {
+                ready!(socket.poll_flush_unpin(context)).map_err(lost)?;
+                *unsent = Unsent::default();
             }
+            let Some(text) = self.session.next_outgoing() else {
+                return Poll::Ready(Ok(()));
+            };
+            socket.start_send_unpin(Data::text(text)).map_err(lost)?;
+            unsent.is_any = true;
         }
-        if *unsent {
-            ready!(socket.poll_flush_unpin(context)).map_err(lost)?;
-            *unsent = false;
-        }
-        Poll::Ready(Ok(()))
     }
 }
 

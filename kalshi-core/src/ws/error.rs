@@ -48,6 +48,9 @@ pub enum ConnectionError {
     },
     /// Nothing was received for this long, not even a ping.
     Idle(Duration),
+    /// The server did not read what was sent to it: output was unsent for the
+    /// [`idle_timeout`](super::ConnectionBuilder::idle_timeout), or too much of it was waiting.
+    Unread,
     /// The exchange rejected a command.
     Command(CommandError),
     /// No reply to a command arrived in time. The outcome of the command is unknown.
@@ -175,6 +178,7 @@ impl fmt::Display for ConnectionError {
                 }
             }
             Self::Idle(time) => write!(f, "nothing was received for {time:?}, not even a ping"),
+            Self::Unread => f.write_str("the server did not read what was sent to it"),
             Self::Command(error) => error.fmt(f),
             Self::Timeout(time) => write!(
                 f,
@@ -362,6 +366,7 @@ mod tests {
                 reason: "maintenance".to_owned(),
             },
             ConnectionError::Idle(second),
+            ConnectionError::Unread,
             ConnectionError::Command(CommandError::new(9)),
             ConnectionError::Timeout(second),
             ConnectionError::Invalid("no channel".to_owned()),

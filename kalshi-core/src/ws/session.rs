@@ -57,6 +57,8 @@ pub(super) struct Session {
     /// Commands on subscriptions that currently have no `sid`.
     waiting: Vec<Command>,
     outgoing: VecDeque<String>,
+    /// Total size of the outgoing commands.
+    outgoing_bytes: usize,
     last_id: u64,
     last_subscription: u64,
     is_connected: bool,
@@ -132,6 +134,7 @@ impl Tracked {
 /// Routing of a `sid`, the exchange's number for one or several subscriptions on the current socket.
 #[derive(Default)]
 struct Route {
+    channel: Arc<str>,
     /// Kind of target by which its subscriptions select messages.
     targets: Option<&'static Targets>,
     /// Targets with a snapshot that no subscription selects, because a command of the user added them.
@@ -152,6 +155,7 @@ impl Session {
             early: Vec::new(),
             waiting: Vec::new(),
             outgoing: VecDeque::new(),
+            outgoing_bytes: 0,
             last_id: 0,
             last_subscription: 0,
             is_connected: false,
@@ -164,8 +168,15 @@ impl Session {
         !self.outgoing.is_empty()
     }
 
+    /// Returns the total size of the commands that are waiting to be written, in bytes.
+    pub(super) fn outgoing_bytes(&self) -> usize {
+        self.outgoing_bytes
+    }
+
     pub(super) fn next_outgoing(&mut self) -> Option<String> {
-        self.outgoing.pop_front()
+        let command = self.outgoing.pop_front()?;
+        self.outgoing_bytes -= command.len();
+        Some(command)
     }
 
     /// Returns `true` if other work must be done before more frames are read.
@@ -237,6 +248,7 @@ impl Session {
     pub(super) fn disconnected(&mut self) {
         self.is_connected = false;
         self.outgoing.clear();
+        self.outgoing_bytes = 0;
         self.sids.clear();
         self.early.clear();
         for command in std::mem::take(&mut self.pending).into_values() {
@@ -300,7 +312,9 @@ impl Session {
         if let (Some(params), Some(fields)) = (params, command.as_object_mut()) {
             fields.insert("params".to_owned(), params);
         }
-        self.outgoing.push_back(command.to_string());
+        let command = command.to_string();
+        self.outgoing_bytes += command.len();
+        self.outgoing.push_back(command);
         let sent = Instant::now();
         self.pending
             .insert(self.last_id, PendingCommand { sid, pending, sent });

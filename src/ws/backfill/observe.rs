@@ -12,9 +12,7 @@ impl Backfill {
             Message::Fill(fill) => self.observe_fill(fill, received),
             Message::UserOrder(order) => self.observe_order(order, received),
             Message::Malformed(message) => {
-                // A frame without a subscription may belong to any.
-                let of = (received.subscription, received.frame.sid);
-                let may_concern = of == (None, None) || self.concerns(of.0);
+                let may_concern = self.may_concern(received);
                 let is_private = match message.kind.as_deref() {
                     Some("fill" | "user_order") => true,
                     // The error may have ended the subscription.
@@ -26,8 +24,18 @@ impl Backfill {
                     false => Observation::Other,
                 };
             }
+            // A type added in a later version may report fills.
+            Message::Unknown(_) if self.may_concern(received) => return self.lost_some(),
             Message::ErrorReply(error) => {
-                self.observe_error(&error.into(), received);
+                let error = CommandError::from(error);
+                if error.ends_subscription() {
+                    self.observe_end(received, error.is_terminal());
+                }
+                return Observation::Other;
+            }
+            // The reply to the program's own `unsubscribe` has a `sid` and no subscription.
+            Message::UnsubscribedReply => {
+                self.observe_end(received, true);
                 return Observation::Other;
             }
             _ => return Observation::Other,
@@ -38,16 +46,20 @@ impl Backfill {
         }
     }
 
-    /// Handles the end of a subscription by the exchange. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered
-    /// until then.
-    fn observe_error(&mut self, error: &CommandError, received: &Received) {
+    /// Returns `true` if a message may belong to a private channel. Without a subscription and a `sid`, it may belong to any.
+    fn may_concern(&self, received: &Received) -> bool {
+        let of = (received.subscription, received.frame.sid);
+        of == (None, None) || self.concerns(of.0)
+    }
+
+    /// Handles the end of a subscription by the exchange, or of all if `may_end_all` and the message names none. `Event::Resubscribed` or
+    /// `Event::Unsubscribed` follows; nothing is delivered until then.
+    fn observe_end(&mut self, received: &Received, may_end_all: bool) {
         match received.subscription {
-            _ if !error.ends_subscription() => {}
             Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
                 self.lose(|id| id == ended);
             }
-            // All subscriptions ended.
-            None if received.frame.sid.is_none() && error.is_terminal() => self.lose(|_| true),
+            None if received.frame.sid.is_none() && may_end_all => self.lose(|_| true),
             _ => {}
         }
     }

@@ -39,6 +39,33 @@ async fn fetch_is_needed_once_all_private_channels_are_resubscribed() {
     assert_eq!(observed[1..], [Observation::FetchNeeded; 3]);
 }
 
+#[tokio::test]
+async fn unsubscribing_needs_one_fetch() {
+    for are_named in [true, false] {
+        let mut world = World::new().await;
+        if !are_named {
+            world.backfill = Backfill::new(&world.client);
+        }
+        let subscription = &world.connection.subscriptions()[0];
+        let (handle, id) = (subscription.handle(), subscription.id());
+        let (ended, ()) = tokio::join!(handle.unsubscribe(id), async {
+            let command = world.peer.command().await;
+            let reply = json!({"id": command["id"], "sid": 1, "seq": 1, "type": "unsubscribed"});
+            world.peer.send(reply).await;
+        });
+        ended.unwrap();
+        let mut observed = Vec::new();
+        let mut is_acknowledged = false;
+        while !is_acknowledged {
+            let event = world.next().await;
+            is_acknowledged = matches!(event, Event::Message(_));
+            observed.push(world.backfill.observe(&event));
+        }
+        observed.retain(|observed| *observed != Observation::Other);
+        assert_eq!(observed, [Observation::FetchNeeded], "{are_named}");
+    }
+}
+
 /// The connection reports no event when a detached subscription ends.
 #[tokio::test]
 async fn ended_subscription_does_not_block_fetch() {
@@ -116,16 +143,16 @@ async fn later_subscription_does_not_block_fetch() {
 /// Messages may be missing from the error until the fetch, not only until the new subscription.
 #[tokio::test]
 async fn ended_subscription_may_miss_messages_until_fetch() {
-    // The error names the subscription that ended, or none.
-    for sid in [json!(1), Value::Null] {
+    // The message names the subscription that ended, or none.
+    let error = json!({"type": "error", "msg": {"code": 25, "msg": "overflow"}});
+    let unsubscribed = json!({"type": "unsubscribed", "seq": 1});
+    let ends = [error, unsubscribed].map(|ended| {
+        let named = merge(ended.clone(), json!({"sid": 1}));
+        [(named, 1), (ended, 2)]
+    });
+    for (ended, renewed) in ends.into_iter().flatten() {
         let mut world = World::new().await;
         assert!(!world.backfill.may_be_missing_messages());
-        let mut ended = json!({"type": "error", "msg": {"code": 25, "msg": "overflow"}});
-        let mut renewed = 2;
-        if !sid.is_null() {
-            ended["sid"] = sid;
-            renewed = 1;
-        }
         assert_eq!(world.deliver(ended).await, Observation::Other);
         assert!(world.backfill.may_be_missing_messages() && !world.backfill.is_fetch_needed());
         // Another sign of lost messages does not close the gap.
@@ -201,7 +228,11 @@ async fn undelivered_messages_need_a_fetch() {
     assert_eq!(trades(&world.backfill.fetch().await.unwrap().fills), ["a"]);
     let mut other = fill_message("b", "o", now);
     other["type"] = json!("trade");
-    assert_eq!(world.deliver(other).await, Observation::Other);
+    assert_eq!(world.deliver(other.clone()).await, Observation::Other);
+    // A message of an unknown type may report a fill.
+    other["type"] = json!("fill_v2");
+    assert_eq!(world.deliver(other).await, Observation::FetchNeeded);
+    _ = world.backfill.fetch().await.unwrap();
     // Messages dropped because they were not read in time.
     for number in 0..40 {
         let trade = format!("t{number}");

@@ -177,6 +177,7 @@ impl Session {
         let unsent = targets.split_off(size.unwrap_or(usize::MAX).min(targets.len()));
         let params = json!({"sids": [sid], "action": "get_snapshot", names.list: targets});
         let pending = Pending::Snapshot {
+            sid,
             names,
             missing: targets.into_iter().collect(),
             unsent,

@@ -28,6 +28,7 @@ pub(super) enum Pending {
         reply: Option<ReplySender<()>>,
     },
     Snapshot {
+        sid: u64,
         names: &'static Targets,
         missing: BTreeSet<String>,
         /// Targets to request once the missing snapshots have arrived.
@@ -53,6 +54,11 @@ pub(super) struct PendingCommand {
 }
 
 impl PendingCommand {
+    /// Returns `true` if a frame about this subscription may be the reply.
+    pub(super) fn may_concern(&self, sid: Option<u64>) -> bool {
+        self.sid.is_none() || sid.is_none() || self.sid == sid
+    }
+
     /// Returns `true` if nothing depends on the reply, or it can no longer arrive.
     pub(super) fn is_over(&self) -> bool {
         self.pending.is_abandoned()

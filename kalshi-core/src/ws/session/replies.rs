@@ -79,16 +79,21 @@ impl Session {
             return sid;
         }
         match (pending, control) {
-            (Pending::Subscribe(subscription), Control::Subscribed { sid }) => {
+            (Pending::Subscribe(subscription), Control::Subscribed { sid, channel })
+                if self.may_join(subscription, *sid, channel.as_deref()) =>
+            {
                 self.subscribed(subscription, *sid);
                 return Some(*sid);
             }
             // The channel was already open on this connection, and its subscription now includes these targets.
-            (Pending::Subscribe(subscription), Control::Ok) => {
+            (Pending::Subscribe(subscription), Control::Ok)
+                if sid.is_none_or(|sid| self.may_join(subscription, sid, None)) =>
+            {
                 let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
                 self.subscribed(subscription, sid);
                 return Some(sid);
             }
+            // The right one may follow. Otherwise the subscription is requested again.
             (Pending::Subscribe(subscription), _) => {
                 tracing::warn!(kind, "unexpected reply to `subscribe`");
                 let pending = Pending::Subscribe(subscription);
@@ -99,6 +104,7 @@ impl Session {
             }
             (
                 Pending::Snapshot {
+                    sid: of,
                     names,
                     mut missing,
                     unsent,
@@ -107,6 +113,9 @@ impl Session {
                 },
                 _,
             ) => {
+                if reply.is_closed() {
+                    return sid;
+                }
                 if names.snapshot == Some(kind) {
                     let target = names
                         .single
@@ -115,23 +124,24 @@ impl Session {
                         _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
                         return sid;
                     };
-                    missing.remove(target.as_ref());
-                    snapshots.push(reply_of(message));
-                }
-                match (missing.is_empty(), sid) {
-                    (true, Some(sid)) if !unsent.is_empty() => {
-                        self.write_snapshot(sid, names, unsent, snapshots, reply);
+                    // A repeated snapshot, or one of another target, is not part of the result.
+                    if missing.remove(target.as_ref()) {
+                        snapshots.push(reply_of(message));
                     }
-                    (true, _) => _ = reply.send(Ok(snapshots)),
-                    (false, sid) => {
+                }
+                match missing.is_empty() {
+                    true if unsent.is_empty() => _ = reply.send(Ok(snapshots)),
+                    true => self.write_snapshot(of, names, unsent, snapshots, reply),
+                    false => {
                         let pending = Pending::Snapshot {
+                            sid: of,
                             names,
                             missing,
                             unsent,
                             snapshots,
                             reply,
                         };
-                        self.wait_longer(id, sid, pending);
+                        self.wait_longer(id, Some(of), pending);
                     }
                 }
             }
@@ -256,6 +266,19 @@ impl Session {
             .find_map(|tracked| tracked.sid)
     }
 
+    /// Returns `true` if the acknowledgement of a subscription may name this `sid` and channel, if it names one. It may be meant for another
+    /// subscription, which would then receive nothing.
+    fn may_join(&self, id: SubscriptionId, sid: u64, channel: Option<&str>) -> bool {
+        let Some(tracked) = self.subscriptions.get(&id) else {
+            return true;
+        };
+        channel.is_none_or(|channel| *channel == *tracked.channel)
+            && self
+                .sids
+                .get(&sid)
+                .is_none_or(|route| route.channel == tracked.channel)
+    }
+
     fn subscribed(&mut self, id: SubscriptionId, sid: u64) {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             // The subscription was removed before it was acknowledged.
@@ -275,6 +298,7 @@ impl Session {
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
         let requested = Arc::clone(&tracked.requested);
         let route = self.sids.entry(sid).or_default();
+        route.channel = Arc::clone(&tracked.channel);
         route.targets = Some(tracked.targets);
         route.subscriptions.push(id);
         route

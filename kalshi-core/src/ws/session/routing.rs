@@ -49,6 +49,12 @@ impl Session {
             .envelope
             .id
             .or_else(|| self.command_that_failed(&message.envelope, &control));
+        // A frame about another subscription than that of the command does not complete it, unless it is an error.
+        let is_error = matches!(control, Control::Error(_));
+        let id = id.filter(|id| {
+            let command = self.pending.get(id);
+            command.is_some_and(|command| is_error || command.may_concern(own_sid))
+        });
         let mut ended_sid = None;
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
@@ -95,7 +101,9 @@ impl Session {
                     }
                 }
             }
-            _ if was_reply && own_sid.is_none() => {}
+            // An end without a `sid` may be that of any subscription, so all of them are made again: one that the exchange has ended would
+            // otherwise count as active, and deliver nothing.
+            _ if was_reply && own_sid.is_none() && control != Control::Unsubscribed => {}
             None if own_sid.is_some() && self.has_early_room() && self.is_subscribing() => {
                 self.early.push((message, control));
             }

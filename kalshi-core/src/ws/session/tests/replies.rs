@@ -1,6 +1,10 @@
 //! Tests of replies to commands.
 
 use super::*;
+use crate::ws::{
+    command::{Made, RawReply},
+    control,
+};
 
 /// Returns the `sid` of each delivered message.
 async fn delivered(mut receiver: crate::ws::queue::Receiver) -> Vec<Option<u64>> {
@@ -142,4 +146,173 @@ async fn subscription_without_targets_is_reported_as_idle() {
     let error = format!(r#"{{"id":{added},"type":"error","msg":{{"code":11,"msg":"no"}}}}"#);
     session.frame(error.into(), Arrival::default());
     assert_eq!(idle(receiver).await, [SubscriptionId(1); 2]);
+}
+
+/// Subscribes to a channel. Returns the id of the command, and the result.
+fn subscribe(
+    session: &mut Session,
+    channel: &str,
+) -> (u64, oneshot::Receiver<Result<Made, ConnectionError>>) {
+    let (reply, result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: channel.to_owned(),
+        targets: &TARGETS,
+        params: Map::new(),
+        queue: None,
+        reply,
+    });
+    (next_id(session), result)
+}
+
+#[tokio::test]
+async fn acknowledgement_of_another_channel_is_not_accepted() {
+    let (mut session, _receiver) = subscribed();
+    let (id, mut result) = subscribe(&mut session, "fills");
+    for wrong in [
+        r#""type":"subscribed","msg":{"channel":"books","sid":1}"#,
+        r#""type":"subscribed","msg":{"channel":"books","sid":2}"#,
+        r#""type":"subscribed","msg":{"channel":"fills","sid":1}"#,
+        r#""type":"subscribed","msg":{"sid":1}"#,
+        r#""type":"ok","sid":1,"msg":{}"#,
+    ] {
+        session.frame(
+            format!(r#"{{"id":{id},{wrong}}}"#).into(),
+            Arrival::default(),
+        );
+        assert!(result.try_recv().is_err(), "{wrong}");
+        assert_eq!(session.sids[&1].subscriptions, [SubscriptionId(1)]);
+    }
+    let right = format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"fills","sid":2}}}}"#);
+    session.frame(right.into(), Arrival::default());
+    assert!(matches!(result.try_recv(), Ok(Ok(made)) if made.sid == 2));
+}
+
+#[tokio::test]
+async fn subscriptions_with_swapped_acknowledgements_are_requested_again() {
+    let (main, _receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
+    let mut session = Session::new(main);
+    session.connected();
+    let (books, mut books_result) = subscribe(&mut session, "books");
+    let (fills, mut fills_result) = subscribe(&mut session, "fills");
+    for (id, channel, sid) in [(books, "fills", 2), (fills, "books", 1)] {
+        let reply = format!(
+            r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"{channel}","sid":{sid}}}}}"#
+        );
+        session.frame(reply.into(), Arrival::default());
+    }
+    assert!(session.sids.is_empty());
+    session.retry_due(Instant::now() + Duration::from_secs(60));
+    for sid in [1, 2] {
+        let ok = format!(
+            r#"{{"id":{},"type":"ok","sid":{sid},"msg":{{}}}}"#,
+            next_id(&mut session)
+        );
+        session.frame(ok.into(), Arrival::default());
+    }
+    assert!(matches!(books_result.try_recv(), Ok(Ok(made)) if made.sid == 1));
+    assert!(matches!(fills_result.try_recv(), Ok(Ok(made)) if made.sid == 2));
+}
+
+#[tokio::test]
+async fn reply_that_names_another_subscription_does_not_complete_a_command() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    let (id, _result) = subscribe(&mut session, "trades");
+    let ack = r#""type":"subscribed","msg":{"channel":"trades","sid":2}"#;
+    session.frame(format!(r#"{{"id":{id},{ack}}}"#).into(), Arrival::default());
+    let id = change(&mut session, Change::Remove, "B");
+    for (sid, selected) in [(2, 2), (1, 1)] {
+        session.frame(
+            format!(r#"{{"id":{id},"type":"ok","sid":{sid},"msg":{{}}}}"#).into(),
+            Arrival::default(),
+        );
+        let tracked = &session.subscriptions[&SubscriptionId(1)];
+        assert_eq!(tracked.selected.len(), selected, "{sid}");
+    }
+}
+
+/// An unrequested end without a `sid` does not show which subscription has ended.
+#[tokio::test]
+async fn end_without_a_sid_ends_all_subscriptions() {
+    let several = Command::Other {
+        name: "unsubscribe".to_owned(),
+        params: Some(json!({"sids": [1, 2]})),
+        reply: oneshot::channel().0,
+    };
+    for (command, end) in [
+        (None, r#"{"type":"unsubscribed","seq":7}"#),
+        // The id is that of a command which has been acknowledged.
+        (None, r#"{"type":"unsubscribed","id":1}"#),
+        (Some(several), r#"{"type":"unsubscribed","id":2}"#),
+    ] {
+        let (mut session, receiver) = subscribed();
+        if let Some(command) = command {
+            session.command(command);
+            assert_eq!(next_id(&mut session), 2);
+        }
+        session.frame(end.into(), Arrival::default());
+        assert!(
+            session.sids.is_empty() && session.next_retry().is_some(),
+            "{end}"
+        );
+        assert_eq!(delivered(receiver).await, [None], "{end}");
+    }
+}
+
+type Snapshots = oneshot::Receiver<Result<Vec<RawReply>, ConnectionError>>;
+
+/// Requests snapshots of the subscription of a session. Returns the id of the command, and the result.
+fn request(session: &mut Session, targets: &[&str]) -> (u64, Snapshots) {
+    let (reply, result) = oneshot::channel();
+    session.command(Command::Snapshot {
+        subscription: SubscriptionId(1),
+        targets: targets.iter().map(ToString::to_string).collect(),
+        reply,
+    });
+    (next_id(session), result)
+}
+
+fn deliver_snapshot(session: &mut Session, fields: &str, target: &str) {
+    let snapshot =
+        format!(r#"{{"type":"snapshot",{fields},"msg":{{"market_ticker":"{target}"}}}}"#);
+    session.frame(snapshot.into(), Arrival::default());
+}
+
+/// Returns the targets of a complete result.
+fn targets_in(mut snapshots: Snapshots) -> Vec<String> {
+    let Ok(Ok(snapshots)) = snapshots.try_recv() else {
+        panic!("no result")
+    };
+    let target = |reply: &RawReply| {
+        control::field(&reply.text, &reply.envelope, "market_ticker").map(|name| name.into_owned())
+    };
+    snapshots.iter().filter_map(target).collect()
+}
+
+#[tokio::test]
+async fn result_of_a_snapshot_request_has_each_target_once() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    let (id, result) = request(&mut session, &["A", "B"]);
+    let fields = format!(r#""sid":1,"id":{id}"#);
+    for target in ["A", "A", "C", "A", "B"] {
+        deliver_snapshot(&mut session, &fields, target);
+    }
+    assert_eq!(targets_in(result), ["A", "B"]);
+    // Nothing is kept for a caller that is gone.
+    let (id, result) = request(&mut session, &["A", "B"]);
+    drop(result);
+    deliver_snapshot(&mut session, &format!(r#""sid":1,"id":{id}"#), "A");
+    assert!(session.pending.is_empty());
+}
+
+#[tokio::test]
+async fn snapshot_without_a_sid_does_not_shorten_the_result() {
+    let (mut session, _receiver) = in_chunks();
+    let (id, result) = request(&mut session, &["A", "B", "C", "D"]);
+    deliver_snapshot(&mut session, &format!(r#""sid":2,"id":{id}"#), "A");
+    deliver_snapshot(&mut session, &format!(r#""id":{id}"#), "B");
+    let id = next_id(&mut session);
+    for target in ["C", "D"] {
+        deliver_snapshot(&mut session, &format!(r#""id":{id}"#), target);
+    }
+    assert_eq!(targets_in(result), ["A", "B", "C", "D"]);
 }
