@@ -12,7 +12,7 @@ use super::{
     socket::Socket,
     subscription::{Channel, Subscription},
 };
-use crate::state::{MarketIndex, State};
+use crate::state::{Event, MarketIndex, State};
 
 /// Maximum value of the parameter `shard_factor`.
 const MAX_SHARDS: i64 = 100;
@@ -154,6 +154,7 @@ impl Command<'_> {
         let body = json!({ "channel": channel.name(), "sid": sid });
         socket.reply(self.state, "subscribed", self.id, &body);
         self.send_snapshots(socket, sid, &markets, snapshots, None);
+        self.send_open_rfqs(socket, sid);
         Ok(())
     }
 
@@ -242,6 +243,27 @@ impl Command<'_> {
                 _ => continue,
             };
             socket.send(self.state, sid, id, message);
+        }
+    }
+
+    /// Sends the open requests for quote that a subscription covers.
+    fn send_open_rfqs(&self, socket: &mut Socket, sid: u64) {
+        let state = self.state;
+        let Some(subscription) = socket.subscriptions.get(&sid) else {
+            return;
+        };
+        if subscription.channel != Channel::Communications {
+            return;
+        }
+        let open = state.rfqs.values().filter(|rfq| rfq.open);
+        let messages: Vec<Message> = open
+            .filter_map(|rfq| {
+                let event = Event::RfqCreated(rfq.clone());
+                messages::render(state, &socket.caller, subscription, &event)
+            })
+            .collect();
+        for message in messages {
+            socket.send(state, sid, None, message);
         }
     }
 
