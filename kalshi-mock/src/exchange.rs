@@ -429,7 +429,8 @@ impl MockExchangeBuilder {
     }
 
     /// Sets the maximum number of frames to queue per subscription for a client that does not read. One more frame ends the
-    /// subscription with error 25 and drops the queued frames. Defaults to 50,000.
+    /// subscription with error 25 and drops the queued frames. Defaults to 50,000. A connection with more than 1,000,000 frames or
+    /// 256 MiB in its queue ends.
     pub fn max_waiting_frames(mut self, max: usize) -> Self {
         self.websocket.max_queued = max;
         self

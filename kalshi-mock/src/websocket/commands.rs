@@ -14,6 +14,10 @@ use super::{
 };
 use crate::state::{Event, MarketIndex, State};
 
+/// Maximum number of channels in a command: more than exist.
+const MAX_CHANNELS: usize = 32;
+/// Maximum number of unknown markets that an error names.
+const MAX_ECHOED: usize = 100;
 /// Maximum value of the parameter `shard_factor`.
 const MAX_SHARDS: i64 = 100;
 
@@ -74,6 +78,9 @@ impl Command<'_> {
         let channels = channels
             .filter(|channels| !channels.is_empty())
             .ok_or_else(|| CommandError::new(3, "Channels required"))?;
+        if channels.len() > MAX_CHANNELS {
+            return Err(CommandError::invalid("channels"));
+        }
         let requested = self.requested_markets(params);
         for name in channels {
             let result = name
@@ -422,7 +429,8 @@ impl Command<'_> {
                 Some((ticker, index)) => {
                     markets.insert(ticker, index);
                 }
-                None => unknown.push(name.to_owned()),
+                None if unknown.len() < MAX_ECHOED => unknown.push(name.to_owned()),
+                None => {}
             }
         }
         if !unknown.is_empty() {
