@@ -32,6 +32,7 @@ mod strike;
 mod trade;
 mod transfers;
 mod users;
+mod versions;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -129,8 +130,8 @@ pub(crate) struct State {
     pub(crate) has_connections: bool,
     /// True if an order book has changed since the last publication.
     pub(crate) book_changed: bool,
-    /// True if earlier states of orders and groups are kept for reads that lag.
-    keeps_versions: bool,
+    /// Earlier states of orders and groups, for reads that lag.
+    versions: versions::Versions,
     /// Events since the last publication.
     pub(crate) emitted: Vec<Event>,
 }
@@ -193,7 +194,7 @@ impl State {
             actions: 0,
             has_connections: false,
             book_changed: false,
-            keeps_versions: false,
+            versions: versions::Versions::default(),
             emitted: Vec::new(),
         }
     }

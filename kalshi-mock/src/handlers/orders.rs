@@ -320,7 +320,7 @@ fn own_order<'a>(state: &'a State, call: &Call<'_>) -> Result<Cow<'a, Order>, Re
         .orders
         .get(&id)
         .filter(is_own)
-        .and_then(|order| order.as_of(call.as_of))
+        .and_then(|order| state.order_as_of(order, call.as_of))
         .ok_or_else(|| Rejection::not_found(format!("no order {id}")))
 }
 
@@ -343,7 +343,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let rows = state
         .orders_of(call.caller.user)
         .rev()
-        .filter_map(|order| Some((order.number, order.as_of(call.as_of)?)))
+        .filter_map(|order| Some((order.number, state.order_as_of(order, call.as_of)?)))
         .filter(|(_, order)| {
             let is_old = order.status != Status::Resting && order.updated < state.now - LIVE_WINDOW;
             is_old == archived

@@ -32,27 +32,9 @@ pub(crate) struct Group {
     /// Sequence number, in order of creation.
     pub(crate) number: u64,
     pub(crate) created: Micros,
-    /// Earlier values of `limit` and `armed`, oldest first, for reads that lag.
-    versions: Vec<(Micros, Contracts, bool)>,
 }
 
 impl Group {
-    /// Keeps the current state for reads that lag.
-    pub(super) fn keep_version(&mut self, now: Micros) {
-        self.versions.push((now, self.limit, self.armed));
-    }
-
-    /// Returns `limit` and `armed` as of a time, or the current values for `None`.
-    pub(crate) fn as_of(&self, time: Option<Micros>) -> (Contracts, bool) {
-        let version = time.and_then(|time| {
-            let mut versions = self.versions.iter().rev();
-            versions.find(|(at, ..)| *at <= time)
-        });
-        version.map_or((self.limit, self.armed), |(_, limit, armed)| {
-            (*limit, *armed)
-        })
-    }
-
     /// Returns the hundredths of contracts matched in the 15 seconds before `now`.
     fn matched(&self, now: Micros) -> i64 {
         self.matched
@@ -96,7 +78,6 @@ impl State {
             orders: BTreeSet::new(),
             number,
             created: self.now,
-            versions: Vec::new(),
         };
         self.groups.insert(id, group);
         self.emit_group(id, "created");
@@ -163,6 +144,7 @@ impl State {
         self.disarm(id);
         self.emit_group(id, "deleted");
         self.groups.remove(&id);
+        self.versions.forget_group(id);
     }
 
     /// Returns how many more hundredths of contracts a group may match now.

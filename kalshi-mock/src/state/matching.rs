@@ -487,6 +487,7 @@ impl State {
         else {
             return;
         };
+        self.versions.forget_order(id);
         self.listed.remove(&(account.user, number));
         if let Some(client_order_id) = client_order_id {
             self.client_order_ids

@@ -318,7 +318,7 @@ impl Harness {
             let is_whole = order.remaining.hundredths() % 100 == 0;
             assert!(order.market == 1 || is_whole, "a fraction, at {at:?}");
             if !order.account.is_market_maker() {
-                let version = order.version_at(margin.now).unwrap();
+                let version = margin.order_as_of(order, Some(margin.now)).unwrap();
                 assert_eq!(
                     (
                         version.remaining,
