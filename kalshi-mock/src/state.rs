@@ -57,7 +57,7 @@ pub(crate) use margin::{
 pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
 pub(crate) use order::{MAX_COUNT, Order, SelfTrade, Status};
 pub(crate) use orders::{NewOrder, Placed, TimeInForce};
-pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
+pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Quotes, Rfq};
 pub(crate) use settlement::Payout;
 pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
@@ -107,7 +107,7 @@ pub(crate) struct State {
     pub(crate) fills: BTreeMap<u64, Fill>,
     pub(crate) settlements: BTreeMap<u64, Payout>,
     pub(crate) rfqs: BTreeMap<u64, Rfq>,
-    pub(crate) quotes: BTreeMap<u64, Quote>,
+    pub(crate) quotes: Quotes,
     pub(crate) deposits: BTreeMap<u64, Deposit>,
     pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
@@ -180,7 +180,7 @@ impl State {
             fills: BTreeMap::new(),
             settlements: BTreeMap::new(),
             rfqs: BTreeMap::new(),
-            quotes: BTreeMap::new(),
+            quotes: Quotes::default(),
             deposits: BTreeMap::new(),
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),

@@ -237,7 +237,7 @@ impl State {
 
     pub(super) fn emit_quote(&mut self, number: u64, kind: &'static str) {
         self.emit(|state| {
-            let quote = state.quotes.get(&number)?;
+            let quote = state.quotes.get(number)?;
             let rfq = state.rfqs.get(&quote.rfq)?;
             Some(Event::Quote {
                 kind,
