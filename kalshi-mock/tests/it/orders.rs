@@ -425,9 +425,25 @@ async fn client_order_id_is_unique() {
     );
     let other = exchange.add_user().unwrap().client().unwrap();
     assert!(
-        place(&other, named).await.is_ok(),
+        place(&other, named.clone()).await.is_ok(),
         "ids are unique per user"
     );
+
+    named.client_order_id = Some("replaced".into());
+    let id = place(&client, named.clone()).await.unwrap().order_id;
+    let amend = client.amend_order_v2().order_id(&id).body_map(|body| {
+        body.ticker(TICKER)
+            .side(Bid)
+            .price(dollars("0.40"))
+            .count(contracts("1"))
+            .updated_client_order_id("new")
+    });
+    amend.send().await.unwrap();
+    for id in ["replaced", "new"] {
+        named.client_order_id = Some(id.into());
+        let error = place(&client, named.clone()).await.unwrap_err();
+        assert_eq!(code(&error), "order_already_exists", "{id}");
+    }
 }
 
 #[tokio::test]
