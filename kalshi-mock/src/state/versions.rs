@@ -14,14 +14,17 @@ use crate::time::{Micros, SECOND};
 /// Time for which the margin exchange keeps earlier states even without a fault.
 const MARGIN_LAG: Micros = 60 * SECOND;
 
-/// Earlier states of orders and groups, oldest first, each with the time since which it was valid.
+/// Earlier states, oldest first, each with the time since which it was valid.
+type History<T> = Vec<(Micros, T)>;
+
+/// Earlier states of orders and groups.
 #[derive(Debug, Default)]
 pub(super) struct Versions {
     /// Longest lag of a read, or `None` if no states are kept.
     lag: Option<Micros>,
-    orders: HashMap<Uuid, Vec<(Micros, OrderVersion)>>,
+    orders: HashMap<Uuid, History<OrderVersion>>,
     /// Limit, and true if the group accepts orders.
-    groups: HashMap<Uuid, Vec<(Micros, (Contracts, bool))>>,
+    groups: HashMap<Uuid, History<(Contracts, bool)>>,
 }
 
 /// The fields of an order that change.
@@ -76,7 +79,7 @@ impl Versions {
 }
 
 /// Adds a version. Drops those that were replaced by `oldest`, the earliest time that a read can show.
-fn push<T>(versions: &mut Vec<(Micros, T)>, version: (Micros, T), oldest: Micros) {
+fn push<T>(versions: &mut History<T>, version: (Micros, T), oldest: Micros) {
     versions.push(version);
     let later = versions.iter().skip(1);
     let replaced = later.take_while(|(since, _)| *since <= oldest).count();
@@ -84,7 +87,7 @@ fn push<T>(versions: &mut Vec<(Micros, T)>, version: (Micros, T), oldest: Micros
 }
 
 /// Returns the version that was valid at a time. The first one also counts for the time before it.
-fn version_at<T>(versions: Option<&Vec<(Micros, T)>>, time: Micros) -> Option<&(Micros, T)> {
+fn version_at<T>(versions: Option<&History<T>>, time: Micros) -> Option<&(Micros, T)> {
     let versions = versions?;
     let valid = versions.iter().rev().find(|(since, _)| *since <= time);
     valid.or(versions.first())
