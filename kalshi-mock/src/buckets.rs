@@ -34,8 +34,8 @@ impl TokenBucket {
         let elapsed = now.saturating_sub(self.updated).max(0);
         let refill = elapsed.saturating_mul(i64::from(self.limit.refill_rate()));
         self.available = self.available.saturating_add(refill).min(capacity);
-        // If the clock was set back, the same interval must not refill the bucket twice.
-        self.updated = self.updated.max(now);
+        // If the clock was set back, the bucket refills from the new time on.
+        self.updated = now;
         let needed = i64::from(tokens) * SECOND;
         if needed > self.available {
             return Err(Rejection::new(
@@ -100,5 +100,16 @@ mod tests {
             bucket.take(1, 60 * SECOND).is_err(),
             "the bucket holds at most its capacity"
         );
+    }
+
+    #[test]
+    fn bucket_refills_after_the_clock_was_set_back() {
+        let mut bucket = TokenBucket::new(BucketLimit::new(100, 100), 3_600 * SECOND);
+        assert!(bucket.take(100, 3_600 * SECOND).is_ok());
+        assert!(
+            bucket.take(1, 0).is_err(),
+            "setting it back refills nothing"
+        );
+        assert!(bucket.take(100, SECOND).is_ok());
     }
 }

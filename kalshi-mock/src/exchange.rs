@@ -33,7 +33,7 @@ use crate::{
     shared::Shared,
     state::State,
     sync::lock,
-    time::Micros,
+    time::to_micros,
     user::Balances,
     websocket::{self, WebSockets},
 };
@@ -234,7 +234,7 @@ impl MockExchange {
     /// Schedules a pause of trading, which the exchange schedule lists as a maintenance window.
     pub fn schedule_pause(&self, from: DateTime<Utc>, length: Duration) {
         let from = from.timestamp_micros();
-        let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
+        let length = to_micros(length);
         self.for_each_state(|state| state.schedule_pause(from, from.saturating_add(length)));
     }
 
@@ -276,8 +276,8 @@ impl MockExchange {
     /// Injects a fault into the following requests. Several faults can apply to the same request.
     pub fn fault(&self, fault: impl Into<FaultRule>) {
         let rule = fault.into();
-        if matches!(rule.fault, Fault::StaleReads(_)) {
-            self.for_each_state(State::keep_versions);
+        if let Fault::StaleReads(lag) = rule.fault {
+            self.for_each_state(|state| state.keep_versions(to_micros(lag)));
         }
         self.shared.faults().push(rule);
     }
@@ -285,6 +285,7 @@ impl MockExchange {
     /// Removes all injected faults of requests and handshakes. Those of open WebSocket connections remain.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
+        self.for_each_state(State::drop_versions);
         self.shared.hub.accept_handshakes();
     }
 
@@ -429,7 +430,8 @@ impl MockExchangeBuilder {
     }
 
     /// Sets the maximum number of frames to queue per subscription for a client that does not read. One more frame ends the
-    /// subscription with error 25 and drops the queued frames. Defaults to 50,000.
+    /// subscription with error 25 and drops the queued frames. Defaults to 50,000. A connection with more than 1,000,000 frames or
+    /// 256 MiB in its queue ends.
     pub fn max_waiting_frames(mut self, max: usize) -> Self {
         self.websocket.max_queued = max;
         self

@@ -9,7 +9,7 @@ use crate::{
     Strike,
     shared::Shared,
     state::{self, MarketIndex, Settlement, Side, State, Step},
-    time::Micros,
+    time::to_micros,
 };
 
 /// A market of the exchange.
@@ -176,7 +176,7 @@ impl Market {
     /// Schedules a pause of trading in this market.
     pub fn schedule_pause(&self, from: DateTime<Utc>, length: Duration) -> Self {
         let from = from.timestamp_micros();
-        let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
+        let length = to_micros(length);
         self.with_state(|state, index| {
             state.schedule_market_pause(index, from, from.saturating_add(length))
         })

@@ -23,7 +23,7 @@ use crate::{
     shared::Shared,
     spec::Endpoint,
     sync::lock,
-    time::{Micros, to_datetime},
+    time::{to_datetime, to_micros},
     validate,
 };
 
@@ -269,7 +269,7 @@ impl RequestContext<'_> {
                 .take_unsigned_tokens(self.connection.peer(), tokens, now)?,
         }
         let lag = self.faults.iter().find_map(|fault| match fault {
-            Fault::StaleReads(by) => Some(Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX)),
+            Fault::StaleReads(by) => Some(to_micros(*by)),
             _ => None,
         });
         let call = Call {

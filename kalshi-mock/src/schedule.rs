@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use kalshi_sdk::Dollars;
 
-use crate::{MockExchange, Settlement, shared::Instances, time::Micros};
+use crate::{MockExchange, Settlement, shared::Instances, time::to_micros};
 
 /// A pause, close or settlement at a time after it is scheduled with [`MockExchange::schedule`].
 ///
@@ -53,11 +53,10 @@ impl ScheduledEvent {
 
     /// Schedules the event, counted from the time of the states. Has no effect if its market does not exist.
     pub(crate) fn apply(&self, instances: &mut Instances) {
-        let micros = |time: Duration| Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX);
-        let at = instances.event.now.saturating_add(micros(self.after));
+        let at = instances.event.now.saturating_add(to_micros(self.after));
         let Some(ticker) = self.market() else {
             if let Action::Pause(length) = self.action {
-                let until = at.saturating_add(micros(length));
+                let until = at.saturating_add(to_micros(length));
                 instances
                     .states()
                     .for_each(|(_, state)| state.schedule_pause(at, until));
@@ -68,7 +67,7 @@ impl ScheduledEvent {
         if let Some((index, _)) = state.market(ticker) {
             match self.action {
                 Action::Pause(length) => {
-                    state.schedule_market_pause(index, at, at.saturating_add(micros(length)));
+                    state.schedule_market_pause(index, at, at.saturating_add(to_micros(length)));
                 }
                 Action::Close => state.set_close(index, at),
                 Action::Settle(outcome) => state.schedule_settlement(index, at, outcome),

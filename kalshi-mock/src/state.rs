@@ -32,6 +32,7 @@ mod strike;
 mod trade;
 mod transfers;
 mod users;
+mod versions;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -56,7 +57,7 @@ pub(crate) use margin::{
 pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
 pub(crate) use order::{MAX_COUNT, Order, SelfTrade, Status};
 pub(crate) use orders::{NewOrder, Placed, TimeInForce};
-pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
+pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Quotes, Rfq};
 pub(crate) use settlement::Payout;
 pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
@@ -101,12 +102,14 @@ pub(crate) struct State {
     /// Ended orders, oldest first.
     ended: VecDeque<Uuid>,
     client_order_ids: HashMap<(u32, String), Uuid>,
+    /// Ids that amendments have replaced. They stay in `client_order_ids` as long as the order is kept.
+    earlier_client_order_ids: HashMap<Uuid, Vec<String>>,
     pub(crate) groups: BTreeMap<Uuid, Group>,
     pub(crate) trades: BTreeMap<u64, Trade>,
     pub(crate) fills: BTreeMap<u64, Fill>,
     pub(crate) settlements: BTreeMap<u64, Payout>,
     pub(crate) rfqs: BTreeMap<u64, Rfq>,
-    pub(crate) quotes: BTreeMap<u64, Quote>,
+    pub(crate) quotes: Quotes,
     pub(crate) deposits: BTreeMap<u64, Deposit>,
     pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
@@ -129,8 +132,8 @@ pub(crate) struct State {
     pub(crate) has_connections: bool,
     /// True if an order book has changed since the last publication.
     pub(crate) book_changed: bool,
-    /// True if earlier states of orders and groups are kept for reads that lag.
-    keeps_versions: bool,
+    /// Earlier states of orders and groups, for reads that lag.
+    versions: versions::Versions,
     /// Events since the last publication.
     pub(crate) emitted: Vec<Event>,
 }
@@ -174,12 +177,13 @@ impl State {
             listed: BTreeMap::new(),
             ended: VecDeque::new(),
             client_order_ids: HashMap::new(),
+            earlier_client_order_ids: HashMap::new(),
             groups: BTreeMap::new(),
             trades: BTreeMap::new(),
             fills: BTreeMap::new(),
             settlements: BTreeMap::new(),
             rfqs: BTreeMap::new(),
-            quotes: BTreeMap::new(),
+            quotes: Quotes::default(),
             deposits: BTreeMap::new(),
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),
@@ -193,7 +197,7 @@ impl State {
             actions: 0,
             has_connections: false,
             book_changed: false,
-            keeps_versions: false,
+            versions: versions::Versions::default(),
             emitted: Vec::new(),
         }
     }

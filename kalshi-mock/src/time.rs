@@ -75,7 +75,7 @@ impl Time {
 
     /// Moves the clock forward, stopped or not. Runs the actions that are due, in order.
     pub fn advance(&self, by: Duration) {
-        let by = Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX);
+        let by = to_micros(by);
         let mut inner = self.lock();
         match &mut inner.stopped_at {
             Some(stopped) => *stopped = stopped.saturating_add(by),
@@ -172,6 +172,11 @@ impl fmt::Debug for Time {
 /// Returns the time of the system clock.
 pub(crate) fn system_now() -> Micros {
     Utc::now().timestamp_micros()
+}
+
+/// Converts a duration, up to the largest number of microseconds.
+pub(crate) fn to_micros(duration: Duration) -> Micros {
+    Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
 }
 
 /// Converts a time, clamped to years of four digits.

@@ -159,7 +159,9 @@ impl User {
             margin.add_margin_user(id, limits, cents(balances.margin));
         }
         let key_id = shared.keys.unused_id(&mut state);
-        let key = key.map_or_else(|| keys.key(index), Ok)?;
+        // Not the number of the user in the state, because simulated participants come first there.
+        let ordinal = u32::try_from(lock(&shared.users).len() + 1).unwrap_or(u32::MAX);
+        let key = key.map_or_else(|| keys.key(ordinal), Ok)?;
         let registered = match is_generated {
             true => Key::generated(&key_id, index, &key),
             false => Key::new(&key_id, index, key.public_key()),

@@ -66,18 +66,11 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let replace = body.replace_existing.unwrap_or(false);
     let id = state.create_rfq(
         Rfq {
-            id: Uuid::nil(),
-            creator,
-            market,
-            contracts,
             target_cost,
             excludes_fees: body.target_cost_excludes_fees.unwrap_or(false),
             rest_remainder: body.rest_remainder,
             obscured: body.obscure_creator_id.unwrap_or(false),
-            open: true,
-            executed: false,
-            created: state.now,
-            updated: state.now,
+            ..Rfq::new(creator, market, contracts, state.now)
         },
         |other| replace && call.is_own(other.creator),
     )?;
@@ -187,23 +180,9 @@ pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> HandlerResult 
     let creator = call.account(state, body.subaccount)?;
     let (rfq, _) = state.rfq(body.rfq_id)?;
     let id = state.create_quote(Quote {
-        id: Uuid::nil(),
-        rfq,
-        creator,
-        yes_bid: body.yes_bid,
-        no_bid: body.no_bid,
         rest_remainder: body.rest_remainder,
         post_only: body.post_only.unwrap_or(false),
-        status: QuoteStatus::Open,
-        accepted: None,
-        created: state.now,
-        updated: state.now,
-        accepted_at: None,
-        confirmed_at: None,
-        executed_at: None,
-        cancelled_at: None,
-        cancellation: None,
-        orders: None,
+        ..Quote::new(rfq, creator, (body.yes_bid, body.no_bid), state.now)
     })?;
     Ok(json!({ "id": id }))
 }
@@ -215,33 +194,28 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> HandlerResult {
     let is_self = |name: &str| call.string(name) == Some("self");
     let (own_quotes_only, own_rfqs_only) = (is_self("user_filter"), is_self("rfq_user_filter"));
     let id_of = |user: u32| state.user(user).id.to_string();
-    let rows = state
-        .quotes
-        .iter()
-        .rev()
-        .map(|(number, quote)| (*number, quote))
-        .filter(|(_, quote)| {
-            let Some(rfq) = state.rfqs.get(&quote.rfq) else {
-                return false;
-            };
-            is_party(state, call, quote)
-                && call.is_visible(quote.created)
-                && (!own_quotes_only || call.is_own(quote.creator))
-                && (!own_rfqs_only || call.is_own(rfq.creator))
-                && call
-                    .string("quote_creator_user_id")
-                    .is_none_or(|user| id_of(quote.creator.user) == user)
-                && call
-                    .string("rfq_creator_user_id")
-                    .is_none_or(|user| !is_hidden(call, rfq) && id_of(rfq.creator.user) == user)
-                && call
-                    .string("rfq_id")
-                    .is_none_or(|id| rfq.id.to_string() == id)
-                && call
-                    .string("status")
-                    .is_none_or(|status| json!(quote.status) == status)
-                && call.is_within("min_ts", "max_ts", quote.updated)
-        });
+    let rows = state.quotes.iter().rev().filter(|(_, quote)| {
+        let Some(rfq) = state.rfqs.get(&quote.rfq) else {
+            return false;
+        };
+        is_party(state, call, quote)
+            && call.is_visible(quote.created)
+            && (!own_quotes_only || call.is_own(quote.creator))
+            && (!own_rfqs_only || call.is_own(rfq.creator))
+            && call
+                .string("quote_creator_user_id")
+                .is_none_or(|user| id_of(quote.creator.user) == user)
+            && call
+                .string("rfq_creator_user_id")
+                .is_none_or(|user| !is_hidden(call, rfq) && id_of(rfq.creator.user) == user)
+            && call
+                .string("rfq_id")
+                .is_none_or(|id| rfq.id.to_string() == id)
+            && call
+                .string("status")
+                .is_none_or(|status| json!(quote.status) == status)
+            && call.is_within("min_ts", "max_ts", quote.updated)
+    });
     Ok(
         call.list_response(call.page(Order::NewestFirst, rows, |quote| {
             quote_json(state, call, quote)

@@ -77,7 +77,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
         return Ok(json!({}));
     }
     let group_json = |(id, group): (&Uuid, &Group)| {
-        let (limit, armed) = group.as_of(call.as_of);
+        let (limit, armed) = state.group_as_of((*id, group), call.as_of);
         json!({
             "id": id,
             "contracts_limit_fp": limit,
@@ -109,20 +109,22 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
                 && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
                 && call.is_visible(group.created)
         });
-    let group = group.ok_or_else(|| Rejection::not_found("no such order group"))?;
     let id = call.uuid("order_group_id");
+    let (id, group) = id
+        .zip(group)
+        .ok_or_else(|| Rejection::not_found("no such order group"))?;
     let orders: Vec<Uuid> = match call.as_of {
         None => group.orders.iter().copied().collect(),
         // Includes orders that have left the group since.
         Some(_) => state
             .orders_of(call.caller.user)
-            .filter(|order| order.group == id)
-            .filter_map(|order| order.as_of(call.as_of))
+            .filter(|order| order.group == Some(id))
+            .filter_map(|order| state.order_as_of(order, call.as_of))
             .filter(|order| order.status == Status::Resting)
             .map(|order| order.id)
             .collect(),
     };
-    let (limit, armed) = group.as_of(call.as_of);
+    let (limit, armed) = state.group_as_of((id, group), call.as_of);
     Ok(json!({
         "is_auto_cancel_enabled": is_auto_cancel_enabled(state, armed),
         "contracts_limit_fp": limit,

@@ -13,7 +13,7 @@ use crate::{
     call::{Call, Order as Listed, six_digits, without_nulls},
     state::{
         Account, Amendment, NewOrder, Order, Placed, SelfTrade, Shard, Side, State, Status,
-        TimeInForce,
+        TimeInForce, nearest,
     },
     time::{SECOND, rfc3339},
 };
@@ -155,7 +155,11 @@ fn shard_of(
 
 fn placed_json(state: &State, placed: &Placed) -> Value {
     let (filled, order) = (placed.filled, &placed.order);
-    let average = |micros: i64| (!filled.is_zero()).then(|| micros * 100 / filled.hundredths());
+    let average = |micros: i64| {
+        let hundredths = i128::from(filled.hundredths());
+        (hundredths > 0)
+            .then(|| Dollars::from_micros(nearest(i128::from(micros) * 100, hundredths)))
+    };
     // Converts the NO price to a YES price.
     let yes = match order.side {
         Side::Bid => placed.cost,
@@ -166,8 +170,8 @@ fn placed_json(state: &State, placed: &Placed) -> Value {
         "client_order_id": order.client_order_id,
         "fill_count": filled,
         "remaining_count": order.remaining,
-        "average_fill_price": average(yes).map(six_digits),
-        "average_fee_paid": average(placed.fees).map(six_digits),
+        "average_fill_price": average(yes),
+        "average_fee_paid": average(placed.fees),
         "ts_ms": state.now / 1000,
     })
 }
@@ -234,7 +238,7 @@ pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> HandlerResult {
         exchange_index: call.integer("exchange_index"),
         market_ticker: call.string("market_ticker").map(ToOwned::to_owned),
     };
-    cancel_one(state, call, &cancel).map(without_nulls)
+    cancel_one(state, call, &cancel)
 }
 
 fn cancel_one(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> HandlerResult {
@@ -245,11 +249,10 @@ fn cancel_one(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> HandlerRes
         cancel.market_ticker.as_deref(),
     )?;
     let id = order_id(&cancel.order_id)?;
-    let client_order_id = state.resting(id, account, shard)?.client_order_id.clone();
+    state.resting(id, account, shard)?;
     let cancelled = state.cancel(id);
     Ok(json!({
         "order_id": id,
-        "client_order_id": client_order_id,
         "reduced_by": cancelled,
         "ts_ms": state.now / 1000,
     }))
@@ -320,7 +323,7 @@ fn own_order<'a>(state: &'a State, call: &Call<'_>) -> Result<Cow<'a, Order>, Re
         .orders
         .get(&id)
         .filter(is_own)
-        .and_then(|order| order.as_of(call.as_of))
+        .and_then(|order| state.order_as_of(order, call.as_of))
         .ok_or_else(|| Rejection::not_found(format!("no order {id}")))
 }
 
@@ -343,7 +346,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let rows = state
         .orders_of(call.caller.user)
         .rev()
-        .filter_map(|order| Some((order.number, order.as_of(call.as_of)?)))
+        .filter_map(|order| Some((order.number, state.order_as_of(order, call.as_of)?)))
         .filter(|(_, order)| {
             let is_old = order.status != Status::Resting && order.updated < state.now - LIVE_WINDOW;
             is_old == archived

@@ -164,8 +164,12 @@ impl State {
         order.reason = "Amend";
         if let Some(new) = new_client_order_id {
             let user = order.account.user;
-            if let Some(old) = order.client_order_id.replace(new.clone()) {
-                self.client_order_ids.remove(&(user, old));
+            // The earlier id stays reserved.
+            if let Some(earlier) = order.client_order_id.replace(new.clone()) {
+                self.earlier_client_order_ids
+                    .entry(id)
+                    .or_default()
+                    .push(earlier);
             }
             self.client_order_ids.insert((user, new), id);
         }

@@ -84,7 +84,10 @@ impl State {
             .map(|(number, _)| *number);
         if let Some(number) = oldest {
             self.rfqs.remove(&number);
-            self.quotes.retain(|_, quote| quote.rfq != number);
+            let quotes: Vec<u64> = self.quotes.of_rfq(number).map(|(quote, _)| quote).collect();
+            for quote in quotes {
+                self.quotes.remove(quote);
+            }
         }
     }
 
@@ -100,9 +103,8 @@ impl State {
 
     /// Returns true if a quote on a request has been or can still be confirmed.
     pub(crate) fn is_accepted(&self, number: u64) -> bool {
-        self.quotes
-            .values()
-            .any(|quote| quote.rfq == number && quote.is_pending(self.now))
+        let mut quotes = self.quotes.of_rfq(number);
+        quotes.any(|(_, quote)| quote.is_pending(self.now))
     }
 
     /// Closes a request and cancels its open quotes.
@@ -114,10 +116,26 @@ impl State {
             let rfq = rfq.clone();
             self.emit(|_| Some(Event::RfqDeleted(rfq)));
         }
-        let is_open_quote =
-            |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
-        for quote in self.quotes.values_mut().filter(is_open_quote) {
-            quote.cancel("rfq_closed", now);
+        self.cancel_quotes(number, "rfq_closed", |_| true);
+    }
+
+    /// Cancels the open quotes on a request that `is_cancelled` selects.
+    fn cancel_quotes(
+        &mut self,
+        rfq: u64,
+        reason: &'static str,
+        is_cancelled: impl Fn(&Quote) -> bool,
+    ) {
+        let quotes = self.quotes.of_rfq(rfq);
+        let is_affected = |quote: &Quote| quote.status == QuoteStatus::Open && is_cancelled(quote);
+        let numbers: Vec<u64> = quotes
+            .filter(|(_, quote)| is_affected(quote))
+            .map(|(number, _)| number)
+            .collect();
+        for number in numbers {
+            if let Some(quote) = self.quotes.get_mut(number) {
+                quote.cancel(reason, self.now);
+            }
         }
     }
 
@@ -163,27 +181,37 @@ impl State {
                 format!("not enough is available on shard {}", market.shard),
             ));
         }
-        let (now, user, number) = (self.now, quote.creator.user, quote.rfq);
-        let is_replaced = |other: &&mut Quote| {
-            other.rfq == number && other.creator.user == user && other.status == QuoteStatus::Open
-        };
-        for other in self.quotes.values_mut().filter(is_replaced) {
-            other.cancel("replaced", now);
-        }
+        let user = quote.creator.user;
+        self.cancel_quotes(quote.rfq, "replaced", |other| other.creator.user == user);
         quote.id = self.new_id();
         let (id, number) = (quote.id, self.next_number());
         self.quotes.insert(number, quote);
         self.emit_quote(number, "quote_created");
+        self.remove_old_quotes();
         Ok(id)
+    }
+
+    /// Drops the oldest quote that can no longer trade if there are more than [`MAX_RECORDS`].
+    fn remove_old_quotes(&mut self) {
+        if self.quotes.len() <= MAX_RECORDS {
+            return;
+        }
+        let can_trade =
+            |quote: &Quote| quote.status == QuoteStatus::Open || quote.is_pending(self.now);
+        let oldest = self
+            .quotes
+            .iter()
+            .find(|(_, quote)| !can_trade(quote))
+            .map(|(number, _)| number);
+        if let Some(number) = oldest {
+            self.quotes.remove(number);
+        }
     }
 
     /// Returns a quote and its number.
     pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Rejection> {
         self.quotes
-            .iter()
-            .rev()
-            .find(|(_, quote)| quote.id == id)
-            .map(|(number, quote)| (*number, quote))
+            .find(id)
             .ok_or_else(|| Rejection::not_found("no such quote"))
     }
 
@@ -192,7 +220,7 @@ impl State {
         let now = self.now;
         let quote = self
             .quotes
-            .get_mut(&number)
+            .get_mut(number)
             .filter(|quote| quote.status == QuoteStatus::Open);
         let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         quote.cancel("deleted", now);
@@ -203,7 +231,7 @@ impl State {
         let now = self.now;
         let quote = self
             .quotes
-            .get(&number)
+            .get(number)
             .filter(|quote| quote.status == QuoteStatus::Open);
         let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         if quote.bid(side).is_zero() {
@@ -218,7 +246,7 @@ impl State {
                 "another quote on the RFQ has been accepted",
             ));
         }
-        if let Some(quote) = self.quotes.get_mut(&number) {
+        if let Some(quote) = self.quotes.get_mut(number) {
             quote.status = QuoteStatus::Accepted;
             quote.accepted = Some(side);
             quote.accepted_at = Some(now);
@@ -232,7 +260,7 @@ impl State {
         let now = self.now;
         let quote = self
             .quotes
-            .get_mut(&number)
+            .get_mut(number)
             .filter(|quote| quote.status == QuoteStatus::Accepted);
         let quote = quote.ok_or_else(|| {
             Rejection::bad_request("not_accepted", "the quote is not awaiting confirmation")
@@ -253,7 +281,7 @@ impl State {
     /// Executes a confirmed quote, or cancels it if a party cannot pay.
     pub(super) fn execute_quote(&mut self, number: u64) {
         let now = self.now;
-        let Some(quote) = self.quotes.get(&number).cloned() else {
+        let Some(quote) = self.quotes.get(number).cloned() else {
             return;
         };
         let (Some(rfq), Some(side)) = (self.rfqs.get(&quote.rfq).cloned(), quote.accepted) else {
@@ -289,7 +317,7 @@ impl State {
             (true, false) => Some("insufficient_balance"),
         };
         if let Some(reason) = reason {
-            if let Some(quote) = self.quotes.get_mut(&number) {
+            if let Some(quote) = self.quotes.get_mut(number) {
                 quote.cancel(reason, now);
             }
             return;
@@ -301,7 +329,7 @@ impl State {
         self.fill(taker, true, trade, price, count);
         self.cancel(taker);
         self.record_trade(trade, rfq.market, price, count, side.opposite());
-        if let Some(quote) = self.quotes.get_mut(&number) {
+        if let Some(quote) = self.quotes.get_mut(number) {
             quote.status = QuoteStatus::Executed;
             quote.executed_at = Some(now);
             quote.updated = now;
@@ -357,5 +385,45 @@ impl State {
         *self.resting.entry(account.user).or_default() += 1;
         self.orders.insert(id, order);
         id
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use kalshi_sdk::limits::Tier;
+
+    use super::*;
+
+    #[test]
+    fn ended_quotes_are_dropped_while_their_request_is_open() {
+        let mut state = State::new(1, 1_000 * SECOND);
+        let users = [(); 2].map(|()| state.add_user(Tier::Basic, false, 100_000));
+        let [requester, maker] = users.map(|user| Account {
+            user,
+            subaccount: 0,
+        });
+        let market = state.add_market_of("KXA-26-X", "KXA-26");
+        let rfq = Rfq::new(requester, market, Some(Contracts::from(1)), state.now);
+        let rfq = state.create_rfq(rfq, |_| false).unwrap();
+        let (rfq, _) = state.rfq(rfq).unwrap();
+        let bid = Dollars::from_micros(400_000);
+        let quote = Quote::new(rfq, maker, (bid, bid), state.now);
+        let kept = state.create_quote(quote.clone()).unwrap();
+        let (number, _) = state.quote(kept).unwrap();
+        state.accept_quote(number, Side::Bid).unwrap();
+        for _ in 0..MAX_RECORDS {
+            let (id, number) = (state.new_id(), state.next_number());
+            let mut quote = Quote {
+                id,
+                ..quote.clone()
+            };
+            quote.cancel("replaced", state.now);
+            state.quotes.insert(number, quote);
+        }
+        let newest = state.create_quote(quote).unwrap();
+        assert_eq!(state.quotes.len(), MAX_RECORDS + 1);
+        assert!(state.is_accepted(rfq));
+        assert!(state.quote(kept).is_ok() && state.quote(newest).is_ok());
     }
 }

@@ -170,11 +170,7 @@ impl State {
         if account.is_none_or(|account| self.is_unlisted(account)) {
             return;
         }
-        if (self.margin.is_some() || self.keeps_versions)
-            && let Some(order) = self.orders.get_mut(&id)
-        {
-            order.keep_version();
-        }
+        self.keep_order_version(id);
         self.emit(|state| {
             let order = state.orders.get(&id)?;
             let mut order = Box::new(order.clone());
@@ -216,12 +212,7 @@ impl State {
     }
 
     pub(super) fn emit_group(&mut self, id: Uuid, kind: &'static str) {
-        let now = self.now;
-        if self.keeps_versions
-            && let Some(group) = self.groups.get_mut(&id)
-        {
-            group.keep_version(now);
-        }
+        self.keep_group_version(id);
         self.emit(|state| {
             let group = state.groups.get(&id)?;
             Some(Event::Group {
@@ -246,7 +237,7 @@ impl State {
 
     pub(super) fn emit_quote(&mut self, number: u64, kind: &'static str) {
         self.emit(|state| {
-            let quote = state.quotes.get(&number)?;
+            let quote = state.quotes.get(number)?;
             let rfq = state.rfqs.get(&quote.rfq)?;
             Some(Event::Quote {
                 kind,

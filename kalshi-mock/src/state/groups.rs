@@ -32,32 +32,14 @@ pub(crate) struct Group {
     /// Sequence number, in order of creation.
     pub(crate) number: u64,
     pub(crate) created: Micros,
-    /// Earlier values of `limit` and `armed`, oldest first, for reads that lag.
-    versions: Vec<(Micros, Contracts, bool)>,
 }
 
 impl Group {
-    /// Keeps the current state for reads that lag.
-    pub(super) fn keep_version(&mut self, now: Micros) {
-        self.versions.push((now, self.limit, self.armed));
-    }
-
-    /// Returns `limit` and `armed` as of a time, or the current values for `None`.
-    pub(crate) fn as_of(&self, time: Option<Micros>) -> (Contracts, bool) {
-        let version = time.and_then(|time| {
-            let mut versions = self.versions.iter().rev();
-            versions.find(|(at, ..)| *at <= time)
-        });
-        version.map_or((self.limit, self.armed), |(_, limit, armed)| {
-            (*limit, *armed)
-        })
-    }
-
     /// Returns the hundredths of contracts matched in the 15 seconds before `now`.
     fn matched(&self, now: Micros) -> i64 {
         self.matched
             .iter()
-            .filter(|(at, _)| *at > now - WINDOW)
+            .filter(|(at, _)| is_in_window(*at, now))
             .map(|(_, count)| count)
             .sum()
     }
@@ -65,6 +47,11 @@ impl Group {
     fn is_limit_reached(&self, now: Micros) -> bool {
         self.matched(now) >= self.limit.hundredths()
     }
+}
+
+/// Returns true if a match counts. After the clock was set back, matches in the future do not.
+fn is_in_window(at: Micros, now: Micros) -> bool {
+    at > now - WINDOW && at <= now
 }
 
 impl State {
@@ -96,7 +83,6 @@ impl State {
             orders: BTreeSet::new(),
             number,
             created: self.now,
-            versions: Vec::new(),
         };
         self.groups.insert(id, group);
         self.emit_group(id, "created");
@@ -163,6 +149,7 @@ impl State {
         self.disarm(id);
         self.emit_group(id, "deleted");
         self.groups.remove(&id);
+        self.versions.forget_group(id);
     }
 
     /// Returns how many more hundredths of contracts a group may match now.
@@ -182,17 +169,47 @@ impl State {
         let Some(group) = self.groups.get_mut(&id) else {
             return false;
         };
-        while group
-            .matched
-            .front()
-            .is_some_and(|(at, _)| *at <= now - WINDOW)
-        {
-            group.matched.pop_front();
-        }
+        // Matches in the future would count again when the clock reaches their time.
+        group.matched.retain(|(at, _)| is_in_window(*at, now));
         match group.matched.back_mut() {
             Some((at, matched)) if *at == now => *matched += count.hundredths(),
             _ => group.matched.push_back((now, count.hundredths())),
         }
         group.is_limit_reached(now)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_in_the_future_do_not_count() {
+        let account = Account {
+            user: 1,
+            subaccount: 0,
+        };
+        let mut state = State::new(1, 1_000 * SECOND);
+        let group = state.create_group(account, 0, Contracts::from(10)).unwrap();
+        let mut matched_at = |seconds: i64, count: i32| {
+            state.now = seconds * SECOND;
+            let triggers = state.count_group_match(group, Contracts::from(count));
+            (triggers, state.group_allowance(group))
+        };
+        assert_eq!(matched_at(1_000, 6), (false, 400));
+        assert_eq!(matched_at(1_016, 6), (false, 400));
+        assert_eq!(
+            matched_at(1_010, 0),
+            (false, 1_000),
+            "the clock was set back"
+        );
+        assert_eq!(matched_at(1_010, 7), (false, 300));
+        assert_eq!(
+            matched_at(1_016, 0),
+            (false, 300),
+            "only the last match counts"
+        );
+        assert_eq!(matched_at(1_016, 3), (true, 0));
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Holding {
 #[derive(Clone, Debug, Default)]
 struct SideFunding {
     orders: BTreeMap<Rank, OrderFunding>,
+    /// Hundredths of contracts.
+    count: i64,
     total: i64,
     notional: i64,
 }
@@ -72,12 +74,14 @@ impl SideFunding {
     fn set(&mut self, rank: Rank, order: Option<OrderFunding>) {
         let before = match order {
             Some(order) => {
+                self.count += order.count.hundredths();
                 self.total += order.amount();
                 self.notional += order.notional;
                 self.orders.insert(rank, order)
             }
             None => self.orders.remove(&rank),
         };
+        self.count -= before.map_or(0, |order| order.count.hundredths());
         self.total -= before.map_or(0, OrderFunding::amount);
         self.notional -= before.map_or(0, |order| order.notional);
     }
@@ -141,6 +145,11 @@ impl Holding {
     /// Returns the notional value of the resting orders in a margin market.
     pub(super) fn resting_notional(&self) -> i64 {
         self.bids.notional.saturating_add(self.asks.notional)
+    }
+
+    /// Returns the contracts of the resting orders on `side`.
+    pub(super) fn resting_count(&self, side: Side) -> Contracts {
+        Contracts::from_hundredths(self.side(side).count)
     }
 
     /// Returns how many contracts on `side` would reduce the position.

@@ -22,7 +22,7 @@ use funding::{FundingPayment, FundingRate};
 pub(in crate::state) use positions::Booked;
 pub(crate) use triggers::{NewTrigger, Trigger, TriggerPrices, trigger_not_found};
 
-use super::{Market, MarketIndex, Shard, Side, State, side::cost};
+use super::{Market, MarketIndex, Shard, Side, State, side::cost, versions::Versions};
 use crate::time::{Micros, SECOND};
 
 /// Shard of all margin markets and accounts.
@@ -142,6 +142,7 @@ impl State {
             triggers: BTreeMap::new(),
             notional_limit: NOTIONAL_LIMIT,
         });
+        self.versions = Versions::of_margin();
         self.schedule_funding(next_funding(self.now));
         self
     }

@@ -138,7 +138,8 @@ impl Market {
         if self.perp.is_some() {
             let is_exact = price.micros() % TICK == 0;
             let up = i64::from(side == Side::Ask && !is_exact);
-            return Some(Dollars::from_micros((ticks + up) * TICK));
+            let micros = (ticks + up).saturating_mul(TICK);
+            return Some(Dollars::from_micros(micros));
         }
         let grid = self.grid();
         let (below, above) = (grid.round_down(price), grid.round_up(price));

@@ -487,8 +487,13 @@ impl State {
         else {
             return;
         };
+        self.versions.forget_order(id);
         self.listed.remove(&(account.user, number));
-        if let Some(client_order_id) = client_order_id {
+        let earlier = self.earlier_client_order_ids.remove(&id);
+        for client_order_id in client_order_id
+            .into_iter()
+            .chain(earlier.into_iter().flatten())
+        {
             self.client_order_ids
                 .remove(&(account.user, client_order_id));
         }

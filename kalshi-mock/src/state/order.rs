@@ -1,7 +1,5 @@
 //! Orders: their fields, lifecycle and self-trade prevention.
 
-use std::borrow::Cow;
-
 use kalshi_sdk::{Contracts, Dollars};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -72,19 +70,6 @@ pub(crate) struct Order {
         allow(dead_code, reason = "used by the margin API")
     )]
     pub(crate) reason: &'static str,
-    /// Earlier states, oldest first, for reads that lag. The margin exchange always keeps them.
-    pub(super) versions: Vec<Version>,
-}
-
-/// State of an order since a time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Version {
-    updated: Micros,
-    price: Dollars,
-    filled: Contracts,
-    remaining: Contracts,
-    status: Status,
-    reason: &'static str,
 }
 
 impl Order {
@@ -122,56 +107,7 @@ impl Order {
             created: now,
             updated: now,
             reason: "",
-            versions: Vec::new(),
         }
-    }
-
-    /// Keeps the current state for reads that lag.
-    pub(super) fn keep_version(&mut self) {
-        self.versions.push(Version {
-            updated: self.updated,
-            price: self.price,
-            filled: self.filled,
-            remaining: self.remaining,
-            status: match self.status {
-                Status::Resting if self.remaining.is_zero() => Status::Executed,
-                status => status,
-            },
-            reason: self.reason,
-        });
-    }
-
-    /// Returns the order as of a time, or `None` if it did not exist. Changes from before versions were kept are always visible.
-    /// Without a time, returns the current state.
-    pub(crate) fn as_of(&self, time: Option<Micros>) -> Option<Cow<'_, Self>> {
-        let Some(time) = time else {
-            return Some(Cow::Borrowed(self));
-        };
-        if self.created > time {
-            return None;
-        }
-        let time = match self.versions.first() {
-            Some(first) => time.max(first.updated),
-            None => return Some(Cow::Borrowed(self)),
-        };
-        self.version_at(time).map(Cow::Owned)
-    }
-
-    /// Returns the order as it was at a time, or `None` if it did not exist.
-    pub(crate) fn version_at(&self, time: Micros) -> Option<Self> {
-        let version = self
-            .versions
-            .iter()
-            .rev()
-            .find(|version| version.updated <= time)?;
-        let mut order = self.clone();
-        order.updated = version.updated;
-        order.price = version.price;
-        order.filled = version.filled;
-        order.remaining = version.remaining;
-        order.status = version.status;
-        order.reason = version.reason;
-        Some(order)
     }
 
     pub(crate) fn rank(&self) -> Rank {

@@ -286,19 +286,6 @@ impl State {
             .ok_or_else(|| Rejection::not_found(format!("no resting order {id} on shard {shard}")))
     }
 
-    /// Starts to keep earlier states of orders and groups, for reads that lag.
-    pub(crate) fn keep_versions(&mut self) {
-        if std::mem::replace(&mut self.keeps_versions, true) || self.margin.is_some() {
-            return;
-        }
-        for order in self.orders.values_mut() {
-            order.keep_version();
-        }
-        for group in self.groups.values_mut() {
-            group.keep_version(group.created);
-        }
-    }
-
     /// Iterates over the resting orders of a user, oldest first.
     pub(crate) fn resting_orders_of(&self, user: u32) -> impl Iterator<Item = &Order> {
         self.orders_of(user)

@@ -294,44 +294,15 @@ impl Harness {
             user: USERS[user],
             subaccount: 0,
         };
-        let rfq = Rfq {
-            id: Uuid::nil(),
-            creator: account(requester),
-            market,
-            contracts: Some(count),
-            target_cost: None,
-            excludes_fees: false,
-            rest_remainder: false,
-            obscured: false,
-            open: true,
-            executed: false,
-            created: now,
-            updated: now,
-        };
+        let rfq = Rfq::new(account(requester), market, Some(count), now);
         // Rejected if the market is not open for trading.
         let Ok(id) = self.state.create_rfq(rfq, |_| true) else {
             return;
         };
         let (number, _) = self.state.rfq(id).unwrap();
-        let quoted = self.state.create_quote(Quote {
-            id: Uuid::nil(),
-            rfq: number,
-            creator: account(maker),
-            yes_bid: Dollars::from_micros(cents * 10_000),
-            no_bid: Dollars::from_micros((99 - cents) * 10_000),
-            rest_remainder: false,
-            post_only: false,
-            status: QuoteStatus::Open,
-            accepted: None,
-            created: now,
-            updated: now,
-            accepted_at: None,
-            confirmed_at: None,
-            executed_at: None,
-            cancelled_at: None,
-            cancellation: None,
-            orders: None,
-        });
+        let bids = [cents, 99 - cents].map(|cents| Dollars::from_micros(cents * 10_000));
+        let quote = Quote::new(number, account(maker), bids.into(), now);
+        let quoted = self.state.create_quote(quote);
         if let Ok(id) = quoted {
             let (number, _) = self.state.quote(id).unwrap();
             self.state.accept_quote(number, side).unwrap();

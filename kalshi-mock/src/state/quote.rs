@@ -1,5 +1,7 @@
 //! Requests for quote, and quotes.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Serialize;
 use uuid::Uuid;
@@ -72,6 +74,34 @@ pub(crate) struct Quote {
 }
 
 impl Quote {
+    /// Creates an open quote with default options. Its id is assigned later.
+    pub(crate) fn new(
+        rfq: u64,
+        creator: Account,
+        (yes_bid, no_bid): (Dollars, Dollars),
+        now: Micros,
+    ) -> Self {
+        Self {
+            id: Uuid::nil(),
+            rfq,
+            creator,
+            yes_bid,
+            no_bid,
+            rest_remainder: false,
+            post_only: false,
+            status: QuoteStatus::Open,
+            accepted: None,
+            created: now,
+            updated: now,
+            accepted_at: None,
+            confirmed_at: None,
+            executed_at: None,
+            cancelled_at: None,
+            cancellation: None,
+            orders: None,
+        }
+    }
+
     /// Returns the price that the maker bids on `side`.
     pub(crate) fn bid(&self, side: Side) -> Dollars {
         match side {
@@ -102,11 +132,86 @@ impl Quote {
     }
 }
 
+/// Quotes by number, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Quotes {
+    rows: BTreeMap<u64, Quote>,
+    numbers: HashMap<Uuid, u64>,
+    /// Numbers of a request and of a quote on it.
+    by_rfq: BTreeSet<(u64, u64)>,
+}
+
+impl Quotes {
+    pub(super) fn insert(&mut self, number: u64, quote: Quote) {
+        self.numbers.insert(quote.id, number);
+        self.by_rfq.insert((quote.rfq, number));
+        self.rows.insert(number, quote);
+    }
+
+    pub(super) fn remove(&mut self, number: u64) {
+        if let Some(quote) = self.rows.remove(&number) {
+            self.numbers.remove(&quote.id);
+            self.by_rfq.remove(&(quote.rfq, number));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Quote> {
+        self.rows.get(&number)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Quote> {
+        self.rows.get_mut(&number)
+    }
+
+    /// Returns a quote and its number.
+    pub(super) fn find(&self, id: Uuid) -> Option<(u64, &Quote)> {
+        let number = *self.numbers.get(&id)?;
+        Some((number, self.rows.get(&number)?))
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &Quote)> {
+        self.rows.iter().map(|(number, quote)| (*number, quote))
+    }
+
+    /// Iterates over the quotes on a request.
+    pub(super) fn of_rfq(&self, rfq: u64) -> impl Iterator<Item = (u64, &Quote)> {
+        let numbers = self.by_rfq.range((rfq, 0)..=(rfq, u64::MAX));
+        numbers.filter_map(|(_, number)| Some((*number, self.rows.get(number)?)))
+    }
+}
+
 /// Communications id shown for a hidden requester: the SHA-256 of the empty string.
 pub(crate) const HIDDEN_USER: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 impl Rfq {
+    /// Creates an open request with default options. Its id is assigned later.
+    pub(crate) fn new(
+        creator: Account,
+        market: MarketIndex,
+        contracts: Option<Contracts>,
+        now: Micros,
+    ) -> Self {
+        Self {
+            id: Uuid::nil(),
+            creator,
+            market,
+            contracts,
+            target_cost: None,
+            excludes_fees: false,
+            rest_remainder: false,
+            obscured: false,
+            open: true,
+            executed: false,
+            created: now,
+            updated: now,
+        }
+    }
+
     /// Returns the size of a quote with `bid`: the requested contracts, or as many of the other outcome as the target cost buys.
     pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
         if let Some(contracts) = self.contracts {

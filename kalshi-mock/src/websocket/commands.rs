@@ -12,8 +12,12 @@ use super::{
     socket::Socket,
     subscription::{Channel, Subscription},
 };
-use crate::state::{MarketIndex, State};
+use crate::state::{Event, MarketIndex, State};
 
+/// Maximum number of channels in a command: more than exist.
+const MAX_CHANNELS: usize = 32;
+/// Maximum number of unknown markets that an error names.
+const MAX_ECHOED: usize = 100;
 /// Maximum value of the parameter `shard_factor`.
 const MAX_SHARDS: i64 = 100;
 
@@ -74,6 +78,9 @@ impl Command<'_> {
         let channels = channels
             .filter(|channels| !channels.is_empty())
             .ok_or_else(|| CommandError::new(3, "Channels required"))?;
+        if channels.len() > MAX_CHANNELS {
+            return Err(CommandError::invalid("channels"));
+        }
         let requested = self.requested_markets(params);
         for name in channels {
             let result = name
@@ -154,6 +161,7 @@ impl Command<'_> {
         let body = json!({ "channel": channel.name(), "sid": sid });
         socket.reply(self.state, "subscribed", self.id, &body);
         self.send_snapshots(socket, sid, &markets, snapshots, None);
+        self.send_open_rfqs(socket, sid);
         Ok(())
     }
 
@@ -242,6 +250,27 @@ impl Command<'_> {
                 _ => continue,
             };
             socket.send(self.state, sid, id, message);
+        }
+    }
+
+    /// Sends the open requests for quote that a subscription covers.
+    fn send_open_rfqs(&self, socket: &mut Socket, sid: u64) {
+        let state = self.state;
+        let Some(subscription) = socket.subscriptions.get(&sid) else {
+            return;
+        };
+        if subscription.channel != Channel::Communications {
+            return;
+        }
+        let open = state.rfqs.values().filter(|rfq| rfq.open);
+        let messages: Vec<Message> = open
+            .filter_map(|rfq| {
+                let event = Event::RfqCreated(rfq.clone());
+                messages::render(state, &socket.caller, subscription, &event)
+            })
+            .collect();
+        for message in messages {
+            socket.send(state, sid, None, message);
         }
     }
 
@@ -400,7 +429,8 @@ impl Command<'_> {
                 Some((ticker, index)) => {
                     markets.insert(ticker, index);
                 }
-                None => unknown.push(name.to_owned()),
+                None if unknown.len() < MAX_ECHOED => unknown.push(name.to_owned()),
+                None => {}
             }
         }
         if !unknown.is_empty() {

@@ -31,6 +31,11 @@ const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// Time limit for sending the close frame when the exchange shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// Maximum interval of pings, which the timer can represent.
+const MAX_PING_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Maximum size of a command: far above a list of all markets.
+const MAX_COMMAND_BYTES: usize = 1 << 20;
+
 /// Opens a connection, or rejects the handshake.
 pub(crate) async fn handshake(
     State(shared): State<Arc<Shared>>,
@@ -80,7 +85,10 @@ async fn open(
         Ok((caller, upgrade)) => {
             record(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
             let opened = OpenConnection::new(shared, instance, caller, connection);
-            upgrade.on_upgrade(|socket| run(socket, opened))
+            upgrade
+                .max_message_size(MAX_COMMAND_BYTES)
+                .max_frame_size(MAX_COMMAND_BYTES)
+                .on_upgrade(|socket| run(socket, opened))
         }
         Err(rejection) => {
             record(&shared, &parts, rejection.status);
@@ -243,7 +251,7 @@ async fn close(opened: &OpenConnection, code: u16, reason: &str) {
 /// Sends queued frames and pings.
 async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened: &OpenConnection) {
     let interval = opened.shared.hub.settings.ping_interval;
-    let interval = interval.max(Duration::from_millis(1));
+    let interval = interval.clamp(Duration::from_millis(1), MAX_PING_INTERVAL);
     let mut pings = interval_at(Instant::now() + interval, interval);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

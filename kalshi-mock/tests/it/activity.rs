@@ -24,6 +24,19 @@ async fn exchange(seed: u64, activity: Option<Activity>) -> MockExchange {
     builder.start().await.unwrap()
 }
 
+#[tokio::test]
+async fn seed_determines_the_key_with_and_without_activity() {
+    let key = async |activity| {
+        exchange(7, activity)
+            .await
+            .user()
+            .private_key()
+            .public_key()
+            .to_pem()
+    };
+    assert_eq!(key(None).await, key(Some(Activity::Calm)).await);
+}
+
 async fn get(exchange: &MockExchange, path: &str) -> Value {
     let raw = Raw::new(exchange);
     let (status, body) = send(raw.unsigned("GET", &format!("/trade-api/v2{path}"))).await;

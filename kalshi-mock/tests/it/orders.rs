@@ -69,8 +69,9 @@ async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
         (contracts("15"), contracts("5.5"))
     );
     // 5 at 0.45 and 10 at 0.46. The fee of each trade is rounded separately: 0.0867 and 0.1739.
-    assert_eq!(placed.average_fill_price.unwrap(), dollars("0.456666"));
-    assert_eq!(placed.average_fee_paid.unwrap(), dollars("0.017373"));
+    // The averages, 0.456666.. and 0.017373.., are rounded to four decimals.
+    assert_eq!(placed.average_fill_price.unwrap(), dollars("0.4567"));
+    assert_eq!(placed.average_fee_paid.unwrap(), dollars("0.0174"));
 
     let order = read(&client, &placed.order_id).await;
     assert_eq!(order.status, OrderStatus::Resting);
@@ -425,9 +426,60 @@ async fn client_order_id_is_unique() {
     );
     let other = exchange.add_user().unwrap().client().unwrap();
     assert!(
-        place(&other, named).await.is_ok(),
+        place(&other, named.clone()).await.is_ok(),
         "ids are unique per user"
     );
+
+    named.client_order_id = Some("replaced".into());
+    let id = place(&client, named.clone()).await.unwrap().order_id;
+    let amend = client.amend_order_v2().order_id(&id).body_map(|body| {
+        body.ticker(TICKER)
+            .side(Bid)
+            .price(dollars("0.40"))
+            .count(contracts("1"))
+            .updated_client_order_id("new")
+    });
+    amend.send().await.unwrap();
+    for id in ["replaced", "new"] {
+        named.client_order_id = Some(id.into());
+        let error = place(&client, named.clone()).await.unwrap_err();
+        assert_eq!(code(&error), "order_already_exists", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn write_responses_have_the_fields_and_decimals_of_recorded_ones() {
+    let exchange = exchange().await;
+    exchange.market(TICKER).ask(dollars("0.52"), 1);
+    let raw = Raw::new(&exchange);
+    let order = |id: &str, price: &str| {
+        json!({
+            "ticker": TICKER, "client_order_id": id, "side": "bid", "count": "1", "price": price,
+            "time_in_force": "good_till_canceled", "self_trade_prevention_type": "maker",
+        })
+    };
+    let path = "/portfolio/events/orders";
+    let (_, filled) = raw.call("POST", path, Some(order("a", "0.52"))).await;
+    assert_eq!(
+        (&filled["average_fill_price"], &filled["average_fee_paid"]),
+        (&json!("0.5200"), &json!("0.0175"))
+    );
+    let mut ids = Vec::new();
+    for id in ["b", "c"] {
+        let (_, resting) = raw.call("POST", path, Some(order(id, "0.10"))).await;
+        ids.push(resting["order_id"].as_str().unwrap().to_owned());
+    }
+    let (_, single) = raw
+        .call("DELETE", &format!("{path}/{}", ids[0]), None)
+        .await;
+    let batch = json!({ "orders": [{ "order_id": ids[1] }] });
+    let (_, batch) = raw
+        .call("DELETE", &format!("{path}/batched"), Some(batch))
+        .await;
+    for cancelled in [&single, &batch["orders"][0]] {
+        assert_eq!(cancelled["reduced_by"], "1.00");
+        assert_eq!(cancelled.get("client_order_id"), None);
+    }
 }
 
 #[tokio::test]

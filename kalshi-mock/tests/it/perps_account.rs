@@ -26,13 +26,18 @@ async fn buy(raw: &Raw, id: &str, price: &str, count: &str) {
     place(raw, id, ("bid", price, count)).await;
 }
 
-async fn place(raw: &Raw, id: &str, (side, price, count): (&str, &str, &str)) {
+async fn place(raw: &Raw, id: &str, order: (&str, &str, &str)) -> Value {
+    let (status, body) = try_place(raw, id, order).await;
+    assert_eq!(status, 201, "{body}");
+    body
+}
+
+async fn try_place(raw: &Raw, id: &str, (side, price, count): (&str, &str, &str)) -> (u16, Value) {
     let order = json!({
         "ticker": TICKER, "client_order_id": id, "side": side, "count": count, "price": price,
         "time_in_force": "good_till_canceled", "self_trade_prevention_type": "maker",
     });
-    let (status, body) = raw.call("POST", "/margin/orders", Some(order)).await;
-    assert_eq!(status, 201, "{body}");
+    raw.call("POST", "/margin/orders", Some(order)).await
 }
 
 async fn get(raw: &Raw, path: &str, query: &[(&str, &str)]) -> Value {
@@ -145,6 +150,47 @@ async fn resting_orders_need_margin_unless_they_close_a_position() {
     assert_eq!(balance(&raw).await["resting_orders_margin"], "0.0000");
     place(&raw, "c", ("ask", "6.0000", "10")).await;
     assert_eq!(balance(&raw).await["resting_orders_margin"], "12.0000");
+}
+
+#[tokio::test]
+async fn resting_orders_close_a_position_only_once() {
+    let (exchange, raw) = start().await;
+    let market = exchange.margin_market(TICKER).leverage(65_000).fees(0, 0);
+    let _ = market.ask(dollars("5.0000"), 10).mark(dollars("5.0000"));
+    buy(&raw, "a", "5.0000", "10").await;
+    // The first order closes the position. Each further one needs 12 of the remaining 40.05 dollars.
+    let ask = ("ask", "6.0000", "10");
+    for id in ["b", "c", "d", "e"] {
+        place(&raw, id, ask).await;
+    }
+    let (status, body) = try_place(&raw, "f", ask).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (400, &json!("INSUFFICIENT_BALANCE"))
+    );
+    let small = place(&raw, "g", ("ask", "6.0000", "1")).await;
+    let path = format!(
+        "/margin/orders/{}/amend",
+        small["order_id"].as_str().unwrap()
+    );
+    let amend = json!({ "ticker": TICKER, "side": "ask", "price": "6.0000", "count": "10" });
+    let (status, body) = raw.call("POST", &path, Some(amend)).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (400, &json!("INSUFFICIENT_BALANCE"))
+    );
+    // An order that cannot rest closes the position in any case.
+    let close = json!({
+        "ticker": TICKER, "client_order_id": "h", "side": "ask", "count": "10", "price": "5.0000",
+        "time_in_force": "immediate_or_cancel", "self_trade_prevention_type": "maker", "reduce_only": true,
+    });
+    let _ = market.bid(dollars("5.0000"), 1);
+    let (_, closed) = raw.call("POST", "/margin/orders", Some(close)).await;
+    assert_eq!(closed["fill_count"], "1.00");
+    let _ = market.buy(dollars("6.0000"), 1_000);
+    let row = balance(&raw).await;
+    let available = row["available_balance"].as_str().unwrap();
+    assert!(!available.starts_with('-'), "{row}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Margin markets: the initial markets, books, candles and rates.
 
 use kalshi_mock::MockExchange;
+use kalshi_sdk::Dollars;
 use serde_json::{Value, json};
 
 use crate::common::{Raw, dollars, exchange, send};
@@ -179,4 +180,14 @@ async fn paused_market_omits_prices_and_rejects_orders() {
     exchange.pause_trading();
     let status = get(&raw, "/margin/exchange/status", &[]).await;
     assert_eq!(status["trading_active"], false);
+}
+
+#[tokio::test]
+async fn orders_at_the_largest_prices_are_ignored() {
+    let exchange = exchange().await;
+    let market = exchange
+        .margin_market("KXTESTPERP")
+        .ask(Dollars::from_micros(i64::MAX), 1)
+        .bid(Dollars::from_micros(i64::MIN), 1);
+    assert!(market.asks().is_empty() && market.bids().is_empty());
 }

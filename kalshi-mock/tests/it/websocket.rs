@@ -228,6 +228,7 @@ async fn invalid_commands_are_rejected() {
         ("unsubscribe", json!({ "sids": [99] }), 7),
         ("unsubscribe", json!({ "sids": ["1"] }), 11),
         ("subscribe", json!({ "channels": ["weather"] }), 8),
+        ("subscribe", json!({ "channels": vec!["trade"; 33] }), 11),
         ("subscribe", json!({ "channels": ["orderbook_delta"] }), 14),
         (
             "subscribe",
@@ -323,6 +324,11 @@ async fn invalid_commands_are_rejected() {
             "{command} {params}"
         );
     }
+    let unknown: Vec<_> = (0..150).map(|number| format!("NONE-{number}")).collect();
+    let params = json!({ "channels": ["trade"], "market_tickers": unknown });
+    listener.command("subscribe", params).await;
+    let named = &listener.next().await["msg"]["market_tickers"];
+    assert_eq!(named.as_array().unwrap().len(), 100);
     // An invalid channel does not affect the others.
     listener
         .command("subscribe", json!({ "channels": ["weather", "trade"] }))

@@ -435,6 +435,42 @@ async fn quotes_are_reported_to_their_parties_only() {
 }
 
 #[tokio::test]
+async fn subscription_starts_with_the_open_requests_that_it_covers() {
+    let exchange = exchange().await;
+    let _ = exchange.market(TICKER);
+    let client = client_without_retries(&exchange);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let rfq = client.create_rfq().body_map(|body| {
+            body.market_ticker(TICKER)
+                .contracts_fp(contracts("1"))
+                .rest_remainder(false)
+        });
+        ids.push(rfq.send().await.unwrap().into_inner().id);
+    }
+    let closed = ids.remove(1);
+    client.delete_rfq().rfq_id(&closed).send().await.unwrap();
+    let other = exchange.add_user().unwrap();
+    let own = json!({ "user_filter": "self" });
+    for (user, params, is_covered) in [
+        (exchange.user(), own.clone(), true),
+        (&other, json!({}), true),
+        (&other, own, false),
+    ] {
+        let mut listener = Listener::open_as(&exchange, user).await;
+        listener.subscribe("communications", params).await;
+        let frames = listener.drain().await;
+        if is_covered {
+            assert_eq!(kinds(&frames), ["rfq_created"; 2]);
+            assert_eq!(texts(&frames, "id"), ids);
+            assert_eq!(seqs(&frames), [1, 2]);
+        } else {
+            assert!(frames.is_empty(), "{frames:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn scheduled_actions_are_reported_on_time() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).bid(dollars("0.40"), 1);

@@ -105,6 +105,14 @@ async fn silenced_connection_can_be_closed_by_the_client() {
 }
 
 #[tokio::test]
+async fn longest_ping_interval_sends_no_pings() {
+    let builder = MockExchange::builder().ping_interval(Duration::MAX);
+    let exchange = builder.start().await.unwrap();
+    let mut listener = Listener::open(&exchange).await;
+    assert!(listener.drain().await.is_empty());
+}
+
+#[tokio::test]
 async fn pings_are_sent_and_receive_pongs() {
     let exchange = MockExchange::builder()
         .ping_interval(Duration::from_millis(10))
@@ -352,9 +360,9 @@ async fn protocol_errors_close_with_their_code() {
         (vec![0x82, 0x80, 0, 0, 0, 0], 1003),
         // A text frame that is not UTF-8.
         (vec![0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
-        // A frame of 64 MB.
+        // A frame of more than 1 MiB.
         (
-            vec![0x81, 0xff, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0, 0, 0],
+            vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 0, 0, 0, 0],
             1009,
         ),
     ] {

@@ -1,5 +1,7 @@
 //! Margin orders and their fills.
 
+use std::borrow::Cow;
+
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -187,18 +189,17 @@ fn order_id(call: &Call<'_>) -> Result<Uuid, Rejection> {
 }
 
 /// Returns the state of an order that is visible to a read, or `None` if the order is another user's or too new for a read that lags.
-fn visible_order(call: &Call<'_>, order: &Order) -> Option<Order> {
-    match call.as_of {
-        _ if !call.is_own(order.account) => None,
-        Some(time) => order.version_at(time),
-        None => Some(order.clone()),
+fn visible_order<'a>(state: &State, call: &Call<'_>, order: &'a Order) -> Option<Cow<'a, Order>> {
+    match call.is_own(order.account) {
+        true => state.order_as_of(order, call.as_of),
+        false => None,
     }
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     let order = state.orders.get(&order_id(call)?);
     let order = order
-        .and_then(|order| visible_order(call, order))
+        .and_then(|order| visible_order(state, call, order))
         .ok_or_else(|| Rejection::not_found(""))?;
     Ok(json!({ "order": order_json(state, &order) }))
 }
@@ -208,7 +209,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let rows = state
         .orders_of(call.caller.user)
         .rev()
-        .filter_map(|order| Some((order.number, visible_order(call, order)?)))
+        .filter_map(|order| Some((order.number, visible_order(state, call, order)?)))
         .filter(|(_, order)| {
             only.is_none_or(|only| order.account.subaccount == only)
                 // An unknown status is not an error. It matches no order.

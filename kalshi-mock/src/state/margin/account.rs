@@ -3,7 +3,7 @@
 use kalshi_sdk::Contracts;
 
 use super::SHARD;
-use crate::state::{Account, Holding, Market, MarketIndex, State};
+use crate::state::{Account, Holding, Market, MarketIndex, Order, Side, State};
 
 /// Figures of an account at the current mark prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,20 +99,25 @@ impl State {
             .fold(0, i64::saturating_add)
     }
 
-    /// Returns how many contracts of an order would open or increase a position.
+    /// Returns how many contracts of an order would open or increase a position. An order that rests closes only what the resting
+    /// orders on its side leave; `replaced` is the resting order that it replaces, if any.
     pub(super) fn opening_count(
         &self,
         account: Account,
         market: MarketIndex,
-        (side, count): (crate::state::Side, Contracts),
+        (side, count, rests): (Side, Contracts, bool),
+        replaced: Option<&Order>,
     ) -> Contracts {
-        let closes = self
-            .ledger
-            .holding(account, market)
-            .map_or(Contracts::ZERO, |holding| holding.reducible(side));
-        count
-            .checked_sub(closes)
-            .unwrap_or_default()
-            .max(Contracts::ZERO)
+        let Some(holding) = self.ledger.holding(account, market) else {
+            return count;
+        };
+        let resting = if rests {
+            let replaced = replaced.map_or(Contracts::ZERO, |order| order.remaining);
+            holding.resting_count(side).hundredths() - replaced.hundredths()
+        } else {
+            0
+        };
+        let closes = (holding.reducible(side).hundredths() - resting).max(0);
+        Contracts::from_hundredths((count.hundredths() - closes).max(0))
     }
 }

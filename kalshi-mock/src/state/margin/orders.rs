@@ -56,7 +56,13 @@ impl State {
             };
         }
         self.check_band(market, new.side, new.price)?;
-        self.check_notional((new.account, index), (new.side, new.count), new.price, None)
+        let rests = new.time_in_force == TimeInForce::GoodTillCanceled;
+        self.check_notional(
+            (new.account, index),
+            (new.side, new.count, rests),
+            new.price,
+            None,
+        )
     }
 
     /// Validates an amendment by the rules of margin markets.
@@ -73,7 +79,7 @@ impl State {
         let remaining = count.checked_sub(order.filled).unwrap_or_default();
         self.check_notional(
             (order.account, order.market),
-            (order.side, remaining),
+            (order.side, remaining, true),
             price,
             Some(order),
         )
@@ -122,7 +128,7 @@ impl State {
     fn check_notional(
         &self,
         (account, index): (Account, MarketIndex),
-        (side, count): (Side, Contracts),
+        order: (Side, Contracts, bool),
         price: Dollars,
         replaced: Option<&Order>,
     ) -> Result<(), Rejection> {
@@ -130,10 +136,11 @@ impl State {
             .margin
             .as_ref()
             .map_or(0, |margin| margin.notional_limit);
-        let opening = cost(price, self.opening_count(account, index, (side, count)));
+        let opening = cost(price, self.opening_count(account, index, order, replaced));
         let before = replaced.map_or(0, |order| cost(order.price, order.remaining));
         let usage = self.notional_usage(account.user, None) - before;
-        match opening > 0 && opening > before && usage.saturating_add(opening) > limit {
+        let grows = cost(price, order.1) > before;
+        match opening > 0 && grows && usage.saturating_add(opening) > limit {
             true => Err(Rejection {
                 message: Some("NOTIONAL_RISK_LIMIT_EXCEEDED".to_owned()),
                 ..Rejection::bad_request("NOTIONAL_RISK_LIMIT_EXCEEDED", "")
@@ -142,7 +149,8 @@ impl State {
         }
     }
 
-    /// Rejects an order that requires more margin than is available. Orders that only reduce a position are always accepted.
+    /// Rejects an order that requires more margin than is available. Orders that only reduce a position are always accepted. An
+    /// amended order is not in the book here.
     pub(in crate::state) fn check_margin_funds(
         &self,
         incoming: &Incoming,
@@ -159,7 +167,8 @@ impl State {
             .opening_count(
                 incoming.account,
                 incoming.market,
-                (incoming.side, incoming.count),
+                (incoming.side, incoming.count, incoming.rests),
+                None,
             )
             .is_zero()
         {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::SHARD;
 use crate::{
     state::{
-        Account, Amendment, Fill, Holding, Instance, NewOrder, SelfTrade, Side, State, Status,
-        TimeInForce, cost, ledger::Hypothetical,
+        Account, Amendment, Fill, Holding, Instance, NewOrder, Order, SelfTrade, Side, State,
+        Status, TimeInForce, cost, ledger::Hypothetical,
     },
     time::SECOND,
 };
@@ -129,7 +129,49 @@ impl Harness {
             group: self.groups.get(group).copied(),
             market_version: None,
         };
-        _ = self.margin.create_order(order);
+        let closes = order.reduce_only || {
+            let rests = order.time_in_force == TimeInForce::GoodTillCanceled;
+            let resting = |other: &&Order| rests && other.market == market;
+            self.closes(order.account, order.side, order.count, market, resting)
+        };
+        let account = order.account;
+        let before = self.margin.balance(account).available();
+        let is_accepted = self.margin.create_order(order).is_ok();
+        self.check_available(account, before, is_accepted && !closes);
+    }
+
+    /// Returns true if an order can only reduce the position that the resting orders selected by `counts` leave.
+    fn closes(
+        &self,
+        account: Account,
+        side: Side,
+        count: Contracts,
+        market: usize,
+        counts: impl Fn(&&Order) -> bool,
+    ) -> bool {
+        let holding = self.margin.ledger.holding(account, market);
+        let position = holding.map_or(0, |holding| holding.position);
+        let resting: i64 = self
+            .margin
+            .resting_orders_of(account.user)
+            .filter(|order| order.account == account && order.side == side)
+            .filter(counts)
+            .map(|order| order.remaining.hundredths())
+            .sum();
+        count.hundredths() + resting <= -position * side.signed(Contracts::from(1)).signum()
+    }
+
+    /// Checks that an accepted order did not make the available balance negative. Mark prices must not follow the book.
+    fn check_available(&self, account: Account, before: i64, is_accepted: bool) {
+        let mut perps = self.margin.markets.iter().flat_map(|market| &market.perp);
+        if is_accepted && before >= 0 && perps.all(|perp| perp.mark.is_some()) {
+            let after = self.margin.balance(account).available();
+            assert!(
+                after >= 0,
+                "available {before} -> {after}, at {:?}",
+                self.at
+            );
+        }
     }
 
     fn amend(&mut self) {
@@ -144,7 +186,17 @@ impl Harness {
             client_order_id: None,
             updated_client_order_id: None,
         };
-        _ = self.margin.amend(id, &amendment);
+        let remaining = amendment.count.checked_sub(order.filled).unwrap();
+        let closes = self.closes(
+            order.account,
+            order.side,
+            remaining,
+            order.market,
+            |other| other.market == order.market && other.id != id,
+        );
+        let before = self.margin.balance(order.account).available();
+        let is_accepted = self.margin.amend(id, &amendment).is_ok();
+        self.check_available(order.account, before, is_accepted && !closes);
     }
 
     fn move_money(&mut self) {
@@ -266,7 +318,7 @@ impl Harness {
             let is_whole = order.remaining.hundredths() % 100 == 0;
             assert!(order.market == 1 || is_whole, "a fraction, at {at:?}");
             if !order.account.is_market_maker() {
-                let version = order.version_at(margin.now).unwrap();
+                let version = margin.order_as_of(order, Some(margin.now)).unwrap();
                 assert_eq!(
                     (
                         version.remaining,

@@ -157,6 +157,8 @@ impl Harness {
         for (number, group, at, count) in new {
             self.last_fill = self.last_fill.max(number);
             let matched = self.matched.entry(group).or_default();
+            // Matches in the future, from before the clock moved back, do not count again.
+            matched.retain(|(then, _)| *then <= at);
             matched.push((at, count));
             let within: i64 = matched
                 .iter()

@@ -72,6 +72,7 @@ pub(super) enum Command {
         to: u8,
         cents: i64,
     },
+    /// Moves the clock. It moves back if `milliseconds` is negative.
     Advance {
         milliseconds: i64,
     },
@@ -150,6 +151,7 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         ),
         1 => (0..3_usize, 0..2_u8, 1..2_000_i64).prop_map(|(user, to, cents)| Command::Transfer { user, to, cents }),
         4 => (1..20_000_i64).prop_map(|milliseconds| Command::Advance { milliseconds }),
+        1 => (-20_000..0_i64).prop_map(|milliseconds| Command::Advance { milliseconds }),
         1 => prop::bool::weighted(0.8).prop_map(|active| Command::Pause { active }),
         1 => prop_oneof![9 => Just(None), 1 => (0..2_usize, 0..=100_i64).prop_map(Some)].prop_map(|end| match end {
             Some((market, cents)) => Command::Settle { market, cents },
