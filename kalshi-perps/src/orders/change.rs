@@ -4,9 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use kalshi_core::rt::{
     self, Moment, Outcome,
-    orders::{
-        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, Wanted, inquire,
-    },
+    orders::{AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, inquire},
 };
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
@@ -196,11 +194,6 @@ impl Client {
         let (reduce_by, reduce_to) = decrease
             .counts()
             .map_err(|message| rt::invalid(operation::DECREASE_MARGIN_ORDER, message))?;
-        let wanted = match reduce_to {
-            Some(Contracts::ZERO) => Wanted::Cancelled,
-            Some(count) => Wanted::Remaining(count),
-            None => Wanted::Fewer,
-        };
         let change = DecreaseMarginOrderRequest {
             reduce_by,
             reduce_to,
@@ -212,7 +205,6 @@ impl Client {
             &key.order_id,
             request,
             reduce_to,
-            wanted,
             |response: &DecreaseMarginOrderResponse| (&response.order_id, response.remaining_count),
         ))
     }
