@@ -72,6 +72,9 @@ impl UnknownOrder {
     /// the client stopped waiting for it. That takes a few seconds, sometimes more than ten. Fills do not contain the client order id, so
     /// they are not searched.
     ///
+    /// If you set the client order id, an earlier order may have it. `Placed` therefore requires that the order was certainly created after
+    /// the request was sent, with a tolerance of five seconds; otherwise the order is a candidate of `Unknown`.
+    ///
     /// `NotFound` assumes that the exchange does not begin to process a request after the client has stopped waiting for it, and that no
     /// amendment has changed the order's client order id since.
     ///

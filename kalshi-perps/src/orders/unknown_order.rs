@@ -51,8 +51,8 @@ pub enum Reconciliation {
     /// not placed, because ids cannot be reused. If it has no creation time, or the id is taken and the clocks differ too much to tell, it
     /// may be this one.
     AlreadyExists(PlacedOrder),
-    /// Neither is proven: an order that the lists do not contain may have been placed. Contains the last error or the matching orders, if
-    /// any.
+    /// Neither is proven: an order that the lists do not contain may have been placed, or one that they contain may be older. Contains the
+    /// last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
