@@ -157,8 +157,11 @@ impl ApiError {
         });
         let is_text =
             |name: &str| matches!(fields.get(name), Some(Value::String(text)) if !text.is_empty());
-        let is_bare = (self.status == StatusCode::BAD_REQUEST && is_text("msg"))
-            || (self.status == StatusCode::TOO_MANY_REQUESTS && is_text("error"));
+        // Gateways add a numeric code to such a text; the exchange does not.
+        let has_no_code = matches!(fields.get("code"), None | Some(Value::Null));
+        let is_bare = has_no_code
+            && ((self.status == StatusCode::BAD_REQUEST && is_text("msg"))
+                || (self.status == StatusCode::TOO_MANY_REQUESTS && is_text("error")));
         let response = ErrorResponse::read(fields.clone());
         self.is_from_exchange = is_bare || has_code(&Value::Object(fields));
         self.set(response);
@@ -177,8 +180,8 @@ impl ApiError {
             .all(|field| field.is_none())
     }
 
-    /// Returns `true` if the body has one of the exchange's formats: a `code` at the top level or below `error`, a `msg` with
-    /// status 400, or a string below `error` with status 429. Any other body may come from a proxy and says nothing about the
+    /// Returns `true` if the body has one of the exchange's formats: a `code` at the top level or below `error`, or without any code
+    /// a `msg` with status 400 or a string below `error` with status 429. Any other body may come from a proxy and says nothing about the
     /// outcome of the request.
     #[must_use]
     pub fn is_from_exchange(&self) -> bool {
@@ -188,39 +191,42 @@ impl ApiError {
     /// Returns `true` if trading is paused on the whole exchange (`exchange_is_paused`) or in this market (`trading_is_paused`).
     #[must_use]
     pub fn is_trading_paused(&self) -> bool {
-        matches!(self.bare_code(), "exchange_is_paused" | "trading_is_paused")
+        self.matches_code("exchange_is_paused") || self.matches_code("trading_is_paused")
     }
 
     /// Returns `true` if the account lacks the funds for the order: `insufficient_balance`, or `insufficient_shard_balance` if the
     /// funds are on another shard, or `user_not_found` from a shard on which the account has no funds.
     #[must_use]
     pub fn is_insufficient_funds(&self) -> bool {
-        match self.bare_code() {
-            "insufficient_shard_balance" => true,
-            code if code.eq_ignore_ascii_case("insufficient_balance") => true,
-            "user_not_found" => self.status == StatusCode::NOT_FOUND || self.status.is_success(),
-            _ => false,
-        }
+        self.matches_code("insufficient_balance")
+            || self.matches_code("insufficient_shard_balance")
+            || self.matches_code("user_not_found")
+                && (self.status == StatusCode::NOT_FOUND || self.status.is_success())
     }
 
     /// Returns `true` if a `post_only` order would have traded immediately: the code is `invalid_order` and the details
     /// are `post only cross`.
     #[must_use]
     pub fn is_post_only_cross(&self) -> bool {
-        self.bare_code() == "invalid_order" && self.details() == Some("post only cross")
+        self.matches_code("invalid_order") && self.details() == Some("post only cross")
     }
 
     /// Returns `true` if a fill-or-kill order could not be filled completely, so that none of it was filled:
     /// `fill_or_kill_insufficient_resting_volume`.
     #[must_use]
     pub fn is_fill_or_kill_unfilled(&self) -> bool {
-        self.bare_code() == "fill_or_kill_insufficient_resting_volume"
+        self.matches_code("fill_or_kill_insufficient_resting_volume")
     }
 
     /// Returns the code up to a colon, if it contains one.
     pub(crate) fn bare_code(&self) -> &str {
         let code = self.code().unwrap_or_default();
         code.split_once(':').map_or(code, |(bare, _)| bare).trim()
+    }
+
+    /// Returns `true` if the code up to a colon is this one. The margin exchange sends some codes in capitals, so case is ignored.
+    pub(crate) fn matches_code(&self, code: &str) -> bool {
+        self.bare_code().eq_ignore_ascii_case(code)
     }
 
     /// Returns the HTTP status.
@@ -339,7 +345,7 @@ impl ApiError {
             return None;
         }
         let reason = self.details().or(self.message()).unwrap_or_default();
-        match self.bare_code() {
+        match self.bare_code().to_ascii_lowercase().as_str() {
             "authentication_error" if reason.contains("INCORRECT_API_KEY_SIGNATURE") => {
                 Some(AuthFailure::WrongPrivateKey)
             }
@@ -364,7 +370,7 @@ impl ApiError {
         self.status == StatusCode::UNAUTHORIZED
             && self.api_signs
             && self.is_from_exchange
-            && self.bare_code() == "header_timestamp_expired"
+            && self.matches_code("header_timestamp_expired")
     }
 }
 
@@ -458,7 +464,7 @@ fn is_code(code: &str) -> bool {
 }
 
 /// Returns `false` for the values that Go encodes for unset fields.
-fn is_set(value: &Value) -> bool {
+pub(crate) fn is_set(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) => true,

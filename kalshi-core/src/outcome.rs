@@ -55,7 +55,7 @@ pub(crate) fn is_rejection(error: &ApiError, earlier: bool) -> bool {
         error.status().as_u16(),
         400 | 401 | 403 | 404 | 409 | 410 | 422
     ) || error.status().is_success();
-    let certain = !UNCERTAIN_CODES.contains(&error.bare_code());
+    let certain = !UNCERTAIN_CODES.iter().any(|code| error.matches_code(code));
     status && certain && error.is_from_exchange() && !error.has_other_fields() && !earlier
 }
 
@@ -104,7 +104,7 @@ impl<T> Write<T> {
             },
             Err(error) => error,
         };
-        if error.was_not_processed() && !evidence.earlier {
+        if error.was_not_processed() {
             return Outcome::NotProcessed(error);
         }
         match error
@@ -113,11 +113,7 @@ impl<T> Write<T> {
         {
             Some(rejection) => Outcome::Rejected(rejection.clone(), error),
             None => {
-                let is_fault = error.status().is_none_or(|status| status.is_server_error());
-                let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
-                if error.is_decode() || !is_fault && !is_from_exchange {
-                    evidence.replace_connections();
-                }
+                evidence.check_origin(&error);
                 Outcome::Unknown(error)
             }
         }
@@ -135,16 +131,34 @@ impl Evidence {
         self.ended
     }
 
-    /// Returns the rejection of one item of a batch, or `None` if the item's outcome is unknown.
-    pub fn judge_item(&self, status: StatusCode, error: ErrorResponse) -> Option<ApiError> {
-        let error = ApiError::from_item(status, error);
-        is_rejection(&error, self.earlier).then_some(error)
+    /// Returns the error of one item of a batch, and its rejection unless the item's outcome is unknown.
+    pub fn judge_item(
+        &self,
+        status: StatusCode,
+        response: ErrorResponse,
+    ) -> (Error, Option<ApiError>) {
+        let api = ApiError::from_item(status, response);
+        let error = Error::api_error(self.operation, api.clone()).after(&self.attempts);
+        let rejection = is_rejection(&api, self.earlier).then_some(api);
+        if rejection.is_none() {
+            self.check_origin(&error);
+        }
+        (error, rejection)
     }
 
     /// Returns the error for a response that does not match the request, and replaces the connections.
     pub fn unexpected(&self, status: StatusCode, message: String) -> Error {
         self.replace_connections();
         Error::unexpected_response(self.operation, status, message).after(&self.attempts)
+    }
+
+    /// Replaces the connections after an error that the exchange did not send, unless it shows that a server in between failed.
+    fn check_origin(&self, error: &Error) {
+        let is_fault = error.status().is_none_or(|status| status.is_server_error());
+        let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
+        if error.is_decode() || !is_fault && !is_from_exchange {
+            self.replace_connections();
+        }
     }
 
     fn replace_connections(&self) {
@@ -185,7 +199,10 @@ impl Core {
         earlier: bool,
     ) -> Write<T> {
         Write {
-            result,
+            result: result.map_err(|error| match earlier {
+                true => error.after_earlier_write(),
+                false => error,
+            }),
             evidence: Evidence {
                 core: self.clone(),
                 operation,
@@ -234,6 +251,18 @@ impl Moment {
     pub fn latest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(u64::MAX);
         wall_ms.max(core.latest_ms(self.instant))
+    }
+
+    /// Returns the time of the exchange's clock, in Unix milliseconds and accurate to about a second, if recent responses agree on it,
+    /// whatever the local clock shows. Otherwise returns the latest time that it may have shown.
+    pub(crate) fn agreed_or_latest_ms(&self, core: &Core) -> u64 {
+        let agreed = || {
+            let now = core.shared.clock.now_ms().ok()?;
+            let passed = u64::try_from(self.instant.elapsed().as_millis()).ok()?;
+            let behind = core.clock_skew()?.num_milliseconds();
+            now.checked_add_signed(behind)?.checked_sub(passed)
+        };
+        agreed().unwrap_or_else(|| self.latest_ms(core))
     }
 }
 
@@ -301,6 +330,8 @@ mod tests {
         let bare = r#"{"msg":"Parameter validation failed"}"#;
         assert!(rejects(400, bare, false));
         assert!(!rejects(409, bare, false));
+        let gateway = r#"{"code":400,"msg":"Bad Request"}"#;
+        assert!(!rejects(400, gateway, false));
     }
 
     #[test]
@@ -309,6 +340,7 @@ mod tests {
             for status in [200, 400, 409] {
                 for code in [
                     code.to_owned(),
+                    code.to_ascii_uppercase(),
                     format!("{code}: at 7"),
                     format!("{code}:_x"),
                 ] {

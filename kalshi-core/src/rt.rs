@@ -313,23 +313,9 @@ pub fn is_rejection(error: &Error) -> bool {
     is_rejection_of_read(error)
 }
 
-/// Returns the error of an operation that the exchange rejected.
-pub fn rejection(operation: &'static Operation, error: ApiError) -> Error {
-    Error::api_error(operation, error)
-}
-
-/// Returns the error of an operation for the error object of one batch item.
-pub fn item_error(
-    operation: &'static Operation,
-    status: StatusCode,
-    error: ErrorResponse,
-) -> Error {
-    Error::api_error(operation, ApiError::from_item(status, error))
-}
-
-/// Returns the code of a rejection up to the first colon, or an empty string if the rejection has no code.
-pub fn bare_code(error: &ApiError) -> &str {
-    error.bare_code()
+/// Returns `true` if the code of a rejection up to the first colon is this one, in any case.
+pub fn matches_code(error: &ApiError, code: &str) -> bool {
+    error.matches_code(code)
 }
 
 /// Returns the timeout of the lookup that follows a duplicate order.

@@ -1,6 +1,6 @@
 //! Error codes of the margin exchange.
 
-use kalshi_core::rt::bare_code;
+use kalshi_core::rt::matches_code;
 
 use crate::ApiError;
 
@@ -35,21 +35,17 @@ pub trait MarginRejection: sealed::Sealed {
 
 impl MarginRejection for ApiError {
     fn is_market_version_mismatch(&self) -> bool {
-        bare_code(self) == "market_version_mismatch"
+        matches_code(self, "market_version_mismatch")
     }
 
     fn is_notional_limit_exceeded(&self) -> bool {
-        bare_code(self).eq_ignore_ascii_case("notional_risk_limit_exceeded")
+        matches_code(self, "notional_risk_limit_exceeded")
     }
 
     fn is_margin_disabled(&self) -> bool {
-        match bare_code(self) {
-            "user_not_found" => true,
-            "invalid_parameters" => self
-                .details()
-                .is_some_and(|details| details.contains("not enabled for margin trading")),
-            _ => false,
-        }
+        let says_so = |details: &str| details.contains("not enabled for margin trading");
+        matches_code(self, "user_not_found")
+            || matches_code(self, "invalid_parameters") && self.details().is_some_and(says_so)
     }
 }
 

@@ -32,7 +32,7 @@
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
 //! | `AlreadyExists` | 409 `order_already_exists`, and a list has a matching order under the client order id that you set |
 //! | `Unlisted` | 409 `order_already_exists`, and the lists have no order under the client order id yet, or only orders that may be different ones |
-//! | `AlreadyGone` | 404, and a read shows the order with nothing resting |
+//! | `AlreadyGone` | An error whose code ends with `not_found`, and a read shows the order with nothing resting |
 //! | `Unknown` | Anything else |
 //!
 //! # What cannot be proven
@@ -46,9 +46,12 @@
 //! # Subaccounts
 //!
 //! If a request names no subaccount, the exchange lists or cancels the orders of all subaccounts, but cancels, amends or decreases a single
-//! order only in the primary account. The methods here therefore require the subaccount: lists and [`Orders::cancel_all`] take
+//! order only in the primary account. The methods here therefore ask for the subaccount: lists and [`Orders::cancel_all`] take
 //! [`Subaccounts`], and an [`OrderRef`] contains that of its order. A [`NewOrder`] is placed in the primary account unless it names another
 //! one. The generated methods do not require a subaccount.
+//!
+//! A key that is restricted to a subaccount uses that one wherever a request names none, and may name no other. An order that was placed
+//! without a subaccount is cancelled, changed and looked up without one.
 //!
 //! # Restarts
 //!

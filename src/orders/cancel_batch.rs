@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Evidence, Outcome,
-    orders::{Wanted, check_order_id},
+    orders::{Wanted, check_order_id, is_not_found},
 };
 use reqwest::StatusCode;
 
@@ -83,10 +83,11 @@ impl Client {
                     .map(|(key, item)| judge_item(key, item, status, is_suspect, &evidence))
                     .collect()
             }
-            Outcome::Rejected(rejection, _) if rejection.status() == StatusCode::NOT_FOUND => keys
-                .iter()
-                .map(|_| ItemResult::NotFound(rejection.clone()))
-                .collect(),
+            Outcome::Rejected(rejection, error) if is_not_found(&rejection) => {
+                let error = Arc::new(error);
+                let not_found = |_| ItemResult::NotFound(rejection.clone(), error.clone());
+                keys.iter().map(not_found).collect()
+            }
             Outcome::Rejected(rejection, _) => {
                 let rejected = |_| ItemResult::Outcome(ChangeOutcome::Rejected(rejection.clone()));
                 keys.iter().map(rejected).collect()
@@ -102,7 +103,7 @@ impl Client {
             .iter()
             .zip(&results)
             .filter_map(|(key, result)| match result {
-                ItemResult::NotFound(rejection) => Some((key, rejection.clone())),
+                ItemResult::NotFound(rejection, _) => Some((key, rejection.clone())),
                 _ => None,
             })
             .collect();
@@ -114,10 +115,10 @@ impl Client {
         let outcome = |(key, result): (&OrderRef, ItemResult)| match result {
             ItemResult::Outcome(outcome) => outcome,
             ItemResult::Unknown(error) => unknown(key, error),
-            ItemResult::NotFound(rejection) => proved
+            ItemResult::NotFound(_, error) => proved
                 .next()
                 .flatten()
-                .unwrap_or_else(|| unknown(key, Arc::new(rt::rejection(operation, rejection)))),
+                .unwrap_or_else(|| unknown(key, error)),
         };
         Ok(keys.iter().zip(results).map(outcome).collect())
     }
@@ -127,7 +128,7 @@ impl Client {
 enum ItemResult {
     Outcome(CancelOutcome),
     /// The exchange did not find the order. That alone proves no outcome.
-    NotFound(ApiError),
+    NotFound(ApiError, Arc<Error>),
     Unknown(Arc<Error>),
 }
 
@@ -161,13 +162,11 @@ fn judge_item(
         return unexpected("the response is about another order".to_owned());
     }
     match evidence.judge_item(status, error) {
-        Some(rejection) if rt::bare_code(&rejection).ends_with("not_found") => {
-            ItemResult::NotFound(rejection)
+        (error, Some(rejection)) if is_not_found(&rejection) => {
+            ItemResult::NotFound(rejection, Arc::new(error))
         }
-        Some(rejection) => ItemResult::Outcome(ChangeOutcome::Rejected(rejection)),
-        None => unexpected(
-            "the error of the item does not show whether the order was cancelled".to_owned(),
-        ),
+        (_, Some(rejection)) => ItemResult::Outcome(ChangeOutcome::Rejected(rejection)),
+        (error, None) => ItemResult::Unknown(Arc::new(error)),
     }
 }
 

@@ -7,9 +7,7 @@ use std::{
 
 use kalshi_core::rt::{
     self, Evidence,
-    orders::{
-        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, Wanted, inquire,
-    },
+    orders::{AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, inquire},
 };
 use serde::de::DeserializeOwned;
 
@@ -36,9 +34,12 @@ pub enum ChangeOutcome<T> {
     AlreadyGone(Box<Order>),
     /// The change was not made: the exchange did not find the order under the market, subaccount and shard of the request, but the order
     /// still rests, under these or under others. Its fields show which. An [`OrderRef`] made from this order has the right ones.
+    ///
+    /// If the order is under others, a single read shows that, because an order does not move. That read may be out of date in all else:
+    /// the order may have ended since. If it is under those of the request, reads were up to date with the response.
     NotApplied(Box<Order>),
-    /// The exchange rejected the change, and the order is unchanged. With status 404, reads that are up to date show that no such order
-    /// exists.
+    /// The exchange rejected the change, and the order is unchanged. With a code that ends with `not_found`, reads that are up to date show
+    /// that no such order exists.
     Rejected(ApiError),
     /// The change may have been made, or the exchange did not find the order and nothing is proven yet. [`UnknownChange::reconcile`]
     /// determines the outcome.
@@ -208,12 +209,10 @@ impl Client {
             request = request.subaccount(subaccount);
         }
         let request = request.into_request()?;
-        let wanted = reduce_to.map_or(Wanted::Fewer, Wanted::Remaining);
         Ok(PreparedChange::decrease(
             &key.order_id,
             request,
             reduce_to,
-            wanted,
             |response: &DecreaseOrderV2Response| (&response.order_id, response.remaining_count),
         ))
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     OrderOutcome, PlacedOrder, Rejection,
-    search::{Search, compare},
+    search::{Rows, Search, compare},
     unknown_order::SentOrder,
 };
 use crate::{Client, Error, types::Order};
@@ -89,21 +89,31 @@ impl Client {
                 since_ms: None,
                 archive: round != Round::Live,
             };
-            match reader.search(search, last_error).await {
-                Ok(rows) => {
-                    let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
-                    for (conflict, outcome) in &mut open {
-                        let id = conflict.order.client_order_id.as_str();
-                        let found = rows
-                            .orders
-                            .iter()
-                            .filter(|order| order.client_order_id == id);
+            let mut judge = |rows: &Rows, is_complete: bool| {
+                for (conflict, outcome) in &mut open {
+                    let id = conflict.order.client_order_id.as_str();
+                    let found = rows
+                        .orders
+                        .iter()
+                        .filter(|order| order.client_order_id == id);
+                    if outcome.is_none() {
                         **outcome = conflict.judge(self, found.collect(), ended, is_complete);
                     }
-                    round = round.next();
+                }
+                open.iter().all(|(_, outcome)| outcome.is_some())
+            };
+            match reader
+                .search(search, last_error, |rows| judge(rows, false))
+                .await
+            {
+                Ok(rows) => {
+                    let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
+                    judge(&rows, is_complete);
                 }
                 Err(error) => last_error.set(error),
             }
+            // After an error too: other lists may be readable.
+            round = round.next();
             sleep(PAUSE).await;
             reader = rt::for_evidence(self);
             if !is_fresh {
@@ -154,7 +164,7 @@ impl ConflictingOrder {
             may_be_ours: self.may_be_ours,
             is_id_generated: self.order.is_id_generated,
         };
-        let order_match = |order: &Order| compare(request, order, None);
+        let order_match = |order: &Order| compare(request, order);
         match (conflict.explain(&found, order_match, is_complete), taken) {
             (Explanation::NotListed, _) => None,
             (Explanation::Ours(order), _) => {

@@ -299,24 +299,19 @@ fn judge_items(
                     && fill_count.unwrap_or_default().is_zero()
                     && remaining_count.unwrap_or_default().is_zero() =>
             {
-                let conflict =
-                    rt::item_error(operation::BATCH_CREATE_ORDERS_V2, status, error.clone());
-                match evidence.judge_item(status, error) {
-                    Some(error) if !is_duplicate(&error) => {
-                        return ItemResult::Outcome(OrderOutcome::Rejected(Rejection::new(
-                            error, None,
-                        )));
-                    }
-                    _ if conflict.api().is_some_and(is_duplicate) => {
-                        return ItemResult::Conflict(ConflictingOrder {
+                return match evidence.judge_item(status, error) {
+                    (error, _) if error.api().is_some_and(is_duplicate) => {
+                        ItemResult::Conflict(ConflictingOrder {
                             may_be_ours: evidence.has_earlier(),
-                            error: Arc::new(conflict),
+                            error: Arc::new(error),
                             order,
-                        });
+                        })
                     }
-                    _ => "the error of the item does not show whether the order was placed"
-                        .to_owned(),
-                }
+                    (_, Some(rejection)) => {
+                        ItemResult::Outcome(OrderOutcome::Rejected(Rejection::new(rejection, None)))
+                    }
+                    (error, None) => unknown(Arc::new(error), order),
+                };
             }
             (None, Some(fill_count), Some(remaining_count)) => {
                 let identity = Identity {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, OrderMatch, Reading, inquire, walk},
+    orders::{Finding, LastError, OrderMatch, Reading, SEARCH_MARGIN_MS, inquire, walk},
 };
 
 use super::Orders;
@@ -12,12 +12,6 @@ use crate::{
     BookSide, Client, ClientOrderId, Error, OutcomeSide, SubaccountNumber, operation,
     types::{CreateOrderV2Request, Order},
 };
-
-/// Subtracted from the start time of a search, because the exchange's filter may be inexact.
-const MARGIN_MS: u64 = 3_600_000;
-
-/// Maximum time by which an order may appear older than its request while the clocks nearly agree.
-const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// Criteria of a search.
 #[derive(Clone, Copy)]
@@ -37,16 +31,20 @@ pub(super) struct Search<'a> {
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) orders: Vec<Order>,
-    /// The error of a row that does not decode.
+    /// The error of a row that does not decode, or of the archive.
     pub(super) skipped: Option<Error>,
 }
 
 impl Client {
     /// Searches the account's orders of any status, and then the archive if requested.
+    ///
+    /// The archive is not read if `is_enough` returns `true` for the orders found until then, and its failure does not discard them: an
+    /// order that is listed exists, whatever the archive says.
     pub(super) async fn search(
         &self,
         search: Search<'_>,
         last_error: &LastError,
+        is_enough: impl FnOnce(&Rows) -> bool,
     ) -> Result<Rows, Error> {
         let is_ours = |order: &Order| search.ticker.is_none_or(|ticker| order.ticker == ticker);
         let keep = |order: &Order| {
@@ -62,13 +60,13 @@ impl Client {
             live = live.subaccount(subaccount);
         }
         if let Some(since_ms) = search.since_ms {
-            let seconds = since_ms.saturating_sub(MARGIN_MS) / 1_000;
+            let seconds = since_ms.saturating_sub(SEARCH_MARGIN_MS) / 1_000;
             live = live.min_ts(i64::try_from(seconds).unwrap_or_default());
         }
         let mut found = walk(live.by_item(), last_error, is_ours, keep).await?;
         let mut rows = Rows::default();
         rows.add(found.kept, found.skipped.pop());
-        if search.archive {
+        if search.archive && !is_enough(&rows) {
             let mut archive = self.get_historical_orders().limit(1000);
             if let Some(ticker) = search.ticker {
                 archive = archive.ticker(ticker);
@@ -76,8 +74,11 @@ impl Client {
             if let Some(subaccount) = search.subaccount {
                 archive = archive.subaccount(subaccount);
             }
-            let mut found = walk(archive.by_item(), last_error, is_ours, keep).await?;
-            rows.add(found.kept, found.skipped.pop());
+            match walk(archive.by_item(), last_error, is_ours, keep).await {
+                Ok(mut found) => rows.add(found.kept, found.skipped.pop()),
+                Err(error) if rows.orders.is_empty() => return Err(error),
+                Err(error) => rows.skipped = Some(error),
+            }
         }
         Ok(rows)
     }
@@ -119,25 +120,19 @@ impl Orders {
 impl Rows {
     fn add(&mut self, orders: Vec<Order>, skipped: Option<Error>) {
         for order in orders {
-            // The archive and the live list overlap, and rows move between pages.
-            if !self
-                .orders
-                .iter()
-                .any(|known| known.order_id == order.order_id)
-            {
-                self.orders.push(order);
+            // The archive and the live list overlap, and rows move between pages. What was read last is newer.
+            let mut known = self.orders.iter_mut();
+            match known.find(|known| known.order_id == order.order_id) {
+                Some(known) => *known = order,
+                None => self.orders.push(order),
             }
         }
         self.skipped = skipped.or(self.skipped.take());
     }
 }
 
-/// Compares an order that has the request's client order id. `since_ms` is the earliest time at which the request was sent.
-pub(super) fn compare(
-    request: &CreateOrderV2Request,
-    order: &Order,
-    since_ms: Option<u64>,
-) -> OrderMatch {
+/// Compares an order that has the request's client order id with the request, regardless of the order's age.
+pub(super) fn compare(request: &CreateOrderV2Request, order: &Order) -> OrderMatch {
     let side = order
         .book_side
         .or(order.outcome_side.and_then(OutcomeSide::book_side));
@@ -150,14 +145,7 @@ pub(super) fn compare(
         (request.subaccount, order.subaccount_number),
         (Some(wanted), Some(found)) if wanted != found
     );
-    let created = order
-        .created_time
-        .map(|created| u64::try_from(created.timestamp_millis()).unwrap_or_default());
-    let is_older = matches!(
-        (created, since_ms),
-        (Some(created), Some(since_ms)) if created < since_ms.saturating_sub(MARGIN_MS)
-    );
-    if order.ticker != request.ticker || has_other_side || has_other_subaccount || is_older {
+    if order.ticker != request.ticker || has_other_side || has_other_subaccount {
         return OrderMatch::Other;
     }
     let expiry = order.expiration_time.map(|time| time.timestamp());
@@ -166,10 +154,7 @@ pub(super) fn compare(
         && order.yes_price_dollars == request.price
         && order.initial_count_fp == request.count
         && expiry.unwrap_or_default() == request.expiration_time.unwrap_or_default()
-        && kalshi_core::settings_agree!(request, order)
-        && created.zip(since_ms).is_none_or(|(created, since_ms)| {
-            created >= since_ms.saturating_sub(CREATION_MARGIN_MS)
-        });
+        && kalshi_core::settings_agree!(request, order);
     if is_same {
         OrderMatch::AsSent
     } else {
@@ -216,9 +201,10 @@ impl FindOrder {
             self.timeout,
             last,
             |client, _| async move {
-                let rows = client.search(search, last).await?;
-                let is_found = !rows.orders.is_empty();
-                Ok(Reading::new(rows, is_found))
+                let is_found = |rows: &Rows| !rows.orders.is_empty();
+                let rows = client.search(search, last, is_found).await?;
+                let is_conclusive = is_found(&rows);
+                Ok(Reading::new(rows, is_conclusive))
             },
         );
         let rows = match finding.await {
@@ -249,7 +235,7 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum OrderLookup {
-    /// The only listed order with the id, in any state.
+    /// The only order with the id, in any state, among the account's orders or, if they have none, in the archive.
     Found(Box<Order>),
     /// No order with the id had been placed when the lookup began: reads were up to date, and every row decoded.
     NotFound,

@@ -1,6 +1,9 @@
 //! Changes with an unknown outcome, and their reconciliation.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kalshi_core::rt::{
     Evidence, Moment,
@@ -41,10 +44,10 @@ pub enum ChangeReconciliation {
     NotDone(Box<Order>),
     /// No such order exists. Reads were up to date.
     NotFound,
-    /// The order does not show whether the change was made: it was to be decreased by a number of contracts, or it has ended and may have
-    /// been changed before that, or its status is unknown.
+    /// The order as last read, which does not show whether the change was made: it was to be decreased by a number of contracts, or it has
+    /// ended and may have been changed before that, or its status is unknown, or reads were not up to date before the timeout.
     Unclear(Box<Order>),
-    /// Nothing is proven. Contains the last error, or `None` if no read failed before the timeout.
+    /// No read returned the order, and nothing is proven. Contains the last error, or `None` if no read failed before the timeout.
     Unknown(Option<Arc<Error>>),
 }
 
@@ -53,12 +56,15 @@ impl UnknownChange {
     /// the response to the change or the time at which the client stopped waiting for it.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
-        let last = &last_error;
+        let seen = Mutex::new(None);
+        let (last, last_seen) = (&last_error, &seen);
         let look = |client: Client, is_fresh| async move {
             Ok(match client.locate(&self.key, is_fresh, last).await? {
                 OrderLocation::Ended(order) => Reading::Conclusive(Some(order)),
                 // It may look as requested because the read is older than another change.
                 OrderLocation::Here(order) | OrderLocation::Elsewhere(order) => {
+                    let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    *seen = Some(Box::new(order.clone()));
                     Reading::Tentative(Some(order))
                 }
                 OrderLocation::NotFound => Reading::Tentative(None),
@@ -69,7 +75,13 @@ impl UnknownChange {
             Finding::Conclusive(None) | Finding::Fresh(None) => {
                 return ChangeReconciliation::NotFound;
             }
-            Finding::TimedOut(error) => return ChangeReconciliation::Unknown(error),
+            Finding::TimedOut(error) => {
+                let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+                return seen.map_or(
+                    ChangeReconciliation::Unknown(error),
+                    ChangeReconciliation::Unclear,
+                );
+            }
         };
         let (rests, ended) = (order.status == OrderStatus::Resting, has_ended(&order));
         match &self.wanted {

@@ -1,15 +1,20 @@
 //! Orders with an unknown outcome, and their reconciliation.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, OrderMatch, Reading, inquire, is_duplicate},
+    orders::{
+        Age, Finding, LastError, OrderMatch, Reading, SEARCH_MARGIN_MS, inquire, is_duplicate,
+    },
 };
 
 use super::{
     OrderOutcome, PlacedOrder, Unresolved,
-    search::{Search, compare},
+    search::{Rows, Search, compare},
 };
 use crate::{
     Client, Error,
@@ -28,6 +33,8 @@ pub struct UnknownOrder {
     client: Client,
     order: SentOrder,
     error: Arc<Error>,
+    /// `true` if the exchange said to any attempt that the client order id is taken.
+    is_taken: bool,
     candidates: Vec<Order>,
     /// Time at which the response to the request arrived or the client stopped waiting for it.
     ended: Moment,
@@ -55,13 +62,7 @@ impl UnknownOrder {
     #[must_use]
     pub fn for_tests(client: &Client, order: CreateOrderV2Request, error: Error) -> Self {
         let order = super::place::prepare(client, order);
-        Self {
-            client: client.clone(),
-            error: Arc::new(error),
-            candidates: Vec::new(),
-            ended: Moment::now(&client.core),
-            order,
-        }
+        Self::new(client, order, Arc::new(error), Moment::now(&client.core))
     }
 
     /// Determines within `timeout` whether the order was placed.
@@ -71,6 +72,9 @@ impl UnknownOrder {
     /// the client stopped waiting for it. That takes a few seconds, sometimes more than ten. Fills do not contain the client order id, so
     /// they are not searched.
     ///
+    /// If you set the client order id, an earlier order may have it. `Placed` therefore requires that the order was certainly created after
+    /// the request was sent, with a tolerance of five seconds; otherwise the order is a candidate of `Unknown`.
+    ///
     /// `NotFound` assumes that the exchange does not begin to process a request after the client has stopped waiting for it, and that no
     /// amendment has changed the order's client order id since.
     ///
@@ -78,47 +82,71 @@ impl UnknownOrder {
     /// the primary account, and the result is `Unknown`.
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
         let last_error = LastError::default();
-        let (ids, last) = ([self.client_order_id()], &last_error);
-        // If the exchange said that the id is taken, the order that has it may be of any age, and there must be one.
-        let is_taken = self.error.api().is_some_and(is_duplicate);
+        let seen = Mutex::new(Vec::new());
+        let (ids, last, last_seen) = ([self.client_order_id()], &last_error, &seen);
         let look = |client: Client, is_fresh| async move {
-            let since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
+            // If the exchange said that the id is taken, the order that has it may be of any age, and there must be one.
+            let since_ms = (!self.is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let search = Search {
                 client_order_ids: &ids,
                 ticker: Some(&self.order.request.ticker),
                 subaccount: self.order.request.subaccount,
                 since_ms,
-                archive: is_fresh || is_taken,
+                archive: is_fresh || self.is_taken,
             };
-            let mut rows = client.search(search, last).await?;
-            rows.orders
-                .retain(|order| compare(&self.order.request, order, since_ms) != OrderMatch::Other);
-            let is_found = !rows.orders.is_empty();
+            let is_candidate = |order: &Order| self.is_candidate(order, since_ms);
+            let is_enough = |rows: &Rows| rows.orders.iter().any(is_candidate);
+            let mut rows = client.search(search, last, is_enough).await?;
+            rows.orders.retain(is_candidate);
+            // More responses may show whether the order is older than the request.
+            let is_conclusive = |order: &Order| {
+                self.is_taken
+                    || compare(&self.order.request, order) != OrderMatch::AsSent
+                    || self.order.age(&client.core, order.created_time) != Age::Unclear
+            };
+            let is_found = rows.orders.iter().any(is_conclusive);
+            let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.clone_from(&rows.orders);
             Ok(Reading::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
-            Finding::TimedOut(error) => return Reconciliation::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => {
+                let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+                return Reconciliation::Unknown(match seen.is_empty() {
+                    true => Unresolved::after(error),
+                    false => Unresolved::among(seen),
+                });
+            }
         };
-        let since_ms = Some(self.order.began.earliest_ms(&self.client.core));
         let request = &self.order.request;
         match (rows.orders.as_slice(), rows.skipped) {
-            ([], None) if !is_taken => Reconciliation::NotFound,
+            ([], None) if !self.is_taken => Reconciliation::NotFound,
             ([], None) => Reconciliation::Unknown(Unresolved::among(self.candidates.clone())),
             // The row that does not decode may be the order.
             ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
-            ([order], _) if compare(request, order, since_ms) == OrderMatch::AsSent => {
-                Reconciliation::Placed(PlacedOrder::found(request, order.clone()))
-            }
-            ([order], _) if is_taken && compare(request, order, None) == OrderMatch::AsSent => {
+            ([order], _) if compare(request, order) == OrderMatch::AsSent => {
                 let placed = PlacedOrder::found(request, order.clone());
-                match self.order.is_id_generated {
-                    true => Reconciliation::Placed(placed),
-                    false => Reconciliation::AlreadyExists(placed),
+                match self.order.age(&self.client.core, order.created_time) {
+                    Age::Newer => Reconciliation::Placed(placed),
+                    _ if self.is_taken => Reconciliation::AlreadyExists(placed),
+                    _ => Reconciliation::Unknown(Unresolved::among(rows.orders)),
                 }
             }
             _ => Reconciliation::Unknown(Unresolved::among(rows.orders)),
         }
+    }
+
+    /// Returns `true` if a listed order may be this one, given the earliest time at which it was sent, if its age counts.
+    fn is_candidate(&self, order: &Order, since_ms: Option<u64>) -> bool {
+        let created = order
+            .created_time
+            .map(|created| u64::try_from(created.timestamp_millis()).unwrap_or_default());
+        let is_older = matches!(
+            (created, since_ms),
+            (Some(created), Some(since_ms)) if created < since_ms.saturating_sub(SEARCH_MARGIN_MS)
+        );
+        !is_older && compare(&self.order.request, order) != OrderMatch::Other
     }
 
     /// Sends the same order again with the same client order id.
@@ -127,15 +155,32 @@ impl UnknownOrder {
     /// engine decides, so the result does not depend on lagging reads. If the first one was not placed, this one is. Use `resend` if you
     /// still want the order at its price, and [`reconcile`](Self::reconcile) if you do not.
     ///
-    /// Returns `Unknown` if this attempt proved nothing either, including when it was rejected for another reason.
+    /// Returns `Unknown` if this attempt proved nothing either, including when it was rejected for another reason. Its error is that of this
+    /// attempt, and [`Error::was_not_processed`] is `false` even if nothing was sent, because the first attempt may have been processed.
     pub async fn resend(&self) -> OrderOutcome {
-        let order = self.order.clone();
-        match self.client.send_order(order, true).await {
+        match self.client.send_order(self.order.clone(), true).await {
+            Ok(OrderOutcome::Unknown(mut unknown)) => {
+                // What earlier attempts proved still holds.
+                unknown.is_taken |= self.is_taken;
+                if unknown.candidates.is_empty() {
+                    unknown.candidates.clone_from(&self.candidates);
+                }
+                OrderOutcome::Unknown(unknown)
+            }
             Ok(outcome) => outcome,
-            Err(error) => OrderOutcome::Unknown(Box::new(Self {
-                error: Arc::new(error),
-                ..self.clone()
-            })),
+            // Nothing was sent, so nothing else is known.
+            Err(_) => OrderOutcome::Unknown(Box::new(self.clone())),
+        }
+    }
+
+    fn new(client: &Client, order: SentOrder, error: Arc<Error>, ended: Moment) -> Self {
+        Self {
+            client: client.clone(),
+            is_taken: error.api().is_some_and(is_duplicate),
+            order,
+            error,
+            candidates: Vec::new(),
+            ended,
         }
     }
 }
@@ -160,11 +205,8 @@ impl Client {
         candidates: Vec<Order>,
     ) -> OrderOutcome {
         OrderOutcome::Unknown(Box::new(UnknownOrder {
-            client: self.clone(),
-            order,
-            error,
             candidates,
-            ended,
+            ..UnknownOrder::new(self, order, error, ended)
         }))
     }
 }

@@ -36,6 +36,13 @@ impl Error {
         self
     }
 
+    /// Records that the same write was sent before and may have been processed.
+    pub(crate) fn after_earlier_write(mut self) -> Self {
+        self.0.arrived = true;
+        self.0.processed = self.0.processed.saturating_add(1);
+        self
+    }
+
     /// Returns the same rejection after a lookup that did not finish within `timeout`.
     pub(crate) fn after_lookup(&self, timeout: Duration) -> Self {
         let kind = match self.api() {

@@ -15,7 +15,7 @@ pub use self::{
         Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk, inquire,
         retry_transient, until_fresh, walk, walk_up_to,
     },
-    place::{Identity, PlaceVerdict, SentOrder, send_order},
+    place::{Age, Identity, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
 };
 use crate::{
     api_error::ApiError,
@@ -187,7 +187,14 @@ pub fn is_conflict(error: &Error) -> bool {
 
 /// Returns `true` if the error code says that the client order id is taken.
 pub fn is_duplicate(error: &ApiError) -> bool {
-    error.bare_code() == "order_already_exists"
+    error.matches_code("order_already_exists")
+}
+
+/// Returns `true` if the error code says that the exchange did not find the order or the account, whatever the status. That proves no
+/// outcome. A 404 with another code, such as `insufficient_shard_balance`, is an ordinary rejection.
+pub fn is_not_found(error: &ApiError) -> bool {
+    let code = error.bare_code().to_ascii_lowercase();
+    code.ends_with("not_found")
 }
 
 /// Returns `true` unless the order shows a different value from the one requested.

@@ -73,8 +73,10 @@ impl Amendment {
         if let Some(time) = request.expiration_time.filter(|time| *time != NO_EXPIRY) {
             InvalidExpiry::check(time, now)?;
         }
+        let has_market = |ticker: &String| !ticker.is_empty();
+        request.ticker = request.ticker.filter(has_market);
         if request.ticker.is_none() && request.market_id.is_none() {
-            let ticker = order.ticker.clone();
+            let ticker = order.ticker.clone().filter(has_market);
             request.ticker = Some(ticker.ok_or(InvalidOrder::NoMarket)?);
         }
         Ok(request)

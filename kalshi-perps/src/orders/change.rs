@@ -4,9 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use kalshi_core::rt::{
     self, Moment, Outcome,
-    orders::{
-        AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, Wanted, inquire,
-    },
+    orders::{AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, inquire},
 };
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
@@ -72,8 +70,10 @@ impl Orders {
     /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
     pub fn cancel(&self, order: impl Into<OrderRef>) -> ChangeRequest<CancelMarginOrderResponse> {
         let key = order.into();
-        let request = self.client.cancel_margin_order();
-        let request = request.order_id(&key.order_id).subaccount(key.subaccount);
+        let mut request = self.client.cancel_margin_order().order_id(&key.order_id);
+        if let Some(subaccount) = key.subaccount {
+            request = request.subaccount(subaccount);
+        }
         let prepared = request.into_request().map(|request| {
             PreparedChange::cancel(
                 &key.order_id,
@@ -142,8 +142,8 @@ impl Orders {
         order: impl Into<OrderRef>,
         amendment: impl Into<Amendment>,
     ) -> ChangeRequest<AmendMarginOrderResponse> {
-        let key = order.into();
-        let prepared = self.client.prepare_amend(&key, amendment.into());
+        let mut key = order.into();
+        let prepared = self.client.prepare_amend(&mut key, amendment.into());
         self.client
             .change(key, operation::AMEND_MARGIN_ORDER, prepared)
     }
@@ -174,17 +174,21 @@ impl Orders {
 impl Client {
     fn prepare_amend(
         &self,
-        key: &OrderRef,
+        key: &mut OrderRef,
         amendment: Amendment,
     ) -> Result<PreparedChange<AmendMarginOrderResponse>, Error> {
         let now = Moment::now(&self.core).earliest_time(&self.core);
         let change = amendment
             .into_request(key, now)
             .map_err(|error| rt::invalid(operation::AMEND_MARGIN_ORDER, error.to_string()))?;
+        // A generated amendment may name the market that the reference lacks.
+        key.ticker = key.ticker.take().or_else(|| change.ticker.clone());
         let terms = AmendTerms::from(&change);
-        let request = self.amend_margin_order().order_id(&key.order_id);
-        let request = request.subaccount(key.subaccount).body(change);
-        let request = request.into_request()?;
+        let mut request = self.amend_margin_order().order_id(&key.order_id);
+        if let Some(subaccount) = key.subaccount {
+            request = request.subaccount(subaccount);
+        }
+        let request = request.body(change).into_request()?;
         Ok(PreparedChange::amend(&key.order_id, request, terms))
     }
 
@@ -196,23 +200,19 @@ impl Client {
         let (reduce_by, reduce_to) = decrease
             .counts()
             .map_err(|message| rt::invalid(operation::DECREASE_MARGIN_ORDER, message))?;
-        let wanted = match reduce_to {
-            Some(Contracts::ZERO) => Wanted::Cancelled,
-            Some(count) => Wanted::Remaining(count),
-            None => Wanted::Fewer,
-        };
         let change = DecreaseMarginOrderRequest {
             reduce_by,
             reduce_to,
         };
-        let request = self.decrease_margin_order().order_id(&key.order_id);
-        let request = request.subaccount(key.subaccount).body(change);
-        let request = request.into_request()?;
+        let mut request = self.decrease_margin_order().order_id(&key.order_id);
+        if let Some(subaccount) = key.subaccount {
+            request = request.subaccount(subaccount);
+        }
+        let request = request.body(change).into_request()?;
         Ok(PreparedChange::decrease(
             &key.order_id,
             request,
             reduce_to,
-            wanted,
             |response: &DecreaseMarginOrderResponse| (&response.order_id, response.remaining_count),
         ))
     }

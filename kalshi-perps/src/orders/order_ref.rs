@@ -20,16 +20,17 @@ impl From<SubaccountNumber> for Subaccounts {
 
 /// A reference to an order on the exchange: its id and subaccount, and its market, which an amendment needs.
 ///
-/// It converts from a [`PlacedOrder`], which has all three. An order of the REST API does not have its subaccount: use
-/// [`from_order`](Self::from_order).
+/// It converts from a [`PlacedOrder`] and from a message of the channel `user_orders`. An order of the REST API does not have its
+/// subaccount: use [`from_order`](Self::from_order).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderRef {
     /// The exchange's id of the order.
     pub order_id: OrderId,
-    /// Subaccount of the order, 0 for the primary account.
-    pub subaccount: SubaccountNumber,
-    /// Ticker of the order's market, which an amendment needs. `None` if unknown.
+    /// Subaccount of the order, 0 for the primary account. `None` means the primary account, or the subaccount that the key is restricted
+    /// to.
+    pub subaccount: Option<SubaccountNumber>,
+    /// Ticker of the order's market, which an amendment needs. `None` or empty if unknown.
     pub ticker: Option<String>,
 }
 
@@ -39,7 +40,7 @@ impl OrderRef {
     pub fn new(order_id: impl Into<OrderId>, subaccount: impl Into<SubaccountNumber>) -> Self {
         Self {
             order_id: order_id.into(),
-            subaccount: subaccount.into(),
+            subaccount: Some(subaccount.into()),
             ticker: None,
         }
     }
@@ -47,16 +48,13 @@ impl OrderRef {
     /// Returns a reference to an order of the REST API, with its market.
     #[must_use]
     pub fn from_order(order: &MarginOrder, subaccount: impl Into<SubaccountNumber>) -> Self {
-        Self {
-            ticker: Some(order.ticker.clone()),
-            ..Self::new(&order.order_id, subaccount)
-        }
+        Self::new(&order.order_id, subaccount).with_ticker(&order.ticker)
     }
 
-    /// Sets the market by its ticker.
+    /// Sets the market by its ticker. An empty ticker counts as unknown.
     #[must_use]
     pub fn with_ticker(mut self, ticker: impl Into<String>) -> Self {
-        self.ticker = Some(ticker.into());
+        self.ticker = Some(ticker.into()).filter(|ticker| !ticker.is_empty());
         self
     }
 }
@@ -78,7 +76,20 @@ impl From<&PlacedOrder> for OrderRef {
         Self {
             order_id: order.order_id.clone(),
             subaccount: order.subaccount,
-            ticker: Some(order.ticker.clone()),
+            ticker: None,
         }
+        .with_ticker(&order.ticker)
+    }
+}
+
+#[cfg(feature = "ws")]
+impl From<&crate::ws::messages::UserOrder> for OrderRef {
+    fn from(order: &crate::ws::messages::UserOrder) -> Self {
+        Self {
+            order_id: order.order_id.clone(),
+            subaccount: order.subaccount_number,
+            ticker: None,
+        }
+        .with_ticker(&order.ticker)
     }
 }

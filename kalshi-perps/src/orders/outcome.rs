@@ -67,8 +67,9 @@ pub struct PlacedOrder {
     /// filled and resting if the order was found resting. An order that was found ended keeps the count of the request, so it appears
     /// cancelled if it was decreased before. Later changes of the order do not update this count.
     pub count: Contracts,
-    /// Subaccount of the order, 0 for the primary account.
-    pub subaccount: SubaccountNumber,
+    /// Subaccount of the order, 0 for the primary account. `None` if the request named none: the order is in the primary account, or in the
+    /// subaccount that the key is restricted to.
+    pub subaccount: Option<SubaccountNumber>,
     /// Client order id: the one that you set, or the one that [`Orders::place`](super::Orders::place) generated.
     pub client_order_id: ClientOrderId,
     /// Contracts filled: immediately, or by the time the order was found.
@@ -106,7 +107,7 @@ impl PlacedOrder {
             side: request.side,
             price: request.price,
             count: request.count,
-            subaccount: request.subaccount.unwrap_or_default(),
+            subaccount: request.subaccount,
             client_order_id: request.client_order_id.clone(),
             fill_count: Contracts::ZERO,
             remaining_count: Contracts::ZERO,

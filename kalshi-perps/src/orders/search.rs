@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, OrderMatch, Reading, inquire, walk},
+    orders::{Finding, LastError, OrderMatch, Reading, SEARCH_MARGIN_MS, inquire, walk},
 };
 
 use super::{Orders, Subaccounts};
@@ -12,9 +12,6 @@ use crate::{
     BookSide, Client, ClientOrderId, Error, operation,
     types::{CreateMarginOrderRequest, MarginOrder},
 };
-
-/// Subtracted from the start time of a search, because the exchange's filter may be inexact.
-const MARGIN_MS: u64 = 3_600_000;
 
 /// Number of orders requested per page.
 const PAGE_SIZE: i64 = 1_000;
@@ -26,6 +23,8 @@ pub(super) struct Search<'a> {
     /// Ticker of the market. `None` for all markets.
     ticker: Option<&'a str>,
     subaccounts: Subaccounts,
+    /// `true` if the request named no subaccount: its order is in the primary account, or in the subaccount that the key is restricted to.
+    is_default_subaccount: bool,
     /// Unix time in milliseconds before which no order of interest was created.
     pub(super) since_ms: Option<u64>,
 }
@@ -40,6 +39,7 @@ impl<'a> Search<'a> {
             client_order_id,
             ticker,
             subaccounts,
+            is_default_subaccount: false,
             since_ms: None,
         }
     }
@@ -47,17 +47,35 @@ impl<'a> Search<'a> {
     /// Returns a search in the market and subaccount of a request.
     pub(super) fn for_request(request: &'a CreateMarginOrderRequest) -> Self {
         let subaccounts = Subaccounts::One(request.subaccount.unwrap_or_default());
-        Self::new(
-            &request.client_order_id,
-            request.ticker.as_deref(),
-            subaccounts,
-        )
+        let ticker = request.ticker.as_deref();
+        Self {
+            is_default_subaccount: request.subaccount.is_none(),
+            ..Self::new(&request.client_order_id, ticker, subaccounts)
+        }
     }
 }
 
 impl Client {
     /// Returns the listed orders that have the client order id. The error of a row that does not decode is stored in `last_error`.
     pub(super) async fn search(
+        &self,
+        search: Search<'_>,
+        last_error: &LastError,
+    ) -> Result<Vec<MarginOrder>, Error> {
+        match self.search_list(search, last_error).await {
+            // A key that is restricted to another subaccount may not list the primary account. It lists its own subaccount by default.
+            Err(error) if search.is_default_subaccount && rt::is_rejection(&error) => {
+                let own = Search {
+                    subaccounts: Subaccounts::All,
+                    ..search
+                };
+                self.search_list(own, last_error).await
+            }
+            result => result,
+        }
+    }
+
+    async fn search_list(
         &self,
         search: Search<'_>,
         last_error: &LastError,
@@ -70,14 +88,15 @@ impl Client {
             list = list.ticker(ticker);
         }
         if let Some(since_ms) = search.since_ms {
-            let seconds = since_ms.saturating_sub(MARGIN_MS) / 1_000;
+            let seconds = since_ms.saturating_sub(SEARCH_MARGIN_MS) / 1_000;
             list = list.min_ts(i64::try_from(seconds).unwrap_or_default());
         }
         let mut found = walk(list.by_item(), last_error, is_ours, keep).await?;
         if let Some(error) = found.skipped.pop() {
             last_error.set(error);
         }
-        // An order may be on two pages, because rows move between them.
+        // An order may be on two pages, because rows move between them. What was read last is newer.
+        found.kept.reverse();
         found.kept.sort_by(|a, b| a.order_id.cmp(&b.order_id));
         found.kept.dedup_by(|a, b| a.order_id == b.order_id);
         Ok(found.kept)

@@ -1,10 +1,13 @@
 //! Orders with an unknown outcome, and their reconciliation.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, OrderMatch, Reading, inquire, is_duplicate},
+    orders::{Age, Finding, LastError, OrderMatch, Reading, inquire, is_duplicate},
 };
 
 use super::{
@@ -15,9 +18,6 @@ use crate::{
     Client, Error,
     types::{CreateMarginOrderRequest, MarginOrder},
 };
-
-/// Maximum time by which the order of a request may appear older than the request, because the two clocks may differ.
-const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// An order as it was sent.
 pub(super) type SentOrder = rt::orders::SentOrder<CreateMarginOrderRequest>;
@@ -32,6 +32,8 @@ pub struct UnknownOrder {
     client: Client,
     pub(super) order: SentOrder,
     pub(super) error: Arc<Error>,
+    /// `true` if the exchange said to any attempt that the client order id is taken.
+    is_taken: bool,
     candidates: Vec<MarginOrder>,
     /// Time at which the response to the request arrived or the client stopped waiting for it.
     pub(super) ended: Moment,
@@ -46,10 +48,11 @@ pub enum Reconciliation {
     /// five seconds before this one was sent, a tolerance for differences between the clocks.
     Placed(PlacedOrder),
     /// The exchange has a matching order under the client order id that you set. If it was created before this one was sent, this one was
-    /// not placed, because ids cannot be reused. If it has no creation time, it may be this one.
+    /// not placed, because ids cannot be reused. If it has no creation time, or the id is taken and the clocks differ too much to tell, it
+    /// may be this one.
     AlreadyExists(PlacedOrder),
-    /// Neither is proven: an order that the lists do not contain may have been placed. Contains the last error or the matching orders, if
-    /// any.
+    /// Neither is proven: an order that the lists do not contain may have been placed, or one that they contain may be older. Contains the
+    /// last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
@@ -57,6 +60,7 @@ impl UnknownOrder {
     pub(super) fn new(client: &Client, order: SentOrder, error: Error, ended: Moment) -> Self {
         Self {
             client: client.clone(),
+            is_taken: error.api().is_some_and(is_duplicate),
             order,
             error: Arc::new(error),
             candidates: Vec::new(),
@@ -81,44 +85,46 @@ impl UnknownOrder {
     /// [`resend`](Self::resend) if you need a definite outcome.
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
         let last_error = LastError::default();
-        let last = &last_error;
+        let seen = Mutex::new(Vec::new());
+        let (last, last_seen) = (&last_error, &seen);
         let request = &self.order.request;
+        let age = |order: &MarginOrder| self.order.age(&self.client.core, order.created_time);
         let look = |client: Client, _| async move {
             let mut search = Search::for_request(request);
             // If the id was taken, the order that has it may be of any age.
-            let is_taken = self.error.api().is_some_and(is_duplicate);
-            search.since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
+            search.since_ms = (!self.is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let mut found = client.search(search, last).await?;
             found.retain(|order| compare(request, order) != OrderMatch::Other);
-            let is_found = !found.is_empty();
+            // More responses may show whether the order is older than the request.
+            let is_found = found.iter().any(|order| {
+                self.is_taken
+                    || compare(request, order) != OrderMatch::AsSent
+                    || age(order) != Age::Unclear
+            });
+            let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.clone_from(&found);
             Ok(Reading::new(found, is_found))
         };
         let found = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(found) | Finding::Fresh(found) => found,
-            Finding::TimedOut(error) => return Reconciliation::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => {
+                let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+                return Reconciliation::Unknown(match seen.is_empty() {
+                    true => Unresolved::after(error),
+                    false => Unresolved::among(seen),
+                });
+            }
         };
         match found.as_slice() {
             [order] if compare(request, order) == OrderMatch::AsSent => {
                 let placed = PlacedOrder::found(request, order);
-                if self.is_older(order) {
-                    Reconciliation::AlreadyExists(placed)
-                } else {
-                    Reconciliation::Placed(placed)
+                match age(order) {
+                    Age::Newer => Reconciliation::Placed(placed),
+                    Age::Older | Age::Unclear => Reconciliation::AlreadyExists(placed),
                 }
             }
             _ => Reconciliation::Unknown(Unresolved::among(found)),
         }
-    }
-
-    /// Returns `true` unless an order shows that it was created after this one was sent. `false` for a generated id, which no older order
-    /// can have.
-    fn is_older(&self, order: &MarginOrder) -> bool {
-        let since_ms = self.order.began.earliest_ms(&self.client.core);
-        let since_ms = since_ms.saturating_sub(CREATION_MARGIN_MS);
-        let is_before = order.created_time.is_none_or(|created| {
-            u64::try_from(created.timestamp_millis()).unwrap_or_default() < since_ms
-        });
-        is_before && !self.order.is_id_generated
     }
 
     /// Sends the same order again with the same client order id.
@@ -130,15 +136,29 @@ impl UnknownOrder {
     /// price.
     ///
     /// Returns [`Unknown`](OrderOutcome::Unknown) if this attempt proved nothing either, including when it was rejected for another reason.
+    /// Its error is that of this attempt, and [`Error::was_not_processed`] is `false` even if nothing was sent, because the first attempt may
+    /// have been processed.
     pub async fn resend(&self) -> OrderOutcome {
-        let order = self.order.clone();
-        match self.client.send_order(order, true).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let unknown = self.clone().with_error(Arc::new(error));
-                OrderOutcome::Unknown(Box::new(unknown))
+        match self.client.send_order(self.order.clone(), true).await {
+            Ok(OrderOutcome::Unknown(unknown)) => {
+                OrderOutcome::Unknown(Box::new(unknown.after(self)))
             }
+            Ok(OrderOutcome::Unlisted(unknown)) => {
+                OrderOutcome::Unlisted(Box::new(unknown.after(self)))
+            }
+            Ok(outcome) => outcome,
+            // Nothing was sent, so nothing else is known.
+            Err(_) => OrderOutcome::Unknown(Box::new(self.clone())),
         }
+    }
+
+    /// Adds what earlier attempts proved, which still holds.
+    fn after(mut self, earlier: &Self) -> Self {
+        self.is_taken |= earlier.is_taken;
+        if self.candidates.is_empty() {
+            self.candidates.clone_from(&earlier.candidates);
+        }
+        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! Placing orders: their outcomes, reconciliation and resending.
 
 mod changes;
+mod ids;
 mod lookups;
 mod requests;
 
@@ -46,10 +47,10 @@ async fn resting_order_has_terms_of_its_request() {
     assert_eq!(placed.price, "6.2590".parse::<Dollars>().unwrap());
     assert_eq!(
         (placed.count, placed.subaccount, placed.state()),
-        (10.into(), 3.into(), OrderState::Resting)
+        (10.into(), Some(3.into()), OrderState::Resting)
     );
-    // The exchange's default is the primary account.
-    assert_eq!(case.placed(order("b")).await.subaccount, 0);
+    // The primary account, or that of a key which is restricted to one.
+    assert_eq!(case.placed(order("b")).await.subaccount, None);
 }
 
 /// The response bodies are those of the demo exchange.

@@ -12,7 +12,8 @@ use kalshi_core::{
     rt::{
         self, Moment,
         orders::{
-            Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, retry_transient, walk_up_to,
+            Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, is_not_found, retry_transient,
+            walk_up_to,
         },
     },
 };
@@ -342,7 +343,9 @@ async fn single_order(
     let send = || client.get_order().order_id(order_id).send();
     let response = match retry_transient(last_error, send).await {
         Ok(response) => response,
-        Err(error) if error.is_not_found() && rt::is_rejection(&error) => return Ok(None),
+        Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_not_found) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     if *order_id != response.order.order_id {

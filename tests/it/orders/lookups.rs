@@ -23,6 +23,15 @@ async fn order_with_error_is_unknown_and_empty_error_is_ignored() {
             matches!(outcome, OrderOutcome::Placed(_)),
             "{unset} {outcome:?}"
         );
+        let response = json!({
+            "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1, "error": unset,
+        });
+        let (_, _exchange, client) = exchange_replying(201, response).await;
+        let outcome = client.orders().place(order()).await.unwrap();
+        assert!(
+            matches!(outcome, OrderOutcome::Placed(_)),
+            "{unset} {outcome:?}"
+        );
     }
     let rejected = json!({ "code": "insufficient_balance" });
     let other = json!({ "orders": [{ "order_id": "o", "client_order_id": "another", "fill_count": "0.00", "remaining_count": "1.00" }] });

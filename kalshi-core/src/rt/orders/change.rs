@@ -3,7 +3,7 @@
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::{Amended, Wanted, check_cancelled, check_decreased};
+use super::{Amended, Wanted, check_cancelled, check_decreased, is_not_found};
 use crate::{
     api_error::ApiError,
     client::Core,
@@ -91,10 +91,14 @@ impl<T: DeserializeOwned + 'static> PreparedChange<T> {
         order_id: &OrderId,
         request: Request,
         reduce_to: Option<Contracts>,
-        wanted: Wanted,
         read: fn(&T) -> (&OrderId, Contracts),
     ) -> Self {
         let order_id = order_id.clone();
+        let wanted = match reduce_to {
+            Some(Contracts::ZERO) => Wanted::Cancelled,
+            Some(count) => Wanted::Remaining(count),
+            None => Wanted::Fewer,
+        };
         Self {
             request,
             wanted,
@@ -121,7 +125,7 @@ impl<T: DeserializeOwned + 'static> PreparedChange<T> {
         let verdict = match write.judge(about) {
             Outcome::Done(response) => ChangeVerdict::Done(response.into_inner()),
             Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(rejection, error) if rejection.status() == StatusCode::NOT_FOUND => {
+            Outcome::Rejected(rejection, error) if is_not_found(&rejection) => {
                 ChangeVerdict::NotFound(rejection, error)
             }
             Outcome::Rejected(rejection, _) => ChangeVerdict::Rejected(rejection),

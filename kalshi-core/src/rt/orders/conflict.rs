@@ -3,7 +3,7 @@
 /// Result of comparing an order with a request that may have placed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderMatch {
-    /// All requested values that orders show match, and the order was not created before the request.
+    /// All requested values that orders show match. If the age counts, the order was certainly not created before the request.
     AsSent,
     /// The order may be the one requested but changed since, or an earlier one, or some fields are missing.
     Unclear,

@@ -28,6 +28,9 @@ const MAX_PAUSE: [Duration; 2] = [Duration::from_millis(400), Duration::from_sec
 /// Pause before a page is requested again.
 const PAGE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Number of consecutive failures after which a search gives up a page.
+const MAX_PAGE_FAILURES: u32 = 5;
+
 /// Maximum timeout, in effect unlimited. A longer one could overflow when added to an `Instant`.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
@@ -181,7 +184,8 @@ impl<T> Walk<T> {
 /// Walks through a whole list and keeps the items that `keep` selects. `is_ours` returns `false` for an item that the request excluded,
 /// which means that the response belongs to another request.
 ///
-/// Lists can be long, so a transient error resumes the walk at the page that failed, not at the first one.
+/// Lists can be long, so a transient error resumes the walk at the page that failed, not at the first one. If that page fails again and
+/// again, the error is returned, so that the caller can read something else.
 pub async fn walk<T: Page, I: DeserializeOwned>(
     items: Items<T, I>,
     last_error: &LastError,
@@ -189,16 +193,27 @@ pub async fn walk<T: Page, I: DeserializeOwned>(
     keep: impl Fn(&I) -> bool,
 ) -> Result<Walk<I>, Error> {
     // Several candidates are inconclusive, however many there are.
-    walk_up_to(MAX_KEPT, items, last_error, is_ours, keep).await
+    let limits = (MAX_KEPT, MAX_PAGE_FAILURES);
+    walk_within(limits, items, last_error, is_ours, keep).await
 }
 
-/// Like [`walk`], with a given limit on the number of kept items.
+/// Like [`walk`], with a given limit on the number of kept items, and without a limit on transient errors.
 ///
 /// # Errors
 ///
 /// Also returns an error if the pages with the kept items are longer than 256 MiB.
 pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     max_kept: usize,
+    items: Items<T, I>,
+    last_error: &LastError,
+    is_ours: impl Fn(&I) -> bool,
+    keep: impl Fn(&I) -> bool,
+) -> Result<Walk<I>, Error> {
+    walk_within((max_kept, u32::MAX), items, last_error, is_ours, keep).await
+}
+
+async fn walk_within<T: Page, I: DeserializeOwned>(
+    (max_kept, max_failures): (usize, u32),
     mut items: Items<T, I>,
     last_error: &LastError,
     is_ours: impl Fn(&I) -> bool,
@@ -212,12 +227,13 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     };
     // Length of the current page until one of its items is kept.
     let (mut page, mut kept_bytes) = (0, 0);
+    let mut failures = 0;
     loop {
         let before = items.bytes_received();
         let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
         let received = items.bytes_received() - before;
         if received > 0 {
-            page = received;
+            (page, failures) = (received, 0);
         }
         match next {
             Some(Ok(item)) if !is_ours(&item) => {
@@ -243,7 +259,10 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
             }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_row() => walk.skip(error),
-            Some(Err(error)) if is_transient(&error) => {
+            Some(Err(error)) if is_transient(&error) && failures < max_failures => {
+                // While the rate limit is exhausted, starting again would take longer.
+                let is_busy = error.is_rate_limited() || error.local_rate_limit().is_some();
+                failures += u32::from(!is_busy);
                 last_error.set(error);
                 sleep(PAGE_PAUSE).await;
                 items.resume();

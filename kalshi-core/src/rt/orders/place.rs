@@ -1,5 +1,6 @@
 //! Sending an order, and evaluating the response.
 
+use chrono::{DateTime, Utc};
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -47,6 +48,47 @@ impl<R> SentOrder<R> {
             client_order_id: id,
             is_id_generated,
             began: Moment::now(core),
+        }
+    }
+}
+
+/// Subtracted from the earliest start of a request when its order is searched for, because the exchange's filter may be inexact.
+pub const SEARCH_MARGIN_MS: u64 = 3_600_000;
+
+/// Maximum time by which the order of a request may appear older than the request while the clocks nearly agree.
+const CREATION_MARGIN_MS: u64 = 5_000;
+
+/// The time at which an order was created, compared with the first attempt to send a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// The order was created after the request was sent, or the client generated its id, which no older order can have.
+    Newer,
+    /// The order was created before the request was sent, or does not show when it was created.
+    Older,
+    /// The clocks differ too much to tell. Further responses may show the exchange's time.
+    Unclear,
+}
+
+impl<R> SentOrder<R> {
+    /// Compares the creation time of an order that has the client order id with the first attempt to send this one.
+    ///
+    /// An order that counts as newer must have been created after the latest possible start of the request: the client order id may belong
+    /// to an older order, and a local clock that is slow, or a single wrong `Date`, must not make that order appear newer.
+    pub fn age(&self, core: &Core, created: Option<DateTime<Utc>>) -> Age {
+        if self.is_id_generated {
+            return Age::Newer;
+        }
+        let Some(created) = created else {
+            return Age::Older;
+        };
+        let created = u64::try_from(created.timestamp_millis()).unwrap_or_default();
+        let is_before = |start: u64| created < start.saturating_sub(CREATION_MARGIN_MS);
+        if !is_before(self.began.agreed_or_latest_ms(core)) {
+            Age::Newer
+        } else if is_before(self.began.earliest_ms(core)) {
+            Age::Older
+        } else {
+            Age::Unclear
         }
     }
 }

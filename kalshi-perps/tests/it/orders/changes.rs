@@ -8,6 +8,7 @@ use kalshi_perps::{
         Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState,
         Reconciliation, UnknownChange,
     },
+    types::AmendMarginOrderRequest,
 };
 use serde_json::{Value, json};
 
@@ -136,6 +137,26 @@ async fn create_response_does_not_prove_a_change() {
     unknown(orders.cancel(&key).await.unwrap());
     let decrease = orders.decrease(&key, Decrease::By(1.into()));
     unknown(decrease.await.unwrap());
+}
+
+#[tokio::test]
+async fn change_is_not_found_by_its_code_whatever_the_status() {
+    for (status, code, is_gone) in [
+        (200, "not_found", true),
+        (404, "NOT_FOUND", true),
+        (404, "insufficient_shard_balance", false),
+    ] {
+        let reply = Reply::json(status, &json!({ "error": { "code": code } }));
+        let case = Case::new(to_changes(false, reply)).await;
+        let placed = case.placed(order("a")).await;
+        case.model.execute(&placed.order_id);
+        let outcome = case.client.orders().cancel(&placed).await.unwrap();
+        match outcome {
+            ChangeOutcome::AlreadyGone(_) => assert!(is_gone, "{status} {code}"),
+            ChangeOutcome::Rejected(error) => assert!(!is_gone, "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -326,4 +347,24 @@ fn order_ref_has_market_of_order() {
     assert_eq!(key, expected);
     let key = OrderRef::from_order(&order("3.00", "0.00"), 2);
     assert_eq!(key, expected);
+    assert_eq!(expected.clone().with_ticker("").ticker, None);
+    let message = json!({
+        "order_id": "o", "client_order_id": "a", "ticker": ticker(0, 'A'), "user_id": "u", "side": "bid", "price": "6.2590",
+        "fill_count": "3.00", "remaining_count": "6.00", "order_source": "user", "subaccount_number": 2,
+    });
+    let message: kalshi_perps::ws::messages::UserOrder = serde_json::from_value(message).unwrap();
+    assert_eq!(OrderRef::from(&message), expected);
+}
+
+#[tokio::test]
+async fn unknown_amendment_has_the_market_of_its_request() {
+    let case = Case::new(to_writes(Reply::Drop)).await;
+    let amendment: AmendMarginOrderRequest = serde_json::from_value(json!({
+        "ticker": ticker(0, 'A'), "side": "bid", "price": "6.2590", "count": "10.00",
+    }))
+    .unwrap();
+    let key = OrderRef::new("order-0-0", 0);
+    let amended = case.client.orders().amend(key, amendment).await;
+    let unknown = unknown(amended.unwrap());
+    assert_eq!(unknown.order().ticker, Some(ticker(0, 'A')));
 }

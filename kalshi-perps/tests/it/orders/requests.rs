@@ -94,6 +94,7 @@ async fn invalid_orders_and_amendments_are_not_sent() {
     let amendment = || Amendment::buy(price("6.2590"), 10);
     for (key, amendment, part) in [
         (key.clone(), amendment(), "no market is set"),
+        (key.clone().with_ticker(""), amendment(), "no market is set"),
         (
             key.clone().with_ticker("T"),
             Amendment::sell(price("6.2590"), 0),

@@ -254,7 +254,7 @@ impl Flow {
                 "NotApplied"
             }
             Ok(ChangeOutcome::Rejected(rejection)) => {
-                let is_absent = rejection.status() == 404;
+                let is_absent = rejection.code() == Some("not_found");
                 self.checks.check(
                     !is_absent,
                     &subject("absent, but exists"),

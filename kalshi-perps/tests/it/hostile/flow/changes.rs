@@ -156,7 +156,7 @@ impl Flow {
             }
             Ok(ChangeOutcome::Rejected(rejection)) => {
                 check(
-                    rejection.status() != 404 && writes == 0,
+                    rejection.code() != Some("not_found") && writes == 0,
                     "rejected, but changed",
                     &(&rejection, &after),
                 );
@@ -215,7 +215,9 @@ impl Flow {
                 );
                 "not processed"
             }
-            Ok(ChangeOutcome::Rejected(rejection)) if rejection.status() != 404 => "Rejected",
+            Ok(ChangeOutcome::Rejected(rejection)) if rejection.code() != Some("not_found") => {
+                "Rejected"
+            }
             Ok(ChangeOutcome::Unknown(unknown)) => {
                 let call = unknown.reconcile(Duration::from_secs(1));
                 let found = call.await;
