@@ -18,7 +18,7 @@ use crate::{
     client::{Connections, Core, Shared},
     config_error::ConfigError,
     http_options::HttpOptions,
-    limits::{RateLimiter, RateLimits},
+    limits::{AccountLimits, RateLimiter, RateLimits, Tier},
     retry::RetryPolicy,
     server_time::{ClockCorrection, ServerTime},
     wire::Wire,
@@ -248,9 +248,10 @@ impl<A: Api> ClientBuilder<A> {
             signs: A::Credentials::SIGNS,
             timeout: self.timeout.unwrap_or(TIMEOUT),
             max_body_bytes: self.max_body_bytes,
-            limiter: self
-                .rate_limiter
-                .unwrap_or_else(|| Arc::new(RateLimiter::new(self.rate_limits))),
+            limiter: self.rate_limiter.unwrap_or_else(|| {
+                let default = A::default_limits().account_or(AccountLimits::from_tier(Tier::Basic));
+                Arc::new(RateLimiter::with_default(self.rate_limits, default))
+            }),
             correction: self.correction,
             server_time: ServerTime::default(),
             clock,
