@@ -140,7 +140,7 @@ impl Shared {
         let Ok(now_ms) = self.clock.now_ms() else {
             return SystemTime::now();
         };
-        let behind_ms = self.server_time.behind_ms().unwrap_or_default();
+        let behind_ms = self.server_time.behind_ms(now_ms).unwrap_or_default();
         let now = Duration::from_millis(now_ms.saturating_add_signed(behind_ms));
         SystemTime::UNIX_EPOCH
             .checked_add(now)
@@ -216,10 +216,11 @@ impl Core {
     }
 
     /// Returns the earliest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
-    /// all observations so far.
-    pub(crate) fn earliest_ms(&self, instant: Instant) -> u64 {
+    /// all observations so far, or on those that a majority supports.
+    pub(crate) fn earliest_ms(&self, instant: Instant, excludes_outvoted: bool) -> u64 {
         let wall_ms = self.shared.clock.now_ms().ok();
-        self.shared.server_time.earliest_ms(instant, wall_ms)
+        let server_time = &self.shared.server_time;
+        server_time.earliest_ms(instant, wall_ms, excludes_outvoted)
     }
 
     /// Returns the latest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
@@ -256,13 +257,13 @@ impl Core {
     /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
     ///
     /// The skew is measured from the `Date` headers of the last 16 signed responses that arrived within the last 30 minutes. Returns `None`
-    /// unless at least three of them, and more than half, agree. A step of the local clock discards earlier measurements.
+    /// unless at least three of them, and more than half, agree, and if the local clock fails or was set since the last of them. A step of
+    /// the local clock also discards the measurements before it, and so does suspending the machine.
     #[must_use]
     pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
-        self.shared
-            .server_time
-            .behind_ms()
-            .map(chrono::TimeDelta::milliseconds)
+        let now_ms = self.shared.clock.now_ms().ok()?;
+        let behind_ms = self.shared.server_time.behind_ms(now_ms)?;
+        Some(chrono::TimeDelta::milliseconds(behind_ms))
     }
 
     /// Returns `true` if the client has credentials.

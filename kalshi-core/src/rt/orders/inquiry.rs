@@ -137,9 +137,23 @@ where
 }
 
 /// Waits until reads are up to date with everything written before `since`. The caller sets the timeout.
-pub async fn until_fresh<C: Reader>(reader: &C, since: Moment, last_error: &LastError) {
+///
+/// `read` sends a signed read, whose response shows the exchange's clock. It is repeated until the clock is known.
+pub async fn until_fresh<C: Reader, F, T>(
+    reader: &C,
+    since: Moment,
+    last_error: &LastError,
+    read: impl Fn() -> F,
+) where
+    F: Future<Output = Result<T, Error>>,
+{
     let mut pause = FIRST_PAUSE;
     loop {
+        if !rt::knows_exchange_time(reader.core())
+            && let Err(error) = read().await
+        {
+            last_error.set(error);
+        }
         match reader.reads_are_fresh(since).await {
             Ok(true) => return,
             Ok(false) => {}
