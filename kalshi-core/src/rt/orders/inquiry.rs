@@ -9,7 +9,10 @@ use std::{
 
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, sleep, timeout_at},
+};
 
 use crate::{
     api::ApiClient,
@@ -227,6 +230,8 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     // Length of the current page until one of its items is kept.
     let (mut page, mut kept_bytes) = (0, 0);
     loop {
+        // A page may have any number of rows, and their processing must not delay the caller's timeout.
+        consume_budget().await;
         let before = items.bytes_received();
         let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
         let received = items.bytes_received() - before;
