@@ -318,7 +318,9 @@ impl Core {
         extensions.insert(attempts.clone());
         let now = || self.shared.clock.now_ms().ok();
         let sent = now();
-        let connections = self.connections();
+        let connections = self.connections().map_err(|error| {
+            Error::middleware(operation, reqwest_middleware::Error::middleware(error))
+        })?;
         attempts.set_generation(connections.generation);
         // Request bodies are bytes, so cloning succeeds.
         let Some(copy) = request.try_clone() else {

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Conflict, Explanation, LastError, MAX_TIMEOUT, Reader as _, is_duplicate},
+    orders::{
+        Conflict, Explanation, LastError, MAX_TIMEOUT, Reader as _, check_connections, is_duplicate,
+    },
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -89,7 +91,7 @@ impl Client {
                 since_ms: None,
                 archive: round != Round::Live,
             };
-            match reader.search(search, last_error).await {
+            match check_connections(&reader, reader.search(search, last_error)).await {
                 Ok(rows) => {
                     let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
                     for (conflict, outcome) in &mut open {

@@ -108,7 +108,7 @@ where
         let (mut reader, mut is_fresh, mut pause) = (client.clone(), false, FIRST_PAUSE);
         let mut has_looked = false;
         loop {
-            match look(reader.clone(), is_fresh).await {
+            match check_connections(&reader, look(reader.clone(), is_fresh)).await {
                 Ok(Reading::Conclusive(found)) => return Finding::Conclusive(found),
                 Ok(Reading::Tentative(found)) if is_fresh => return Finding::Fresh(found),
                 Ok(Reading::Tentative(_)) => has_looked = true,
@@ -137,6 +137,23 @@ where
         Ok(finding) => finding,
         Err(_) => Finding::TimedOut(last_error.take()),
     }
+}
+
+/// Awaits reads of `client`, and replaces its pooled connections after a response that does not match its request: a proxy that once sent
+/// an extra response would also send the next write the response to another request.
+pub async fn check_connections<C: ApiClient, T>(
+    client: &C,
+    reads: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let generation = client.core().generation();
+    let result = reads.await;
+    if let Err(error) = &result
+        && error.is_decode()
+        && !error.is_row()
+    {
+        client.core().replace_connections(generation);
+    }
+    result
 }
 
 /// Waits until reads are up to date with everything written before `since`. The caller sets the timeout.
