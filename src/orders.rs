@@ -48,8 +48,8 @@
 //! If a server or proxy sends an extra response on an HTTP/1.1 connection, every later response is matched to the wrong request. A
 //! response about another order is detected, and the connections are replaced, except those of an HTTP client of your own. An error
 //! does not name its order, so the client cannot detect that the error response to a write belongs to another request. The reads
-//! that prove an outcome therefore use a new connection for each request. With the feature `http2` this cannot happen, because each
-//! response carries the stream id of its request.
+//! that prove an outcome therefore use a new connection for each request. If HTTP/2 is negotiated, which takes the feature
+//! `http2`, this cannot happen, because each response carries the stream id of its request.
 //!
 //! # Restarts
 //!

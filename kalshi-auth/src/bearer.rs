@@ -18,12 +18,12 @@ use crate::{CredentialsError, SigningMiddlewareError, Unsigned, format};
 
 /// The credentials of a clearing member: an admin user's id together with an access token.
 ///
-/// Cheap to clone. `Debug` shows neither the id nor the token, and the token's memory is wiped when the last clone and the
-/// last request with it are dropped.
+/// Cheap to clone. `Debug` shows neither the id nor the token. The header that clones and requests share is wiped when the last of
+/// them is dropped; the copies that the HTTP client makes while it sends a request are not.
 #[derive(Clone)]
 pub struct BearerCredentials {
     admin_user_id: Arc<str>,
-    /// The whole header, which is the only copy of the token.
+    /// The whole header, which is this crate's only copy of the token.
     authorization: HeaderValue,
 }
 

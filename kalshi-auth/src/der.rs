@@ -17,6 +17,9 @@ const RSA_OID: ObjectIdentifier = pkcs1::ALGORITHM_OID;
 const ED25519_OID: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
 const EC_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
+/// The reason for rejecting a key that does not decode.
+const INCOMPLETE: &str = "its content is not a complete key";
+
 /// The public exponent of nearly all RSA keys, and the smallest that NIST allows.
 const USUAL_EXPONENT: u32 = 65_537;
 /// The maximum difference in bits between a prime and half the modulus. Generators produce primes of equal length, plus
@@ -87,18 +90,18 @@ impl PrivateKeyMaterial {
     }
 
     pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let info = PrivateKeyInfo::try_from(der).map_err(malformed)?;
+        let info = PrivateKeyInfo::try_from(der).map_err(malformed_private)?;
         match info.algorithm.oid {
             RSA_OID => Self::from_pkcs1(info.private_key),
             ED25519_OID => Ok(Self::Ed25519(
-                SigningKey::try_from(info).map_err(malformed)?,
+                SigningKey::try_from(info).map_err(malformed_private)?,
             )),
             oid => Err(unsupported_algorithm(oid)),
         }
     }
 
     fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
-        let key = pkcs1::RsaPrivateKey::try_from(der).map_err(malformed)?;
+        let key = pkcs1::RsaPrivateKey::try_from(der).map_err(malformed_private)?;
         check_rsa_public(&key.public_key())?;
         let bits = bit_length(key.modulus.as_bytes());
         if key.version() != pkcs1::Version::TwoPrime {
@@ -145,7 +148,7 @@ impl PrivateKeyMaterial {
             }
             .to_pkcs8_der(),
         }
-        .map_err(malformed)
+        .map_err(malformed_private)
     }
 
     pub(crate) fn public(&self) -> PublicKeyMaterial {
@@ -271,9 +274,18 @@ pub(crate) fn check_bits(bits: usize) -> Result<(), KeyError> {
     }
 }
 
-pub(crate) fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
+/// Returns the error for a private key that does not decode. It has no source: the decoder's messages contain tags and lengths, which are
+/// bytes of the key if the structure is damaged.
+pub(crate) fn malformed_private(_: impl std::error::Error) -> KeyError {
     KeyError::Malformed {
-        reason: "its content is not a complete key",
+        reason: INCOMPLETE,
+        source: None,
+    }
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
+    KeyError::Malformed {
+        reason: INCOMPLETE,
         source: Some(error.into()),
     }
 }

@@ -5,7 +5,7 @@ use rsa::pkcs8::{self, EncryptedPrivateKeyInfo, pkcs5};
 use zeroize::Zeroizing;
 
 use crate::KeyError;
-use crate::der::malformed;
+use crate::der::malformed_private;
 
 /// The maximum number of PBKDF2 iterations. OpenSSL's default is 2,048, and OWASP recommends 600,000.
 pub(crate) const MAX_PBKDF2_ITERATIONS: u32 = 5_000_000;
@@ -20,7 +20,7 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>
         pkcs8::Error::Asn1(asn1) if names_unknown_algorithm(&asn1) => {
             KeyError::UnsupportedEncryption(Some(error.into()))
         }
-        _ => malformed(error),
+        _ => malformed_private(error),
     })?;
     if let pkcs5::EncryptionScheme::Pbes2(parameters) = &encrypted.encryption_algorithm {
         check_cost(&parameters.kdf)?;

@@ -27,7 +27,7 @@ pub enum KeyError {
     Malformed {
         /// The invalid part.
         reason: &'static str,
-        /// The decoder's error, if it reported one.
+        /// The decoder's error, if it reported one. Always `None` for a private key, because the error may contain bytes of the key.
         source: Option<Source>,
     },
     /// A public key was given where a private key is needed.

@@ -4,7 +4,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -52,8 +55,8 @@ pub(crate) struct Shared {
     /// The middleware, outermost first.
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) connections: RwLock<Arc<Connections>>,
-    /// Connections for reads that serve as evidence, built on first use. `None` with a custom HTTP client.
-    pub(crate) evidence_connections: OnceLock<Option<Arc<Connections>>>,
+    /// Connections for reads that serve as evidence, built on first use. Not used with a custom HTTP client.
+    pub(crate) evidence_connections: OnceLock<Arc<Connections>>,
     /// Timeout of the lookup after an order is rejected as a duplicate.
     pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
@@ -84,19 +87,35 @@ pub(crate) struct SocketSettings {
     pub(crate) http: std::sync::OnceLock<reqwest::Client>,
 }
 
+/// Builds an HTTP client.
+type Build = fn(&HttpOptions) -> Result<reqwest::Client, ConfigError>;
+
 /// A connection pool with the middleware in front of it.
 pub(crate) struct Connections {
     /// Number of pools that were replaced before this one.
     pub(crate) generation: u64,
     pub(crate) stack: ClientWithMiddleware,
+    /// `true` if the connections had to be replaced and building new ones failed.
+    is_outdated: AtomicBool,
+}
+
+impl Connections {
+    pub(crate) fn new(
+        generation: u64,
+        http: reqwest::Client,
+        middleware: &[Arc<dyn Middleware>],
+    ) -> Self {
+        Self {
+            generation,
+            stack: Shared::stack(http, middleware),
+            is_outdated: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Shared {
     /// Wraps an HTTP client in the middleware.
-    pub(crate) fn stack(
-        http: reqwest::Client,
-        middleware: &[Arc<dyn Middleware>],
-    ) -> ClientWithMiddleware {
+    fn stack(http: reqwest::Client, middleware: &[Arc<dyn Middleware>]) -> ClientWithMiddleware {
         let stack = reqwest_middleware::ClientBuilder::new(http);
         middleware
             .iter()
@@ -106,23 +125,18 @@ impl Shared {
             .build()
     }
 
-    /// Builds a new pool behind the middleware. Returns `None` with a custom HTTP client or if building fails.
-    fn new_connections(
+    /// Returns the connections for evidence. They are built only once because building reads the system's certificates, and again if
+    /// that failed.
+    fn evidence_connections(
         &self,
-        generation: u64,
-        build: fn(&HttpOptions) -> Result<reqwest::Client, ConfigError>,
-    ) -> Option<Arc<Connections>> {
-        let http = match build(self.http_options.as_ref()?) {
-            Ok(http) => http,
-            Err(error) => {
-                tracing::warn!(%error, "could not replace the connections");
-                return None;
-            }
-        };
-        Some(Arc::new(Connections {
-            generation,
-            stack: Self::stack(http, &self.middleware),
-        }))
+        options: &HttpOptions,
+        build: Build,
+    ) -> Result<Arc<Connections>, ConfigError> {
+        if let Some(connections) = self.evidence_connections.get() {
+            return Ok(connections.clone());
+        }
+        let new = Arc::new(Connections::new(0, build(options)?, &self.middleware));
+        Ok(self.evidence_connections.get_or_init(|| new).clone())
     }
 }
 
@@ -140,7 +154,7 @@ impl Shared {
         let Ok(now_ms) = self.clock.now_ms() else {
             return SystemTime::now();
         };
-        let behind_ms = self.server_time.behind_ms().unwrap_or_default();
+        let behind_ms = self.server_time.behind_ms(now_ms).unwrap_or_default();
         let now = Duration::from_millis(now_ms.saturating_add_signed(behind_ms));
         SystemTime::UNIX_EPOCH
             .checked_add(now)
@@ -168,16 +182,26 @@ impl Shared {
 
 impl Core {
     /// Returns the connections to send requests over.
-    pub(crate) fn connections(&self) -> Arc<Connections> {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connections for evidence cannot be built.
+    pub(crate) fn connections(&self) -> Result<Arc<Connections>, ConfigError> {
         let shared = &self.shared;
-        if self.reads_evidence {
-            // Built only once because building reads the system's certificates.
-            let build = || shared.new_connections(0, HttpOptions::build_without_pool);
-            if let Some(connections) = shared.evidence_connections.get_or_init(build) {
-                return connections.clone();
-            }
+        if let (true, Some(options)) = (self.reads_evidence, &shared.http_options) {
+            return shared.evidence_connections(options, HttpOptions::build_without_pool);
         }
-        self.shared_connections()
+        let connections = self.shared_connections();
+        if connections.is_outdated.load(Relaxed) {
+            self.replace_connections(connections.generation);
+            return Ok(self.shared_connections());
+        }
+        Ok(connections)
+    }
+
+    /// Returns the generation of the shared connections.
+    pub(crate) fn generation(&self) -> u64 {
+        self.shared_connections().generation
     }
 
     fn shared_connections(&self) -> Arc<Connections> {
@@ -185,23 +209,36 @@ impl Core {
         lock.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the connections of this generation, unless they already were. Requests in flight finish on the old ones.
+    /// Replaces the connections of this generation, unless they already were. Requests in flight finish on the old ones. If the new ones
+    /// cannot be built, the next request tries again.
     pub(crate) fn replace_connections(&self, generation: u64) {
-        if self.reads_evidence || self.shared_connections().generation != generation {
+        self.replace_connections_with(generation, HttpOptions::build);
+    }
+
+    fn replace_connections_with(&self, generation: u64, build: Build) {
+        let shared = &self.shared;
+        let old = self.shared_connections();
+        let Some(options) = &shared.http_options else {
+            return;
+        };
+        if self.reads_evidence || old.generation != generation {
             return;
         }
         // Built outside the lock, so that requests do not wait for it.
-        let Some(new) = self
-            .shared
-            .new_connections(generation + 1, HttpOptions::build)
-        else {
-            return;
+        let http = match build(options) {
+            Ok(http) => http,
+            Err(error) => {
+                old.is_outdated.store(true, Relaxed);
+                tracing::warn!(%error, "could not replace the connections");
+                return;
+            }
         };
-        let lock = &self.shared.connections;
+        let new = Connections::new(generation + 1, http, &shared.middleware);
+        let lock = &shared.connections;
         let mut connections = lock.write().unwrap_or_else(PoisonError::into_inner);
         if connections.generation == generation {
             tracing::warn!("response does not match its request, replaced the connections");
-            *connections = new;
+            *connections = Arc::new(new);
         }
     }
 
@@ -216,10 +253,11 @@ impl Core {
     }
 
     /// Returns the earliest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
-    /// all observations so far.
-    pub(crate) fn earliest_ms(&self, instant: Instant) -> u64 {
+    /// all observations so far, or on those that a majority supports.
+    pub(crate) fn earliest_ms(&self, instant: Instant, excludes_outvoted: bool) -> u64 {
         let wall_ms = self.shared.clock.now_ms().ok();
-        self.shared.server_time.earliest_ms(instant, wall_ms)
+        let server_time = &self.shared.server_time;
+        server_time.earliest_ms(instant, wall_ms, excludes_outvoted)
     }
 
     /// Returns the latest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
@@ -256,13 +294,13 @@ impl Core {
     /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
     ///
     /// The skew is measured from the `Date` headers of the last 16 signed responses that arrived within the last 30 minutes. Returns `None`
-    /// unless at least three of them, and more than half, agree. A step of the local clock discards earlier measurements.
+    /// unless at least three of them, and more than half, agree. Also returns `None` if the local clock fails or was set since the last of
+    /// them. A step of the local clock discards the measurements before it, and so does suspending the machine.
     #[must_use]
     pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
-        self.shared
-            .server_time
-            .behind_ms()
-            .map(chrono::TimeDelta::milliseconds)
+        let now_ms = self.shared.clock.now_ms().ok()?;
+        let behind_ms = self.shared.server_time.behind_ms(now_ms)?;
+        Some(chrono::TimeDelta::milliseconds(behind_ms))
     }
 
     /// Returns `true` if the client has credentials.
@@ -284,9 +322,10 @@ impl fmt::Debug for Core {
     }
 }
 
-#[cfg(all(test, feature = "ws"))]
+#[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use super::*;
     use crate::{
         Api, ClientBuilder,
         test_client::{Local, TestClient},
@@ -300,6 +339,31 @@ mod tests {
         type Credentials = kalshi_auth::Credentials;
     }
 
+    fn fail(_: &HttpOptions) -> Result<reqwest::Client, ConfigError> {
+        Err(ConfigError::NoTls)
+    }
+
+    #[test]
+    fn connections_for_evidence_are_built_again_after_a_failure() {
+        let TestClient(core) = ClientBuilder::<TestApi>::default().build().unwrap();
+        let options = core.shared.http_options.as_ref().unwrap();
+        assert!(core.shared.evidence_connections(options, fail).is_err());
+        let reader = core.for_evidence(true);
+        let own = reader.connections().unwrap();
+        assert!(!Arc::ptr_eq(&own, &core.connections().unwrap()));
+        assert!(Arc::ptr_eq(&own, &reader.connections().unwrap()));
+    }
+
+    #[test]
+    fn failed_replacement_of_connections_is_repeated_by_the_next_request() {
+        let TestClient(core) = ClientBuilder::<TestApi>::default().build().unwrap();
+        core.replace_connections_with(0, fail);
+        assert_eq!(core.generation(), 0);
+        assert_eq!(core.connections().unwrap().generation, 1);
+        assert_eq!(core.connections().unwrap().generation, 1);
+    }
+
+    #[cfg(feature = "ws")]
     #[test]
     fn handshake_http_client_is_built_once() {
         let TestClient(core) = ClientBuilder::<TestApi>::default().build().unwrap();

@@ -18,7 +18,7 @@ use crate::{
     client::{Connections, Core, Shared},
     config_error::ConfigError,
     http_options::HttpOptions,
-    limits::{RateLimiter, RateLimits},
+    limits::{AccountLimits, RateLimiter, RateLimits, Tier},
     retry::RetryPolicy,
     server_time::{ClockCorrection, ServerTime},
     wire::Wire,
@@ -158,8 +158,8 @@ impl<A: Api> ClientBuilder<A> {
     /// Uses a custom HTTP client with its own proxy and TLS settings. [`timeout`](Self::timeout) still applies; the other HTTP
     /// options cannot be combined with it.
     ///
-    /// Build it with `redirect(reqwest::redirect::Policy::none())`: following a redirect could carry a signature to another host,
-    /// so a request that was redirected fails. Also build it with `retry(reqwest::retry::never())`: repetitions inside the HTTP
+    /// Build it with `redirect(reqwest::redirect::Policy::none())`: following a redirect could carry a signature to another host. A
+    /// request whose response comes from another URL fails, but a redirect that ends at the same URL is not detected. Also build it with `retry(reqwest::retry::never())`: repetitions inside the HTTP
     /// client are not counted, and an order could be placed although its last copy was rejected. The connections of a custom client
     /// cannot be replaced after a response that does not match its request; see the outcomes of orders.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
@@ -235,10 +235,7 @@ impl<A: Api> ClientBuilder<A> {
         let environment = self.environment.clone();
         let shared = Shared {
             base_url,
-            connections: RwLock::new(Arc::new(Connections {
-                generation: 0,
-                stack: Shared::stack(http.clone(), &middleware),
-            })),
+            connections: RwLock::new(Arc::new(Connections::new(0, http.clone(), &middleware))),
             evidence_connections: OnceLock::new(),
             http,
             http_options: (!own_client).then_some(options),
@@ -248,9 +245,10 @@ impl<A: Api> ClientBuilder<A> {
             signs: A::Credentials::SIGNS,
             timeout: self.timeout.unwrap_or(TIMEOUT),
             max_body_bytes: self.max_body_bytes,
-            limiter: self
-                .rate_limiter
-                .unwrap_or_else(|| Arc::new(RateLimiter::new(self.rate_limits))),
+            limiter: self.rate_limiter.unwrap_or_else(|| {
+                let default = A::default_limits().account_or(AccountLimits::from_tier(Tier::Basic));
+                Arc::new(RateLimiter::with_default(self.rate_limits, default))
+            }),
             correction: self.correction,
             server_time: ServerTime::default(),
             clock,

@@ -11,7 +11,7 @@ pub enum ConfigError {
     /// A URL is invalid or not allowed.
     #[error("the URL {url:?} cannot be used: {reason}")]
     Url {
-        /// The URL, without a password.
+        /// The URL without user, password, query and fragment.
         url: String,
         /// The reason why the URL is rejected.
         reason: String,

@@ -10,7 +10,7 @@ use crate::config_error::ConfigError;
 ///
 /// # Errors
 ///
-/// Returns an error if `url` is not a URL. The error does not show a password in it.
+/// Returns an error if `url` is not a URL. The error does not show secrets in it.
 pub(crate) fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
     Url::parse(url).map_err(|error| ConfigError::Url {
         url: redacted(url),
@@ -64,12 +64,23 @@ fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Returns the URL without user and password, for errors and `Debug`.
+/// Returns the URL without user, password, query and fragment, for errors and `Debug`. Of a string that is not a URL and may contain a
+/// password, only the part before `//` is returned.
 pub(crate) fn redacted(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((_, host)) => format!("..@{host}"),
-        None => url.to_owned(),
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (shown, hidden) = url.split_at(end);
+    if let Some((_, host)) = shown.rsplit_once('@') {
+        return format!("..@{host}");
     }
+    let (scheme, rest) = match shown.find("//") {
+        Some(at) => shown.split_at(at + 2),
+        None => ("", shown),
+    };
+    // A password may contain any character, even `?`.
+    if hidden.contains('@') || rest.contains(':') && Url::parse(shown).is_err() {
+        return format!("{scheme}..");
+    }
+    shown.to_owned()
 }
 
 #[cfg(test)]
@@ -94,8 +105,29 @@ mod tests {
             let error = check_endpoint(&url, "https", "http").unwrap_err();
             assert!(error.to_string().contains("use https"), "{error}");
         }
-        let url = parse_endpoint("https://user:hunter2@example.com").unwrap();
-        let error = check_endpoint(&url, "https", "http").unwrap_err();
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn errors_do_not_show_secrets() {
+        for (url, shown) in [
+            ("https://user:hunter2@example.com", "..@example.com/"),
+            ("https://user:hunter2", "https://.."),
+            ("https://user:hunter2/v2", "https://.."),
+            ("https://user:hun?ter2@example.com", "https://.."),
+            ("https://user:1?hunter2@example.com", "https://.."),
+            (
+                "https://a.example/v2?api_key=hunter2",
+                "https://a.example/v2",
+            ),
+            ("https://a.example/v2#hunter2", "https://a.example/v2"),
+            ("https://a b/?key=hunter2", "https://a b/"),
+            ("a.example/v2?key=hunter2", "a.example/v2"),
+        ] {
+            let parsed = parse_endpoint(url);
+            let error = parsed.and_then(|url| check_endpoint(&url, "https", "http"));
+            let text = error.unwrap_err().to_string();
+            assert!(text.contains(&format!("{shown:?}")), "{text}");
+            assert!(!text.contains("hunter2") && !text.contains("hun"), "{text}");
+        }
     }
 }

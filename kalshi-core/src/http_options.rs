@@ -22,7 +22,7 @@ pub(crate) struct HttpOptions {
 
 impl HttpOptions {
     pub(crate) fn build(&self) -> Result<reqwest::Client, ConfigError> {
-        self.finish(reqwest::Client::builder(), self.is_plaintext)
+        self.finish(reqwest::Client::builder(), self.is_plaintext, false)
     }
 
     /// Builds a client that opens a new connection for each request, so that it cannot receive the response to another request.
@@ -30,6 +30,7 @@ impl HttpOptions {
         self.finish(
             reqwest::Client::builder().pool_max_idle_per_host(0),
             self.is_plaintext,
+            false,
         )
     }
 
@@ -43,13 +44,14 @@ impl HttpOptions {
         let builder = reqwest::Client::builder()
             .http1_only()
             .pool_max_idle_per_host(0);
-        self.finish(builder, is_plaintext)
+        self.finish(builder, is_plaintext, true)
     }
 
     fn finish(
         &self,
         builder: reqwest::ClientBuilder,
         is_plaintext: bool,
+        is_http1_only: bool,
     ) -> Result<reqwest::Client, ConfigError> {
         let agent = self.user_agent.as_deref();
         // reqwest would repeat a request that an HTTP/2 server refuses, with the same signature and uncounted.
@@ -70,30 +72,54 @@ impl HttpOptions {
             None if is_plaintext => builder.no_proxy(),
             None => builder,
         };
-        with_tls(builder)?.build().map_err(ConfigError::Http)
+        let builder = with_tls(builder, is_http1_only)?;
+        builder.build().map_err(ConfigError::Http)
     }
+}
+
+/// Returns the protocols to offer in the TLS handshake. reqwest does not set them in a TLS configuration that is given to it, and without
+/// them no server chooses HTTP/2.
+#[cfg(any(test, all(feature = "ring", not(feature = "aws-lc-rs"))))]
+fn alpn_protocols(is_http1_only: bool) -> Vec<Vec<u8>> {
+    let protocols: &[&[u8]] = match cfg!(feature = "http2") && !is_http1_only {
+        true => &[b"h2", b"http/1.1"],
+        false => &[b"http/1.1"],
+    };
+    protocols.iter().map(|name| name.to_vec()).collect()
 }
 
 /// Makes ring the TLS provider of this client. The process-wide default is not changed.
 #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+fn with_tls(
+    builder: reqwest::ClientBuilder,
+    is_http1_only: bool,
+) -> Result<reqwest::ClientBuilder, ConfigError> {
+    Ok(builder.tls_backend_preconfigured(tls_config(is_http1_only)?))
+}
+
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn tls_config(is_http1_only: bool) -> Result<rustls::ClientConfig, ConfigError> {
     use std::sync::Arc;
 
     use rustls_platform_verifier::BuilderVerifierExt;
 
     let tls = |error: rustls::Error| ConfigError::Tls(error.into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(tls)?
         .with_platform_verifier()
         .map_err(tls)?
         .with_no_client_auth();
-    Ok(builder.tls_backend_preconfigured(config))
+    config.alpn_protocols = alpn_protocols(is_http1_only);
+    Ok(config)
 }
 
 #[cfg(not(all(feature = "ring", not(feature = "aws-lc-rs"))))]
-fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+fn with_tls(
+    builder: reqwest::ClientBuilder,
+    _: bool,
+) -> Result<reqwest::ClientBuilder, ConfigError> {
     Ok(builder)
 }
 
@@ -106,4 +132,29 @@ fn without_roots(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
 #[cfg(not(feature = "aws-lc-rs"))]
 fn without_roots(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http2_is_offered_except_for_handshakes() {
+        let (all, http1): (Vec<&[u8]>, Vec<&[u8]>) = match cfg!(feature = "http2") {
+            true => (vec![b"h2", b"http/1.1"], vec![b"http/1.1"]),
+            false => (vec![b"http/1.1"], vec![b"http/1.1"]),
+        };
+        assert_eq!(alpn_protocols(false), all);
+        assert_eq!(alpn_protocols(true), http1);
+    }
+
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn configuration_for_ring_names_the_protocols() {
+        for is_http1_only in [false, true] {
+            let config = tls_config(is_http1_only).unwrap();
+            assert_eq!(config.alpn_protocols, alpn_protocols(is_http1_only));
+        }
+    }
 }

@@ -100,9 +100,17 @@ impl AccountLimits {
         }
     }
 
+    /// Returns the limits that replace unusable ones of a tier. `default` are the limits of the API's lowest tier.
+    fn fallback(tier: Tier, default: Self) -> Self {
+        match tier == default.tier {
+            true => default,
+            false => Self::from_tier(tier),
+        }
+    }
+
     /// Replaces zero limits with those of the tier.
-    fn without_zeros(mut self) -> Self {
-        let tier = Self::from_tier(self.tier);
+    fn without_zeros(mut self, default: Self) -> Self {
+        let tier = Self::fallback(self.tier, default);
         for (bucket, limit, fallback) in [
             ("read", &mut self.read, tier.read),
             ("write", &mut self.write, tier.write),
@@ -194,6 +202,17 @@ pub enum RateLimits {
     Unlimited,
 }
 
+impl RateLimits {
+    /// Returns the limits of the buckets before any are discovered. `default` is for variants that set none.
+    pub(crate) fn account_or(self, default: AccountLimits) -> AccountLimits {
+        match self {
+            Self::Tier(tier) => AccountLimits::from_tier(tier),
+            Self::Account(account) => account,
+            Self::Discovered | Self::Unlimited => default,
+        }
+    }
+}
+
 impl Default for RateLimits {
     fn default() -> Self {
         Self::Tier(Tier::Basic)
@@ -243,8 +262,9 @@ impl<'a> Charge<'a> {
 ///
 /// The exchange counts a request when it arrives, and two requests may arrive closer together than they were sent. The limiter
 /// allows for this with a slack of [`DEFAULT_SLACK`], which every rejection with 429 doubles, up to 400 ms, and every minute
-/// without one halves again. The slack does not lower the long-run rate of a bucket that holds several requests. A bucket that
-/// holds only one, such as the balance bucket, waits for the response before it sends the next request.
+/// without one halves again. The slack does not lower the long-run rate of a bucket that holds several requests. A request that takes
+/// more than half of what its bucket holds, such as a large batch or one for the balance, counts as in flight until its response; the
+/// next such request waits for it, but a cancel waits no longer than the slack and the refill.
 pub struct RateLimiter {
     unlimited: bool,
     discovery: Schedule,
@@ -255,19 +275,20 @@ pub struct RateLimiter {
     costs: RwLock<Arc<Costs>>,
     /// The tier whose limits replace unusable ones.
     tier: Mutex<Tier>,
+    /// The limits of the API's lowest tier.
+    default: AccountLimits,
 }
 
 impl RateLimiter {
     /// Creates a limiter with full buckets.
     #[must_use]
     pub fn new(limits: impl Into<RateLimits>) -> Self {
-        let limits = limits.into();
-        let account = match limits {
-            RateLimits::Tier(tier) => AccountLimits::from_tier(tier),
-            RateLimits::Account(account) => account,
-            RateLimits::Discovered | RateLimits::Unlimited => AccountLimits::from_tier(Tier::Basic),
-        }
-        .without_zeros();
+        Self::with_default(limits.into(), AccountLimits::from_tier(Tier::Basic))
+    }
+
+    /// Creates a limiter for an API whose lowest tier has the limits `default`.
+    pub(crate) fn with_default(limits: RateLimits, default: AccountLimits) -> Self {
+        let account = limits.account_or(default).without_zeros(default);
         Self {
             unlimited: limits == RateLimits::Unlimited,
             discovery: Schedule::new(limits == RateLimits::Discovered),
@@ -277,6 +298,7 @@ impl RateLimiter {
             public: TokenBucket::new(account.public, DEFAULT_SLACK),
             costs: RwLock::default(),
             tier: Mutex::new(account.tier),
+            default,
         }
     }
 
@@ -293,7 +315,7 @@ impl RateLimiter {
 
     /// Changes the limits, including for requests that are already waiting. Buckets keep their tokens, up to the new capacity.
     pub fn set_limits(&self, limits: AccountLimits) {
-        let limits = limits.without_zeros();
+        let limits = limits.without_zeros(self.default);
         *self.tier.lock().unwrap_or_else(PoisonError::into_inner) = limits.tier;
         self.read.resize(limits.read);
         self.write.resize(limits.write);
@@ -307,7 +329,7 @@ impl RateLimiter {
     /// that is smaller. An operation that costs even more takes all tokens that the bucket can hold: see [`cost`](Self::cost).
     pub(crate) fn set_costs(&self, costs: Costs, operations: &'static [Operation]) {
         let tier = *self.tier.lock().unwrap_or_else(PoisonError::into_inner);
-        let tier = AccountLimits::from_tier(tier);
+        let tier = AccountLimits::fallback(tier, self.default);
         for (kind, bucket, fallback) in [
             (Bucket::Read, &self.read, tier.read),
             (Bucket::Write, &self.write, tier.write),

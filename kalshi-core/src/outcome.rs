@@ -236,7 +236,14 @@ impl Moment {
     /// moment and on the skew measured since.
     pub fn earliest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(0);
-        wall_ms.min(core.earliest_ms(self.instant))
+        wall_ms.min(core.earliest_ms(self.instant, false))
+    }
+
+    /// Returns the earliest time that the exchange's clock may have shown, in Unix milliseconds. Unlike [`earliest_ms`](Self::earliest_ms),
+    /// it leaves out what most recent responses contradict, so that a single wrong `Date` does not move it.
+    pub fn likely_earliest_ms(&self, core: &Core) -> u64 {
+        let wall_ms = self.wall_ms.unwrap_or(0);
+        wall_ms.min(core.earliest_ms(self.instant, true))
     }
 
     /// Returns the earliest time that the exchange's clock may have shown. See [`earliest_ms`](Self::earliest_ms).

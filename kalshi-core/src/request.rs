@@ -257,7 +257,8 @@ impl Core {
             if error.is_rate_limited() {
                 limiter.rejected(charge);
             }
-            let behind = server_time.skew_to_correct();
+            let now = self.shared.clock.now_ms().ok();
+            let behind = now.and_then(|now| server_time.skew_to_correct(now));
             let correction = match error.api() {
                 // The date of the rejection is preferred: if it is wrong, the only consequence is another 401.
                 Some(api) if api.is_expired_timestamp() => date_offset.or(behind),
@@ -317,7 +318,9 @@ impl Core {
         extensions.insert(attempts.clone());
         let now = || self.shared.clock.now_ms().ok();
         let sent = now();
-        let connections = self.connections();
+        let connections = self.connections().map_err(|error| {
+            Error::middleware(operation, reqwest_middleware::Error::middleware(error))
+        })?;
         attempts.set_generation(connections.generation);
         // Request bodies are bytes, so cloning succeeds.
         let Some(copy) = request.try_clone() else {
@@ -333,7 +336,7 @@ impl Core {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let received = now();
         let server_time = &self.shared.server_time;
-        server_time.learn(operation.auth, &headers, sent, received);
+        server_time.learn(operation.auth && is_from_wire, &headers, sent, received);
         let max = match status.is_success() {
             true => self.shared.max_body_bytes,
             false => body::MAX_ERROR_BODY_BYTES,

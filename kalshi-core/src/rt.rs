@@ -334,7 +334,7 @@ pub fn for_evidence<C: orders::Reader>(client: &C) -> C {
     client.with_core(client.core().for_evidence(C::REQUIRES_CURSOR))
 }
 
-/// Returns `true` if a recent response has shown the exchange's time.
+/// Returns `true` if recent responses agree on the exchange's time, so that the local clock is not needed to know it.
 pub fn knows_exchange_time(core: &Core) -> bool {
     core.shared.server_time.is_known()
 }

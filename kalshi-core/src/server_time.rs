@@ -31,8 +31,8 @@ pub enum ClockCorrection {
 /// Skew in milliseconds beyond which the exchange may reject a timestamp.
 const MIN_CORRECTED_SKEW_MS: i64 = 1_000;
 
-/// Assumed maximum skew of the local clock while no response has shown the exchange's time, in milliseconds. The exchange rejects
-/// signatures with a larger one; how much it tolerates is not documented.
+/// Assumed maximum skew of the local clock while no majority of responses has shown the exchange's time, in milliseconds. The exchange
+/// rejects signatures with a larger one; how much it tolerates is not documented.
 const MAX_UNSEEN_SKEW_MS: u64 = 10_000;
 
 /// Maximum number of observations kept.
@@ -68,6 +68,24 @@ struct Observation {
     at: Instant,
     /// `true` if the wall clock has been set since, so that `lead` no longer applies to it.
     stale: bool,
+}
+
+/// The measured skew of the local clock. It holds until the local clock is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Skew {
+    behind_ms: i64,
+    /// The last observation.
+    last: Observation,
+}
+
+impl Skew {
+    /// Returns how far a local clock that shows `wall_ms` now is behind the exchange's, in milliseconds; negative if it is ahead. Returns
+    /// `None` if the clock was set since the last observation.
+    pub(crate) fn behind_ms(&self, wall_ms: u64) -> Option<i64> {
+        let wall_ms = i64::try_from(wall_ms).ok()?;
+        let is_valid = !self.last.stepped_before(wall_ms, Instant::now());
+        is_valid.then_some(self.behind_ms)
+    }
 }
 
 /// Bounds in milliseconds of the exchange's lead over the local clock.
@@ -142,16 +160,16 @@ impl Observation {
 }
 
 impl ServerTime {
-    /// Records the `Date` of a response. Ignores responses to unsigned requests, which may have been cached for 15 s, and responses
-    /// whose headers say that they come from a cache.
+    /// Records the `Date` of a response. `counts` is `false` for a response to an unsigned request, which may have been cached for 15 s,
+    /// and for one that a middleware created. Also ignores responses whose headers say that they come from a cache.
     pub(crate) fn learn(
         &self,
-        signed: bool,
+        counts: bool,
         headers: &HeaderMap,
         sent: Option<u64>,
         received: Option<u64>,
     ) {
-        if let (true, Some(sent), Some(received)) = (signed, sent, received)
+        if let (true, Some(sent), Some(received)) = (counts, sent, received)
             && let Some((date, lead)) = read_date(headers, sent, received)
             && let Ok(wall_ms) = i64::try_from(received)
         {
@@ -197,19 +215,32 @@ impl ServerTime {
         known
     }
 
-    /// Returns how far the local clock is behind the exchange's in milliseconds; negative if it is ahead. Returns `None` unless at
-    /// least three recent observations, and more than half of them, agree.
-    pub(crate) fn behind_ms(&self) -> Option<i64> {
+    /// Returns the skew of the local clock. Returns `None` unless at least three recent observations, and more than half of them, agree.
+    pub(crate) fn skew(&self) -> Option<Skew> {
         let known = self.recent(Instant::now());
-        majority(&known).map(Lead::behind_ms)
+        Some(Skew {
+            behind_ms: majority(&known)?.behind_ms(),
+            last: *known.back()?,
+        })
+    }
+
+    /// Returns how far the local clock, which shows `wall_ms` now, is behind the exchange's in milliseconds; negative if it is ahead.
+    /// Returns `None` without a [`skew`](Self::skew), or if the local clock was set since the last observation.
+    pub(crate) fn behind_ms(&self, wall_ms: u64) -> Option<i64> {
+        self.skew()?.behind_ms(wall_ms)
     }
 
     /// Returns the skew to sign with after a 401, or `None` if it is too small to have caused the rejection. If no majority agrees,
     /// the last observation is used.
-    pub(crate) fn skew_to_correct(&self) -> Option<i64> {
-        let known = self.recent(Instant::now());
-        let last = || known.back().map(|last| last.lead);
-        let behind = majority(&known).or_else(last).map(Lead::behind_ms);
+    pub(crate) fn skew_to_correct(&self, wall_ms: u64) -> Option<i64> {
+        let last = || self.recent(Instant::now()).back().copied();
+        let last = || {
+            last().map(|last| Skew {
+                behind_ms: last.lead.behind_ms(),
+                last,
+            })
+        };
+        let behind = self.skew().or_else(last)?.behind_ms(wall_ms);
         behind.filter(|behind| behind.saturating_abs() > MIN_CORRECTED_SKEW_MS)
     }
 
@@ -223,18 +254,25 @@ impl ServerTime {
     /// Returns the earliest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. `wall_ms` is
     /// the local time now.
     ///
-    /// The bound is used to prove that an order does not exist. It therefore includes the local clock and every recent observation,
-    /// even outvoted ones and those before a step of the wall clock. Returns 0 if there is none.
-    pub(crate) fn earliest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
+    /// If it is used to prove that an order does not exist, the bound must include the local clock and every recent observation, even
+    /// outvoted ones and those before a step of the wall clock. `excludes_outvoted` leaves these out if a majority agrees. Returns 0
+    /// if there is neither a local clock nor an observation.
+    pub(crate) fn earliest_ms(
+        &self,
+        instant: Instant,
+        wall_ms: Option<u64>,
+        excludes_outvoted: bool,
+    ) -> u64 {
         let earliest = self
-            .bounds(instant, wall_ms, false)
+            .bounds(instant, wall_ms, excludes_outvoted)
             .map(|(earliest, _)| earliest);
         u64::try_from(earliest.min().unwrap_or(0)).unwrap_or(0)
     }
 
     /// Returns the latest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. If a majority agrees,
-    /// outvoted observations and those before a step of the wall clock are left out. Without any observation, the exchange's clock may
-    /// be ahead of the local one by [`MAX_UNSEEN_SKEW_MS`]. Returns `u64::MAX` if there is neither a local clock nor an observation.
+    /// outvoted observations and those before a step of the wall clock are left out. Otherwise, a few observations may all be wrong, so
+    /// the exchange's clock may be ahead by another [`MAX_UNSEEN_SKEW_MS`]. Returns `u64::MAX` if there is neither a local clock nor an
+    /// observation.
     pub(crate) fn latest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
         let latest = self
             .bounds(instant, wall_ms, true)
@@ -248,9 +286,9 @@ impl ServerTime {
         }
     }
 
-    /// Returns `true` if there is a recent observation.
+    /// Returns `true` if a majority of recent observations agrees.
     pub(crate) fn is_known(&self) -> bool {
-        !self.recent(Instant::now()).is_empty()
+        majority(&self.recent(Instant::now())).is_some()
     }
 
     /// Returns the bounds of the exchange's time at `instant` according to the local clock and to each recent observation.

@@ -90,7 +90,7 @@ impl Attempts {
     }
 }
 
-/// Middleware that counts each attempt in the [`Attempts`] of its request and fails redirected requests.
+/// Middleware that counts each attempt in the [`Attempts`] of its request and fails requests that were redirected to another URL.
 #[derive(Debug)]
 pub(crate) struct Wire {
     /// `true` for a custom HTTP client, which may follow redirects.

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Conflict, Explanation, LastError, MAX_TIMEOUT, Reader as _, is_duplicate},
+    orders::{
+        Conflict, Explanation, LastError, MAX_TIMEOUT, Reader as _, check_connections, is_duplicate,
+    },
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -102,10 +104,8 @@ impl Client {
                 }
                 open.iter().all(|(_, outcome)| outcome.is_some())
             };
-            match reader
-                .search(search, last_error, |rows| judge(rows, false))
-                .await
-            {
+            let rows = reader.search(search, last_error, |rows| judge(rows, false));
+            match check_connections(&reader, rows).await {
                 Ok(rows) => {
                     let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
                     judge(&rows, is_complete);

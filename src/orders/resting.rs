@@ -88,10 +88,11 @@ impl RestingOrders {
                 };
                 !has_ended(order) && is_requested
             };
-            // Only signed responses show the exchange's clock. Without one, stale reads would count as up to date if this machine's clock
+            // Only signed responses show the exchange's clock. Without them, stale reads would count as up to date if this machine's clock
             // is behind.
-            walk_up_to(1, items(), &last_error, |_| true, |_| true).await?;
-            until_fresh(&reader, since, &last_error).await;
+            let observe_clock = || walk_up_to(1, items(), &last_error, |_| true, |_| true);
+            observe_clock().await?;
+            until_fresh(&reader, since, &last_error, observe_clock).await;
             walk_up_to(usize::MAX, items(), &last_error, is_ours, |_| true).await
         };
         match timeout(self.timeout.min(MAX_TIMEOUT), list).await {

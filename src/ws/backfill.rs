@@ -13,7 +13,10 @@ use std::{
 };
 
 use kalshi_core::rt::orders::MAX_TIMEOUT;
-use kalshi_core::{rt::Moment, ws::SubscriptionId};
+use kalshi_core::{
+    rt::{self, Moment},
+    ws::SubscriptionId,
+};
 
 use self::{
     memory::{Fills, Orders},
@@ -98,9 +101,10 @@ const MAX_REMEMBERED: usize = 500_000;
 /// # Positions at the start
 ///
 /// Fills are filtered by the exchange's time, which the backfill can only estimate, from this machine's clock and the `Date` of recent
-/// responses. It starts at the earliest time that the exchange's clock may have shown when the backfill was made, so no later fill is
-/// omitted. Some older fills are returned too: those of about a second if this machine's clock is right, and those of an hour if it is an
-/// hour behind. A program that has already read its positions would count these twice.
+/// responses; a `Date` that most of them contradict is ignored. It starts at the earliest time that the exchange's clock may have shown
+/// when the backfill was made, so no later fill is omitted. Each read estimates that time again. Some older fills are returned too: those
+/// of about a second if this machine's clock is right, and those of an hour if it is an hour behind. A program that has already read its
+/// positions would count these twice.
 ///
 /// A program that adds fills to positions should therefore read the positions after a first fetch, and add only later fills:
 ///
@@ -134,7 +138,7 @@ pub struct Backfill {
     ignored: BTreeSet<SubscriptionId>,
     are_named: bool,
     made: Moment,
-    /// Earliest time at which the backfill may have been made, in Unix milliseconds of the exchange's clock.
+    /// Earliest time at which the backfill may have been made, in Unix milliseconds of the exchange's clock. Each read estimates it again.
     start: i64,
     /// Number of the latest moment that reads must reflect.
     epoch: u64,
@@ -419,8 +423,13 @@ impl Backfill {
             self.epoch += 1;
             (Moment::now(&self.client.core), self.epoch)
         });
-        let made = self.made.earliest_ms(&self.client.core);
-        self.start = self.start.min(i64::try_from(made).unwrap_or(i64::MAX));
+        let made = self.made.likely_earliest_ms(&self.client.core);
+        let made = i64::try_from(made).unwrap_or(i64::MAX);
+        // An estimate that a majority supports replaces earlier ones, which a single wrong `Date` may have moved.
+        self.start = match rt::knows_exchange_time(&self.client.core) {
+            true => made,
+            false => self.start.min(made),
+        };
         self.reads += 1;
         let plan = Plan {
             number: self.reads,

@@ -61,6 +61,8 @@ struct AccountData {
     failing: Option<&'static str>,
     /// Omits the `date` of responses.
     hides_date: bool,
+    /// Adds this `date` to responses.
+    date: Option<DateTime<Utc>>,
 }
 
 impl AccountData {
@@ -231,9 +233,12 @@ impl World {
             Rest::start(move |request| {
                 let held = held.lock().unwrap();
                 let reply = held.reply(request);
-                match held.hides_date {
-                    true => reply.with_header("date", ""),
-                    false => reply,
+                match (held.hides_date, held.date) {
+                    (true, _) => reply.with_header("date", ""),
+                    (false, Some(date)) => {
+                        reply.with_header("date", date.format("%a, %d %b %Y %H:%M:%S GMT"))
+                    }
+                    (false, None) => reply,
                 }
             })
             .await

@@ -436,6 +436,28 @@ async fn memory_stays_bounded_over_a_month_of_markets() {
 }
 
 #[tokio::test]
+async fn age_is_measured_with_the_clock_of_the_client() {
+    let clock = std::sync::Arc::new(kalshi_sdk::auth::FixedClock(1_790_000_005_000));
+    let exchange = Exchange::with(|builder| builder.clock(clock)).await;
+    let builder = exchange.client.websocket().market(MARKET);
+    let builder = builder.channel(Channel::OrderbookDelta);
+    let (books, mut peer) = tokio::join!(builder.books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    peer.send(snapshot(1, 1)).await;
+    let mut change = delta(1, 2, "0.41", "1.00");
+    change["sending_ts_ms"] = json!(1_790_000_000_000_i64);
+    peer.send(change).await;
+    while books.age(MARKET).is_none() {
+        books.next().await.unwrap().unwrap();
+    }
+    assert_eq!(books.age(MARKET).unwrap().num_milliseconds(), 5_000);
+}
+
+#[tokio::test]
 async fn changed_coalesces_changes_and_keeps_fills() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().market(MARKET);

@@ -4,6 +4,8 @@ mod codes;
 mod ids;
 
 use std::{
+    future::{Future as _, poll_fn},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -17,6 +19,7 @@ use crate::common::{
     key,
 };
 use chrono::{TimeDelta, Utc};
+use kalshi_core::rt::orders::{LastError, walk};
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
     limits::RateLimits,
@@ -25,7 +28,7 @@ use kalshi_sdk::{
     },
     reqwest::{Request, Response},
     reqwest_middleware::{self, Middleware, Next},
-    types::{AmendOrderV2Request, CreateOrderV2Request},
+    types::{AmendOrderV2Request, CreateOrderV2Request, Order},
 };
 use serde_json::{Value, json};
 
@@ -152,6 +155,63 @@ async fn local_clock_alone_does_not_prove_absence() {
     let outcome = place(&client.build().unwrap(), json!({})).await;
     let found = reconcile(outcome, Duration::from_secs(3)).await;
     assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+}
+
+/// The local clock is slow, and the only response with a `date` seems to confirm it.
+#[tokio::test]
+async fn single_wrong_date_does_not_prove_absence() {
+    let lists = AtomicUsize::new(0);
+    let exchange = Exchange::start(move |request| {
+        let reply = match request.path.rsplit('/').next() {
+            _ if request.method != "GET" => return Reply::Drop,
+            Some("user_data_timestamp") => {
+                let as_of = Utc::now() - TimeDelta::milliseconds(7_200);
+                Reply::json(200, &json!({ "as_of_time": as_of }))
+            }
+            _ if lists.fetch_add(1, Relaxed) == 0 => {
+                let date = Utc::now() - TimeDelta::seconds(8);
+                let date = date.format("%a, %d %b %Y %H:%M:%S GMT");
+                return page(&[]).with_header("date", date);
+            }
+            _ => page(&[]),
+        };
+        reply.with_header("date", "")
+    })
+    .await;
+    let client = builder(&exchange).clock(Arc::new(SkewedClock(TimeDelta::seconds(-8))));
+    let outcome = place(&client.build().unwrap(), json!({})).await;
+    let found = reconcile(outcome, Duration::from_secs(3)).await;
+    assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+}
+
+/// A proxy that once sent an extra response sends every later request on that connection the response to the one before.
+#[tokio::test]
+async fn connections_are_replaced_after_a_read_about_another_order() {
+    let reads = AtomicUsize::new(0);
+    let exchange = Exchange::start(move |request| {
+        if request.method != "GET" {
+            return not_found();
+        }
+        let order = match reads.fetch_add(1, Relaxed) {
+            0 => row(json!({ "order_id": "o0" })),
+            _ => row(json!({ "status": "executed" })),
+        };
+        Reply::json(200, &json!({ "order": order }))
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let outcome = client.orders().cancel("o1").await.unwrap();
+    assert!(
+        matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+        "{outcome:?}"
+    );
+    _ = place(&client, json!({})).await;
+    let received = exchange.received();
+    let connections: Vec<_> = received.iter().map(|request| request.connection).collect();
+    let [cancel, shifted, .., order] = connections[..] else {
+        panic!("{connections:?}")
+    };
+    assert!(cancel == shifted && order != shifted, "{connections:?}");
 }
 
 /// The client order id belongs to an order of an earlier run, which was amended since.
@@ -545,6 +605,39 @@ async fn batch_cancel_is_confirmed_per_order() {
         ),
         "{outcomes:?}"
     );
+}
+
+/// A middleware that responds with a page of orders without sending anything.
+struct Instantly(&'static str);
+
+#[async_trait::async_trait]
+impl Middleware for Instantly {
+    async fn handle(
+        &self,
+        _: Request,
+        _: &mut http::Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        Ok(http::Response::new(self.0).into())
+    }
+}
+
+#[tokio::test]
+async fn page_with_many_rows_does_not_delay_timers() {
+    const ROWS: usize = 10_000;
+    let body = json!({ "orders": vec![0; ROWS], "cursor": "" }).to_string();
+    let exchange = exchange(|_| not_found(), |_| page(&[])).await;
+    let client = builder(&exchange).middleware(Instantly(body.leak()));
+    let orders = client.build().unwrap().get_orders().by_item();
+    let last_error = LastError::default();
+    let mut walk = pin!(walk(orders, &last_error, |_| true, |_: &Order| true));
+    let mut polls = 0;
+    let walk = poll_fn(|context| {
+        polls += 1;
+        walk.as_mut().poll(context)
+    });
+    assert_eq!(walk.await.unwrap().skipped_count, ROWS);
+    assert!(polls >= ROWS / 200, "{polls}");
 }
 
 /// A middleware that drops the request's extensions.

@@ -175,6 +175,28 @@ async fn expired_timestamp_is_corrected_by_date_of_the_response() {
     );
 }
 
+#[tokio::test]
+async fn clock_is_not_blamed_for_a_401_with_another_reason() {
+    let exchange = Exchange::new().await;
+    // The exchange's clock is ahead by more than it tolerates.
+    let ahead = std::time::SystemTime::now() + Duration::from_secs(30);
+    let unknown_key = response("401 No", Some(&httpdate::fmt_http_date(ahead)), UNKNOWN_KEY);
+    let second = async {
+        respond(&exchange, &unknown_key).await;
+        exchange.accept_tcp().await
+    };
+    let result = tokio::select! {
+        result = exchange.client.websocket().connect() => result,
+        _ = second => panic!("a second handshake"),
+    };
+    match result.unwrap_err() {
+        ConnectionError::Rejected {
+            clock_behind_ms, ..
+        } => assert_eq!(clock_behind_ms, None),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A remote signer that can fail once.
 struct Throttled {
     key: PrivateKey,

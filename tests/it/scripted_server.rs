@@ -71,7 +71,7 @@ impl Exchange {
         self.accept_or_reject(None).await.unwrap()
     }
 
-    /// Rejects the next handshake with `status` and returns its request headers.
+    /// Rejects the next handshake with `status` and returns its request headers. With a `date`, its timestamp has expired.
     pub(crate) async fn reject(&self, status: u16, date: Option<&str>) -> HeaderMap {
         let rejected = self.accept_or_reject(Some((status, date))).await;
         rejected.err().unwrap()
@@ -90,7 +90,12 @@ impl Exchange {
             match rejection {
                 None => Ok(response),
                 Some((status, date)) => {
-                    let body = r#"{"error":{"code":"authentication_error","message":"authentication_error","details":"NOT_FOUND"}}"#;
+                    let body = match date {
+                        None => {
+                            r#"{"error":{"code":"authentication_error","message":"authentication_error","details":"NOT_FOUND"}}"#
+                        }
+                        Some(_) => r#"{"error":{"code":"header_timestamp_expired"}}"#,
+                    };
                     let mut rejected = ErrorResponse::new(Some(body.to_owned()));
                     *rejected.status_mut() = status.try_into().unwrap();
                     let length = body.len().into();

@@ -202,6 +202,32 @@ fn errors_of_damaged_keys_hide_secrets() {
     output.assert_hides(&key_secrets());
 }
 
+/// A decoder reads bytes of the key as tags and lengths if a length is damaged, and its messages contain those.
+#[test]
+fn errors_of_damaged_structures_do_not_quote_the_key() {
+    let mut count = 0;
+    for (name, label) in [
+        ("rsa2048.pem", "PRIVATE KEY"),
+        ("rsa2048.pkcs1.pem", "RSA PRIVATE KEY"),
+        ("ed25519.pem", "PRIVATE KEY"),
+    ] {
+        let der = common::der(&text(name));
+        for at in 0..der.len() {
+            let mut damaged = der.clone();
+            damaged[at] = damaged[at].wrapping_sub(1);
+            let pem = common::pem(label, &damaged);
+            if let Err(error) = PrivateKey::from_pem(&pem) {
+                let text = error_chain(&error);
+                for word in ["tag", "expected", "actual", "length"] {
+                    assert!(!text.contains(word), "byte {at}: {text}");
+                }
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+}
+
 /// Values in the wrong variable never appear in errors, logs or `Debug` output.
 #[test]
 fn values_in_wrong_variables_are_hidden() {

@@ -54,7 +54,7 @@ impl BucketLimit {
 pub struct BucketSnapshot {
     /// The size of the bucket.
     pub limit: BucketLimit,
-    /// Whole tokens that are available now.
+    /// Whole tokens that are available now to a request without priority.
     pub tokens: u32,
     /// Number of requests waiting for tokens.
     pub waiting: u32,
@@ -117,7 +117,8 @@ pub(crate) struct TokenBucket {
 }
 
 struct State {
-    level: Level,
+    /// The accounts of the tokens, by the lane of the request that takes them. Both contain all requests.
+    levels: [Level; 2],
     /// Waiting requests, by lane.
     lanes: [VecDeque<Waiting>; 2],
     /// Total cost of the requests in each lane, in nanotokens.
@@ -127,8 +128,8 @@ struct State {
     rejections: u64,
 }
 
-/// The key of a request in flight, or `None` if it takes no tokens.
-type Departure = Option<FlightKey>;
+/// The keys of a request in flight on both levels, or `None` if it takes no tokens.
+type Departure = Option<[FlightKey; 2]>;
 
 /// A request in the queue.
 struct Waiting {
@@ -140,17 +141,31 @@ struct Waiting {
 
 impl State {
     /// Takes the tokens for a request if they are available after `ahead` nanotokens for earlier requests.
-    fn take(&mut self, cost: u32, ahead: u64, now: Instant) -> Option<Departure> {
+    fn take(&mut self, cost: u32, lane: Lane, ahead: u64, now: Instant) -> Option<Departure> {
         let wanted = ahead.saturating_add(u64::from(cost) * TOKEN);
-        (wanted <= self.level.available()).then(|| {
+        (wanted <= self.level(lane).available()).then(|| {
             // A request without a cost is not tracked.
-            (cost > 0).then(|| self.level.depart(cost, now))
+            (cost > 0).then(|| self.levels.each_mut().map(|level| level.depart(cost, now)))
         })
+    }
+
+    /// Returns the level from which the requests of a lane take their tokens.
+    fn level(&self, lane: Lane) -> &Level {
+        let [priority, ordinary] = &self.levels;
+        match lane {
+            Lane::Priority => priority,
+            Lane::Ordinary => ordinary,
+        }
+    }
+
+    /// Updates both levels to the current time.
+    fn advance(&mut self, now: Instant) {
+        self.levels.iter_mut().for_each(|level| level.advance(now));
     }
 
     /// Returns an error if the bucket can never hold that many tokens.
     fn check_cost(&self, cost: u32) -> Result<(), RateLimitError> {
-        let capacity = self.level.capacity();
+        let capacity = self.level(Lane::Ordinary).capacity();
         if cost > capacity {
             return Err(RateLimitError::Never { cost, capacity });
         }
@@ -197,7 +212,7 @@ impl State {
 impl TokenBucket {
     pub(super) fn new(limit: BucketLimit, slack: Duration) -> Self {
         let state = State {
-            level: Level::new(limit, slack),
+            levels: [false, true].map(|waits| Level::new(limit, slack, waits)),
             lanes: Default::default(),
             wanted: [0; 2],
             next: 0,
@@ -215,21 +230,29 @@ impl TokenBucket {
     }
 
     pub(super) fn set_slack(&self, slack: Duration) {
-        self.state().level.set_slack(slack);
+        let mut state = self.state();
+        state
+            .levels
+            .iter_mut()
+            .for_each(|level| level.set_slack(slack));
     }
 
     pub(super) fn limit(&self) -> BucketLimit {
-        self.state().level.limit()
+        self.state().level(Lane::Ordinary).limit()
     }
 
     /// Returns the maximum number of tokens in the bucket, at least 1.
     pub(super) fn capacity(&self) -> u32 {
-        self.state().level.capacity()
+        self.state().level(Lane::Ordinary).capacity()
     }
 
     pub(super) fn resize(&self, limit: BucketLimit) {
         let mut state = self.state();
-        state.level.resize(limit, Instant::now());
+        let now = Instant::now();
+        state
+            .levels
+            .iter_mut()
+            .for_each(|level| level.resize(limit, now));
         state
             .lanes
             .iter()
@@ -239,21 +262,23 @@ impl TokenBucket {
 
     pub(super) fn empty(&self) {
         let mut state = self.state();
-        state.level.empty(Instant::now());
+        let now = Instant::now();
+        state.levels.iter_mut().for_each(|level| level.empty(now));
         state.rejections += 1;
     }
 
     pub(super) fn snapshot(&self) -> BucketSnapshot {
         let mut state = self.state();
-        state.level.advance(Instant::now());
+        state.advance(Instant::now());
+        let level = state.level(Lane::Ordinary);
         BucketSnapshot {
-            limit: state.level.limit(),
-            tokens: u32::try_from(state.level.available() / TOKEN).unwrap_or(u32::MAX),
+            limit: level.limit(),
+            tokens: u32::try_from(level.available() / TOKEN).unwrap_or(u32::MAX),
             waiting: u32::try_from(state.lanes.iter().map(VecDeque::len).sum::<usize>())
                 .unwrap_or(u32::MAX),
             waits: state.waits,
             rejections: state.rejections,
-            slack: state.level.slack(),
+            slack: level.slack(),
         }
     }
 
@@ -269,14 +294,14 @@ impl TokenBucket {
             let mut state = self.state();
             state.check_cost(cost)?;
             let now = Instant::now();
-            state.level.advance(now);
+            state.advance(now);
             let ahead = state.before(lane);
             // The tokens must suffice for the requests ahead as well.
-            if let Some(departure) = state.take(cost, ahead, now) {
+            if let Some(departure) = state.take(cost, lane, ahead, now) {
                 return Ok(RateLimitPermit::new(self, departure));
             }
             let wait = state
-                .level
+                .level(lane)
                 .expected_time_until(ahead.saturating_add(wanted));
             if wait > max_wait {
                 return Err(RateLimitError::Wait {
@@ -312,15 +337,19 @@ impl TokenBucket {
         // Later cancels or a late response may have made the wait longer.
         timeout(max_wait, slot.served()).await.unwrap_or_else(|_| {
             let mut state = self.state();
-            state.level.advance(Instant::now());
-            let needed = max_wait.saturating_add(state.level.expected_time_until(wanted));
+            state.advance(Instant::now());
+            let more = state.level(lane).expected_time_until(wanted);
+            let needed = max_wait.saturating_add(more);
             Err(RateLimitError::Wait { needed, max_wait })
         })
     }
 
-    fn end(&self, departure: FlightKey, responded: bool) {
+    fn end(&self, departure: [FlightKey; 2], responded: bool) {
         let mut state = self.state();
-        state.level.end(departure, responded, Instant::now());
+        let now = Instant::now();
+        for (level, key) in state.levels.iter_mut().zip(departure) {
+            level.end(key, responded, now);
+        }
         // Lets the next request recalculate its wait.
         if let Some(next) = state.head() {
             next.notify.notify_one();
@@ -333,7 +362,7 @@ impl TokenBucket {
 /// The exchange counts a request when it arrives, which the limiter cannot observe. [`received`](Self::received) reports the
 /// response, which proves that the request has arrived. If the permit is dropped instead, the request may still arrive within the
 /// limiter's [slack](super::RateLimiter::with_slack) after it was sent. In a bucket that cannot hold two requests, the next one
-/// waits until the permit ends.
+/// waits until the permit ends, unless it takes priority.
 #[must_use = "dropping the permit ends the request"]
 pub struct RateLimitPermit<'a> {
     bucket: Option<&'a TokenBucket>,
@@ -398,22 +427,23 @@ impl<'a> QueueSlot<'a> {
             let ready = {
                 let mut state = self.bucket.state();
                 let now = Instant::now();
-                state.level.advance(now);
+                state.advance(now);
                 state.check_cost(self.cost)?;
                 let is_head = state.head().is_some_and(|head| head.number == self.number);
                 let ahead = match is_head {
                     true => 0,
                     false => state.ahead_of(self.number, self.lane),
                 };
-                if let Some(departure) = state.take(self.cost, ahead, now) {
+                if let Some(departure) = state.take(self.cost, self.lane, ahead, now) {
                     return Ok(RateLimitPermit::new(self.bucket, departure));
                 }
+                let level = state.level(self.lane);
                 let wait = match is_head {
-                    true => state.level.time_until(wanted),
+                    true => level.time_until(wanted),
                     // Responses notify only the head, so this wait assumes that they arrive as soon as possible.
                     false => {
                         let wanted = ahead.saturating_add(wanted);
-                        state.level.expected_time_until(wanted) + OVERTAKE_DELAY
+                        level.expected_time_until(wanted) + OVERTAKE_DELAY
                     }
                 };
                 now + wait

@@ -4,6 +4,10 @@
 //! that every request arrives as late as possible. A new request may be sent only if the level also covers all requests in flight,
 //! so the exchange's bucket has enough tokens in whatever order they arrive. Requests in flight reduce the tokens that are
 //! available at once but not the long-run rate, because refilling continues.
+//!
+//! A request that fills more than half of the bucket counts as arrived only with its response. A cancel must not wait that long, so it has
+//! a level of its own, on which such a request counts as arrived after the slack. At worst, the exchange rejects the cancel with a 429,
+//! and it is sent again.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -105,10 +109,12 @@ pub(super) struct Level {
     in_flight_cost: u64,
     slack: Slack,
     next: u64,
+    /// `true` if a lone request arrives only with its response, `false` if it arrives within the slack like any other.
+    waits_for_responses: bool,
 }
 
 impl Level {
-    pub(super) fn new(limit: BucketLimit, slack: Duration) -> Self {
+    pub(super) fn new(limit: BucketLimit, slack: Duration, waits_for_responses: bool) -> Self {
         Self {
             limit,
             tokens: u64::from(limit.capacity().max(1)) * TOKEN,
@@ -117,6 +123,7 @@ impl Level {
             in_flight_cost: 0,
             slack: Slack::new(slack),
             next: 0,
+            waits_for_responses,
         }
     }
 
@@ -178,11 +185,11 @@ impl Level {
         self.in_flight_cost = self.in_flight_cost.saturating_sub(flight.cost);
     }
 
-    /// Adds a request to those in flight. Call [`advance`](Self::advance) first, and check that the tokens are available.
+    /// Adds a request to those in flight. Call [`advance`](Self::advance) first.
     pub(super) fn depart(&mut self, cost: u32, now: Instant) -> FlightKey {
         // Two lone requests must not arrive closer together than they were sent, so the second one waits for the
         // response to the first.
-        let lone = u64::from(cost) * 2 > u64::from(self.capacity());
+        let lone = self.waits_for_responses && u64::from(cost) * 2 > u64::from(self.capacity());
         let max_flight = if lone { MAX_FLIGHT } else { self.slack.current };
         let flight = Flight {
             cost: u64::from(cost) * TOKEN,
@@ -293,7 +300,7 @@ mod tests {
     }
 
     fn level(refill_rate: u32, capacity: u32) -> (Level, Instant) {
-        let level = Level::new(BucketLimit::new(refill_rate, capacity), DEFAULT_SLACK);
+        let level = Level::new(BucketLimit::new(refill_rate, capacity), DEFAULT_SLACK, true);
         let start = level.at;
         (level, start)
     }

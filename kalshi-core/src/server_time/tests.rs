@@ -28,6 +28,14 @@ impl Machine {
         }
     }
 
+    fn behind_ms(&self) -> Option<i64> {
+        self.time.behind_ms(self.wall)
+    }
+
+    fn skew_to_correct(&self) -> Option<i64> {
+        self.time.skew_to_correct(self.wall)
+    }
+
     async fn pass(&mut self, ms: u64) {
         tokio::time::advance(Duration::from_millis(ms)).await;
         self.wall += ms;
@@ -55,15 +63,15 @@ impl Machine {
 async fn correct_clock_has_no_skew_and_a_wrong_one_is_measured() {
     for ahead in [0, 30_000, -30_000, 1_500, -DAY] {
         let mut machine = Machine::new();
-        assert_eq!(machine.time.behind_ms(), None);
+        assert_eq!(machine.behind_ms(), None);
         machine.respond_often(ahead, 3).await;
-        let behind = machine.time.behind_ms().unwrap();
+        let behind = machine.behind_ms().unwrap();
         assert!((behind - ahead).abs() <= 560, "{ahead}: {behind}");
         // More responses narrow it.
         machine.respond_often(ahead, 40).await;
-        let behind = machine.time.behind_ms().unwrap();
+        let behind = machine.behind_ms().unwrap();
         assert!((behind - ahead).abs() <= 60, "{ahead}: {behind}");
-        let matters = machine.time.skew_to_correct();
+        let matters = machine.skew_to_correct();
         assert_eq!(matters, (ahead != 0).then_some(behind));
     }
 }
@@ -72,18 +80,18 @@ async fn correct_clock_has_no_skew_and_a_wrong_one_is_measured() {
 async fn fewer_than_three_agreeing_dates_decide_nothing() {
     let mut machine = Machine::new();
     machine.respond_often(30_000, 2).await;
-    assert_eq!(machine.time.behind_ms(), None);
+    assert_eq!(machine.behind_ms(), None);
     // After a 401, the last one is used nevertheless.
-    let last = machine.time.skew_to_correct().unwrap();
+    let last = machine.skew_to_correct().unwrap();
     assert!((last - 30_000).abs() <= 560, "{last}");
     machine.respond_often(-DAY, 2).await;
     machine.respond_often(DAY, 2).await;
-    assert_eq!(machine.time.behind_ms(), None);
+    assert_eq!(machine.behind_ms(), None);
     // Three of seven are not a majority.
     machine.respond_often(DAY, 1).await;
-    assert_eq!(machine.time.behind_ms(), None);
+    assert_eq!(machine.behind_ms(), None);
     machine.respond_often(DAY, 2).await;
-    assert!((machine.time.behind_ms().unwrap() - DAY).abs() <= 560);
+    assert!((machine.behind_ms().unwrap() - DAY).abs() <= 560);
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,15 +102,15 @@ async fn minority_of_wrong_dates_is_outvoted() {
         machine.respond_often(0, position).await;
         machine.respond_often(DAY, 1).await;
         machine.respond_often(0, 4).await;
-        assert_eq!(machine.time.behind_ms(), Some(0), "{position}");
-        assert_eq!(machine.time.skew_to_correct(), None, "{position}");
+        assert_eq!(machine.behind_ms(), Some(0), "{position}");
+        assert_eq!(machine.skew_to_correct(), None, "{position}");
     }
     let mut machine = Machine::new();
     for _ in 0..20 {
         machine.respond_often(30_000, 2).await;
         machine.respond_often(-DAY, 1).await;
     }
-    let behind = machine.time.behind_ms().unwrap();
+    let behind = machine.behind_ms().unwrap();
     assert!((behind - 30_000).abs() <= 60, "{behind}");
 }
 
@@ -111,9 +119,9 @@ async fn new_majority_replaces_the_old_one() {
     let mut machine = Machine::new();
     machine.respond_often(0, 40).await;
     machine.respond_often(30_000, 7).await;
-    assert_eq!(machine.time.behind_ms(), Some(0));
+    assert_eq!(machine.behind_ms(), Some(0));
     machine.respond_often(30_000, 2).await;
-    let behind = machine.time.behind_ms().unwrap();
+    let behind = machine.behind_ms().unwrap();
     assert!((behind - 30_000).abs() <= 560, "{behind}");
 }
 
@@ -122,19 +130,22 @@ async fn step_of_the_wall_clock_discards_earlier_observations() {
     for step in [-30_000, 30_000, 300, -300] {
         let mut machine = Machine::new();
         machine.respond_often(30_000, 5).await;
-        assert!(machine.time.behind_ms().is_some());
+        assert!(machine.behind_ms().is_some());
         machine.wall = machine.wall.checked_add_signed(step).unwrap();
+        // Known before the next response.
+        assert_eq!(machine.behind_ms(), None, "{step}");
+        assert_eq!(machine.skew_to_correct(), None, "{step}");
         machine.respond(30_000 - step).await;
-        assert_eq!(machine.time.behind_ms(), None, "{step}");
+        assert_eq!(machine.behind_ms(), None, "{step}");
         machine.respond_often(30_000 - step, 2).await;
-        let behind = machine.time.behind_ms().unwrap();
+        let behind = machine.behind_ms().unwrap();
         assert!((behind - 30_000 + step).abs() <= 560, "{step}: {behind}");
     }
     // A response during which the local clock was set back is ignored.
     let machine = Machine::new();
     let (sent, received) = (Some(START), Some(START - 5_000));
     machine.time.learn(true, &dated(START), sent, received);
-    assert_eq!(machine.time.skew_to_correct(), None);
+    assert_eq!(machine.skew_to_correct(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,12 +157,12 @@ async fn slewed_and_stopped_clocks_do_not_count_as_steps() {
         machine.pass(120_000).await;
         machine.wall -= 60;
     }
-    assert_eq!(machine.time.behind_ms(), Some(0));
+    assert_eq!(machine.behind_ms(), Some(0));
     // A pause of 10 minutes, of which it misses 300 ms.
     machine.pass(600_000).await;
     machine.wall -= 300;
     machine.respond(0).await;
-    assert_eq!(machine.time.behind_ms(), Some(0));
+    assert_eq!(machine.behind_ms(), Some(0));
     // A clock that does not advance.
     let mut machine = Machine::new();
     for _ in 0..3 {
@@ -159,7 +170,7 @@ async fn slewed_and_stopped_clocks_do_not_count_as_steps() {
         machine.pass(100).await;
         machine.wall = START;
     }
-    assert!((machine.time.behind_ms().unwrap() - 30_000).abs() <= 600);
+    assert!((machine.behind_ms().unwrap() - 30_000).abs() <= 600);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,10 +178,10 @@ async fn observations_age_out() {
     let mut machine = Machine::new();
     machine.respond_often(30_000, 5).await;
     machine.pass(29 * 60 * 1_000).await;
-    assert!(machine.time.behind_ms().is_some());
+    assert!(machine.behind_ms().is_some());
     machine.pass(60 * 1_000).await;
-    assert_eq!(machine.time.behind_ms(), None);
-    assert_eq!(machine.time.skew_to_correct(), None);
+    assert_eq!(machine.behind_ms(), None);
+    assert_eq!(machine.skew_to_correct(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +195,7 @@ async fn burst_does_not_displace_earlier_observations() {
         let wall = Some(machine.wall);
         machine.time.learn(true, &dated(START), Some(sent), wall);
     }
-    let behind = machine.time.behind_ms().unwrap();
+    let behind = machine.behind_ms().unwrap();
     assert!((behind - 30_000).abs() <= 100, "{behind}");
 }
 
@@ -206,8 +217,8 @@ async fn public_cached_and_malformed_dates_are_ignored() {
         time.learn(true, &dated(START), None, Some(received));
         time.learn(true, &dated(START), Some(sent), None);
     }
-    assert_eq!(time.behind_ms(), None);
-    assert_eq!(time.skew_to_correct(), None);
+    assert_eq!(time.behind_ms(received), None);
+    assert_eq!(time.skew_to_correct(received), None);
 }
 
 #[test]
@@ -231,17 +242,34 @@ async fn bounds_without_observations_allow_for_a_slow_local_clock() {
     let moment = Instant::now();
     machine.pass(5_000).await;
     let (time, wall) = (&machine.time, Some(machine.wall));
-    assert_eq!(time.earliest_ms(moment, wall), START);
+    assert_eq!(time.earliest_ms(moment, wall, false), START);
     let slow = MAX_UNSEEN_SKEW_MS;
     assert_eq!(time.latest_ms(moment, wall), START + 1 + slow);
-    assert_eq!(time.earliest_ms(Instant::now(), wall), START + 5_000);
+    assert_eq!(time.earliest_ms(Instant::now(), wall, false), START + 5_000);
     assert_eq!(
-        (time.earliest_ms(moment, None), time.latest_ms(moment, None)),
+        (
+            time.earliest_ms(moment, None, false),
+            time.latest_ms(moment, None)
+        ),
         (0, u64::MAX)
     );
-    assert_eq!(time.earliest_ms(moment, Some(1_000)), 0);
+    assert_eq!(time.earliest_ms(moment, Some(1_000), false), 0);
     let end = u64::MAX;
     assert!(time.latest_ms(Instant::now(), Some(end)) >= end / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fewer_than_three_agreeing_dates_do_not_rule_out_a_slow_local_clock() {
+    let mut machine = Machine::new();
+    for _ in 0..3 {
+        assert!(!machine.time.is_known());
+        let latest = machine.time.latest_ms(Instant::now(), Some(machine.wall));
+        assert!(latest >= machine.wall + MAX_UNSEEN_SKEW_MS, "{latest}");
+        machine.respond_often(0, 1).await;
+    }
+    assert!(machine.time.is_known());
+    let latest = machine.time.latest_ms(Instant::now(), Some(machine.wall));
+    assert!(latest <= machine.wall + 1_000, "{latest}");
 }
 
 /// Bounds hold whatever the local clock does, and however many dates are wrong, as long as one recent date is right.
@@ -277,7 +305,7 @@ async fn bounds_contain_the_time_of_the_exchange() {
             moments.push((Instant::now(), exchange));
             if since_right < MAX_OBSERVATIONS {
                 for (moment, exchange) in &moments {
-                    let earliest = machine.time.earliest_ms(*moment, Some(machine.wall));
+                    let earliest = machine.time.earliest_ms(*moment, Some(machine.wall), false);
                     let latest = machine.time.latest_ms(*moment, Some(machine.wall));
                     assert!((earliest..=latest).contains(exchange));
                 }
@@ -293,10 +321,12 @@ async fn bounds_include_outvoted_dates_and_those_before_a_step() {
     machine.respond(-DAY).await;
     let moment = Instant::now();
     machine.respond_often(0, 5).await;
-    assert_eq!(machine.time.behind_ms(), Some(0));
+    assert_eq!(machine.behind_ms(), Some(0));
     let early = START - DAY.unsigned_abs() + 40;
+    let likely = machine.time.earliest_ms(moment, Some(machine.wall), true);
+    assert!((START - 1_000..=START + 40).contains(&likely), "{likely}");
     for _ in 0..2 {
-        let earliest = machine.time.earliest_ms(moment, Some(machine.wall));
+        let earliest = machine.time.earliest_ms(moment, Some(machine.wall), false);
         assert!(earliest <= early, "{earliest}");
         machine.wall += 30_000;
         machine.respond(-30_000).await;

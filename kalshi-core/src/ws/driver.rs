@@ -29,7 +29,7 @@ use super::{
     reconnect::ReconnectPolicy,
     session::Session,
 };
-use crate::client::Core;
+use crate::{client::Core, server_time::Skew};
 
 /// Interval of the pongs that keep a connection alive while it is not being read.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -76,8 +76,8 @@ pub(super) struct Driver {
     session: Session,
     inbox: mpsc::UnboundedReceiver<Command>,
     stopped: oneshot::Receiver<()>,
-    /// Milliseconds by which this machine's clock is behind the exchange's.
-    behind_ms: i64,
+    /// The skew of the local clock when it was last looked up.
+    skew: Option<Skew>,
     /// A frame was received on this socket.
     has_received: bool,
 }
@@ -191,7 +191,7 @@ impl Driver {
             session: Session::new(queue),
             inbox,
             stopped,
-            behind_ms: 0,
+            skew: None,
             has_received: false,
         }
     }
@@ -255,7 +255,7 @@ impl Driver {
     }
 
     fn learn_clock(&mut self) {
-        self.behind_ms = self.core.shared.server_time.behind_ms().unwrap_or(0);
+        self.skew = self.core.shared.server_time.skew();
     }
 
     /// Polls shutdown, commands and outgoing queues. Returns `Ready` on shutdown.
@@ -416,9 +416,13 @@ impl Driver {
 
     fn receive(&mut self, text: &str) {
         let now = self.core.shared.clock.now_ms().ok();
-        let now = now.and_then(|now| i64::try_from(now).ok());
+        let exchange_ms = now.and_then(|now| {
+            let behind_ms = self.skew.and_then(|skew| skew.behind_ms(now));
+            let now = i64::try_from(now).ok()?;
+            Some(now.saturating_add(behind_ms.unwrap_or(0)))
+        });
         let arrival = Arrival {
-            exchange_ms: now.map(|now| now.saturating_add(self.behind_ms)),
+            exchange_ms,
             local_us: self.options.keep_raw.then(|| {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
                 now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX))

@@ -130,10 +130,8 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
         let body = timeout(ERROR_BODY_TIMEOUT, reading).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let error = ApiError::read(status, &headers, &body, shared.exchange_time());
-        let learned = match status {
-            StatusCode::UNAUTHORIZED => shared.server_time.skew_to_correct(),
-            _ => None,
-        };
+        let received = received.filter(|_| error.may_be_clock());
+        let learned = received.and_then(|received| shared.server_time.skew_to_correct(received));
         let behind_ms = match error.is_expired_timestamp() {
             // This uses the date of the rejection itself. If that is wrong, the only consequence is another 401.
             true => received

@@ -68,8 +68,9 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
             /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
             ///
             /// The skew is measured from the `Date` headers of the last 16 signed responses that arrived within the last 30 minutes.
-            /// Returns `None` unless at least three of them, and more than half, agree. A step of the local clock discards earlier
-            /// measurements.
+            /// Returns `None` unless at least three of them, and more than half, agree. Also returns `None` if the local clock fails or
+            /// was set since the last of them. A step of the local clock discards the measurements before it, and so does suspending the
+            /// machine.
             #[must_use]
             pub fn clock_skew(&self) -> ::std::option::Option<::chrono::TimeDelta> {
                 self.core.clock_skew()

@@ -66,6 +66,20 @@ async fn limits_are_read_before_the_first_signed_request() {
 }
 
 #[tokio::test]
+async fn limits_that_cannot_be_discovered_are_the_default_ones() {
+    let server = Server::start().await;
+    server.respond(400, None);
+    let client = default_builder(&server.server)
+        .rate_limits(RateLimits::Discovered)
+        .build()
+        .unwrap();
+    client.get_margin_enabled().send().await.unwrap_err();
+    let buckets = client.rate_limiter().snapshot();
+    assert_eq!(buckets.read.limit, BucketLimit::new(400, 400));
+    assert_eq!(buckets.write.limit, BucketLimit::new(100, 100));
+}
+
+#[tokio::test]
 async fn invalid_limits_are_not_applied() {
     let server = Server::start().await;
     let client = default_builder(&server.server).build().unwrap();

@@ -14,7 +14,7 @@ impl Backfill {
             return Missed::default();
         }
         self.merged = rows.number;
-        let known_until = rows.since.earliest_ms(&self.client.core);
+        let known_until = rows.since.likely_earliest_ms(&self.client.core);
         let known_until = i64::try_from(known_until).unwrap_or(i64::MAX);
         let fills_from = self.fills.window.start();
         let orders_from = self

@@ -164,6 +164,46 @@ async fn fetch_with_slow_clock_returns_each_fill_once() {
     assert!(missed.fills.is_empty(), "{missed:?}");
 }
 
+/// Returns the start of the last read of fills.
+fn last_min_ts(world: &World) -> i64 {
+    let requests = world.requests("/portfolio/fills");
+    requests.last().unwrap().query["min_ts"].parse().unwrap()
+}
+
+/// Sends a request whose response has this `date`.
+async fn observe_date(world: &World, date: Option<DateTime<Utc>>) {
+    world.held(|held| held.date = date);
+    world.client.get_fills().send().await.unwrap();
+    world.held(|held| held.date = None);
+}
+
+#[tokio::test]
+async fn contradicted_date_does_not_move_the_start() {
+    let mut world = World::new().await;
+    for date in [None; 5].into_iter().chain([Some(DateTime::UNIX_EPOCH)]) {
+        observe_date(&world, date).await;
+    }
+    let now = Utc::now().timestamp();
+    _ = world.backfill.fetch().await.unwrap();
+    let start = last_min_ts(&world);
+    assert!((now - 120..=now).contains(&start), "{start}");
+}
+
+#[tokio::test]
+async fn start_is_estimated_again_once_the_clock_is_known() {
+    let mut world = World::new().await;
+    observe_date(&world, Some(DateTime::UNIX_EPOCH)).await;
+    // A read that is never polled fixes nothing.
+    drop(world.backfill.read());
+    for _ in 0..5 {
+        observe_date(&world, None).await;
+    }
+    let now = Utc::now().timestamp();
+    _ = world.backfill.fetch().await.unwrap();
+    let start = last_min_ts(&world);
+    assert!((now - 120..=now).contains(&start), "{start}");
+}
+
 /// Messages may arrive out of order.
 #[tokio::test]
 async fn fill_older_than_last_message_is_found() {

@@ -308,3 +308,33 @@ async fn requests_are_sent_in_order_even_if_several_are_ready_at_the_same_time()
     tasks.join_all().await;
     assert!(order.lock().unwrap().is_sorted());
 }
+
+#[tokio::test(start_paused = true)]
+async fn cancel_does_not_wait_for_the_response_to_a_large_batch() {
+    let bucket = TokenBucket::new(BucketLimit::new(100, 100), Duration::from_millis(50));
+    let max_wait = Duration::from_secs(5);
+    let batch = bucket.acquire(100, Lane::Ordinary, LONG).await.unwrap();
+    let start = Instant::now();
+    // The slack, and the refill of 2 tokens for each.
+    for expected in [70, 90] {
+        let cancel = bucket.acquire(2, Lane::Priority, max_wait).await;
+        let waited = start.elapsed().as_millis();
+        assert!((expected..expected + 5).contains(&waited), "{waited} ms");
+        drop(cancel.unwrap());
+    }
+    // Another batch waits for the response, and a cancel does not wait behind it.
+    let mut next = pin!(bucket.acquire(100, Lane::Ordinary, LONG));
+    tokio::select! {
+        biased;
+        _ = &mut next => panic!("did not wait"),
+        cancel = bucket.acquire(2, Lane::Priority, max_wait) => cancel.unwrap().received(),
+    }
+    let waited = start.elapsed().as_millis();
+    assert!((110..115).contains(&waited), "{waited} ms");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    batch.received();
+    let responded = Instant::now();
+    next.await.unwrap().received();
+    let waited = responded.elapsed().as_millis();
+    assert!((1_000..1_005).contains(&waited), "{waited} ms");
+}

@@ -9,7 +9,10 @@ use std::{
 
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, sleep, timeout_at},
+};
 
 use crate::{
     api::ApiClient,
@@ -108,7 +111,7 @@ where
         let (mut reader, mut is_fresh, mut pause) = (client.clone(), false, FIRST_PAUSE);
         let mut has_looked = false;
         loop {
-            match look(reader.clone(), is_fresh).await {
+            match check_connections(&reader, look(reader.clone(), is_fresh)).await {
                 Ok(Reading::Conclusive(found)) => return Finding::Conclusive(found),
                 Ok(Reading::Tentative(found)) if is_fresh => return Finding::Fresh(found),
                 Ok(Reading::Tentative(_)) => has_looked = true,
@@ -139,10 +142,41 @@ where
     }
 }
 
+/// Awaits reads of `client`, and replaces its pooled connections after a response that does not match its request: a proxy that once sent
+/// an extra response would also send the next write the response to another request.
+pub async fn check_connections<C: ApiClient, T>(
+    client: &C,
+    reads: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let generation = client.core().generation();
+    let result = reads.await;
+    if let Err(error) = &result
+        && error.is_decode()
+        && !error.is_row()
+    {
+        client.core().replace_connections(generation);
+    }
+    result
+}
+
 /// Waits until reads are up to date with everything written before `since`. The caller sets the timeout.
-pub async fn until_fresh<C: Reader>(reader: &C, since: Moment, last_error: &LastError) {
+///
+/// `read` sends a signed read, whose response shows the exchange's clock. It is repeated until the clock is known.
+pub async fn until_fresh<C: Reader, F, T>(
+    reader: &C,
+    since: Moment,
+    last_error: &LastError,
+    read: impl Fn() -> F,
+) where
+    F: Future<Output = Result<T, Error>>,
+{
     let mut pause = FIRST_PAUSE;
     loop {
+        if !rt::knows_exchange_time(reader.core())
+            && let Err(error) = read().await
+        {
+            last_error.set(error);
+        }
         match reader.reads_are_fresh(since).await {
             Ok(true) => return,
             Ok(false) => {}
@@ -229,6 +263,8 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
     let (mut page, mut kept_bytes) = (0, 0);
     let mut failures = 0;
     loop {
+        // A page may have any number of rows, and their processing must not delay the caller's timeout.
+        consume_budget().await;
         let before = items.bytes_received();
         let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
         let received = items.bytes_received() - before;

@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{task::unconstrained, time::Instant};
 
@@ -366,15 +366,15 @@ impl<A: OrderBookApi> BookStream<A> {
     /// Returns the time since the last update of a live book, on the exchange's clock (see [`ApiBook::last_update`]). It grows while the
     /// market is quiet, so it does not measure the delay of the connection.
     ///
-    /// `None` if the book is not live or has no update time. The current time is that of this machine, corrected by
+    /// `None` if the book is not live or has no update time. The current time is that of the client's clock, corrected by
     /// [`clock_skew`](crate::Core::clock_skew) once it has been measured.
     #[must_use]
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
-        let skew = self.client.core().clock_skew().unwrap_or_default();
-        // chrono can read the clock only with a feature that this crate does not need.
-        let now = DateTime::<Utc>::from(SystemTime::now());
-        now.checked_add_signed(skew).map(|now| now - updated)
+        let now = self.client.core().shared.exchange_time();
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let now = DateTime::from_timestamp_millis(i64::try_from(now.as_millis()).ok()?)?;
+        Some(now - updated)
     }
 
     /// Returns the books of all markets.
