@@ -124,7 +124,7 @@ fn every_sample_of_every_message_decodes() {
 }
 
 #[test]
-fn empty_sides_of_a_ticker_have_no_price() {
+fn placeholder_prices_of_a_ticker_are_none() {
     let frames = Samples::frames(include_str!("../../perps_asyncapi.yaml")).unwrap();
     let is_ticker = |body: &Value| body["type"] == "ticker";
     let mut ticker = frames
@@ -132,12 +132,13 @@ fn empty_sides_of_a_ticker_have_no_price() {
         .find(|(_, sample)| is_ticker(&sample.body));
     let body = &mut ticker.as_mut().unwrap().1.body;
     for ask in ["0.0000", "922337203685477.5807"] {
+        body["msg"]["price"] = json!("0.0000");
         body["msg"]["bid"] = json!("0.0000");
         body["msg"]["ask"] = json!(ask);
         let Message::Ticker(ticker) = Frame::parse(&body.to_string()).message else {
             panic!("{body}")
         };
-        assert_eq!((ticker.bid, ticker.ask), (None, None));
+        assert_eq!([ticker.price, ticker.bid, ticker.ask], [None; 3]);
     }
 }
 
