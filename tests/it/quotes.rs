@@ -39,7 +39,7 @@ fn no_prices_are_complements_of_yes_prices() {
 fn empty_sides_have_no_best_price_and_are_worth_nothing() {
     let is_empty = |market: &Market| {
         for (outcome, position) in [(OutcomeSide::Yes, 10), (OutcomeSide::No, -10)] {
-            assert_eq!(market.best_ask(outcome.clone()), None);
+            assert_eq!(market.best_ask(outcome), None);
             assert_eq!(market.best_bid(outcome), None);
             assert_eq!(market.mark(position.into()), Some(Dollars::ZERO));
         }
