@@ -3,12 +3,20 @@
 //! The general fee of a trade of `C` contracts at a price `P` is `0.07 × C × P × (1 − P)`, times the series' multiplier, for the taker. A
 //! maker pays a quarter of that in series with maker fees, and half of it for combos. The total of price and fee is rounded up to a
 //! hundredth of a cent, so the fee alone may have more digits.
+//!
+//! The exchange rounds each fill on its own. The fees of an order with several fills may therefore exceed the fee computed for its whole
+//! count, by up to a hundredth of a cent for each fill. [`Fill::fee_cost`](crate::types::Fill::fee_cost) is the fee that was charged.
+//!
+//! Fee waivers are not considered, because the exchange does not publish what a waiver covers. The fees computed here are then an
+//! upper bound: see [`Market::has_fee_waiver`].
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     Contracts, Decimal, Dollars, MoneyError,
-    types::{EventData, Series},
+    types::{EventData, Market, Series},
 };
 
 const TAKER_QUARTERS: i128 = 4;
@@ -73,7 +81,7 @@ impl fmt::Debug for Multiplier {
     }
 }
 
-/// Returns the fee of a taker, in dollars. `price` is the price of the outcome that is bought: for NO, one dollar minus the YES price.
+/// Returns the fee of a taker for one fill, in dollars. `price` is the price of the outcome that is bought: for NO, one dollar minus the YES price.
 ///
 /// `None` if the price is not between 0 and 1 dollar, if the count is negative, or on overflow.
 ///
@@ -165,16 +173,27 @@ impl FeeSchedule {
         })
     }
 
-    /// Returns the fee of a taker: see [`taker`].
+    /// Returns the fee of a taker for one fill: see [`taker`].
     #[must_use]
     pub fn taker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
         taker(price, count, self.multiplier)
     }
 
-    /// Returns the fee of a maker, which is zero if the fee type has no maker fees. `None` as for [`taker`].
+    /// Returns the fee of a maker for one fill, which is zero if the fee type has no maker fees. `None` as for [`taker`].
     #[must_use]
     pub fn maker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
         fee(price, count, self.multiplier, self.maker_quarters)
+    }
+}
+
+/// # Fee waiver
+impl Market {
+    /// Returns `true` if the exchange reports a fee waiver for the market that ends after `time`. The fees charged may then be lower than
+    /// those of a [`FeeSchedule`]; read them from the fills.
+    #[must_use]
+    pub fn has_fee_waiver(&self, time: DateTime<Utc>) -> bool {
+        self.fee_waiver_expiration_time
+            .is_some_and(|end| time < end)
     }
 }
 

@@ -14,17 +14,13 @@
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
-//! use kalshi_sdk::positions;
-//!
 //! let positions = client.get_positions().by_market_position().collect_all(1_000).await?.into_vec();
 //! let tickers = positions.iter().map(|position| &position.ticker);
 //! let markets = client.get_markets().tickers(tickers).limit(1_000).send().await?;
 //! for position in &positions {
 //!     let mut markets = markets.markets.iter();
 //!     let Some(market) = markets.find(|market| market.ticker == position.ticker) else { continue };
-//!     let (bid, ask) = (market.yes_bid_dollars, market.yes_ask_dollars);
-//!     let mark = positions::mark(position.position_fp, bid, ask);
-//!     if let Some(mark) = mark {
+//!     if let Some(mark) = market.mark(position.position_fp) {
 //!         println!("{} {}: worth {mark:.2}", position.ticker, position.position_fp);
 //!     }
 //! }
@@ -84,16 +80,16 @@ pub fn cost(position: Contracts, yes_price: Dollars) -> Option<Dollars> {
 
 /// Returns the proceeds of closing a position at the best prices, without fees: YES is sold at the bid, NO at one dollar minus the ask.
 ///
-/// A market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of 1 dollar or 0: the position cannot be closed and is
-/// worth 0. The best level may hold fewer contracts than the position; `sweep` of `ws::OrderBook` considers the whole book.
+/// No order can have a price of 0 or of 1 dollar: a market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of
+/// 1 dollar or 0. The position can then not be closed and is worth 0. The best level may hold fewer contracts than the position; `sweep` of `ws::OrderBook` considers the whole book.
 ///
 /// `None` as for [`cost`].
 #[must_use]
 pub fn mark(position: Contracts, yes_bid: Dollars, yes_ask: Dollars) -> Option<Dollars> {
     let price = match position < Contracts::ZERO {
-        // No order can have a price of 0.
         true if yes_ask.is_zero() => Dollars::ONE,
         true => yes_ask,
+        false if yes_bid == Dollars::ONE => Dollars::ZERO,
         false => yes_bid,
     };
     cost(position, price)

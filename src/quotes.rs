@@ -26,9 +26,9 @@ impl Market {
             ),
             OutcomeSide::Unknown(_) => return None,
         };
-        // The exchange sends a price of 0 or 1 dollar if there is no order.
-        let is_price = price > Dollars::ZERO && price < Dollars::ONE;
-        is_price.then_some(PriceLevel { price, count })
+        // The exchange sends a price of 0 or 1 dollar if there is no order. It has also sent a price with a negative count.
+        let is_order = price > Dollars::ZERO && price < Dollars::ONE && count > Contracts::ZERO;
+        is_order.then_some(PriceLevel { price, count })
     }
 
     /// Returns the best ask for an outcome and the contracts at it, or `None` if there is none or the outcome is unknown.
@@ -41,9 +41,16 @@ impl Market {
         })
     }
 
-    /// Returns the proceeds of closing a position at this market's best prices: see [`positions::mark`].
+    /// Returns the proceeds of closing a position at this market's best prices: see [`positions::mark`]. A position without a
+    /// [best bid](Self::best_bid) for its outcome is worth 0.
     #[must_use]
     pub fn mark(&self, position: Contracts) -> Option<Dollars> {
-        positions::mark(position, self.yes_bid_dollars, self.yes_ask_dollars)
+        let bid = self.best_bid(OutcomeSide::Yes);
+        let ask = self.best_ask(OutcomeSide::Yes);
+        positions::mark(
+            position,
+            bid.map_or(Dollars::ZERO, |bid| bid.price),
+            ask.map_or(Dollars::ONE, |ask| ask.price),
+        )
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! let mut market = testing::market("KXTEST-26-A");
 //! market.yes_bid_dollars = Dollars::from_cents(40);
+//! market.yes_bid_size_fp = 25.into();
 //!
 //! let order = testing::order("KXTEST-26-A", BookSide::Bid, Dollars::from_cents(41), 10);
 //! let outcome = OrderOutcome::Placed(testing::placed_order(&order));

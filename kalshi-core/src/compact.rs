@@ -17,7 +17,8 @@ use crate::json_object::RAW_VALUE;
 /// Maximum nesting depth of objects and arrays. serde_json accepts more.
 const MAX_DEPTH: u8 = 32;
 
-/// Input that nothing accepts.
+/// Input that nothing accepts. It replaces the rest after a failure, because a type may ignore the error of a field, and nothing after
+/// invalid JSON may be accepted.
 const REJECTED: &str = "?";
 
 /// Maximum number of digits of a number that is certain to fit a `u64`.
@@ -72,6 +73,14 @@ impl<'de> Compact<'de> {
         }
     }
 
+    /// Rejects the rest of the input.
+    #[cold]
+    #[inline(never)]
+    fn reject<T>(&mut self) -> Result<T, NotCompact> {
+        self.rest = REJECTED;
+        Err(NotCompact)
+    }
+
     /// Returns an error if input remains.
     pub(crate) const fn end(&self) -> Result<(), NotCompact> {
         match self.rest.is_empty() {
@@ -89,7 +98,7 @@ impl<'de> Compact<'de> {
     #[inline]
     fn take(&mut self, byte: u8) -> Result<(), NotCompact> {
         if self.peek() != Some(byte) {
-            return Err(NotCompact);
+            return self.reject();
         }
         self.rest = self.rest.get(1..).ok_or(NotCompact)?;
         Ok(())
@@ -97,7 +106,10 @@ impl<'de> Compact<'de> {
 
     /// Consumes a literal.
     fn word(&mut self, word: &str) -> Result<(), NotCompact> {
-        self.rest = self.rest.strip_prefix(word).ok_or(NotCompact)?;
+        let Some(rest) = self.rest.strip_prefix(word) else {
+            return self.reject();
+        };
+        self.rest = rest;
         Ok(())
     }
 
@@ -106,7 +118,9 @@ impl<'de> Compact<'de> {
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, NotCompact> {
         let literal = self.rest;
         self.take(b'"')?;
-        let end = special(self.rest.as_bytes()).ok_or(NotCompact)?;
+        let Some(end) = special(self.rest.as_bytes()) else {
+            return self.reject();
+        };
         if self.rest.as_bytes().get(end) != Some(&b'"') {
             return self.escaped_string(literal, 1 + end, visitor);
         }
@@ -120,19 +134,14 @@ impl<'de> Compact<'de> {
     fn escaped_string<V: Visitor<'de>>(
         &mut self,
         literal: &'de str,
-        mut end: usize,
+        end: usize,
         visitor: V,
     ) -> Result<V::Value, NotCompact> {
-        let bytes = literal.as_bytes();
-        while bytes.get(end) == Some(&b'\\') {
-            let next = end + 2;
-            end = next + bytes.get(next..).and_then(special).ok_or(NotCompact)?;
-        }
-        // serde_json rejects a literal that ends with a control character instead of a quote.
-        let (literal, rest) = literal.split_at_checked(end + 1).ok_or(NotCompact)?;
+        let Some((text, rest)) = split_escaped(literal, end) else {
+            return self.reject();
+        };
         self.rest = rest;
-        let text = unescaped(literal).or_else(|| serde_json::from_str(literal).ok());
-        visitor.visit_string(text.ok_or(NotCompact)?)
+        visitor.visit_string(text)
     }
 
     /// Consumes the digits of an integer.
@@ -146,7 +155,7 @@ impl<'de> Compact<'de> {
         }
         let has_leading_zero = count > 1 && bytes.first() == Some(&b'0');
         if count == 0 || count > MAX_DIGITS || has_leading_zero {
-            return Err(NotCompact);
+            return self.reject();
         }
         self.rest = self.rest.get(count..).ok_or(NotCompact)?;
         Ok(number)
@@ -168,7 +177,10 @@ impl<'de> Compact<'de> {
         let text = self.rest.get(..length).ok_or(NotCompact)?;
         self.rest = self.rest.get(length..).ok_or(NotCompact)?;
         // serde_json parses it, so that the rounding is the same.
-        serde_json::from_str(text).map_err(|_| NotCompact)
+        match serde_json::from_str(text) {
+            Ok(number) => Ok(number),
+            Err(_) => self.reject(),
+        }
     }
 
     /// Consumes an integer or a number with a fraction and returns its text. Returns `None` and consumes nothing for anything else.
@@ -203,7 +215,9 @@ impl<'de> Compact<'de> {
             return Ok(number);
         }
         let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<&RawValue>();
-        let value = values.next().and_then(Result::ok).ok_or(NotCompact)?;
+        let Some(Ok(value)) = values.next() else {
+            return self.reject();
+        };
         let end = values.byte_offset();
         self.rest = self.rest.get(end..).ok_or(NotCompact)?;
         Ok(value.get())
@@ -229,7 +243,7 @@ impl<'de> Compact<'de> {
     ) -> Result<T, NotCompact> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(NotCompact);
+            return self.reject();
         }
         let items = Items {
             text: self,
@@ -239,8 +253,8 @@ impl<'de> Compact<'de> {
         let value = visit(items).and_then(|value| self.take(end).map(|()| value));
         self.depth -= 1;
         if value.is_err() {
-            // A type may ignore the error of a field. The object is not consumed, so nothing after it may be accepted.
-            self.rest = REJECTED;
+            // The rest of the object is not consumed.
+            return self.reject();
         }
         value
     }
@@ -258,7 +272,7 @@ macro_rules! numbers {
 macro_rules! leave_to_serde_json {
     ($($method:ident($($argument:ty),*))+) => {$(
         fn $method<V: Visitor<'de>>(self, $(_: $argument,)* _: V) -> Result<V::Value, NotCompact> {
-            Err(NotCompact)
+            self.reject()
         }
     )+};
 }
@@ -274,7 +288,7 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
             b't' | b'f' => self.deserialize_bool(visitor),
             b'n' => self.deserialize_unit(visitor),
             // With its feature `arbitrary_precision`, which any dependency may enable, serde_json visits the exact text of a fraction.
-            _ if self.is_fraction() => Err(NotCompact),
+            _ if self.is_fraction() => self.reject(),
             _ => self.deserialize_i64(visitor),
         }
     }
@@ -312,10 +326,7 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         }
         match 0_i64.checked_sub_unsigned(digits) {
             // serde_json returns negative zero as an `f64`.
-            None | Some(0) => {
-                self.rest = REJECTED;
-                Err(NotCompact)
-            }
+            None | Some(0) => self.reject(),
             Some(number) => visitor.visit_i64(number),
         }
     }
@@ -385,7 +396,7 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
             // serde_json also calls the visitor of `RawValue` with a map of one field.
             RAW_VALUE => visitor.visit_map(MapDeserializer::new(iter::once((name, self.raw()?)))),
             // serde_json reserves other names that start with `$`.
-            _ if name.starts_with('$') => Err(NotCompact),
+            _ if name.starts_with('$') => self.reject(),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -402,6 +413,20 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         deserialize_f32() deserialize_i128() deserialize_u128() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit_struct(&'static str) deserialize_tuple_struct(&'static str, usize)
         deserialize_enum(&'static str, &'static [&'static str])
     }
+}
+
+/// Returns the text of a string literal at the start of `json` and what follows it. The first special character of the literal is at
+/// `end`. Returns `None` if the literal is invalid.
+fn split_escaped(json: &str, mut end: usize) -> Option<(String, &str)> {
+    let bytes = json.as_bytes();
+    while bytes.get(end) == Some(&b'\\') {
+        let next = end + 2;
+        end = next + bytes.get(next..).and_then(special)?;
+    }
+    // serde_json rejects a literal that ends with a control character instead of a quote.
+    let (literal, rest) = json.split_at_checked(end + 1)?;
+    let text = unescaped(literal).or_else(|| serde_json::from_str(literal).ok())?;
+    Some((text, rest))
 }
 
 /// The remaining items of an object or an array.
@@ -466,6 +491,12 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 
 /// A deserializer of a field name.
 struct Key<'a, 'de>(&'a mut Compact<'de>);
+
+impl Key<'_, '_> {
+    fn reject<T>(self) -> Result<T, NotCompact> {
+        self.0.reject()
+    }
+}
 
 impl<'de> Deserializer<'de> for Key<'_, 'de> {
     type Error = NotCompact;

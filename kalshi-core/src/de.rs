@@ -87,7 +87,7 @@ pub fn optional_decimal_text<S: Serializer>(
 /// The largest amount that an `i64` can hold in ten-thousandths of a dollar. The exchange sends it if there is no price.
 const NO_PRICE: &str = "922337203685477.5807";
 
-/// Deserializes an amount. Null, an empty string and the largest amount of an `i64` become `None`.
+/// Deserializes a price. Null, an empty string, zero and the largest amount of an `i64` become `None`.
 pub fn dollars_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Dollars>, D::Error> {
@@ -115,7 +115,10 @@ pub fn dollars_or_none<'de, D: Deserializer<'de>>(
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
             match text {
                 "" | NO_PRICE => Ok(None),
-                text => Dollars::deserialize(text.into_deserializer()).map(Some),
+                text => {
+                    let price = Dollars::deserialize(text.into_deserializer())?;
+                    Ok((!price.is_zero()).then_some(price))
+                }
             }
         }
     }
@@ -257,9 +260,15 @@ mod tests {
     use super::{Dollars, dollars_or_none, time::parse};
 
     #[test]
-    fn values_for_no_amount_decode_as_none() {
+    fn values_for_no_price_decode_as_none() {
         let decode = |json: &str| dollars_or_none(&mut serde_json::Deserializer::from_str(json));
-        for json in ["null", r#""""#, r#""922337203685477.5807""#] {
+        for json in [
+            "null",
+            r#""""#,
+            r#""0.0000""#,
+            r#""0""#,
+            r#""922337203685477.5807""#,
+        ] {
             assert_eq!(decode(json).unwrap(), None, "{json}");
         }
         assert_eq!(

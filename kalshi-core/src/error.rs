@@ -328,7 +328,7 @@ impl Error {
     /// Returns the body that did not decode, or the JSON of the row if the error is about a [row](Self::is_row). `Display` and
     /// `Debug` print only an excerpt.
     ///
-    /// Returns `None` for other errors, if the response contains a private key, and if it decoded but contradicts the request.
+    /// Returns `None` for other errors, if the response contains a secret, and if it decoded but contradicts the request.
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
         self.decode_error()?.body.as_deref()

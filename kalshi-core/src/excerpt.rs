@@ -1,10 +1,10 @@
-//! Excerpts of response bodies for error messages: short, on one line, without private keys.
+//! Excerpts of response bodies for error messages: short, on one line, without secrets.
 
 /// Maximum length of an excerpt in characters.
 pub(crate) const EXCERPT: usize = 200;
 
-/// Replaces an excerpt of a body that contains a private key.
-pub(crate) const WITHHELD: &str = "(not shown: the response contains a private key)";
+/// Replaces an excerpt of a body that contains a secret.
+pub(crate) const WITHHELD: &str = "(not shown: the response contains a secret)";
 
 pub(crate) fn holds_private_key(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"PRIVATE KEY").is_some()

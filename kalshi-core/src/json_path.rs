@@ -36,32 +36,43 @@ pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> String {
     let missing_field = message
         .strip_prefix("missing field `")
         .and_then(|rest| rest.split_once('`'));
-    match missing_field {
-        Some((name, _)) => missing(text, error.line(), error.column(), name),
-        None if is_of_scalar(&message) => at_scalar(text, error.line(), error.column()),
-        None => at(text, error.line(), error.column()),
+    if let Some((name, _)) = missing_field {
+        return missing(text, error.line(), error.column(), name);
     }
-}
-
-/// Returns `true` if the message is about a string, a number, a boolean or null.
-fn is_of_scalar(message: &str) -> bool {
-    const SCALARS: [&str; 5] = ["boolean", "floating point", "integer", "null", "string"];
-    let value = message.strip_prefix("invalid type: ");
-    // Messages about amounts and numbers begin with the quoted value.
-    message.starts_with('"')
-        || value.is_some_and(|value| SCALARS.iter().any(|kind| value.starts_with(kind)))
-}
-
-/// Returns the path of a scalar. For one that was parsed from raw JSON, serde_json reports a position after the next comma or
-/// closing bracket, which is therefore ignored.
-fn at_scalar(text: &[u8], line: usize, column: usize) -> String {
-    let end = excerpt::offset(text, line, column);
+    let end = excerpt::offset(text, error.line(), error.column());
     let text = text.get(..end).unwrap_or_default();
-    let text = match text.trim_ascii_end() {
-        [rest @ .., b'}' | b']' | b','] => rest,
+    // For a value that was parsed from raw JSON, serde_json reports a position after the next comma or closing bracket.
+    let before = match text.trim_ascii_end() {
+        [rest @ .., b'}' | b']' | b','] => rest.trim_ascii_end(),
         _ => text,
     };
+    let text = match is_about_end_of(before, &message) {
+        true => before,
+        false => text,
+    };
     render(&open_segments(text))
+}
+
+/// Returns `true` if the message can be about the value at the end of `text`: if it is about a scalar, or about an object or a list as
+/// which the text ends. It may then be about the parent instead, whose path is one level shorter; nothing tells them apart.
+fn is_about_end_of(text: &[u8], message: &str) -> bool {
+    const SCALARS: [&str; 5] = ["boolean", "floating point", "integer", "null", "string"];
+    // Messages about the content of an object that was parsed from raw JSON.
+    const CONTENT: [&str; 6] = [
+        "invalid unicode",
+        "lone",
+        "number out of range",
+        "recursion limit",
+        "reserved field name",
+        "unexpected end of hex escape",
+    ];
+    let found = message.strip_prefix("invalid type: ").unwrap_or_default();
+    let is_invalid_object = || CONTENT.iter().any(|start| message.starts_with(start));
+    // Messages about amounts and numbers begin with the quoted value.
+    message.starts_with('"')
+        || SCALARS.iter().any(|kind| found.starts_with(kind))
+        || text.ends_with(b"}") && (found.starts_with("map") || is_invalid_object())
+        || found.starts_with("sequence") && text.ends_with(b"]")
 }
 
 /// One level of a path. Names are raw, with their escapes.
@@ -220,6 +231,12 @@ mod tests {
             map: std::collections::BTreeMap<String, crate::Decimal>,
             #[serde(default)]
             amount: Option<crate::Dollars>,
+            #[serde(default)]
+            details: crate::JsonObject,
+            #[serde(default)]
+            objects: Vec<crate::JsonObject>,
+            #[serde(default)]
+            inner: Option<Box<Rates>>,
         }
         for (text, path) in [
             (r#"{"rate":"x","list":[]}"#, "$.rate"),
@@ -232,6 +249,30 @@ mod tests {
             (r#"{"rate":1,"map":{"a":"x","b":1}}"#, "$.map.a"),
             (r#"{"rate":1,"map":{},"amount":"x"}"#, "$.amount"),
             (r#"{"rate":1,"map":{},"amount":7}"#, "$.amount"),
+            (r#"{"list":[],"rate":{}}"#, "$.rate"),
+            (r#"{"rate":{"a":1} , "list":[]}"#, "$.rate"),
+            (r#"{"rate":[[1]]}"#, "$.rate"),
+            (r#"{"rate":1,"list":[1,[],2]}"#, "$.list[1]"),
+            (r#"{"rate":1,"list":[1,{}]}"#, "$.list[1]"),
+            (r#"{"rate":1,"list":{}}"#, "$.list"),
+            (r#"{"rate":1,"map":{"a":[]}}"#, "$.map.a"),
+            (r#"{"rate":1,"details":[1]}"#, "$.details"),
+            (r#"{"rate":1,"details":[1],"map":{}}"#, "$.details"),
+            (r#"{"rate":1,"details":{"a":1e999} }"#, "$.details"),
+            (r#"{"details":{"a":1e999},"rate":1}"#, "$.details"),
+            (r#"{"details":true,"rate":1}"#, "$.details"),
+            (
+                r#"{"rate":1,"objects":[{},{"a":1e999},{}]}"#,
+                "$.objects[1]",
+            ),
+            (r#"{"rate":1,"objects":[{},[]]}"#, "$.objects[1]"),
+            (
+                r#"{"rate":1,"inner":{"rate":1,"details":[1]}}"#,
+                "$.inner.details",
+            ),
+            (r#"{"inner":{"rate":{}},"rate":1}"#, "$.inner.rate"),
+            (r#"{"rate":1,"map":[]}"#, "$.map"),
+            (r#"{"rate":1,"objects":{}}"#, "$.objects"),
         ] {
             let error = serde_json::from_str::<Rates>(text).unwrap_err();
             assert_eq!(of(text.as_bytes(), &error), path, "{text}: {error}");

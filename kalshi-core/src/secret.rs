@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret such as a private key. `Debug` does not print it, and its memory is wiped on drop.
+/// A secret such as a private key or a signed download URL. `Debug` does not print it, and its memory is wiped on drop.
 ///
 /// It serializes as a plain string, so do not write a response that contains it to a log.
 #[derive(Clone, PartialEq, Eq)]

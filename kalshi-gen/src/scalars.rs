@@ -15,8 +15,8 @@ pub const PRICE_LEVEL: &str = "PriceLevelPair";
 pub const DECIMAL: &str = "DecimalNumber";
 /// The component that represents an exact number encoded as a string in a normalised spec. For response fields.
 pub const DECIMAL_TEXT: &str = "DecimalText";
-/// The component that represents exact dollars, or a string that means that there is no amount, in a normalised spec. For optional
-/// response fields.
+/// The component that represents a positive amount in exact dollars, or a string that means that there is no amount, in a normalised
+/// spec. For optional response fields.
 pub const DOLLARS_OR_NONE: &str = "DollarsOrNoneText";
 
 /// The component that represents a UUID in a normalised spec.

@@ -26,6 +26,8 @@ pub mod limits;
 pub mod operation;
 pub mod orders;
 pub mod pages;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "ws")]
 pub mod ws;
 

@@ -3,6 +3,7 @@
 use kalshi_sdk::{
     Client, Credentials, Dollars, OutcomeSide,
     limits::{AccountLimits, BucketLimit, RateLimits, Tier},
+    operation,
     orders::{Decrease, NewOrder, OrderRef},
 };
 use serde_json::{Value, json};
@@ -12,6 +13,30 @@ use crate::common::{
     exchange::{Exchange, Received, Reply},
     key,
 };
+
+#[test]
+fn only_cancels_take_priority() {
+    let first = operation::ALL
+        .iter()
+        .filter(|operation| operation.takes_priority);
+    let mut first: Vec<_> = first.map(|operation| operation.id).collect();
+    first.sort_unstable();
+    assert_eq!(
+        first,
+        [
+            "BatchCancelOrdersV2",
+            "CancelAllOrders",
+            "CancelOrderV2",
+            "DeleteOrderGroup",
+            "DeleteQuote",
+            "DeleteRFQ",
+            "DeleteRFQBatch",
+            "DeleteRFQBatchQuote",
+            "DeleteRFQQuote",
+            "TriggerOrderGroup",
+        ]
+    );
+}
 
 /// A decrease to zero is a cancel, so orders that add exposure must not delay it.
 #[tokio::test]

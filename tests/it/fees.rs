@@ -135,6 +135,28 @@ fn event_overrides_fee_schedule_of_series() {
 }
 
 #[test]
+fn fees_of_several_fills_may_exceed_the_fee_of_one() {
+    let price = "0.4800".parse().unwrap();
+    let fee = |count: i32| taker(price, count.into(), Multiplier::ONE).unwrap();
+    assert_eq!(fee(100), "1.7472".parse().unwrap());
+    assert_eq!(
+        fee(1).checked_mul(100.into()),
+        Some("1.75".parse().unwrap())
+    );
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn fee_waiver_is_reported_until_it_ends() {
+    let end = "2026-11-29T12:00:00Z".parse().unwrap();
+    let mut market = kalshi_sdk::testing::market("KXTEST-26-A");
+    assert!(!market.has_fee_waiver(end));
+    market.fee_waiver_expiration_time = Some(end);
+    assert!(market.has_fee_waiver(end - chrono::TimeDelta::seconds(1)));
+    assert!(!market.has_fee_waiver(end));
+}
+
+#[test]
 fn unsupported_fee_types_are_an_error() {
     let none = (None, None);
     assert_eq!(schedule(("flat", 1.0), none), Err(FeeError::Flat));

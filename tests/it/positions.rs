@@ -48,7 +48,13 @@ fn position_is_marked_at_the_price_that_closes_it() {
     assert_eq!(mark(10.into(), bid, ask), Some(dollars("4.00")));
     assert_eq!(mark((-10).into(), bid, ask), Some(dollars("5.50")));
     // There is no bid.
-    assert_eq!(mark(10.into(), Dollars::ZERO, ask), Some(Dollars::ZERO));
+    for no_bid in [Dollars::ZERO, Dollars::ONE] {
+        assert_eq!(mark(10.into(), no_bid, ask), Some(Dollars::ZERO));
+    }
+    assert_eq!(
+        mark(10.into(), Dollars::ONE, Dollars::ONE),
+        Some(Dollars::ZERO)
+    );
     for no_ask in [Dollars::ONE, Dollars::ZERO] {
         assert_eq!(mark((-10).into(), bid, no_ask), Some(Dollars::ZERO));
     }

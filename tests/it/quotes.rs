@@ -1,6 +1,6 @@
 //! Best prices of a market for YES and NO.
 
-use kalshi_sdk::{OutcomeSide, PriceLevel, types::Market};
+use kalshi_sdk::{Dollars, OutcomeSide, PriceLevel, types::Market};
 use serde_json::json;
 
 fn market(bid: &str, ask: &str) -> Market {
@@ -33,13 +33,25 @@ fn no_prices_are_complements_of_yes_prices() {
     assert_eq!(quoted.mark((-10).into()), Some("5.50".parse().unwrap()));
     let unknown = serde_json::from_value(json!("maybe")).unwrap();
     assert_eq!(quoted.best_ask(unknown), None);
-    for (bid, ask) in [("0.0000", "1.0000"), ("0.0000", "0.0000")] {
-        let empty = market(bid, ask);
-        for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
-            assert_eq!(
-                (empty.best_bid(outcome), empty.best_ask(outcome)),
-                (None, None)
-            );
+}
+
+#[test]
+fn empty_sides_have_no_best_price_and_are_worth_nothing() {
+    let is_empty = |market: &Market| {
+        for (outcome, position) in [(OutcomeSide::Yes, 10), (OutcomeSide::No, -10)] {
+            assert_eq!(market.best_ask(outcome), None);
+            assert_eq!(market.best_bid(outcome), None);
+            assert_eq!(market.mark(position.into()), Some(Dollars::ZERO));
         }
+    };
+    for (bid, ask) in [("0", "1"), ("0", "0"), ("1", "1")] {
+        is_empty(&market(bid, ask));
+    }
+    // A recorded market had a bid with the size -1.00 and an ask with the size -24.83.
+    for (bid, ask) in [("-1.00", "-24.83"), ("0.00", "0.00")] {
+        let mut market = market("0.0100", "0.1700");
+        market.yes_bid_size_fp = bid.parse().unwrap();
+        market.yes_ask_size_fp = ask.parse().unwrap();
+        is_empty(&market);
     }
 }

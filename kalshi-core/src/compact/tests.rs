@@ -314,8 +314,34 @@ fn ignored_errors_do_not_make_invalid_json_valid() {
     ] {
         assert_eq!(compact::<Outer<Inner>>(text), None, "{text}");
     }
-    for text in [r#"{"x":-9999999999999999999}"#, r#"{"x":-0}"#] {
+    for text in [
+        r#"{"x":-9999999999999999999}"#,
+        r#"{"x":-0}"#,
+        r#"{"x":-}"#,
+        r#"{"x":1.0.0}"#,
+        r#"{"x":1e99999999999}"#,
+        r#"{"x":}"#,
+        r#"{"x":,"y":1}"#,
+    ] {
         assert_eq!(compact::<Outer<f64>>(text), None, "{text}");
+    }
+    for text in [
+        r#"{"x":"}"#,
+        r#"{"x":"\}"#,
+        r#"{"x":"\ud83d"}"#,
+        "{\"x\":\"\n}",
+        r#"{"x":}"#,
+        r#"{"x":,"y":"a"}"#,
+    ] {
+        assert_eq!(compact::<Outer<String>>(text), None, "{text}");
+        equals_serde_json::<Outer<JsonObject>>(text);
+    }
+    for text in [r#"[",1]"#, r#"["]"#, "[1,]", "[,1]", "[,]"] {
+        assert_eq!(compact::<Vec<Lenient<String>>>(text), None, "{text}");
+        assert_eq!(compact::<Vec<Lenient<i64>>>(text), None, "{text}");
+        assert_eq!(compact::<Vec<Lenient<bool>>>(text), None, "{text}");
+        assert_eq!(compact::<Vec<Lenient<char>>>(text), None, "{text}");
+        assert_eq!(compact::<Vec<Lenient<Option<f32>>>>(text), None, "{text}");
     }
     let small = r#"{"x":300,"y":3}"#;
     assert_eq!(

@@ -69,6 +69,10 @@ impl<'de> Deserialize<'de> for Decimal {
     }
 }
 
+/// The key of the map as which serde_json passes a number to a buffer of serde if its feature `arbitrary_precision` is enabled. The value
+/// is the number as a string.
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// Visitor for [`RAW_VALUE`]. serde_json passes a map with the raw JSON as its only value; other formats pass a number or a string.
 struct Number;
 
@@ -90,7 +94,7 @@ impl<'de> Visitor<'de> for Number {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Decimal, A::Error> {
         match fields.next_key::<Cow<'de, str>>()? {
-            Some(name) if name == RAW_VALUE => {
+            Some(name) if name == RAW_VALUE || name == NUMBER => {
                 let Json(text) = fields.next_value()?;
                 number_of_json(&text)
             }

@@ -173,6 +173,19 @@ fn numbers_decode_in_nested_and_flattened_fields() {
     assert_eq!(json(r#""0.2\u0035""#), Some(decimal("0.25")));
 }
 
+/// With the feature `arbitrary_precision` of serde_json, which another dependency may enable, a flattened number is a map.
+#[test]
+fn number_buffered_with_its_exact_text_decodes() {
+    let buffered = |text| {
+        let fields = std::iter::once(("$serde_json::private::Number", text));
+        let map = serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new(fields);
+        Decimal::deserialize(map)
+    };
+    assert_eq!(buffered("0.5"), Ok(decimal("0.5")));
+    assert_eq!(buffered("-1e-5"), Ok(decimal("-0.00001")));
+    assert!(buffered("{}").is_err());
+}
+
 #[test]
 fn rounding_modes_round_as_documented() {
     use Rounding::{Down, HalfEven, TowardsZero, Up};

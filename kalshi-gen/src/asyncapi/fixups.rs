@@ -65,7 +65,7 @@ const FIXUPS: [Fixup; 11] = [
     fixup!(margin_book_levels_are_pairs, Spec::Perps),
     fixup!(margin_prices_are_dollars, Spec::Perps),
     fixup!(margin_counts_are_contracts, Spec::Perps),
-    fixup!(margin_asks_may_be_missing, Spec::Perps),
+    fixup!(margin_ticker_prices_may_be_missing, Spec::Perps),
     fixup!(split_ratios_are_exact, Spec::Perps),
     fixup!(market_ids_are_uuids, Spec::Perps),
 ];
@@ -241,9 +241,8 @@ fn margin_book_levels_are_pairs(document: &mut Value) -> bool {
 
 /// Prices and fees of margin markets have names without the suffix.
 fn margin_prices_are_dollars(document: &mut Value) -> bool {
-    const MESSAGES: [(&str, &[&str]); 5] = [
+    const MESSAGES: [(&str, &[&str]); 4] = [
         ("marginOrderbookDeltaPayload", &["price"]),
-        ("marginTickerPayload", &["price", "bid"]),
         ("marginTradePayload", &["price"]),
         ("marginFillPayload", &["price", "fee_cost"]),
         ("marginUserOrderPayload", &["price"]),
@@ -273,12 +272,13 @@ fn margin_counts_are_contracts(document: &mut Value) -> bool {
     mark_messages(document, &MESSAGES, CONTRACTS)
 }
 
-/// In REST responses, a market without asks has the maximum of an `i64` as its ask. Messages are decoded the same way.
-fn margin_asks_may_be_missing(document: &mut Value) -> bool {
-    make_optional(document, "marginTickerPayload", &["ask"])
+/// In REST responses, a missing price is 0, or the maximum of an `i64` for an ask. Messages are decoded the same way.
+fn margin_ticker_prices_may_be_missing(document: &mut Value) -> bool {
+    const PRICES: [&str; 3] = ["price", "bid", "ask"];
+    make_optional(document, "marginTickerPayload", &PRICES)
         && mark_messages(
             document,
-            &[("marginTickerPayload", &["ask"])],
+            &[("marginTickerPayload", &PRICES)],
             DOLLARS_OR_NONE,
         )
 }

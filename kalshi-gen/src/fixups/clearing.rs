@@ -1,15 +1,16 @@
-//! Corrections of the spec for clearing members: dollar amounts that are declared as plain strings, and its error object.
+//! Corrections of the spec for clearing members: dollar amounts and secrets that are declared as plain strings, and its error object.
 
 use serde_json::{Value, json};
 
 use super::{Fixup, Spec, field, fixup, mark, schema};
-use crate::scalars::{API_ERROR, DOLLARS};
+use crate::scalars::{API_ERROR, DOLLARS, SECRET};
 
 /// The fixups of the spec for clearing members, in the order in which they are applied.
-pub(super) const FIXUPS: [Fixup; 4] = [
+pub(super) const FIXUPS: [Fixup; 5] = [
     fixup!(estimated_margins_are_dollars, Spec::Clearing),
     fixup!(session_prices_are_dollars, Spec::Clearing),
     fixup!(withdrawals_are_dollars, Spec::Clearing),
+    fixup!(report_urls_are_secret, Spec::Clearing),
     fixup!(errors_have_several_formats, Spec::Clearing),
 ];
 
@@ -46,6 +47,11 @@ fn withdrawals_are_dollars(document: &mut Value) -> bool {
     ]
     .map(|name| mark(field(document, name, "amount"), DOLLARS))
         == [true; 2]
+}
+
+/// The URL of a report contains its own authorization: whoever has it can download the file.
+fn report_urls_are_secret(document: &mut Value) -> bool {
+    mark(field(document, "MarginReport", "url"), SECRET)
 }
 
 /// The error object of the other APIs, under another name.

@@ -18,7 +18,7 @@ pub(super) const FIXUPS: [Fixup; 12] = [
     fixup!(ratios_are_exact, Spec::Perps),
     fixup!(market_ids_are_uuids, Spec::Perps),
     fixup!(tick_size_may_be_empty, Spec::Perps),
-    fixup!(empty_asks_are_the_largest_amount, Spec::Perps),
+    fixup!(missing_prices_are_placeholders, Spec::Perps),
     fixup!(market_rules_are_new, Spec::Perps),
     fixup!(portfolio_flag_is_new_on_positions, Spec::Perps),
     fixup!(usage_is_new_on_notional_limits, Spec::Perps),
@@ -108,9 +108,11 @@ fn tick_size_may_be_empty(document: &mut Value) -> bool {
         && mark_fields(document, "MarginMarket", &["tick_size"], DOLLARS_OR_NONE)
 }
 
-/// `922337203685477.5807` for a recorded demo market without asks: the maximum of an `i64` in ten-thousandths of a dollar.
-fn empty_asks_are_the_largest_amount(document: &mut Value) -> bool {
-    mark_fields(document, "MarginMarket", &["ask"], DOLLARS_OR_NONE)
+/// A recorded demo market without orders had the bid `0.0000` and the ask `922337203685477.5807`, which is the maximum of an `i64` in
+/// ten-thousandths of a dollar. Production sent `0.0000` for all prices of an inactive market.
+fn missing_prices_are_placeholders(document: &mut Value) -> bool {
+    let names = ["price", "bid", "ask"];
+    mark_fields(document, "MarginMarket", &names, DOLLARS_OR_NONE)
 }
 
 /// Required, but absent in markets recorded in June 2026. For `schedule`, null also means around the clock.

@@ -12,6 +12,7 @@ use kalshi_klear::{
     reqwest::{Request, Response, Url},
     reqwest_middleware::{self, Middleware, Next},
 };
+use serde_json::json;
 use tracing::{
     field::{Field, Visit},
     span,
@@ -19,7 +20,7 @@ use tracing::{
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 use crate::{
-    harness,
+    harness::{self, calls::Server},
     target::{self, ACCESS_TOKEN, ADMIN_USER_ID},
 };
 
@@ -133,6 +134,43 @@ fn debug_does_not_show_the_token() {
     let client = builder.build().unwrap();
     let request = client.get_settlement_balance();
     assert_hidden(&format!("{text} {client:?} {client:#?} {request:?}"));
+}
+
+/// The download URL of a report contains its own authorization.
+#[tokio::test]
+async fn url_of_a_report_is_not_shown() {
+    log_everything();
+    let url = "https://reports.example.com/a.csv?X-Amz-Signature=5f2c9e01d7";
+    let report = json!({
+        "report_type": "trade_audit", "url": url, "date": "2026-11-28", "created_ts": "2026-11-28T22:00:00Z",
+        "is_end_of_day": true,
+    });
+    let server = Server::start().await;
+    let today: chrono::NaiveDate = "2026-11-28".parse().unwrap();
+    let request = || {
+        let reports = server.client.get_margin_reports();
+        reports.start_date(today).end_date(today)
+    };
+    server.respond(200, Some(json!({ "reports": [report] })));
+    let response = request().send().await.unwrap();
+    let mut texts = vec![format!("{response:?}")];
+    assert_eq!(response.reports[0].url.expose(), url);
+    for (field, invalid) in [
+        ("date", json!("yesterday")),
+        ("url", json!([url])),
+        ("is_end_of_day", json!(url)),
+    ] {
+        let mut report = report.clone();
+        report[field] = invalid;
+        server.respond(200, Some(json!({ "reports": [report] })));
+        let error = request().send().await.unwrap_err();
+        texts.push(messages(&error));
+        assert!(error.body().is_none());
+    }
+    texts.push(LOG_OUTPUT.lock().unwrap().clone());
+    for text in texts {
+        assert!(!text.contains("5f2c9e01d7"), "{text}");
+    }
 }
 
 /// A middleware that redirects requests to another host.

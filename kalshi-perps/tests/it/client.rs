@@ -188,19 +188,16 @@ async fn placeholder_prices_are_none() {
     let samples = crate::harness::calls::samples();
     let mut body = samples.responses("GetMarginMarket").remove(0).body;
     body["market"]["tick_size"] = json!("");
-    body["market"]["ask"] = json!("922337203685477.5807");
     body["market"]["contract_size"] = json!("0.000100");
-    server.respond(200, Some(body));
-    let response = server
-        .client
-        .get_margin_market()
-        .ticker("KXBTCPERP1")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        (response.market.tick_size, response.market.ask),
-        (None, None)
-    );
-    assert_eq!(response.market.contract_size, "0.0001".parse().unwrap());
+    for (bid, ask) in [("0.0000", "922337203685477.5807"), ("0.0000", "0.0000")] {
+        body["market"]["price"] = json!("0.0000");
+        body["market"]["bid"] = json!(bid);
+        body["market"]["ask"] = json!(ask);
+        server.respond(200, Some(body.clone()));
+        let request = server.client.get_margin_market().ticker("KXBTCPERP1");
+        let market = request.send().await.unwrap().into_inner().market;
+        let prices = [market.tick_size, market.price, market.bid, market.ask];
+        assert_eq!(prices, [None; 4]);
+        assert_eq!(market.contract_size, "0.0001".parse().unwrap());
+    }
 }

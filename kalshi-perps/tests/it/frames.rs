@@ -124,6 +124,25 @@ fn every_sample_of_every_message_decodes() {
 }
 
 #[test]
+fn placeholder_prices_of_a_ticker_are_none() {
+    let frames = Samples::frames(include_str!("../../perps_asyncapi.yaml")).unwrap();
+    let is_ticker = |body: &Value| body["type"] == "ticker";
+    let mut ticker = frames
+        .into_iter()
+        .find(|(_, sample)| is_ticker(&sample.body));
+    let body = &mut ticker.as_mut().unwrap().1.body;
+    for ask in ["0.0000", "922337203685477.5807"] {
+        body["msg"]["price"] = json!("0.0000");
+        body["msg"]["bid"] = json!("0.0000");
+        body["msg"]["ask"] = json!(ask);
+        let Message::Ticker(ticker) = Frame::parse(&body.to_string()).message else {
+            panic!("{body}")
+        };
+        assert_eq!([ticker.price, ticker.bid, ticker.ask], [None; 3]);
+    }
+}
+
+#[test]
 fn newline_at_the_end_of_a_frame_is_ignored() {
     let text = r#"{"type":"trade","sid":2,"seq":3,"msg":{"trade_id":"51d540df-ee0a-7872-0684-ae0918ba58bc","market_ticker":"A","price":"16.3510","count":"1.50","taker_side":"bid","ts_ms":1781231174528}}"#;
     let frame = Frame::parse(&format!("{text}\n"));

@@ -45,5 +45,7 @@ mod recorded_frames;
 mod scripted_server;
 mod snapshots;
 mod target;
+#[cfg(feature = "testing")]
+mod testing;
 #[cfg(feature = "ws")]
 mod ws_target;
