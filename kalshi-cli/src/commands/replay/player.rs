@@ -140,10 +140,7 @@ impl Player {
             ConnectionEvent::Resubscribed {
                 sid,
                 market_tickers,
-            } => {
-                self.books.register(*sid, market_tickers);
-                BookEvents::default()
-            }
+            } => self.books.register(*sid, market_tickers),
             ConnectionEvent::Lagged { count } => {
                 self.books.apply_event(&Event::Lagged { count: *count })
             }
