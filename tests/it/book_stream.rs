@@ -104,6 +104,67 @@ async fn market_without_snapshot_does_not_block_others() {
     assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn rejected_market_is_found_by_halves() {
+    let exchange = Exchange::new().await;
+    let ticker = |number| format!("M{number}");
+    let tickers: Vec<_> = (0..8).map(ticker).collect();
+    let bad = tickers.last().unwrap();
+    // An error may name the market.
+    for (names, sizes) in [
+        (json!(null), [8, 4, 4, 2, 2, 1, 1].as_slice()),
+        (json!(bad), &[8, 7, 1]),
+    ] {
+        let builder = exchange.client.websocket().markets(&tickers);
+        let (books, mut peer) = tokio::join!(builder.books(), async {
+            let mut peer = exchange.accept().await;
+            peer.acknowledge().await;
+            peer
+        });
+        let mut books = books.unwrap();
+        let playing = async {
+            let (mut seq, mut last) = (0, None::<Instant>);
+            for ticker in &tickers {
+                seq += 1;
+                peer.send(of(snapshot(1, seq), ticker)).await;
+            }
+            for sizes in [sizes, &[7, 1]] {
+                // A change is lost.
+                seq += 2;
+                peer.send(of(delta(1, seq, "0.40", "1.00"), bad)).await;
+                for size in sizes {
+                    let command = peer.command().await;
+                    let pause = last.replace(Instant::now()).map(|last| last.elapsed());
+                    assert!(
+                        pause.is_none_or(|pause| pause.as_millis() > 900),
+                        "{pause:?}"
+                    );
+                    let requested = &command["params"]["market_tickers"];
+                    let requested: Vec<String> = serde_json::from_value(requested.clone()).unwrap();
+                    assert_eq!(requested.len(), *size);
+                    if requested.contains(bad) {
+                        let error = json!({"code": 14, "msg": "no", "market_ticker": names});
+                        peer.send(json!({"id": command["id"], "type": "error", "msg": error}))
+                            .await;
+                        continue;
+                    }
+                    for ticker in requested {
+                        seq += 1;
+                        let mut frame = of(snapshot(1, seq), &ticker);
+                        frame["id"] = command["id"].clone();
+                        peer.send(frame).await;
+                    }
+                }
+                // From now on, the rejected market is requested alone.
+                let command = peer.command().await;
+                last = Some(Instant::now());
+                assert_eq!(command["params"]["market_tickers"], json!([bad]));
+            }
+        };
+        play(&mut books, playing).await;
+    }
+}
+
 /// Without any message of the subscription, not even the first snapshot, the stream must not wait for ever.
 #[tokio::test(start_paused = true)]
 async fn first_snapshot_that_never_arrives_is_requested() {

@@ -10,6 +10,7 @@ mod event;
 mod events;
 mod evidence;
 mod ladders;
+mod notices;
 mod redundant;
 mod requests;
 mod stream;
@@ -224,82 +225,6 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Applies a notice about markets, which is not part of their subscription.
-    fn apply_notice(&mut self, message: &BookMessage<'_, B>, events: &mut BookEvents) {
-        match message {
-            BookMessage::Settled(market_ticker) => self.settled(market_ticker, events),
-            BookMessage::Restated(Some(market_ticker)) => self.restated(market_ticker, events),
-            BookMessage::Restated(None) => {
-                self.mark_all_stale(StaleReason::CorporateAction, events);
-            }
-            _ => {}
-        }
-    }
-
-    /// Drops the book of a settled market, because no further messages follow.
-    fn settled(&mut self, market_ticker: &str, events: &mut BookEvents) {
-        if let Some(tracked) = self.books.remove(market_ticker) {
-            for subscription in self.subscriptions.values_mut() {
-                subscription.tickers.remove(market_ticker);
-            }
-            tracked.report_dropped(StaleReason::Settled, &mut self.schedule, events);
-        }
-    }
-
-    /// Requests another snapshot because a corporate action changed the levels of the market.
-    fn restated(&mut self, market_ticker: &str, events: &mut BookEvents) {
-        if let Some(tracked) = self.books.get_mut(market_ticker)
-            && let Some(subscription) = self.subscriptions.get(&tracked.sid)
-        {
-            let loss = Loss::After(subscription.sequence.position());
-            let reason = StaleReason::CorporateAction;
-            tracked.lose(loss, reason, &mut self.schedule, events);
-        }
-    }
-
-    /// Makes a live book stale, because a message about its market came from another subscription. The book stays on its own.
-    fn doubt(&mut self, market_ticker: &str, events: &mut BookEvents) {
-        if let Some(tracked) = self.books.get_mut(market_ticker)
-            && !tracked.replica.is_stale()
-            && let Some(subscription) = self.subscriptions.get(&tracked.sid)
-        {
-            let loss = Loss::After(subscription.sequence.position());
-            let reason = StaleReason::OtherSubscription;
-            tracked.lose(loss, reason, &mut self.schedule, events);
-        }
-    }
-
-    /// Drops the books of markets that are being removed from a subscription.
-    fn removing(&mut self, sid: u64, market_tickers: &[String], events: &mut BookEvents) {
-        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
-            return;
-        };
-        for market_ticker in market_tickers {
-            if let Some(ticker) = subscription.tickers.take(market_ticker.as_str()) {
-                subscription.removing.insert(ticker);
-            }
-            if let Some(tracked) = self.books.remove(market_ticker.as_str()) {
-                let reason = StaleReason::Unsubscribed;
-                tracked.report_dropped(reason, &mut self.schedule, events);
-            }
-        }
-    }
-
-    /// Requests snapshots of markets whose removal had no effect.
-    fn kept(&mut self, sid: u64, market_tickers: &[String], events: &mut BookEvents) {
-        for market_ticker in market_tickers {
-            let subscription = self.subscriptions.get_mut(&sid);
-            let removing = subscription.map(|subscription| &mut subscription.removing);
-            // A settled market is not kept.
-            if removing.is_some_and(|removing| removing.remove(market_ticker.as_str())) {
-                self.expect(sid, market_ticker, events);
-                if let Some(tracked) = self.books.get_mut(market_ticker.as_str()) {
-                    tracked.request_now(&mut self.schedule);
-                }
-            }
-        }
-    }
-
     /// Expects the snapshot of a market, unless the subscription has a book of it.
     fn expect(&mut self, sid: u64, ticker: &str, events: &mut BookEvents) {
         let ticker = self.interned(ticker);
@@ -342,11 +267,20 @@ impl<B: ApiBook> Books<B> {
     /// Returns the snapshots to request. Each is returned once, and again after [`poll_timeouts`](Self::poll_timeouts) or if its
     /// book loses further messages.
     pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
-        self.drain_requests_of(|_| true)
+        self.drain_requests_of(|_, _| true)
     }
 
-    /// Returns the snapshots to request on subscriptions for which `is_ready` returns `true`. The others remain due.
-    fn drain_requests_of(&mut self, is_ready: impl Fn(u64) -> bool) -> Vec<SnapshotRequest> {
+    /// Returns the books whose snapshot request is due.
+    fn due(&self) -> impl Iterator<Item = &TrackedBook<B>> {
+        let due = self
+            .schedule
+            .due()
+            .filter_map(|ticker| self.books.get(ticker));
+        due.filter(|tracked| tracked.is_due())
+    }
+
+    /// Returns the snapshots to request, of subscriptions and markets for which `is_ready` returns `true`. The others remain due.
+    fn drain_requests_of(&mut self, is_ready: impl Fn(u64, &str) -> bool) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for ticker in self.schedule.take_due() {
             let Some(tracked) = self.books.get_mut(&ticker) else {
@@ -355,7 +289,7 @@ impl<B: ApiBook> Books<B> {
             if !self.subscriptions.contains_key(&tracked.sid) {
                 continue;
             }
-            if !is_ready(tracked.sid) {
+            if !is_ready(tracked.sid, &ticker) {
                 self.schedule.push_due(&ticker);
             } else if tracked.send_request(&mut self.schedule) {
                 let tickers = wanted.entry(tracked.sid).or_default();
@@ -505,10 +439,10 @@ impl<B: ApiBook> Books<B> {
         subscription.listing = listing;
         // The list may be from before the removal of a market.
         let removing = &mut subscription.removing;
-        removing.retain(|ticker| listed.iter().any(|listed| **listed == **ticker));
+        removing.retain(|ticker, _| listed.iter().any(|listed| **listed == **ticker));
         let removing = removing.clone();
         for ticker in listed {
-            if !removing.contains(ticker.as_str()) {
+            if !removing.contains_key(ticker.as_str()) {
                 // A snapshot follows, unless subscriptions were merged.
                 self.expect(sid, ticker, events);
             }

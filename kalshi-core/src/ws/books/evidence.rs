@@ -1,6 +1,10 @@
 //! State of a connection's subscriptions, and classification of messages that could not be decoded.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Deserialize;
 
@@ -15,8 +19,8 @@ use crate::ws::{
 pub(super) struct Subscription {
     pub(super) sequence: Sequence<Fingerprint>,
     pub(super) tickers: BTreeSet<Arc<str>>,
-    /// Markets that the program is removing.
-    pub(super) removing: BTreeSet<Arc<str>>,
+    /// Markets that the program is removing, with `true` for those that were part of the subscription.
+    pub(super) removing: BTreeMap<Arc<str>, bool>,
     pub(super) listing: Listing,
 }
 
@@ -51,7 +55,7 @@ impl Subscription {
         let is_possible = self.listing != Listing::Current
             && self.tickers.len() < MAX_UNLISTED
             && market_ticker.len() <= MAX_TICKER_BYTES
-            && !self.removing.contains(market_ticker);
+            && !self.removing.contains_key(market_ticker);
         is_possible || self.tickers.contains(market_ticker)
     }
 }

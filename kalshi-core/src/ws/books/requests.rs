@@ -61,6 +61,10 @@ impl Schedule {
         !self.due.is_empty()
     }
 
+    pub(super) fn due(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.due.iter()
+    }
+
     pub(super) fn take_due(&mut self) -> BTreeSet<Arc<str>> {
         std::mem::take(&mut self.due)
     }

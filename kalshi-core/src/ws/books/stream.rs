@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{task::unconstrained, time::Instant};
 
-use self::commands::{Done, Request};
+use self::commands::{Done, Request, Suspects};
 use super::{
     Books,
     api::{ApiBook, BookMessage, OrderBookApi},
@@ -57,6 +57,7 @@ pub struct BookStream<A: OrderBookApi> {
     requests: FuturesUnordered<Request>,
     /// Earliest time of the next snapshot request, by subscription number of this connection.
     next_requests: HashMap<u64, Instant>,
+    suspects: Suspects,
     /// Settled markets that are still part of the subscription.
     settled: Vec<String>,
     is_removing: bool,
@@ -153,6 +154,7 @@ impl<A: OrderBookApi> BookStream<A> {
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
             next_requests: HashMap::new(),
+            suspects: Suspects::default(),
             settled: Vec::new(),
             is_removing: false,
             failed: None,
@@ -215,8 +217,7 @@ impl<A: OrderBookApi> BookStream<A> {
                     }
                 },
                 Some(done) = self.requests.next(), if !self.requests.is_empty() => match done {
-                    Done::Requested(Some(failed)) => self.books.request_failed(&failed),
-                    Done::Requested(None) => {}
+                    Done::Requested(request, result) => self.requested(&request, result),
                     Done::Removed(failed) => {
                         self.is_removing = false;
                         self.settled.extend(failed);
@@ -243,6 +244,7 @@ impl<A: OrderBookApi> BookStream<A> {
         let (subscription, sid, markets) = match event {
             Event::Disconnected { .. } => {
                 self.next_requests.clear();
+                self.suspects.clear();
                 self.sid = None;
                 return none;
             }

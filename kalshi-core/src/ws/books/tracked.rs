@@ -278,6 +278,12 @@ impl<B: ApiBook> TrackedBook<B> {
         schedule.push_due(&self.ticker);
     }
 
+    /// Requests a snapshot again with fewer markets. The first request counts as not sent.
+    pub(super) fn request_in_part(&mut self, schedule: &mut Schedule) {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.request_now(schedule);
+    }
+
     /// Requests a snapshot, after a pause if earlier ones did not help.
     fn request_after_fault(&mut self, reason: StaleReason, schedule: &mut Schedule) {
         let is_of_change = matches!(
@@ -298,9 +304,14 @@ impl<B: ApiBook> TrackedBook<B> {
         self.set_timer(schedule, Some(Instant::now() + pause(self.attempts)));
     }
 
+    /// Returns `true` if a snapshot request is due.
+    pub(super) fn is_due(&self) -> bool {
+        self.request == Request::Due && self.replica.is_stale()
+    }
+
     /// Returns `true` if a snapshot request was due, and marks it as sent.
     pub(super) fn send_request(&mut self, schedule: &mut Schedule) -> bool {
-        if self.request != Request::Due || !self.replica.is_stale() {
+        if !self.is_due() {
             return false;
         }
         self.request = Request::Sent;
