@@ -313,8 +313,8 @@ impl<A: OrderBookApi> BookStream<A> {
             None if received.subscription.is_some() => self.sid.is_some_and(|own| own != sid),
             None => self.sid != Some(sid),
         };
-        let message = A::Book::read(&received.frame.message);
-        message.market_ticker().filter(|_| is_stray)
+        let message = is_stray.then(|| A::Book::read(&received.frame.message));
+        message?.market_ticker()
     }
 
     /// Expects snapshots of the books that became stale through an acknowledgement without a list. The connection tracks which markets are

@@ -151,11 +151,11 @@ impl Session {
         let Some(names) = route.targets.filter(|targets| targets.snapshot.is_some()) else {
             return;
         };
-        let listed: Vec<String> =
-            control::list(&message.text, &message.envelope, names.list).unwrap_or_default();
-        if listed.is_empty() {
+        let Some(listed) = control::list(&message.text, &message.envelope, names.list) else {
             return;
-        }
+        };
+        // An empty list may be none.
+        route.is_listed |= !listed.is_empty();
         let tracked = route
             .subscriptions
             .iter()
@@ -163,7 +163,6 @@ impl Session {
         let tracked: Vec<_> = tracked.collect();
         let is_extra = |target: &String| !tracked.iter().any(|tracked| tracked.selects(target));
         route.extra = listed.into_iter().filter(is_extra).collect();
-        route.is_listed = true;
     }
 
     /// Records a snapshot. Its target belongs to the subscription even if another command added it, unless acknowledgements have lists:
