@@ -67,14 +67,18 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Takes up to `count` contracts from `levels`, which must be sorted best first. Stops before the
-    /// total would overflow [`Dollars`].
+    /// Takes up to `count` contracts from `levels`, which must be sorted best first. Levels without contracts are skipped. Stops
+    /// before the total would overflow [`Dollars`].
     #[must_use]
     pub fn from_levels(levels: impl IntoIterator<Item = PriceLevel>, count: Contracts) -> Self {
         let wanted = count.hundredths().max(0);
         let (mut left, mut micros) = (wanted, 0_i128);
         let mut worst = None;
         for level in levels {
+            // The REST API has been observed to list negative counts.
+            if level.count <= Contracts::ZERO {
+                continue;
+            }
             let taken = level.count.hundredths().min(left);
             let cost = i128::from(level.price.micros()) * i128::from(taken);
             if taken == 0 || i64::try_from((micros + cost) / 100).is_err() {
@@ -285,6 +289,24 @@ mod tests {
         assert_eq!(
             (sweep.filled, sweep.cost),
             (Contracts::ONE, "1.20".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn sweep_skips_levels_without_contracts() {
+        let levels = [
+            level("0.10", "-3.00"),
+            level("0.20", "0"),
+            level("0.30", "2"),
+        ];
+        let sweep = Sweep::from_levels(levels, Contracts::from(5));
+        assert_eq!(
+            (sweep.filled, sweep.cost, sweep.worst),
+            (
+                Contracts::from(2),
+                "0.60".parse().unwrap(),
+                Some("0.30".parse().unwrap())
+            )
         );
     }
 

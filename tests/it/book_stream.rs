@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::OutcomeSide;
-use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Event, Message, StaleReason};
+use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Channel, Event, Message, StaleReason};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -102,6 +102,67 @@ async fn market_without_snapshot_does_not_block_others() {
     };
     let (lives, ()) = tokio::join!(reading, playing);
     assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_market_is_found_by_halves() {
+    let exchange = Exchange::new().await;
+    let ticker = |number| format!("M{number}");
+    let tickers: Vec<_> = (0..8).map(ticker).collect();
+    let bad = tickers.last().unwrap();
+    // An error may name the market.
+    for (names, sizes) in [
+        (json!(null), [8, 4, 4, 2, 2, 1, 1].as_slice()),
+        (json!(bad), &[8, 7, 1]),
+    ] {
+        let builder = exchange.client.websocket().markets(&tickers);
+        let (books, mut peer) = tokio::join!(builder.books(), async {
+            let mut peer = exchange.accept().await;
+            peer.acknowledge().await;
+            peer
+        });
+        let mut books = books.unwrap();
+        let playing = async {
+            let (mut seq, mut last) = (0, None::<Instant>);
+            for ticker in &tickers {
+                seq += 1;
+                peer.send(of(snapshot(1, seq), ticker)).await;
+            }
+            for sizes in [sizes, &[7, 1]] {
+                // A change is lost.
+                seq += 2;
+                peer.send(of(delta(1, seq, "0.40", "1.00"), bad)).await;
+                for size in sizes {
+                    let command = peer.command().await;
+                    let pause = last.replace(Instant::now()).map(|last| last.elapsed());
+                    assert!(
+                        pause.is_none_or(|pause| pause.as_millis() > 900),
+                        "{pause:?}"
+                    );
+                    let requested = &command["params"]["market_tickers"];
+                    let requested: Vec<String> = serde_json::from_value(requested.clone()).unwrap();
+                    assert_eq!(requested.len(), *size);
+                    if requested.contains(bad) {
+                        let error = json!({"code": 14, "msg": "no", "market_ticker": names});
+                        peer.send(json!({"id": command["id"], "type": "error", "msg": error}))
+                            .await;
+                        continue;
+                    }
+                    for ticker in requested {
+                        seq += 1;
+                        let mut frame = of(snapshot(1, seq), &ticker);
+                        frame["id"] = command["id"].clone();
+                        peer.send(frame).await;
+                    }
+                }
+                // From now on, the rejected market is requested alone.
+                let command = peer.command().await;
+                last = Some(Instant::now());
+                assert_eq!(command["params"]["market_tickers"], json!([bad]));
+            }
+        };
+        play(&mut books, playing).await;
+    }
 }
 
 /// Without any message of the subscription, not even the first snapshot, the stream must not wait for ever.
@@ -312,21 +373,56 @@ async fn book_that_stays_crossed_is_stale_without_another_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn change_of_another_subscription_leaves_book_live() {
+async fn change_of_another_subscription_makes_book_stale_on_its_own() {
+    let exchange = Exchange::new().await;
+    let builder = exchange.client.websocket().channel(Channel::Fill);
+    let (books, mut peer) = tokio::join!(builder.markets([GOOD, BAD]).books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    // The number of the channel `fill`, and one without a subscription.
+    for (sid, seq) in [(1, 1), (7, 3)] {
+        let playing = async {
+            peer.send(of(snapshot(2, seq), GOOD)).await;
+            peer.send(of(snapshot(2, seq + 1), BAD)).await;
+            peer.send(delta(sid, 1, "0.40", "1.00")).await;
+            let command = peer.command().await;
+            assert_eq!(command["params"]["sids"], json!([2]), "{command}");
+            assert_eq!(command["params"]["market_tickers"], json!([GOOD]));
+        };
+        play(&mut books, playing).await;
+        assert!(books.live(GOOD).is_none() && books.live(BAD).is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn end_without_a_sid_makes_books_stale() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     peer.send(of(snapshot(1, 1), GOOD)).await;
-    peer.send(of(snapshot(1, 2), BAD)).await;
-    peer.send(delta(7, 1, "0.40", "1.00")).await;
-    peer.send(of(delta(1, 3, "0.40", "2.00"), BAD)).await;
-    let mut changed = false;
-    while !changed {
-        let update = books.next().await.unwrap().unwrap();
-        changed = matches!(update, BookUpdate::Book(BookEvent::Changed { .. }));
+    peer.send(json!({"type": "unsubscribed", "id": 99})).await;
+    let mut events = Vec::new();
+    while events.len() < 2 {
+        if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap() {
+            events.push(event);
+        }
     }
-    let best = |market| books.live(market).unwrap().best_bid(OutcomeSide::Yes);
-    let counts = [GOOD, BAD].map(|market| best(market).unwrap().count.hundredths());
-    assert_eq!(counts, [1_000, 1_200]);
+    assert!(
+        matches!(
+            &events[..],
+            [
+                BookEvent::Live { .. },
+                BookEvent::Stale {
+                    reason: StaleReason::Unsubscribed,
+                    ..
+                }
+            ]
+        ),
+        "{events:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kalshi_sdk::{
     Dollars, OutcomeSide,
-    ws::{BookError, BookEvent, Books, Frame, PriceMode, StaleReason},
+    ws::{BookError, BookEvent, Books, Frame, PriceMode, RedundantBooks, StaleReason},
 };
 use tokio::time::Instant;
 
@@ -202,6 +202,26 @@ fn snapshot_with_lower_clock_needs_confirmation() {
     assert!(matches!(events[..], [BookEvent::Live { .. }]), "{events:?}");
     books.apply(&delta(9, 8, "1"));
     assert_eq!(held(&books).unwrap(), "15.00");
+}
+
+#[test]
+fn repeated_snapshot_is_no_confirmation() {
+    let mut books = books();
+    books.apply(&snapshot(47, 100, "10"));
+    // The change with clock 101 is lost.
+    stale(&mut books, &delta(49, 102, "1"));
+    assert!(requested(&mut books));
+    let old = reply(7, 50, 100, "10");
+    books.apply(&old);
+    assert!(requested(&mut books));
+    let other = r#"{"type":"orderbook_delta","sid":1,"seq":51,"msg":{"market_ticker":"B","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#;
+    books.apply(&Frame::parse(other));
+    books.apply(&old);
+    assert_eq!(held(&books), None, "live without the lost change");
+    books.poll_timeouts(books.next_timeout().unwrap());
+    assert!(requested(&mut books));
+    books.apply(&reply(9, 52, 102, "12"));
+    assert_eq!(held(&books).unwrap(), "12.00");
 }
 
 #[test]
@@ -482,6 +502,10 @@ fn each_cause_has_its_stale_reason() {
             StaleReason::Unsubscribed,
         ),
         (
+            r#"{"type":"unsubscribed","id":3}"#,
+            StaleReason::Unsubscribed,
+        ),
+        (
             r#"{"type":"ok","id":3,"sid":1,"seq":2,"msg":{"market_tickers":["B"]}}"#,
             StaleReason::Unsubscribed,
         ),
@@ -522,4 +546,131 @@ fn late_frame_of_ended_subscription_makes_no_book_live() {
         books.apply(&snapshot(1, 60, "7.00"));
         assert!(books.live("A").is_some(), "{end}");
     }
+}
+
+/// Returns a change of market B.
+fn change_of_b(sid: u64, seq: u64) -> Frame {
+    Frame::parse(&format!(
+        r#"{{"type":"orderbook_delta","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"B","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
+    ))
+}
+
+#[test]
+fn book_moved_by_a_stray_snapshot_follows_its_own_subscription() {
+    let live = || {
+        let mut books = books();
+        books.register(2, ["A", "B"]);
+        books.apply(&levels(r#""sid":2,"seq":1"#, None, r#"["0.40","10"]"#, ""));
+        // The snapshot has the number of a subscription to another channel.
+        books.apply(&snapshot(1, None, "10"));
+        assert!(books.live("A").is_some());
+        books
+    };
+    let mut books = live();
+    books.apply(&change_of_b(2, 3));
+    assert!(books.live("A").is_none(), "live after a gap");
+    let requests = books.drain_snapshot_requests();
+    assert_eq!((requests.len(), requests[0].sid), (1, 2));
+    assert_eq!(requests[0].market_tickers, ["A", "B"]);
+    for end in [
+        r#"{"type":"ok","id":3,"sid":2,"seq":2,"msg":{"market_tickers":["B"]}}"#,
+        r#"{"type":"unsubscribed","id":3,"sid":2,"seq":2}"#,
+        r#"{"type":"error","sid":2,"msg":{"code":25,"msg":"overflow"}}"#,
+    ] {
+        let mut books = live();
+        books.apply(&Frame::parse(end));
+        assert!(books.live("A").is_none(), "{end}");
+    }
+}
+
+#[test]
+fn live_book_registered_with_another_subscription_is_stale() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    let events = books.register(2, ["A"]);
+    let reason = StaleReason::OtherSubscription;
+    assert!(
+        matches!(events[..], [BookEvent::Stale { reason: of, .. }] if of == reason),
+        "{events:?}"
+    );
+    assert!(books.is_stale("A") && books.register(2, ["A"]).is_empty());
+    let mut redundant = RedundantBooks::with_mode(2, PriceMode::NoPrices);
+    redundant.apply(0, &snapshot(1, 10, "10"));
+    let events = redundant.register(0, 2, ["A"]);
+    assert!(
+        matches!(events[..], [BookEvent::Stale { .. }]),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn late_change_of_an_ended_subscription_makes_book_stale() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    let overflow = r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"overflow"}}"#;
+    books.apply(&Frame::parse(overflow));
+    books.register(2, ["A"]);
+    books.apply(&levels(
+        r#""sid":2,"seq":1"#,
+        Some(10),
+        r#"["0.40","10"]"#,
+        "",
+    ));
+    assert!(books.live("A").is_some());
+    let reason = stale(&mut books, &delta(2, 11, "1"));
+    assert_eq!(reason, StaleReason::OtherSubscription);
+    assert_eq!(books.drain_snapshot_requests()[0].sid, 2);
+}
+
+fn ok(seq: u64, list: &str) -> Frame {
+    Frame::parse(&format!(
+        r#"{{"type":"ok","id":3,"sid":1,"seq":{seq},"msg":{{"market_tickers":[{list}]}}}}"#
+    ))
+}
+
+#[test]
+fn late_snapshot_of_a_removed_market_makes_no_book_live() {
+    let mut books = books();
+    books.register(1, ["B"]);
+    books.apply(&ok(1, r#""A","B""#));
+    books.apply(&ok(2, r#""B""#));
+    for late in [
+        snapshot(3, 10, "10"),
+        delta(4, 11, "1"),
+        snapshot(5, 11, "11"),
+    ] {
+        books.apply(&late);
+        assert!(books.live("A").is_none() && !books.is_stale("A"));
+    }
+    // After a loss, the market may have been added again. The connection knows, and requests its snapshot or not.
+    books.apply(&delta(7, 12, "1"));
+    assert_eq!(
+        books.drain_snapshot_requests()[0].market_tickers,
+        ["A", "B"]
+    );
+    books.apply(&snapshot(8, 12, "12"));
+    assert!(books.live("A").is_none());
+    books.apply(&reply(4, 9, 12, "12"));
+    assert_eq!(held(&books).unwrap(), "12.00");
+}
+
+#[test]
+fn markets_outside_the_subscription_leave_bounded_state() {
+    let mut books = books();
+    let change = |seq: u64, ticker: &str| {
+        Frame::parse(&format!(
+            r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"{ticker}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
+        ))
+    };
+    books.apply(&snapshot(1, None, "10"));
+    books.apply(&change(2, &"X".repeat(300)));
+    for seq in 3..10_100 {
+        books.apply(&change(seq, &format!("M{seq}")));
+    }
+    assert_eq!(books.market_tickers().count(), 10_000);
+    assert_eq!(
+        held(&books).unwrap(),
+        "10.00",
+        "the sequence does not count them"
+    );
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::ws::{
     Backpressure, Books, Channel, Connection, ConnectionError, Event, Frame, PriceMode,
-    Subscription,
+    SnapshotRequest, Subscription,
 };
 use serde_json::{Value, json};
 
@@ -406,19 +406,158 @@ async fn snapshot_of_removed_market_is_not_requested() {
     let requesting = request_again();
     assert_eq!(change_of(&peer.command().await).1, json!([A, B]));
     requesting.abort();
-    // The same applies if it was added by another command, as its snapshot shows.
+    // Its snapshot may have been made before the removal. If it was added by another command, the acknowledgement lists it.
     let (removed, _) = tokio::join!(subscription.remove_markets([B]), ok(&mut peer, 1, &[A]));
     removed.unwrap();
-    let mut frame = snapshot(1, 9);
-    frame["msg"]["market_ticker"] = json!(B);
-    peer.send(frame).await;
+    let mut late = snapshot(1, 9);
+    late["msg"]["market_ticker"] = json!(B);
+    let listed = json!({"type": "ok", "sid": 1, "seq": 10, "msg": {"market_tickers": [A, B]}});
     let mut connection = connection;
-    while !matches!(event(&mut connection).await, Event::Message(received) if received.frame.seq == Some(9))
-    {
+    for (seq, frame, expected) in [(9, late, json!([A])), (10, listed, json!([A, B]))] {
+        peer.send(frame).await;
+        while !matches!(event(&mut connection).await, Event::Message(received) if received.frame.seq == Some(seq))
+        {
+        }
+        let requesting = request_again();
+        assert_eq!(change_of(&peer.command().await).1, expected);
+        requesting.abort();
     }
-    let requesting = request_again();
-    assert_eq!(change_of(&peer.command().await).1, json!([A, B]));
+}
+
+/// Returns the connection with live books of two markets. The removal of the second one is written, and its command is returned.
+async fn removing(exchange: &Exchange) -> (Connection, Peer, Subscription, Books, Value) {
+    let (mut connection, mut peer) = connected(exchange).await;
+    let subscription = subscribe(&connection, &mut peer, Channel::OrderbookDelta, &[A, B]).await;
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    for (seq, ticker) in [(1, A), (2, B)] {
+        let mut frame = snapshot(1, seq);
+        frame["msg"]["market_ticker"] = json!(ticker);
+        peer.send(frame).await;
+        books.apply_event(&event(&mut connection).await);
+    }
+    assert!(books.live(A).is_some() && books.live(B).is_some());
+    let command = tokio::select! {
+        command = peer.command() => command,
+        _ = subscription.remove_markets([B]) => panic!("acknowledged"),
+    };
+    let removed = event(&mut connection).await;
+    assert!(
+        matches!(&removed, Event::TargetsRemoved { sid: 1, targets, .. } if **targets == [B]),
+        "{removed:?}"
+    );
+    books.apply_event(&removed);
+    assert!(books.live(A).is_some() && books.live(B).is_none());
+    (connection, peer, subscription, books, command)
+}
+
+#[tokio::test]
+async fn market_whose_removal_is_not_acknowledged_is_not_live() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer, subscription, mut books, removal) = removing(&exchange).await;
+    // The acknowledgement is lost. Late messages of the market, and an earlier list, do not revive it.
+    let mut late = snapshot(1, 4);
+    late["msg"]["market_ticker"] = json!(B);
+    let mut change = delta(1, 6, "0.40", "1.00");
+    change["msg"]["market_ticker"] = json!(B);
+    for frame in [
+        late,
+        json!({"type": "ok", "id": 99, "sid": 1, "seq": 5, "msg": {"market_tickers": [A, B]}}),
+        change,
+    ] {
+        peer.send(frame.clone()).await;
+        loop {
+            let event = event(&mut connection).await;
+            books.apply_event(&event);
+            assert!(books.live(B).is_none() && !books.is_stale(B), "{frame}");
+            if matches!(event, Event::Message(_)) {
+                break;
+            }
+        }
+    }
+    let requests = books.drain_snapshot_requests();
+    assert_eq!(requests[0].market_tickers, [A]);
+    // The exchange would send a snapshot of any market.
+    let both = SnapshotRequest::new(1, vec![A.to_owned(), B.to_owned()]);
+    let handle = connection.handle();
+    let requesting = tokio::spawn(async move { handle.send_request(&both).await });
+    assert_eq!(change_of(&peer.command().await).1, json!([A]));
     requesting.abort();
+    // A rejection that does not name the removal, or that leaves open what happened, is no proof.
+    for error in [
+        json!({"type": "error", "sid": 1, "msg": {"code": 11, "msg": "no"}}),
+        json!({"type": "error", "id": removal["id"], "msg": {"code": 18, "msg": "timeout"}}),
+    ] {
+        peer.send(error).await;
+    }
+    // An addition that is acknowledged later is.
+    let (added, _) = tokio::join!(subscription.add_markets([B]), ok(&mut peer, 1, &[A, B]));
+    added.unwrap();
+    while !books.is_stale(B) {
+        let event = event(&mut connection).await;
+        assert!(!matches!(event, Event::Disconnected { .. }));
+        books.apply_event(&event);
+    }
+    let requests = books.drain_snapshot_requests();
+    assert_eq!(requests[0].market_tickers, [B]);
+}
+
+#[tokio::test]
+async fn market_whose_removal_is_rejected_returns() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer, _subscription, mut books, removal) = removing(&exchange).await;
+    peer.send(json!({"type": "error", "id": removal["id"], "msg": {"code": 27, "msg": "slow"}}))
+        .await;
+    let kept = event(&mut connection).await;
+    assert!(
+        matches!(&kept, Event::TargetsKept { sid: 1, targets, .. } if **targets == [B]),
+        "{kept:?}"
+    );
+    books.apply_event(&kept);
+    assert!(books.is_stale(B));
+    let requests = books.drain_snapshot_requests();
+    assert_eq!(requests[0].market_tickers, [B]);
+    let handle = connection.handle();
+    let requesting = tokio::spawn(async move { handle.send_request(&requests[0]).await });
+    let command = peer.command().await;
+    assert_eq!(change_of(&command).1, json!([B]));
+    let mut frame = snapshot(1, 3);
+    (frame["id"], frame["msg"]["market_ticker"]) = (command["id"].clone(), json!(B));
+    peer.send(frame).await;
+    requesting.await.unwrap().unwrap();
+    while books.live(B).is_none() {
+        books.apply_event(&event(&mut connection).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_frame_of_an_ended_subscription_revives_no_book() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange).await;
+    let _books_of_a = subscribe(&connection, &mut peer, Channel::OrderbookDelta, &[A]).await;
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    peer.send(snapshot(1, 1)).await;
+    peer.send(json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}}))
+        .await;
+    let resubscribing = async {
+        peer.acknowledge().await;
+        peer.send(snapshot(2, 1)).await;
+    };
+    let reading = async {
+        let mut sid = None;
+        while sid != Some(2) || books.live(A).is_none() {
+            let event = event(&mut connection).await;
+            if let Event::Message(received) = &event {
+                sid = received.frame.sid;
+            }
+            books.apply_event(&event);
+        }
+    };
+    tokio::join!(reading, resubscribing);
+    peer.send(snapshot(1, 1)).await;
+    books.apply_event(&event(&mut connection).await);
+    assert!(books.live(A).is_none());
+    let requests = books.drain_snapshot_requests();
+    assert_eq!((requests.len(), requests[0].sid), (1, 2));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod event;
 mod events;
 mod evidence;
 mod ladders;
+mod notices;
 mod redundant;
 mod requests;
 mod stream;
@@ -33,9 +34,9 @@ pub use self::{
     stream::{BookStream, BookUpdate, Changes},
 };
 use self::{
-    evidence::{ConnectionMode, Subscription},
+    evidence::{ConnectionMode, Listing, Subscription},
     requests::Schedule,
-    tracked::TrackedBook,
+    tracked::{Loss, TrackedBook},
 };
 use super::{
     Event, Frame, Received, SnapshotRequest,
@@ -133,18 +134,8 @@ impl<B: ApiBook> Books<B> {
     /// to books have no effect. An acknowledgement that does not list its markets drops all books of the subscription, and each is
     /// resynchronised after its next change.
     pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
-        let mut events = BookEvents::default();
-        let message = B::read(&frame.message);
-        match message {
-            BookMessage::Settled(market_ticker) => self.settled(market_ticker, &mut events),
-            BookMessage::Restated(market_ticker) => self.restated(market_ticker, &mut events),
-            _ => {}
-        }
-        match frame.sid {
-            Some(sid) => self.apply_to(sid, frame, &message, &mut events),
-            None => self.apply_without_sid(&message, &mut events),
-        }
-        events
+        // A new subscription may reuse the number of an ended one.
+        self.apply_frame(frame, true)
     }
 
     /// Applies an event of a connection, such as a message, a lost connection or dropped messages, and returns the resulting book events.
@@ -152,11 +143,21 @@ impl<B: ApiBook> Books<B> {
         let mut events = BookEvents::default();
         match event {
             Event::Message(received) => {
-                if let (Some(_), Some(sid)) = (received.subscription, received.frame.sid) {
+                let is_subscribed = received.subscription.is_some();
+                if let Some(sid) = received.frame.sid.filter(|_| is_subscribed) {
                     // A new subscription of this reader has joined one that it had left.
                     self.ended.remove(&sid);
                 }
-                return self.apply(&received.frame);
+                return self.apply_frame(&received.frame, is_subscribed);
+            }
+            Event::TargetsRemoved { sid, targets, .. } => {
+                self.removing(*sid, targets, &mut events);
+            }
+            Event::TargetsKept { sid, targets, .. } => self.kept(*sid, targets, &mut events),
+            // The lost message may have been a notice about any market.
+            Event::Gap { expected, got, .. } if B::HAS_NOTICES => {
+                let (expected, got) = (*expected, *got);
+                self.mark_all_stale(StaleReason::Gap { expected, got }, &mut events);
             }
             Event::Detached { sid, .. } => {
                 self.ended.insert(*sid);
@@ -172,17 +173,19 @@ impl<B: ApiBook> Books<B> {
     }
 
     /// Registers markets of a subscription. A snapshot of each is expected from now on. It is requested if it does not arrive within a few
-    /// seconds, or if the first messages are missing.
+    /// seconds, or if the first messages are missing. Returns the event of each live book of another subscription, which is now stale.
     pub fn register(
         &mut self,
         sid: u64,
         market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
-    ) {
+    ) -> BookEvents {
+        let mut events = BookEvents::default();
         self.ended.remove(&sid);
         self.start(sid, Sequence::from_start());
         for market_ticker in market_tickers {
-            self.expect(sid, market_ticker.as_ref());
+            self.expect(sid, market_ticker.as_ref(), &mut events);
         }
+        events
     }
 
     /// Registers markets of a subscription with its price mode. See [`register`](Self::register).
@@ -194,10 +197,10 @@ impl<B: ApiBook> Books<B> {
         sid: u64,
         mode: B::PriceMode,
         market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
-    ) {
+    ) -> BookEvents {
         let before = self.mode.known();
         self.mode.register(mode);
-        self.register(sid, market_tickers);
+        let events = self.register(sid, market_tickers);
         if before.is_none() && self.mode.known().is_some() {
             for tracked in self.books.values_mut() {
                 if tracked.sid != NO_SUBSCRIPTION && tracked.is_unrequested() {
@@ -205,6 +208,7 @@ impl<B: ApiBook> Books<B> {
                 }
             }
         }
+        events
     }
 
     /// Records a subscription if it is new. Books that no subscription includes are dropped later, because they would never be updated.
@@ -212,8 +216,7 @@ impl<B: ApiBook> Books<B> {
         let Entry::Vacant(entry) = self.subscriptions.entry(sid) else {
             return;
         };
-        let tickers = BTreeSet::new();
-        entry.insert(Subscription { sequence, tickers });
+        entry.insert(Subscription::new(sequence));
         let drop_at = Instant::now() + ORPHAN_TIMEOUT;
         for tracked in self.books.values_mut() {
             if tracked.sid == NO_SUBSCRIPTION {
@@ -222,42 +225,26 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
-    /// Drops the book of a settled market, because no further messages follow.
-    fn settled(&mut self, market_ticker: &str, events: &mut BookEvents) {
-        if let Some(tracked) = self.books.remove(market_ticker) {
-            if let Some(subscription) = self.subscriptions.get_mut(&tracked.sid) {
-                subscription.tickers.remove(market_ticker);
-            }
-            tracked.report_dropped(StaleReason::Settled, &mut self.schedule, events);
-        }
-    }
-
-    /// Requests another snapshot because a corporate action changed the levels of the market.
-    fn restated(&mut self, market_ticker: &str, events: &mut BookEvents) {
-        if let Some(tracked) = self.books.get_mut(market_ticker)
-            && let Some(subscription) = self.subscriptions.get(&tracked.sid)
-        {
-            let since = subscription.sequence.position().next();
-            let reason = StaleReason::CorporateAction;
-            tracked.lose(since, reason, &mut self.schedule, events);
-        }
-    }
-
     /// Expects the snapshot of a market, unless the subscription has a book of it.
-    fn expect(&mut self, sid: u64, ticker: &str) {
+    fn expect(&mut self, sid: u64, ticker: &str, events: &mut BookEvents) {
         let ticker = self.interned(ticker);
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
+        subscription.removing.remove(&ticker);
         subscription.tickers.insert(Arc::clone(&ticker));
         let (since, has_loss) = (
             subscription.sequence.position(),
             !subscription.sequence.is_complete(),
         );
         let tracked = match self.books.get_mut(&ticker) {
-            Some(tracked) if tracked.sid == sid => return,
+            Some(tracked) if tracked.sid == sid => {
+                tracked.is_unproven = false;
+                return;
+            }
             Some(tracked) => {
                 tracked.move_to(sid, since, has_loss);
+                tracked.report_stale(StaleReason::OtherSubscription, events);
                 tracked
             }
             None => {
@@ -271,9 +258,7 @@ impl<B: ApiBook> Books<B> {
     /// Makes all books stale because the connection is lost. Subscriptions of the next connection have other ids.
     pub fn disconnected(&mut self) -> BookEvents {
         let mut events = BookEvents::default();
-        for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
-            self.end(sid, StaleReason::Disconnected, &mut events);
-        }
+        self.end_all(StaleReason::Disconnected, &mut events);
         self.ended.clear();
         self.mode.disconnected();
         events
@@ -282,11 +267,23 @@ impl<B: ApiBook> Books<B> {
     /// Returns the snapshots to request. Each is returned once, and again after [`poll_timeouts`](Self::poll_timeouts) or if its
     /// book loses further messages.
     pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
-        self.drain_requests_of(|_| true)
+        self.drain_requests_of(|_| true, |_, _| true)
     }
 
-    /// Returns the snapshots to request on subscriptions for which `is_ready` returns `true`. The others remain due.
-    fn drain_requests_of(&mut self, is_ready: impl Fn(u64) -> bool) -> Vec<SnapshotRequest> {
+    /// Returns the books whose snapshot request is due, of subscriptions for which `is_ready` returns `true`.
+    fn due(&self, is_ready: impl Fn(u64) -> bool) -> impl Iterator<Item = &TrackedBook<B>> {
+        let due = self.schedule.due(is_ready);
+        let due = due.filter_map(|ticker| self.books.get(ticker));
+        due.filter(|tracked| tracked.is_due())
+    }
+
+    /// Returns the snapshots to request, of subscriptions for which `is_ready` and markets for which `is_wanted` returns `true`. The
+    /// others remain due. Subscriptions that are not ready cost nothing.
+    fn drain_requests_of(
+        &mut self,
+        is_ready: impl Fn(u64) -> bool,
+        is_wanted: impl Fn(u64, &str) -> bool,
+    ) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for ticker in self.schedule.take_due(&is_ready) {
             let Some(tracked) = self.books.get_mut(&ticker) else {
@@ -295,7 +292,7 @@ impl<B: ApiBook> Books<B> {
             if !self.subscriptions.contains_key(&tracked.sid) {
                 continue;
             }
-            if !is_ready(tracked.sid) {
+            if !is_ready(tracked.sid) || !is_wanted(tracked.sid, &ticker) {
                 self.schedule.push_due(tracked.sid, &ticker);
             } else if tracked.send_request(&mut self.schedule) {
                 let tickers = wanted.entry(tracked.sid).or_default();
@@ -353,21 +350,31 @@ impl<B: ApiBook> Books<B> {
         events
     }
 
-    /// Returns the book of a market on a subscription. Creates it without a snapshot if it is new there.
+    /// Returns the book of a market on a subscription. Creates it without a snapshot if it is new there. `None` if the market is not part of
+    /// the subscription.
     fn tracked(
         &mut self,
         sid: u64,
         position: FramePosition,
         ticker: &str,
     ) -> Option<(&mut TrackedBook<B>, &mut Schedule)> {
-        let ticker = self.interned(ticker);
         let subscription = self.subscriptions.get_mut(&sid)?;
-        subscription.tickers.insert(Arc::clone(&ticker));
+        if !subscription.admits(ticker) {
+            return None;
+        }
+        let ticker = match self.books.get(ticker) {
+            Some(tracked) => Arc::clone(&tracked.ticker),
+            None => ticker.into(),
+        };
+        let is_new = subscription.tickers.insert(Arc::clone(&ticker));
         let has_loss = !subscription.sequence.is_complete();
         let new = || TrackedBook::new(Arc::clone(&ticker), sid, position, has_loss);
         let tracked = self.books.entry(Arc::clone(&ticker)).or_insert_with(new);
         if tracked.sid != sid {
             tracked.move_to(sid, position, has_loss);
+        }
+        if is_new && subscription.listing == Listing::Outdated {
+            tracked.is_unproven = true;
         }
         Some((tracked, &mut self.schedule))
     }
@@ -381,32 +388,31 @@ impl<B: ApiBook> Books<B> {
     }
 
     fn mark_all_stale(&mut self, reason: StaleReason, events: &mut BookEvents) {
-        let position = |(sid, subscription): (&u64, &Subscription)| {
-            (*sid, subscription.sequence.position().next())
-        };
-        for (sid, since) in self.subscriptions.iter().map(position).collect::<Vec<_>>() {
-            self.mark_subscription_stale(sid, since, reason, events);
+        let position =
+            |(sid, subscription): (&u64, &Subscription)| (*sid, subscription.sequence.position());
+        for (sid, last) in self.subscriptions.iter().map(position).collect::<Vec<_>>() {
+            self.mark_subscription_stale(sid, Loss::After(last), reason, events);
         }
     }
 
-    /// Makes all books of a subscription stale: frames before `since` were lost, and may have concerned any of its markets.
+    /// Makes all books of a subscription stale, because the lost frames may have concerned any of its markets. A book that a message has
+    /// moved to another subscription returns.
     fn mark_subscription_stale(
         &mut self,
         sid: u64,
-        since: FramePosition,
+        loss: Loss,
         reason: StaleReason,
         events: &mut BookEvents,
     ) {
-        let Some(subscription) = self.subscriptions.get(&sid) else {
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
+        if subscription.listing == Listing::Current {
+            subscription.listing = Listing::Outdated;
+        }
         for ticker in subscription.tickers.clone() {
-            let other = self.books.get(&ticker).map(|tracked| tracked.sid);
-            if other.is_some_and(|other| other != sid && other != NO_SUBSCRIPTION) {
-                continue;
-            }
-            if let Some((tracked, schedule)) = self.tracked(sid, since, &ticker) {
-                tracked.lose(since, reason, schedule, events);
+            if let Some((tracked, schedule)) = self.tracked(sid, loss.since(), &ticker) {
+                tracked.lose(loss, reason, schedule, events);
             }
         }
     }
@@ -424,11 +430,25 @@ impl<B: ApiBook> Books<B> {
             Some(_) => StaleReason::Unsubscribed,
             None => StaleReason::UnlistedMarkets,
         };
+        let listing = match listed {
+            Some(_) => Listing::Current,
+            None => Listing::Outdated,
+        };
         let listed = listed.unwrap_or_default();
         self.drop_unlisted(sid, listed, reason, events);
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            return;
+        };
+        subscription.listing = listing;
+        // The list may be from before the removal of a market.
+        let removing = &mut subscription.removing;
+        removing.retain(|ticker, _| listed.iter().any(|listed| **listed == **ticker));
+        let removing = removing.clone();
         for ticker in listed {
-            // A snapshot follows, unless subscriptions were merged.
-            self.expect(sid, ticker);
+            if !removing.contains_key(ticker.as_str()) {
+                // A snapshot follows, unless subscriptions were merged.
+                self.expect(sid, ticker, events);
+            }
         }
     }
 
@@ -448,9 +468,7 @@ impl<B: ApiBook> Books<B> {
             tickers.partition(|ticker| listed.contains(ticker.as_ref()));
         subscription.tickers = kept;
         for ticker in gone {
-            if self.books.get(&ticker).is_some_and(|book| book.sid == sid)
-                && let Some(tracked) = self.books.remove(&ticker)
-            {
+            if let Some(tracked) = self.books.remove(&ticker) {
                 tracked.report_dropped(reason, &mut self.schedule, events);
             }
         }
@@ -462,14 +480,24 @@ impl<B: ApiBook> Books<B> {
         self.subscriptions.remove(&sid);
     }
 
+    /// Ends all subscriptions.
+    fn end_all(&mut self, reason: StaleReason, events: &mut BookEvents) {
+        for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
+            self.end(sid, reason, events);
+        }
+    }
+
     /// Ends a subscription that is about to be made again.
     fn end(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
-        if self.subscriptions.remove(&sid).is_none() {
+        let Some(Subscription { tickers, .. }) = self.subscriptions.remove(&sid) else {
             return;
-        }
+        };
         self.ended.insert(sid);
         let books = self.books.values_mut();
-        for tracked in books.filter(|tracked| tracked.sid == sid) {
+        // A message may have moved a book to another subscription.
+        let is_own =
+            |tracked: &TrackedBook<B>| tracked.sid == sid || tickers.contains(&tracked.ticker);
+        for tracked in books.filter(|tracked| is_own(tracked)) {
             // The next connection may reuse the number for another subscription.
             tracked.close(NO_SUBSCRIPTION, reason, &mut self.schedule, events);
         }

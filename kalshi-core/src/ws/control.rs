@@ -105,6 +105,12 @@ pub(super) fn body<'a, T: Deserialize<'a>>(text: &'a str, envelope: &Envelope) -
     serde_json::from_str(envelope.body(text)?).ok()
 }
 
+/// Returns the strings of a list in a frame's body.
+pub(super) fn list(text: &str, envelope: &Envelope, name: &str) -> Option<Vec<String>> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = body(text, envelope)?;
+    serde_json::from_str(fields.get(name)?.get()).ok()
+}
+
 /// Returns the value of a string field of a frame's body.
 pub(super) fn field<'a>(text: &'a str, envelope: &Envelope, name: &str) -> Option<Cow<'a, str>> {
     #[derive(Deserialize)]

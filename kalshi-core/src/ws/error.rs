@@ -299,6 +299,11 @@ impl CommandError {
         self.code == 25
     }
 
+    /// Returns `true` if the exchange has certainly not executed the command. It may have if it timed out (18) or failed (1).
+    pub(super) fn is_rejection(&self) -> bool {
+        !self.ends_subscription() && ![1, 18].contains(&self.code)
+    }
+
     /// Returns `true` if the same command may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

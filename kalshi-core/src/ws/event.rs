@@ -56,6 +56,26 @@ pub enum Event<T> {
         /// Error with which the exchange rejected them.
         error: Arc<ConnectionError>,
     },
+    /// The program has asked the exchange to remove markets, indices or underlyings from a subscription. Messages of them may still
+    /// arrive until the exchange has acted, but may end at any time.
+    TargetsRemoved {
+        /// Id of the subscription.
+        subscription: SubscriptionId,
+        /// The exchange's number for the subscription on this connection.
+        sid: u64,
+        /// Markets, indices or underlyings to be removed.
+        targets: Arc<[String]>,
+    },
+    /// Markets, indices or underlyings that the program asked to remove are part of the subscription: the exchange rejected the removal, or
+    /// has acknowledged a later addition.
+    TargetsKept {
+        /// Id of the subscription.
+        subscription: SubscriptionId,
+        /// The exchange's number for the subscription on this connection.
+        sid: u64,
+        /// Markets, indices or underlyings that are not removed.
+        targets: Arc<[String]>,
+    },
     /// The program ended the last subscription of this reader to a channel, which another reader's subscription may keep open. No further
     /// messages of it concern this reader. [`Event::Unsubscribed`] follows.
     Detached {
@@ -200,6 +220,24 @@ impl<T> Event<T> {
                 subscription,
                 targets,
                 error,
+            },
+            Self::TargetsRemoved {
+                subscription,
+                sid,
+                targets,
+            } => Event::TargetsRemoved {
+                subscription,
+                sid,
+                targets,
+            },
+            Self::TargetsKept {
+                subscription,
+                sid,
+                targets,
+            } => Event::TargetsKept {
+                subscription,
+                sid,
+                targets,
             },
             Self::Detached { subscription, sid } => Event::Detached { subscription, sid },
             Self::Gap {

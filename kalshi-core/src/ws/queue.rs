@@ -69,9 +69,10 @@ pub(super) fn bytes_of(item: &RawItem) -> usize {
 fn size(event: &RawEvent) -> usize {
     match event {
         RawEvent::Message(message) => message.text.len(),
-        RawEvent::Resubscribed { targets, .. } | RawEvent::TargetsRejected { targets, .. } => {
-            targets.iter().map(String::len).sum()
-        }
+        RawEvent::Resubscribed { targets, .. }
+        | RawEvent::TargetsRejected { targets, .. }
+        | RawEvent::TargetsRemoved { targets, .. }
+        | RawEvent::TargetsKept { targets, .. } => targets.iter().map(String::len).sum(),
         _ => 0,
     }
 }

@@ -41,6 +41,9 @@ const MAX_EARLY: usize = 10_000;
 /// Maximum total size of those messages, in bytes.
 const MAX_EARLY_BYTES: usize = 16 * 1024 * 1024;
 
+/// Maximum number of targets kept that no subscription selects.
+const MAX_EXTRA: usize = 10_000;
+
 /// Time after which a subscription is requested again if no reply has arrived.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -137,11 +140,33 @@ struct Route {
     channel: Arc<str>,
     /// Kind of target by which its subscriptions select messages.
     targets: Option<&'static Targets>,
-    /// Targets with a snapshot that no subscription selects, because a command of the user added them.
+    /// Targets that no subscription selects, because a command of the user added them: those that the last acknowledgement lists, or
+    /// those with a snapshot if none had a list.
     extra: BTreeSet<String>,
+    /// An acknowledgement has listed the targets.
+    is_listed: bool,
+    /// Targets whose removal has been requested and not answered, with the id of the command. The exchange may have removed them.
+    removing: BTreeMap<String, u64>,
     sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
     queues: Vec<u64>,
+}
+
+impl Route {
+    /// Forgets the removals of these targets that the reply to command `id` answers or makes obsolete. Returns their targets.
+    fn end_removals(&mut self, id: u64, targets: &[String]) -> Arc<[String]> {
+        let mut ended = Vec::new();
+        for target in targets {
+            if self
+                .removing
+                .get(target)
+                .is_some_and(|removal| *removal <= id)
+            {
+                ended.extend(self.removing.remove_entry(target).map(|(target, _)| target));
+            }
+        }
+        ended.into()
+    }
 }
 
 impl Session {

@@ -1,5 +1,7 @@
 //! The order book of a market, kept from snapshots and deltas in exact arithmetic.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, Sweep},
@@ -8,6 +10,7 @@ use kalshi_core::{
         sequence::ReplicatedBook,
     },
 };
+use serde::Deserialize;
 
 use super::messages::{MarginCorporateAction, Message, OrderbookDelta, OrderbookSnapshot};
 use crate::{BookSide, Contracts, Dollars, PriceLevel, types};
@@ -255,6 +258,7 @@ impl ApiBook for OrderBook {
     const DEFAULT_MODE: Option<()> = Some(());
     const DELTA: &'static str = "orderbook_delta";
     const SNAPSHOT: &'static str = "orderbook_snapshot";
+    const HAS_NOTICES: bool = true;
 
     fn read(message: &Message) -> BookMessage<'_, Self> {
         match message {
@@ -274,6 +278,12 @@ impl ApiBook for OrderBook {
             Message::ErrorReply(error) => BookMessage::Error(error.code),
             Message::UnsubscribedReply => BookMessage::Unsubscribed,
             Message::CorporateActionsDelta(notice) => read_action(&notice.corporate_action),
+            Message::Malformed(malformed) if malformed.kind.as_deref().is_some_and(is_action) => {
+                read_malformed_action(&malformed.raw)
+            }
+            Message::Unknown(unknown) if is_action(&unknown.kind) => {
+                read_malformed_action(&unknown.raw)
+            }
             Message::Malformed(malformed) => BookMessage::Malformed(malformed),
             Message::Unknown(_) => BookMessage::Unknown,
             _ => BookMessage::Other,
@@ -308,7 +318,42 @@ impl ApiBook for OrderBook {
 fn read_action(action: &MarginCorporateAction) -> BookMessage<'_, OrderBook> {
     match (&action.final_settlement, &action.ticker_change) {
         (Some(_), _) => BookMessage::Settled(&action.market_ticker),
-        (None, Some(change)) => BookMessage::Restated(&change.old_ticker),
-        (None, None) => BookMessage::Restated(&action.market_ticker),
+        (None, Some(change)) => BookMessage::Restated(Some((&*change.old_ticker).into())),
+        (None, None) => BookMessage::Restated(Some((&*action.market_ticker).into())),
     }
+}
+
+/// Returns `true` if messages of this type report corporate actions. The spec has only `corporate_actions_delta`.
+fn is_action(kind: &str) -> bool {
+    kind.starts_with("corporate_action")
+}
+
+/// Returns the effect of a corporate action that could not be decoded: any may have changed the levels.
+fn read_malformed_action(raw: &str) -> BookMessage<'static, OrderBook> {
+    #[derive(Deserialize)]
+    struct Outer {
+        msg: Notice,
+    }
+    #[derive(Deserialize)]
+    struct Notice {
+        corporate_action: Action,
+    }
+    #[derive(Deserialize)]
+    struct Action {
+        market_ticker: String,
+        ticker_change: Option<TickerChange>,
+    }
+    #[derive(Deserialize)]
+    struct TickerChange {
+        old_ticker: String,
+    }
+    let notice = serde_json::from_str::<Outer>(raw).ok();
+    let ticker = notice.map(|Outer { msg }| {
+        let Action {
+            market_ticker,
+            ticker_change,
+        } = msg.corporate_action;
+        ticker_change.map_or(market_ticker, |change| change.old_ticker)
+    });
+    BookMessage::Restated(ticker.map(Cow::Owned))
 }

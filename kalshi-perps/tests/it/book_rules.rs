@@ -2,7 +2,7 @@
 
 use kalshi_perps::{
     Dollars,
-    ws::{BookError, BookEvent, Books, Frame, RedundantBooks, StaleReason},
+    ws::{BookError, BookEvent, Books, Frame, Message, RedundantBooks, StaleReason},
 };
 
 fn frame(kind: &str, envelope: &str, market: &str, fields: &str) -> Frame {
@@ -196,6 +196,80 @@ fn split_makes_a_book_stale_until_next_snapshot() {
     assert_eq!(held(&books, "B").unwrap(), "20.00");
     books.apply(&snapshot(3, "A", "40.00"));
     assert_eq!(held(&books, "A").unwrap(), "40.00");
+}
+
+#[test]
+fn split_book_accepts_a_reply_with_the_last_number() {
+    let mut books = two_markets();
+    books.apply(&action("stock_split", "A", ""));
+    let reply = |id: u64| {
+        let envelope = format!(r#""id":{id},"sid":1,"seq":2"#);
+        let levels = r#""bid":[["1.2500","40.00"]]"#;
+        frame("orderbook_snapshot", &envelope, "A", levels)
+    };
+    // It replies to a request from before the split.
+    books.apply(&reply(4));
+    assert_eq!(held(&books, "A"), None);
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+    books.apply(&reply(5));
+    assert_eq!(held(&books, "A").unwrap(), "40.00");
+}
+
+#[test]
+fn malformed_corporate_action_makes_its_book_stale() {
+    let reason = StaleReason::CorporateAction;
+    for price in ["", "922337203685477.5807"] {
+        let mut books = two_markets();
+        let terms = format!(
+            r#","split":{{"ratio_old":"1","ratio_new":"4","pre_split_mark_price":"{price}","post_split_mark_price":7}}"#
+        );
+        let split = action("stock_split", "A", &terms);
+        assert!(matches!(split.message, Message::Malformed(_)));
+        assert_eq!(stale(&mut books, &split), reason);
+        assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+        assert_eq!(held(&books, "B").unwrap(), "20.00");
+    }
+    let mut books = two_markets();
+    let terms = r#","ticker_change":{"old_ticker":"B"}"#;
+    assert_eq!(
+        stale(&mut books, &action("ticker_change", "C", terms)),
+        reason
+    );
+    assert!(books.is_stale("B") && books.live("A").is_some());
+    // Without a readable market, all books may be concerned.
+    for text in [
+        r#"{"type":"corporate_actions_delta","sid":2,"seq":1,"msg":{"corporate_action":{}}}"#,
+        r#"{"type":"corporate_actions_summary","sid":2,"seq":1,"msg":{}}"#,
+        r#"{"type":"corporate_actions_delta","sid":2,"seq":1,"msg":{"corp"#,
+    ] {
+        let mut books = two_markets();
+        books.apply(&Frame::parse(text));
+        assert!(books.is_stale("A") && books.is_stale("B"), "{text}");
+    }
+}
+
+#[test]
+fn notice_on_one_connection_concerns_redundant_books_of_all() {
+    let settled = r#","final_settlement":{"settlement_price_per_contract":"1.2500"}"#;
+    for (kind, terms, reason) in [
+        ("stock_split", "", StaleReason::CorporateAction),
+        ("final_settlement", settled, StaleReason::Settled),
+    ] {
+        let mut books = RedundantBooks::new(2);
+        for connection in 0..2 {
+            books.register(connection, 1, ["A"]);
+            books.apply(connection, &snapshot(1, "A", "10.00"));
+        }
+        // The book of the first connection is stale when the notice arrives.
+        books.apply(0, &delta(3, "A", "1.00"));
+        assert!(books.live("A").is_some());
+        let events = books.apply(0, &action(kind, "A", terms));
+        assert!(
+            matches!(events[..], [BookEvent::Stale { reason: of, .. }] if of == reason),
+            "{events:?}"
+        );
+        assert!(books.live("A").is_none());
+    }
 }
 
 #[test]

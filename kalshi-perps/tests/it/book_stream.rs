@@ -173,3 +173,35 @@ async fn settled_market_is_removed_from_the_subscription() {
     };
     tokio::join!(removed, disconnected);
 }
+
+#[tokio::test]
+async fn lost_corporate_action_makes_books_stale() {
+    let exchange = Exchange::new().await;
+    let builder = exchange
+        .client
+        .websocket()
+        .channel(Channel::CorporateActions);
+    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    peer.send(snapshot(2, 1)).await;
+    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    for seq in [1, 3] {
+        let action = json!({"id": "n", "market_id": "m", "market_ticker": "KXOTHER-26-A", "type": "stock_split", "ts_ms": 1});
+        let body = json!({"corporate_action": action});
+        peer.send(json!({"type": "corporate_actions_delta", "sid": 1, "seq": seq, "msg": body}))
+            .await;
+    }
+    let reason = StaleReason::Gap {
+        expected: 2,
+        got: 3,
+    };
+    match change(&mut books).await {
+        BookEvent::Stale { reason: of, .. } => assert_eq!(of, reason),
+        other => panic!("{other:?}"),
+    }
+}

@@ -138,8 +138,9 @@ impl Player {
             Entry::Frame(text) => {
                 self.frames += 1;
                 let frame = Frame::parse(text);
-                self.register_markets(&frame);
-                self.books.apply(&frame)
+                let mut events = self.register_markets(&frame);
+                events.extend(self.books.apply(&frame));
+                events
             }
             Entry::Event(event) => self.apply_event(event),
         };
@@ -147,9 +148,10 @@ impl Player {
         events
     }
 
-    /// Registers the markets of the subscription to the books at its first frame, if its number was unknown. Otherwise the snapshots that the recorder requests at
-    /// the start of a segment would not be applied, because a requested snapshot may be of a market without a subscription.
-    fn register_markets(&mut self, frame: &Frame) {
+    /// Registers the markets of the subscription to the books at its first frame, if its number was unknown. Otherwise the snapshots
+    /// that the recorder requests at the start of a segment would not be applied, because a requested snapshot may be of a market
+    /// without a subscription.
+    fn register_markets(&mut self, frame: &Frame) -> BookEvents {
         if let Some(sid) = frame.sid
             && matches!(
                 frame.message,
@@ -157,7 +159,9 @@ impl Player {
             )
             && let Some(market_tickers) = self.unregistered.take()
         {
-            self.books.register(sid, market_tickers);
+            self.books.register(sid, market_tickers)
+        } else {
+            BookEvents::default()
         }
     }
 
@@ -172,17 +176,17 @@ impl Player {
                 sid,
                 channel,
                 market_tickers,
-            } => {
-                match channel {
-                    Some(Channel::OrderbookDelta) => {
-                        self.unregistered = None;
-                        self.books.register(*sid, market_tickers);
-                    }
-                    Some(_) => {}
-                    None => self.unregistered = Some(market_tickers.clone()),
+            } => match channel {
+                Some(Channel::OrderbookDelta) => {
+                    self.unregistered = None;
+                    self.books.register(*sid, market_tickers)
                 }
-                BookEvents::default()
-            }
+                Some(_) => BookEvents::default(),
+                None => {
+                    self.unregistered = Some(market_tickers.clone());
+                    BookEvents::default()
+                }
+            },
             ConnectionEvent::Lagged { count } => {
                 self.books.apply_event(&Event::Lagged { count: *count })
             }

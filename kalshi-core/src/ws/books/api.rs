@@ -1,6 +1,6 @@
 //! Traits by which an API crate describes its order books to the runtime.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +32,8 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
     const DELTA: &'static str;
     /// `type` of a message that contains a snapshot.
     const SNAPSHOT: &'static str;
+    /// `true` if messages of another channel change the levels of books. A loss on any channel then makes all books stale.
+    const HAS_NOTICES: bool = false;
 
     /// Classifies a message by its meaning for order books.
     fn read(message: &Self::Message) -> BookMessage<'_, Self>;
@@ -78,8 +80,9 @@ pub enum BookMessage<'a, B: ApiBook> {
     Unsubscribed,
     /// A market has settled. Contains its ticker.
     Settled(&'a str),
-    /// A corporate action changed the levels or the ticker of the market.
-    Restated(&'a str),
+    /// A corporate action changed the levels or the ticker of the market. Contains the ticker before the change, or `None` if it cannot be
+    /// read.
+    Restated(Option<Cow<'a, str>>),
     /// A message that could not be decoded.
     Malformed(&'a MalformedMessage),
     /// A message of a type that is not in the spec.

@@ -6,6 +6,7 @@ use super::{
     event::StaleReason,
     events::BookEvents,
     evidence::market_of,
+    tracked::Loss,
 };
 use crate::ws::{
     CommandError, Frame, MalformedMessage,
@@ -13,36 +14,46 @@ use crate::ws::{
 };
 
 impl<B: ApiBook> Books<B> {
-    pub(super) fn apply_without_sid(
+    /// Applies a frame. `may_revive` is `true` if a frame numbered 1 may belong to a new subscription with the number of an ended one.
+    pub(super) fn apply_frame(
         &mut self,
-        message: &BookMessage<'_, B>,
-        events: &mut BookEvents,
-    ) {
+        frame: &Frame<B::Message>,
+        may_revive: bool,
+    ) -> BookEvents {
+        let mut events = BookEvents::default();
+        let message = B::read(&frame.message);
+        self.apply_notice(&message, &mut events);
+        match frame.sid {
+            Some(sid) => self.apply_to(sid, frame, &message, may_revive, &mut events),
+            None => self.apply_without_sid(&message, &mut events),
+        }
+        events
+    }
+
+    fn apply_without_sid(&mut self, message: &BookMessage<'_, B>, events: &mut BookEvents) {
         match message {
             // It may have been a change to any book.
             BookMessage::Malformed(_) | BookMessage::Delta(_) | BookMessage::Snapshot(_) => {
                 self.mark_all_stale(StaleReason::MissingSid, events);
             }
             BookMessage::Error(code) if CommandError::new(*code).is_terminal() => {
-                for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
-                    self.end(sid, StaleReason::SubscriptionEnded, events);
-                }
+                self.end_all(StaleReason::SubscriptionEnded, events);
             }
+            // It may be the end of any subscription.
+            BookMessage::Unsubscribed => self.end_all(StaleReason::Unsubscribed, events),
             _ => {}
         }
     }
 
-    pub(super) fn apply_to(
+    fn apply_to(
         &mut self,
         sid: u64,
         frame: &Frame<B::Message>,
         message: &BookMessage<'_, B>,
+        may_revive: bool,
         events: &mut BookEvents,
     ) {
-        let is_about_books = match message {
-            BookMessage::Delta(_) | BookMessage::Snapshot(_) => true,
-            // It may be the first message of its subscription.
-            BookMessage::Malformed(malformed) => market_of::<B>(malformed).is_some(),
+        match message {
             BookMessage::Error(code) if CommandError::new(*code).ends_subscription() => {
                 return self.end(sid, StaleReason::SubscriptionEnded, events);
             }
@@ -50,21 +61,35 @@ impl<B: ApiBook> Books<B> {
                 self.ended.insert(sid);
                 return self.forget(sid, StaleReason::Unsubscribed, events);
             }
-            _ => false,
-        };
+            _ => {}
+        }
         let subscription = match self.subscriptions.get_mut(&sid) {
             Some(subscription) => subscription,
             // The number may be reused by a new subscription, which counts from 1.
-            None if self.ended.contains(&sid) && frame.seq != Some(1) => return,
-            None if is_about_books => {
-                self.ended.remove(&sid);
-                self.start(sid, Sequence::default());
-                let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            None => match message.market_ticker() {
+                Some(ticker)
+                    if self.ended.contains(&sid) && !(may_revive && frame.seq == Some(1)) =>
+                {
+                    return self.doubt(&ticker, events);
+                }
+                // It may be the first message of its subscription.
+                Some(_) => {
+                    self.ended.remove(&sid);
+                    self.start(sid, Sequence::default());
+                    let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+                        return;
+                    };
+                    subscription
+                }
+                None => {
+                    let is_unreadable = matches!(message, BookMessage::Malformed(malformed) if malformed.kind.is_none());
+                    // It may have been a notice about any market.
+                    if B::HAS_NOTICES && is_unreadable {
+                        self.mark_all_stale(StaleReason::Malformed, events);
+                    }
                     return;
-                };
-                subscription
-            }
-            None => return,
+                }
+            },
         };
         let Some(seq) = frame.seq else {
             return self.apply_unnumbered(sid, frame, message, events);
@@ -78,7 +103,7 @@ impl<B: ApiBook> Books<B> {
         };
         if let Arrival::Gap { expected, .. } = arrival {
             let reason = StaleReason::Gap { expected, got: seq };
-            self.mark_subscription_stale(sid, position, reason, events);
+            self.mark_subscription_stale(sid, Loss::Before(position), reason, events);
         }
         let sent_ms = frame.sending_ts_ms;
         match message {
@@ -87,7 +112,7 @@ impl<B: ApiBook> Books<B> {
             BookMessage::Snapshot(snapshot)
                 if frame.id.is_some() && !self.has(sid, snapshot.market_ticker) => {}
             BookMessage::Snapshot(snapshot) => {
-                self.snapshot(sid, position, snapshot, sent_ms, events);
+                self.snapshot((sid, position), frame.id, snapshot, sent_ms, events);
             }
             // No book depends on a reply: the snapshot is requested again.
             BookMessage::Malformed(_) if is_snapshot_reply => {}
@@ -100,7 +125,7 @@ impl<B: ApiBook> Books<B> {
                 (None, BookMessage::Unknown) => {
                     self.mark_subscription_stale(
                         sid,
-                        position,
+                        Loss::Before(position),
                         StaleReason::UnknownMessage,
                         events,
                     );
@@ -127,15 +152,15 @@ impl<B: ApiBook> Books<B> {
             _ => return,
         };
         if let Some(subscription) = self.subscriptions.get(&sid) {
-            let since = subscription.sequence.position().next();
-            self.mark_subscription_stale(sid, since, reason, events);
+            let loss = Loss::After(subscription.sequence.position());
+            self.mark_subscription_stale(sid, loss, reason, events);
         }
     }
 
     fn snapshot(
         &mut self,
-        sid: u64,
-        position: FramePosition,
+        (sid, position): (u64, FramePosition),
+        reply_to: Option<u64>,
         snapshot: &BookBody<'_, B::Snapshot>,
         sent_ms: Option<i64>,
         events: &mut BookEvents,
@@ -146,11 +171,20 @@ impl<B: ApiBook> Books<B> {
         };
         let book = B::read_snapshot(snapshot.body, mode, sent_ms);
         let Some((tracked, schedule)) = self.tracked(sid, position, ticker) else {
-            return;
+            return self.doubt(ticker, events);
         };
+        if tracked.is_unproven && reply_to.is_none() {
+            tracked.report_missing(StaleReason::NoSnapshot, events);
+            if tracked.is_unrequested() {
+                tracked.request_now(schedule);
+            }
+            return;
+        }
+        tracked.is_unproven = false;
         match book {
             Ok(book) => {
-                let effect = tracked.replica.snapshot(position, snapshot.clock, book);
+                let clock = snapshot.clock;
+                let effect = tracked.replica.snapshot(position, reply_to, clock, book);
                 tracked.report_effect(position, effect, None, schedule, events);
             }
             Err(error) => {
@@ -184,13 +218,14 @@ impl<B: ApiBook> Books<B> {
                     tracked.report_effect(position, effect, own_id, &mut self.schedule, events);
                 }
                 Err(error) => {
-                    let reason = StaleReason::InvalidChange(error);
-                    tracked.lose(position, reason, &mut self.schedule, events);
+                    let (loss, reason) =
+                        (Loss::Before(position), StaleReason::InvalidChange(error));
+                    tracked.lose(loss, reason, &mut self.schedule, events);
                 }
             };
         }
         let Some((tracked, schedule)) = self.tracked(sid, position, ticker) else {
-            return;
+            return self.doubt(ticker, events);
         };
         tracked.report_missing(StaleReason::NoSnapshot, events);
         tracked.request_now(schedule);
@@ -208,13 +243,16 @@ impl<B: ApiBook> Books<B> {
         malformed: &MalformedMessage,
         events: &mut BookEvents,
     ) {
-        let reason = StaleReason::Malformed;
+        let (loss, reason) = (Loss::Before(position), StaleReason::Malformed);
         let Some(ticker) = market_of::<B>(malformed) else {
-            return self.mark_subscription_stale(sid, position, reason, events);
+            return self.mark_subscription_stale(sid, loss, reason, events);
         };
-        if let Some((tracked, schedule)) = self.tracked(sid, position, &ticker) {
-            tracked.report_missing(reason, events);
-            tracked.lose(position, reason, schedule, events);
+        match self.tracked(sid, position, &ticker) {
+            Some((tracked, schedule)) => {
+                tracked.report_missing(reason, events);
+                tracked.lose(loss, reason, schedule, events);
+            }
+            None => self.doubt(&ticker, events),
         }
     }
 

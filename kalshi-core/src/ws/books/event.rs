@@ -122,6 +122,8 @@ pub enum StaleReason {
     CorporateAction,
     /// An acknowledgement did not list the markets of the subscription, so they are unknown.
     UnlistedMarkets,
+    /// A message about the market came from another subscription, or the market was registered with another one. The book may lack a change.
+    OtherSubscription,
     /// The messages of the subscription are no longer delivered to this reader, because the caller ended the subscription. Another reader may
     /// still receive them.
     Detached,
@@ -188,6 +190,9 @@ impl fmt::Display for StaleReason {
             Self::CorporateAction => f.write_str("corporate action"),
             Self::UnlistedMarkets => {
                 f.write_str("an acknowledgement did not list the markets of the subscription")
+            }
+            Self::OtherSubscription => {
+                f.write_str("another subscription has messages about the market")
             }
             Self::Detached => {
                 f.write_str("messages of the subscription are no longer delivered here")

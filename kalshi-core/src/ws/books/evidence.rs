@@ -1,6 +1,10 @@
 //! State of a connection's subscriptions, and classification of messages that could not be decoded.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Deserialize;
 
@@ -15,6 +19,45 @@ use crate::ws::{
 pub(super) struct Subscription {
     pub(super) sequence: Sequence<Fingerprint>,
     pub(super) tickers: BTreeSet<Arc<str>>,
+    /// Markets that the program is removing, with `true` for those that were part of the subscription.
+    pub(super) removing: BTreeMap<Arc<str>, bool>,
+    pub(super) listing: Listing,
+}
+
+/// State of the list of a subscription's markets in the last acknowledgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// There was none. A market is part of the subscription if a message is about it.
+    #[default]
+    Unknown,
+    /// Other markets are not part of the subscription. A late message of one must not make its book live, because no changes follow.
+    Current,
+    /// A later list may be lost.
+    Outdated,
+}
+
+/// Maximum number of markets of a subscription that no list contains.
+const MAX_UNLISTED: usize = 10_000;
+
+/// Maximum length of the ticker of such a market, in bytes.
+const MAX_TICKER_BYTES: usize = 256;
+
+impl Subscription {
+    pub(super) fn new(sequence: Sequence<Fingerprint>) -> Self {
+        Self {
+            sequence,
+            ..Self::default()
+        }
+    }
+
+    /// Returns `true` if the market may be part of the subscription.
+    pub(super) fn admits(&self, market_ticker: &str) -> bool {
+        let is_possible = self.listing != Listing::Current
+            && self.tickers.len() < MAX_UNLISTED
+            && market_ticker.len() <= MAX_TICKER_BYTES
+            && !self.removing.contains_key(market_ticker);
+        is_possible || self.tickers.contains(market_ticker)
+    }
 }
 
 /// The price mode of a connection. The exchange may merge subscriptions to one channel, so they must have the same mode.
@@ -72,6 +115,21 @@ pub(super) fn market_of<B: ApiBook>(malformed: &MalformedMessage) -> Option<Stri
 }
 
 impl<'a, B: ApiBook> BookMessage<'a, B> {
+    /// Returns the market of a snapshot or change, even if it cannot be decoded.
+    pub(super) fn market_ticker(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Delta(delta) => Some(delta.market_ticker.into()),
+            Self::Snapshot(snapshot) => Some(snapshot.market_ticker.into()),
+            Self::Malformed(malformed) => market_of::<B>(malformed).map(Cow::Owned),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the message concerns markets regardless of their subscription.
+    pub(super) fn is_notice(&self) -> bool {
+        matches!(self, Self::Settled(_) | Self::Restated(_))
+    }
+
     /// Returns `true` for a snapshot, even if it cannot be decoded.
     pub(super) fn is_snapshot(&self) -> bool {
         match self {

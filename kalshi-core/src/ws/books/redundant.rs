@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Books,
-    api::ApiBook,
+    api::{ApiBook, BookMessage},
     event::{BookEvent, StaleReason},
     events::BookEvents,
 };
@@ -23,6 +23,8 @@ use crate::{
 ///
 /// If the exchange sends no clock, as on the perpetuals API, two live books cannot be compared. [`RedundantBooks::has_no_clock`] returns
 /// `true` then, and the book of one connection is returned for as long as it is live.
+///
+/// A notice that a market has settled, or that a corporate action changed its levels, concerns the books of all connections.
 ///
 /// Maintenance can restart the exchange's clock. A half-open connection from before the restart then has the higher clock, and is preferred
 /// until it times out.
@@ -102,10 +104,10 @@ impl<B: ApiBook> RedundantBooks<B> {
         connection: usize,
         sid: u64,
         market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
-    ) {
-        if let Some(books) = self.connections.get_mut(connection) {
-            books.register(sid, market_tickers);
-        }
+    ) -> BookEvents {
+        let books = self.connections.get_mut(connection);
+        let events = books.map(|books| books.register(sid, market_tickers));
+        self.merge(connection, events.unwrap_or_default())
     }
 
     /// Returns the next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every event.
@@ -135,9 +137,7 @@ impl<B: ApiBook> RedundantBooks<B> {
 
     /// Applies a frame of one connection, counted from 0, and returns the resulting book events.
     pub fn apply(&mut self, connection: usize, frame: &Frame<B::Message>) -> BookEvents {
-        let books = self.connections.get_mut(connection);
-        let events = books.map(|books| books.apply(frame)).unwrap_or_default();
-        self.merge(connection, events)
+        self.applied(connection, Some(&frame.message), |books| books.apply(frame))
     }
 
     /// Applies an event of one connection, counted from 0, and returns the resulting book events. See [`Books::apply_event`].
@@ -146,11 +146,36 @@ impl<B: ApiBook> RedundantBooks<B> {
         connection: usize,
         event: &Event<Received<B::Message>>,
     ) -> BookEvents {
-        let books = self.connections.get_mut(connection);
-        let events = books
-            .map(|books| books.apply_event(event))
-            .unwrap_or_default();
-        self.merge(connection, events)
+        let message = event.message();
+        self.applied(connection, message, |books| books.apply_event(event))
+    }
+
+    /// Applies a message to the books of a connection, and if it is a notice, to those of all others.
+    fn applied(
+        &mut self,
+        connection: usize,
+        message: Option<&B::Message>,
+        apply: impl FnOnce(&mut Books<B>) -> BookEvents,
+    ) -> BookEvents {
+        let Some(books) = self.connections.get_mut(connection) else {
+            return BookEvents::default();
+        };
+        let own = apply(books);
+        let mut others = Vec::new();
+        if let Some(notice) = message.map(B::read).filter(BookMessage::is_notice) {
+            let connections = self.connections.iter_mut().enumerate();
+            for (other, books) in connections.filter(|(other, _)| *other != connection) {
+                let mut events = BookEvents::default();
+                books.apply_notice(&notice, &mut events);
+                others.push((other, events));
+            }
+        }
+        // All books are up to date before one is chosen.
+        let mut merged = self.merge(connection, own);
+        for (other, events) in others {
+            merged.extend(self.merge(other, events));
+        }
+        merged
     }
 
     fn merge(&mut self, connection: usize, events: BookEvents) -> BookEvents {

@@ -67,6 +67,12 @@ impl Schedule {
         !self.due.is_empty()
     }
 
+    /// Returns the books that are due on subscriptions for which `is_ready` returns `true`.
+    pub(super) fn due(&self, is_ready: impl Fn(u64) -> bool) -> impl Iterator<Item = &Arc<str>> {
+        let due = self.due.iter().filter(move |(sid, _)| is_ready(**sid));
+        due.flat_map(|(_, tickers)| tickers)
+    }
+
     /// Removes and returns the books that are due on subscriptions for which `is_ready` returns `true`.
     pub(super) fn take_due(&mut self, is_ready: impl Fn(u64) -> bool) -> Vec<Arc<str>> {
         let mut ready = Vec::new();

@@ -3,6 +3,7 @@
 mod commands;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap, VecDeque},
     fmt,
     sync::Arc,
@@ -13,7 +14,7 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{task::unconstrained, time::Instant};
 
-use self::commands::{Done, Request};
+use self::commands::{Done, Request, Suspects};
 use super::{
     Books,
     api::{ApiBook, BookMessage, OrderBookApi},
@@ -24,7 +25,7 @@ use crate::{
     api::ApiClient,
     ws::{
         CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
-        Message, Received,
+        Message, Received, SubscriptionId,
     },
 };
 
@@ -56,6 +57,7 @@ pub struct BookStream<A: OrderBookApi> {
     requests: FuturesUnordered<Request>,
     /// Earliest time of the next snapshot request, by subscription number of this connection.
     next_requests: HashMap<u64, Instant>,
+    suspects: Suspects,
     /// Settled markets that are still part of the subscription.
     settled: Vec<String>,
     is_removing: bool,
@@ -152,6 +154,7 @@ impl<A: OrderBookApi> BookStream<A> {
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
             next_requests: HashMap::new(),
+            suspects: Suspects::default(),
             settled: Vec::new(),
             is_removing: false,
             failed: None,
@@ -214,8 +217,7 @@ impl<A: OrderBookApi> BookStream<A> {
                     }
                 },
                 Some(done) = self.requests.next(), if !self.requests.is_empty() => match done {
-                    Done::Requested(Some(failed)) => self.books.request_failed(&failed),
-                    Done::Requested(None) => {}
+                    Done::Requested(request, result) => self.requested(&request, result),
                     Done::Removed(failed) => {
                         self.is_removing = false;
                         self.settled.extend(failed);
@@ -237,12 +239,14 @@ impl<A: OrderBookApi> BookStream<A> {
     }
 
     /// Registers the markets of a new subscription, so that missing snapshots are requested.
-    fn register_books(&mut self, event: &Event<Received<A::Message>>) {
+    fn register_books(&mut self, event: &Event<Received<A::Message>>) -> BookEvents {
+        let none = BookEvents::default();
         let (subscription, sid, markets) = match event {
             Event::Disconnected { .. } => {
                 self.next_requests.clear();
+                self.suspects.clear();
                 self.sid = None;
-                return;
+                return none;
             }
             Event::Resubscribed {
                 subscription,
@@ -251,64 +255,71 @@ impl<A: OrderBookApi> BookStream<A> {
             } => (Some(*subscription), *sid, Some(targets)),
             Event::Detached { sid, .. } if self.sid == Some(*sid) => {
                 self.sid = None;
-                return;
+                return none;
             }
             Event::Message(received) if ends_subscription::<A>(received, self.sid) => {
                 self.sid = None;
-                return;
+                return none;
             }
             Event::Message(received) if self.sid.is_none() => match received.frame.sid {
                 Some(sid) => (received.subscription, sid, None),
-                None => return,
+                None => return none,
             },
-            _ => return,
+            _ => return none,
         };
-        let own = self.connection.subscriptions().iter();
-        let mut own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
-        if own.any(|own| Some(own.id()) == subscription) {
-            let first = std::mem::take(&mut self.markets);
-            let markets = markets.map_or(first.as_slice(), |targets| targets);
-            self.books.register(sid, markets);
-            self.sid = Some(sid);
+        if self.is_of_books(subscription) != Some(true) {
+            return none;
         }
+        let first = std::mem::take(&mut self.markets);
+        let markets = markets.map_or(first.as_slice(), |targets| targets);
+        self.sid = Some(sid);
+        self.books.register(sid, markets)
+    }
+
+    /// Returns `true` if a subscription of this stream is one to order books. `None` if it was not made with the stream.
+    fn is_of_books(&self, subscription: Option<SubscriptionId>) -> Option<bool> {
+        let mut own = self.connection.subscriptions().iter();
+        let own = own.find(|own| Some(own.id()) == subscription)?;
+        Some(*own.channel() == A::BOOK_CHANNEL)
     }
 
     /// Registers the markets of the first subscription at the start of its socket. Without a message, nothing else would request missing
     /// snapshots.
-    fn register_first(&mut self, event: &Event<Received<A::Message>>) {
+    fn register_first(&mut self, event: &Event<Received<A::Message>>) -> BookEvents {
         if !matches!(event, Event::Connected) {
-            return;
+            return BookEvents::default();
         }
         self.sockets += 1;
         let own = self.connection.subscriptions().iter();
         let mut own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
-        if let Some(first) = own.find(|own| own.made().socket == self.sockets) {
-            let sid = first.made().sid;
-            self.books.register(sid, std::mem::take(&mut self.markets));
-            self.sid = Some(sid);
-        }
+        let Some(first) = own.find(|own| own.made().socket == self.sockets) else {
+            return BookEvents::default();
+        };
+        let sid = first.made().sid;
+        self.sid = Some(sid);
+        self.books.register(sid, std::mem::take(&mut self.markets))
     }
 
-    /// Returns `true` if an event is a book message of a subscription that does not exist on this connection, such as one that has ended.
-    /// It would move the book to a subscription from which no snapshot can be requested.
-    fn is_stray(&self, event: &Event<Received<A::Message>>) -> bool {
+    /// Returns the market of a book message of another subscription, such as one that has ended. It would move the book to a subscription
+    /// from which no snapshot can be requested.
+    fn stray_market<'a>(&self, event: &'a Event<Received<A::Message>>) -> Option<Cow<'a, str>> {
         let Event::Message(received) = event else {
-            return false;
+            return None;
         };
-        let frame = &received.frame;
-        let may_be_about_books = matches!(
-            A::Book::read(&frame.message),
-            BookMessage::Snapshot(_) | BookMessage::Delta(_) | BookMessage::Malformed(_)
-        );
-        may_be_about_books
-            && received.subscription.is_none()
-            && frame.sid.is_some()
-            && frame.sid != self.sid
+        let sid = received.frame.sid?;
+        let is_stray = match self.is_of_books(received.subscription) {
+            Some(is_of_books) => !is_of_books,
+            // The exchange has one subscription for each channel.
+            None if received.subscription.is_some() => self.sid.is_some_and(|own| own != sid),
+            None => self.sid != Some(sid),
+        };
+        let message = is_stray.then(|| A::Book::read(&received.frame.message));
+        message?.market_ticker()
     }
 
     /// Expects snapshots of the books that became stale through an acknowledgement without a list. The connection tracks which markets are
     /// still subscribed to, and requests no snapshots of others.
-    fn expect_unlisted(&mut self, events: &[BookEvent]) {
+    fn expect_unlisted(&mut self, events: &[BookEvent]) -> BookEvents {
         let unlisted = events.iter().filter_map(|event| match event {
             BookEvent::Stale {
                 market_ticker,
@@ -317,18 +328,20 @@ impl<A: OrderBookApi> BookStream<A> {
             _ => None,
         });
         let mut unlisted = unlisted.peekable();
-        if let Some(sid) = self.sid.filter(|_| unlisted.peek().is_some()) {
-            self.books.register(sid, unlisted);
+        match self.sid.filter(|_| unlisted.peek().is_some()) {
+            Some(sid) => self.books.register(sid, unlisted),
+            None => BookEvents::default(),
         }
     }
 
     fn take(&mut self, event: Event<Received<A::Message>>) {
-        self.register_books(&event);
-        let events = match self.is_stray(&event) {
-            true => BookEvents::default(),
-            false => self.books.apply_event(&event),
-        };
-        self.register_first(&event);
+        let mut events = self.register_books(&event);
+        match self.stray_market(&event) {
+            // The message may show a change that the book lacks.
+            Some(market_ticker) => self.books.doubt(&market_ticker, &mut events),
+            None => events.extend(self.books.apply_event(&event)),
+        }
+        events.extend(self.register_first(&event));
         for event in &events {
             if let BookEvent::Stale {
                 market_ticker,
@@ -338,7 +351,8 @@ impl<A: OrderBookApi> BookStream<A> {
                 self.settled.push(market_ticker.to_string());
             }
         }
-        self.expect_unlisted(&events);
+        let expected = self.expect_unlisted(&events);
+        events.extend(expected);
         let belongs_to_books = matches!(
             &event,
             Event::Message(received) if matches!(
@@ -400,7 +414,7 @@ fn ends_subscription<A: OrderBookApi>(received: &Received<A::Message>, sid: Opti
     let ends = match A::Book::read(&received.frame.message) {
         BookMessage::Error(code) if of.is_none() => CommandError::new(code).is_terminal(),
         BookMessage::Error(code) => CommandError::new(code).ends_subscription(),
-        BookMessage::Unsubscribed => of.is_some(),
+        BookMessage::Unsubscribed => true,
         _ => false,
     };
     ends && sid.is_some() && (of.is_none() || of == sid)

@@ -27,6 +27,28 @@ pub(super) struct TrackedBook<B: ApiBook> {
     timer: Option<Instant>,
     /// Number of snapshots requested since the book was last live.
     attempts: u32,
+    /// The market may not be part of the subscription, so that only a requested snapshot makes the book live. The connection requests
+    /// none of a market without a subscription.
+    pub(super) is_unproven: bool,
+}
+
+/// The reason why earlier snapshots do not restore a book.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Loss {
+    /// Frames before this one are lost.
+    Before(FramePosition),
+    /// Frames after this one may be lost or outdated. It is the last one of the subscription.
+    After(FramePosition),
+}
+
+impl Loss {
+    /// Returns the position of the first frame after the loss.
+    pub(super) fn since(self) -> FramePosition {
+        match self {
+            Self::Before(position) => position,
+            Self::After(last) => last.next(),
+        }
+    }
 }
 
 /// The last reported state of a book.
@@ -49,12 +71,14 @@ impl<B: ApiBook> TrackedBook<B> {
             request: Request::None,
             timer: None,
             attempts: 0,
+            is_unproven: false,
         }
     }
 
     /// Moves the book to another subscription.
     pub(super) fn move_to(&mut self, sid: u64, since: FramePosition, has_loss: bool) {
         self.sid = sid;
+        self.is_unproven = false;
         self.replica.restart(since, has_loss);
     }
 
@@ -131,7 +155,7 @@ impl<B: ApiBook> TrackedBook<B> {
     }
 
     /// Reports the book as stale, unless it was reported as stale or never reported at all.
-    fn report_stale(&mut self, reason: StaleReason, events: &mut BookEvents) {
+    pub(super) fn report_stale(&mut self, reason: StaleReason, events: &mut BookEvents) {
         let (sid, market, clock) = (self.sid, &*self.ticker, self.clock());
         let (expected, got) = reason.numbers();
         if matches!(self.reported, Reported::Nothing | Reported::Stale) {
@@ -197,15 +221,18 @@ impl<B: ApiBook> TrackedBook<B> {
         self.cancel_request(schedule);
     }
 
-    /// Makes the book stale: frames before `since` were lost.
+    /// Makes the book stale.
     pub(super) fn lose(
         &mut self,
-        since: FramePosition,
+        loss: Loss,
         reason: StaleReason,
         schedule: &mut Schedule,
         events: &mut BookEvents,
     ) {
-        self.replica.lose(since);
+        match loss {
+            Loss::Before(position) => self.replica.lose(position),
+            Loss::After(last) => self.replica.lose_after(last),
+        };
         self.report_stale(reason, events);
         self.request_now(schedule);
     }
@@ -251,6 +278,12 @@ impl<B: ApiBook> TrackedBook<B> {
         schedule.push_due(self.sid, &self.ticker);
     }
 
+    /// Requests a snapshot again with fewer markets. The first request counts as not sent.
+    pub(super) fn request_in_part(&mut self, schedule: &mut Schedule) {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.request_now(schedule);
+    }
+
     /// Requests a snapshot, after a pause if earlier ones did not help.
     fn request_after_fault(&mut self, reason: StaleReason, schedule: &mut Schedule) {
         let is_of_change = matches!(
@@ -271,9 +304,14 @@ impl<B: ApiBook> TrackedBook<B> {
         self.set_timer(schedule, Some(Instant::now() + pause(self.attempts)));
     }
 
+    /// Returns `true` if a snapshot request is due.
+    pub(super) fn is_due(&self) -> bool {
+        self.request == Request::Due && self.replica.is_stale()
+    }
+
     /// Returns `true` if a snapshot request was due, and marks it as sent.
     pub(super) fn send_request(&mut self, schedule: &mut Schedule) -> bool {
-        if self.request != Request::Due || !self.replica.is_stale() {
+        if !self.is_due() {
             return false;
         }
         self.request = Request::Sent;

@@ -39,6 +39,8 @@ pub struct Replica<B: ReplicatedBook> {
     clock: Option<Clock>,
     /// Time at which a crossed book becomes stale. `None` if it is not crossed.
     crossed_until: Option<Instant>,
+    /// Id of the command to which the last snapshot replied.
+    last_reply: Option<u64>,
     /// `None` if the book is live or withheld.
     recovery: Option<Box<Recovery<B>>>,
 }
@@ -48,6 +50,10 @@ pub struct Replica<B: ReplicatedBook> {
 struct Recovery<B: ReplicatedBook> {
     /// Snapshots from before this frame are ignored.
     since: FramePosition,
+    /// Replies to requests that were sent after the book became stale are ignored only from before this frame.
+    replies_since: FramePosition,
+    /// A snapshot has been requested since the book became stale.
+    is_requested: bool,
     /// Changes may have been lost before the first buffered one.
     has_loss: bool,
     /// Position and clock of the first change after a loss. A later snapshot must have at least this clock.
@@ -134,6 +140,8 @@ impl<B: ReplicatedBook> Recovery<B> {
     fn new(since: FramePosition, has_loss: bool, last_clock: Option<Clock>) -> Box<Self> {
         Box::new(Self {
             since,
+            replies_since: since,
+            is_requested: false,
             has_loss,
             covers: None,
             changes: VecDeque::new(),
@@ -182,12 +190,20 @@ impl<B: ReplicatedBook> Recovery<B> {
         floor.filter(|floor| clock < *floor)
     }
 
-    /// Returns `true` if a snapshot equals the candidate plus the changes in between, and was requested after it.
-    fn confirms(&self, position: FramePosition, clock: Option<i64>, book: &B) -> bool {
+    /// Returns `true` if a snapshot equals the candidate plus the changes in between, and was requested after it. `is_late` is `true` for
+    /// a reply to a command that is not later than that of the previous reply.
+    fn confirms(
+        &self,
+        position: FramePosition,
+        is_late: bool,
+        clock: Option<i64>,
+        book: &B,
+    ) -> bool {
         let Some(candidate) = &self.candidate else {
             return false;
         };
-        if !candidate.is_requested || position < candidate.position {
+        // The same frame may arrive twice, and the second one proves nothing.
+        if !candidate.is_requested || is_late || position < candidate.position {
             return false;
         }
         let mut expected = candidate.book.clone();
@@ -208,7 +224,7 @@ impl<B: ReplicatedBook> Recovery<B> {
         self.covers = newest.last().or(self.covers);
         self.changes.retain(|change| change.position > position);
         // An earlier snapshot would need the dropped changes.
-        self.since = position;
+        (self.since, self.replies_since) = (position, position);
         if self.changes.is_empty() {
             self.last_clock = clock.map(Clock::from_snapshot);
         }
@@ -230,6 +246,7 @@ impl<B: ReplicatedBook> Replica<B> {
             position: since,
             clock: None,
             crossed_until: None,
+            last_reply: None,
             recovery: Some(Recovery::new(since, has_loss, None)),
         }
     }
@@ -271,9 +288,22 @@ impl<B: ReplicatedBook> Replica<B> {
         self.recovery.replace(recovery).is_none()
     }
 
+    /// Makes the book stale because frames after the last one may be lost, or because a snapshot from before is outdated for another reason.
+    /// Returns `true` if it was not stale before.
+    ///
+    /// The exchange may number a reply like the last frame. Such a reply restores the book if no reply to an earlier request is awaited, so if
+    /// the book was not stale.
+    pub fn lose_after(&mut self, last: FramePosition) -> bool {
+        let was_live = self.lose(last.next());
+        if let Some(recovery) = self.recovery.as_mut().filter(|_| was_live) {
+            recovery.replies_since = last;
+        }
+        was_live
+    }
+
     /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
     pub fn restart(&mut self, since: FramePosition, has_loss: bool) {
-        self.crossed_until = None;
+        (self.crossed_until, self.last_reply) = (None, None);
         self.recovery = Some(Recovery::new(since, has_loss, self.clock));
     }
 
@@ -286,12 +316,11 @@ impl<B: ReplicatedBook> Replica<B> {
 
     /// Records that a snapshot was requested, so that the next one can confirm a candidate.
     pub fn requested(&mut self) {
-        if let Some(candidate) = self
-            .recovery
-            .as_mut()
-            .and_then(|recovery| recovery.candidate.as_mut())
-        {
-            candidate.is_requested = true;
+        if let Some(recovery) = &mut self.recovery {
+            recovery.is_requested = true;
+            if let Some(candidate) = &mut recovery.candidate {
+                candidate.is_requested = true;
+            }
         }
     }
 
@@ -366,13 +395,17 @@ impl<B: ReplicatedBook> Replica<B> {
         Ok(())
     }
 
-    /// Applies a snapshot at this position.
+    /// Applies a snapshot at this position. `reply_to` is the id of the command to which it replies. The ids of later commands are higher.
     pub fn snapshot(
         &mut self,
         position: FramePosition,
+        reply_to: Option<u64>,
         clock: Option<i64>,
         book: B,
     ) -> Effect<B::Error> {
+        // `None` is below every id.
+        let is_late = reply_to.is_some() && reply_to <= self.last_reply;
+        self.last_reply = reply_to.or(self.last_reply);
         let Some(recovery) = &mut self.recovery else {
             // An older snapshot contains nothing new.
             if position <= self.position {
@@ -391,11 +424,15 @@ impl<B: ReplicatedBook> Replica<B> {
             self.crossed_until = None;
             return self.adopt(position, clock, book, VecDeque::new(), Effect::Changed);
         };
-        if position < recovery.since {
+        let since = match recovery.is_requested && reply_to.is_some() && !is_late {
+            true => recovery.replies_since,
+            false => recovery.since,
+        };
+        if position < since {
             return Effect::Unchanged;
         }
         if let Some(expected) = recovery.missing_clock(self.clock, position, clock)
-            && !recovery.confirms(position, clock, &book)
+            && !recovery.confirms(position, is_late, clock, &book)
         {
             let was_candidate = recovery.candidate.as_ref();
             let cause = match was_candidate.is_some_and(|candidate| candidate.is_requested) {

@@ -283,6 +283,22 @@ impl Session {
             Change::Remove => names.remove,
         };
         let params = json!({"sids": [sid], "action": action, names.list: targets});
+        if change == Change::Remove
+            && let Some(route) = self.sids.get_mut(&sid)
+        {
+            // Books must not stay live if the acknowledgement is lost.
+            let id = self.last_id + 1;
+            route
+                .removing
+                .extend(targets.iter().map(|target| (target.clone(), id)));
+            let queues = route.queues.clone();
+            let event = RawEvent::TargetsRemoved {
+                subscription,
+                sid,
+                targets: targets.clone().into(),
+            };
+            self.send(&queues, event);
+        }
         let pending = Pending::Change {
             subscription,
             channel,

@@ -58,7 +58,9 @@ impl Session {
     pub(super) fn replied(
         &mut self,
         id: u64,
-        pending: Pending,
+        PendingCommand {
+            sid: of, pending, ..
+        }: PendingCommand,
         message: &RawMessage,
         control: &Control,
     ) -> Option<u64> {
@@ -74,7 +76,23 @@ impl Session {
                     sid,
                     targets,
                 } => self.chunk_failed((subscription, sid), targets, error),
-                pending => pending.fail(ConnectionError::Command(error.clone())),
+                pending => {
+                    if let (
+                        Pending::Change {
+                            subscription,
+                            change: Change::Remove,
+                            targets,
+                            ..
+                        },
+                        Some(sid),
+                    ) = (&pending, of)
+                        && message.envelope.id.is_some()
+                        && error.is_rejection()
+                    {
+                        self.kept(id, *subscription, sid, targets);
+                    }
+                    pending.fail(ConnectionError::Command(error.clone()));
+                }
             }
             return sid;
         }
@@ -91,6 +109,10 @@ impl Session {
             {
                 let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
                 self.subscribed(subscription, sid);
+                let tracked = self.subscriptions.get(&subscription);
+                if let Some(requested) = tracked.map(|tracked| Arc::clone(&tracked.requested)) {
+                    self.kept(id, subscription, sid, &requested);
+                }
                 return Some(sid);
             }
             // The right one may follow. Otherwise the subscription is requested again.
@@ -156,7 +178,7 @@ impl Session {
                 },
                 Control::Ok,
             ) => {
-                self.changed((subscription, &channel), change, targets, sid);
+                self.changed(id, (subscription, &channel), change, targets, sid);
                 let tracked = self.subscriptions.get(&subscription);
                 match tracked.and_then(|tracked| tracked.sid) {
                     _ if rest.is_empty() => done(reply),
@@ -169,7 +191,14 @@ impl Session {
                 }
             }
             // The next chunk is sent once the snapshots of this one have arrived.
-            (Pending::Chunk { .. }, Control::Ok) => {}
+            (
+                Pending::Chunk {
+                    subscription,
+                    sid,
+                    targets,
+                },
+                Control::Ok,
+            ) => self.kept(id, subscription, sid, &targets),
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
@@ -222,14 +251,21 @@ impl Session {
 
     fn changed(
         &mut self,
+        command: u64,
         (id, channel): (SubscriptionId, &str),
         change: Change,
         targets: Vec<String>,
         sid: Option<u64>,
     ) {
-        if let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) {
+        if let Some(sid) = sid
+            && let Some(route) = self.sids.get_mut(&sid)
+        {
             // They are now selected or removed.
             route.extra.retain(|target| !targets.contains(target));
+            match change {
+                Change::Add => self.kept(command, id, sid, &targets),
+                Change::Remove => _ = route.end_removals(command, &targets),
+            }
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
             if change == Change::Remove {
@@ -254,6 +290,23 @@ impl Session {
             if let Some(other) = wants.map(|(other, _)| *other) {
                 self.change(sid, other, Change::Add, vec![target], None);
             }
+        }
+    }
+
+    /// Reports those of the targets that are not removed, as the reply to command `id` shows.
+    fn kept(&mut self, id: u64, subscription: SubscriptionId, sid: u64, targets: &[String]) {
+        let Some(route) = self.sids.get_mut(&sid) else {
+            return;
+        };
+        let targets = route.end_removals(id, targets);
+        let queues = route.queues.clone();
+        if !targets.is_empty() {
+            let event = RawEvent::TargetsKept {
+                subscription,
+                sid,
+                targets,
+            };
+            self.send(&queues, event);
         }
     }
 

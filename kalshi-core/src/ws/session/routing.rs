@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{MAIN, MAX_EARLY, MAX_EARLY_BYTES, Route, Session, Tracked, pending::Pending};
+use super::{
+    MAIN, MAX_EARLY, MAX_EARLY_BYTES, MAX_EXTRA, Route, Session, Tracked, pending::Pending,
+};
 use crate::ws::{
     control::{self, Control},
     envelope::Envelope,
@@ -67,7 +69,7 @@ impl Session {
                         _ => None,
                     };
                 }
-                let sid = self.replied(id, command.pending, &message, &control);
+                let sid = self.replied(id, command, &message, &control);
                 // The reply may have created the route to which its number belongs.
                 if !is_numbered {
                     self.check_sequence(&message);
@@ -77,6 +79,9 @@ impl Session {
             }
             None => (own_sid, false),
         };
+        if control == Control::Ok {
+            self.note_list(sid, &message);
+        }
         if message.envelope.id.is_none() {
             self.note_snapshot(sid, &message);
         }
@@ -146,7 +151,30 @@ impl Session {
             && self.early.iter().map(bytes).sum::<usize>() < MAX_EARLY_BYTES
     }
 
-    /// Records a snapshot. Its target belongs to the subscription even if another command added it.
+    /// Records the targets that an acknowledgement lists. They belong to the subscription even if another command added them.
+    fn note_list(&mut self, sid: Option<u64>, message: &RawMessage) {
+        let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) else {
+            return;
+        };
+        let Some(names) = route.targets.filter(|targets| targets.snapshot.is_some()) else {
+            return;
+        };
+        let Some(listed) = control::list(&message.text, &message.envelope, names.list) else {
+            return;
+        };
+        // An empty list may be none.
+        route.is_listed |= !listed.is_empty();
+        let tracked = route
+            .subscriptions
+            .iter()
+            .filter_map(|id| self.subscriptions.get(id));
+        let tracked: Vec<_> = tracked.collect();
+        let is_extra = |target: &String| !tracked.iter().any(|tracked| tracked.selects(target));
+        route.extra = listed.into_iter().filter(is_extra).collect();
+    }
+
+    /// Records a snapshot. Its target belongs to the subscription even if another command added it, unless acknowledgements have lists:
+    /// the target was then removed before its snapshot arrived.
     fn note_snapshot(&mut self, sid: Option<u64>, message: &RawMessage) {
         let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) else {
             return;
@@ -170,7 +198,9 @@ impl Session {
                 .iter()
                 .filter_map(|id| self.subscriptions.get(id));
             if !tracked.any(|tracked| tracked.selects(&target)) {
-                route.extra.insert(target.into_owned());
+                if !route.is_listed && route.extra.len() < MAX_EXTRA {
+                    route.extra.insert(target.into_owned());
+                }
                 return;
             }
             let mut due = Vec::new();
@@ -192,7 +222,8 @@ impl Session {
             .subscriptions
             .iter()
             .filter_map(|id| self.subscriptions.get(id));
-        route.extra.contains(target) || tracked.any(|tracked| tracked.has_sent(target))
+        !route.removing.contains_key(target)
+            && (route.extra.contains(target) || tracked.any(|tracked| tracked.has_sent(target)))
     }
 
     pub(super) fn is_subscribing(&self) -> bool {

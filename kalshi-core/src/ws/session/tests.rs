@@ -331,7 +331,8 @@ async fn commands_without_a_reply_are_forgotten() {
     let (reply, _result) = oneshot::channel();
     session.command(Command::SnapshotBySid {
         sid: 1,
-        targets: vec!["A".to_owned()],
+        // The exchange may have removed the other one.
+        targets: vec!["B".to_owned()],
         reply,
     });
     assert_eq!(session.pending.len(), 1);
@@ -429,4 +430,30 @@ async fn unsubscribing_is_reported() {
         ended += usize::from(matches!(event, RawEvent::Unsubscribed { error: None, .. }));
     }
     assert_eq!(ended, 1);
+}
+
+/// A removal and an addition of the same target, of which the exchange acknowledges only the addition.
+#[tokio::test]
+async fn only_an_addition_after_the_removal_keeps_a_target() {
+    for (steps, expected) in [
+        ([Change::Add, Change::Remove], 0),
+        ([Change::Remove, Change::Add], 1),
+    ] {
+        let (mut session, mut receiver) = selecting(&["A", "B"]);
+        let ids = steps.map(|step| (step, change(&mut session, step, "B")));
+        for (step, id) in ids {
+            if step == Change::Add {
+                let ok = format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#);
+                session.frame(ok.into(), Arrival::default());
+            }
+        }
+        let route = &session.sids[&1];
+        assert_eq!(session.has_target(route, "B"), expected == 1, "{steps:?}");
+        receiver.close();
+        let mut kept = 0;
+        while let Some(Ok(event)) = receiver.recv().await {
+            kept += usize::from(matches!(event, RawEvent::TargetsKept { .. }));
+        }
+        assert_eq!(kept, expected, "{steps:?}");
+    }
 }

@@ -1,11 +1,13 @@
 //! Commands of a book stream: requests of snapshots, and removals of settled markets.
 
-use std::{pin::Pin, time::Duration};
+use std::{collections::HashMap, pin::Pin, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{BookStream, OrderBookApi};
-use crate::ws::{ConnectionError, ConnectionHandle, SnapshotRequest, Subscription};
+use crate::ws::{
+    CommandError, ConnectionError, SnapshotRequest, Subscription, books::tracked::TrackedBook,
+};
 
 /// Minimum time between two snapshot requests of one subscription.
 const REQUEST_PAUSE: Duration = Duration::from_secs(1);
@@ -15,10 +17,47 @@ pub(super) type Request = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// Result of a command.
 pub(super) enum Done {
-    /// Snapshots were requested. Contains those that failed.
-    Requested(Option<SnapshotRequest>),
+    /// Snapshots were requested.
+    Requested(SnapshotRequest, Result<(), ConnectionError>),
     /// Settled markets were removed, except for these.
     Removed(Vec<String>),
+}
+
+/// Markets of rejected requests. Each group is requested separately, and divided again if it is rejected, until the rejected market is alone.
+#[derive(Default)]
+pub(super) struct Suspects {
+    /// Number of each market's group. All other markets are in group 0.
+    groups: HashMap<String, u64>,
+    last_group: u64,
+}
+
+impl Suspects {
+    fn group(&self, market_ticker: &str) -> u64 {
+        self.groups.get(market_ticker).copied().unwrap_or(0)
+    }
+
+    /// Divides the markets of a rejected request: into those that the error names and the others, or in halves.
+    fn divide(&mut self, market_tickers: &[String], error: &CommandError) {
+        let is_named = |ticker: &String| error.market_tickers.contains(ticker);
+        let (mut named, mut others): (Vec<_>, Vec<_>) =
+            market_tickers.iter().partition(|ticker| is_named(ticker));
+        if named.is_empty() {
+            named = others.split_off(others.len() / 2);
+        } else if others.is_empty() {
+            others = named.split_off(named.len() / 2);
+        }
+        for group in [others, named] {
+            self.last_group += 1;
+            let group = group
+                .into_iter()
+                .map(|ticker| (ticker.clone(), self.last_group));
+            self.groups.extend(group);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.groups.clear();
+    }
 }
 
 impl<A: OrderBookApi> BookStream<A> {
@@ -51,44 +90,51 @@ impl<A: OrderBookApi> BookStream<A> {
         }
         let now = Instant::now();
         self.next_requests.retain(|_, next| *next > now);
-        let paused = &self.next_requests;
-        let requests = self
-            .books
-            .drain_requests_of(|sid| !paused.contains_key(&sid));
+        let (paused, suspects) = (&self.next_requests, &self.suspects);
+        let is_ready = |sid| !paused.contains_key(&sid);
+        let mut groups: HashMap<u64, u64> = HashMap::new();
+        for tracked in self.books.due(is_ready) {
+            let group = suspects.group(&tracked.ticker);
+            let first = groups.entry(tracked.sid).or_insert(group);
+            *first = group.min(*first);
+        }
+        let requests = self.books.drain_requests_of(is_ready, |sid, ticker| {
+            groups.get(&sid) == Some(&suspects.group(ticker))
+        });
         for request in requests {
             self.next_requests.insert(request.sid, now + REQUEST_PAUSE);
-            self.requests
-                .push(request_snapshots(self.handle.clone(), request));
+            let handle = self.handle.clone();
+            self.requests.push(Box::pin(async move {
+                let result = handle.send_request(&request).await;
+                Done::Requested(request, result)
+            }));
         }
     }
-}
 
-/// Requests snapshots. An error does not name its market, so each market is then requested separately.
-fn request_snapshots<A: OrderBookApi>(
-    handle: ConnectionHandle<A>,
-    mut request: SnapshotRequest,
-) -> Request {
-    Box::pin(async move {
-        let Err(error) = handle.send_request(&request).await else {
-            return Done::Requested(None);
-        };
-        let sid = request.sid;
-        // The books have their own timeout for each snapshot.
-        if matches!(error, ConnectionError::Timeout(_)) {
-            return Done::Requested(None);
-        }
-        tracing::debug!(sid, %error, "snapshot request failed");
-        let is_of_one = matches!(&error, ConnectionError::Command(error) if !error.is_transient());
-        if is_of_one && request.market_tickers.len() > 1 {
-            let mut failed = Vec::new();
-            for market_ticker in request.market_tickers {
-                let alone = SnapshotRequest::new(sid, vec![market_ticker]);
-                if handle.send_request(&alone).await.is_err() {
-                    failed.extend(alone.market_tickers);
+    /// Processes the result of a snapshot request. If the exchange rejected it, it may have rejected only one of the markets.
+    pub(super) fn requested(
+        &mut self,
+        request: &SnapshotRequest,
+        result: Result<(), ConnectionError>,
+    ) {
+        let (sid, tickers) = (request.sid, &request.market_tickers);
+        match result {
+            Ok(()) => {
+                for ticker in tickers {
+                    self.suspects.groups.remove(ticker);
                 }
             }
-            request = SnapshotRequest::new(sid, failed);
+            // The books have their own timeout for each snapshot.
+            Err(ConnectionError::Timeout(_)) => {}
+            Err(ConnectionError::Command(error)) if !error.is_transient() && tickers.len() > 1 => {
+                tracing::debug!(sid, %error, "snapshot request divided");
+                self.suspects.divide(tickers, &error);
+                self.books.retry(request, TrackedBook::request_in_part);
+            }
+            Err(error) => {
+                tracing::debug!(sid, %error, "snapshot request failed");
+                self.books.request_failed(request);
+            }
         }
-        Done::Requested(Some(request))
-    })
+    }
 }
