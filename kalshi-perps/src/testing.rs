@@ -87,7 +87,7 @@ pub fn placed_order(order: &MarginOrder) -> PlacedOrder {
         side: order.side,
         price: order.price,
         count: count.unwrap_or(order.remaining_count),
-        subaccount: SubaccountNumber::PRIMARY,
+        subaccount: Some(SubaccountNumber::PRIMARY),
         client_order_id: order.client_order_id.clone(),
         fill_count: order.fill_count,
         remaining_count: order.remaining_count,
