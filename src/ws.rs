@@ -164,7 +164,7 @@ pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Books = kalshi_core::ws::books::Books<OrderBook>;
-/// Order books of the same markets, merged from several connections. A message that is lost on one connection has no effect while the book
+/// Order books of the same markets, merged from several connections. The loss of a message on one connection has no effect while the book
 /// is live on another. Subscribe with `use_yes_price(true)`.
 ///
 /// ```no_run

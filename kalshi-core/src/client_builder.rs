@@ -105,8 +105,8 @@ impl<A: Api> ClientBuilder<A> {
 
     /// Sets the maximum size of a response body, in bytes after decompression. Defaults to 32 MiB.
     ///
-    /// A larger body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large). Of the body of an error
-    /// response, at most 64 KiB are read regardless of this setting. WebSocket messages have a separate limit.
+    /// A larger body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large). At most 64 KiB of
+    /// an error response are read, regardless of this setting. WebSocket messages have a separate limit.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
@@ -159,8 +159,9 @@ impl<A: Api> ClientBuilder<A> {
     /// options cannot be combined with it.
     ///
     /// Build it with `redirect(reqwest::redirect::Policy::none())`: following a redirect could carry a signature to another host. A
-    /// request whose response comes from another URL fails, but a redirect that ends at the same URL is not detected. Also build it with `retry(reqwest::retry::never())`: repetitions inside the HTTP
-    /// client are not counted, and an order could be placed although its last copy was rejected. The connections of a custom client
+    /// request whose response comes from another URL fails, but a redirect that ends at the same URL is not detected. Also build it with `retry(reqwest::retry::never())`: retries inside the HTTP
+    /// client are not counted, so an order could have been placed even though its last attempt was
+    /// rejected. The connections of a custom client
     /// cannot be replaced after a response that does not match its request; see the outcomes of orders.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);

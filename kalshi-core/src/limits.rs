@@ -261,8 +261,9 @@ impl<'a> Charge<'a> {
 /// keeps its slot, and others overtake it only if the bucket holds the tokens for both.
 ///
 /// The exchange counts a request when it arrives, and two requests may arrive closer together than they were sent. The limiter
-/// allows for this with a slack of [`DEFAULT_SLACK`], which every rejection with 429 doubles, up to 400 ms, and every minute
-/// without one halves again. The slack does not lower the long-run rate of a bucket that holds several requests. A request that takes
+/// allows for this with a slack, initially [`DEFAULT_SLACK`]. Every rejection with 429 doubles the slack, up to 400 ms, and
+/// every minute without a rejection halves it again, down to the initial value.
+/// The slack does not lower the long-run rate of a bucket that holds several requests. A request that takes
 /// more than half of what its bucket holds, such as a large batch or one for the balance, counts as in flight until its response; the
 /// next such request waits for it, but a cancel waits no longer than the slack and the refill.
 pub struct RateLimiter {

@@ -1,7 +1,7 @@
 //! The skew between the local clock and the exchange's clock, measured with the `Date` headers of responses.
 //!
 //! A `Date` may be wrong: it may come from a proxy or a cache, or from a host with a wrong clock. Only responses to signed requests
-//! count, and the skew is the one on which most recent responses agree.
+//! count, and the skew is the one on which a majority of the recent responses agree.
 
 use std::{
     collections::VecDeque,

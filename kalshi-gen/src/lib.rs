@@ -10,7 +10,7 @@
 //!
 //! The generated code belongs in a module of an API crate, next to the crate's marker type and `Environment`. It calls
 //! the runtime, `kalshi-core`, through that crate's hidden module `rt`. The two form one interface: a breaking change
-//! of either bumps both.
+//! to either requires a new version of both.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod asyncapi;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{rejection::ErrorEnvelope, spec};
 
-/// A fault to inject with [`MockExchange::fault`](crate::MockExchange::fault): of all requests, or of those that a [`FaultRule`] selects.
+/// A fault to inject with [`MockExchange::fault`](crate::MockExchange::fault), into all requests or into those that a [`FaultRule`] selects.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +54,7 @@ pub enum Fault {
     MissingField(String),
     /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
-    /// Hides records created within this duration from reads: a new order is 404 and missing from lists. Older orders, order groups
+    /// Hides records created within this duration from reads: reading a new order returns 404, and lists omit it. Older orders, order groups
     /// and margin positions are shown as they were this long ago. Changes from before the fault was injected may be visible.
     StaleReads(Duration),
 }

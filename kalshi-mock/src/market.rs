@@ -247,7 +247,7 @@ impl Market {
         OrderBook::new(&state, market)
     }
 
-    /// Waits until the book satisfies a condition, such as a bot's quotes. Returns immediately if it does already.
+    /// Waits until the book satisfies a condition, for example until it contains a bot's quotes. Returns immediately if it already does.
     ///
     /// There is no timeout: use `tokio::time::timeout`. The expiration of an order is noticed when the clock is moved or at the
     /// next request, or immediately while a WebSocket connection is open.

@@ -148,7 +148,7 @@ pub type Books = kalshi_core::ws::books::Books<OrderBook>;
 /// A connection counts as lost after [`idle_timeout`](ConnectionBuilder::idle_timeout) without a frame of any kind. Missing pings alone are
 /// not a fault: the exchange pings quiet connections, and it sent no pings on the recorded connections to public channels.
 pub type Connection = kalshi_core::ws::Connection<PerpsApi>;
-/// Order books of the same markets, merged from several connections. A message that is lost on one connection has no effect while the book
+/// Order books of the same markets, merged from several connections. The loss of a message on one connection has no effect while the book
 /// is live on another.
 ///
 /// Messages of this API do not show which of two live books is newer, so the book of one connection is returned for as long as it is live.

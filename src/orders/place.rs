@@ -40,7 +40,7 @@ impl Orders {
         self.place_with(order, &OrderRules::default()).await
     }
 
-    /// Places an order after checking it against more rules, such as the price grid of its market.
+    /// Places an order after checking it against additional rules, such as the price grid of its market.
     ///
     /// # Errors
     ///

@@ -123,8 +123,8 @@ const MAX_REMEMBERED: usize = 500_000;
 ///
 /// # Memory
 ///
-/// A fill is remembered for as long as it can be delivered again: until the newest fill that was delivered while nothing was missing, or
-/// the newest complete read, is later than its message by the [`overlap`](Self::overlap) and a minute. An order is remembered while it
+/// A fill is remembered for as long as it can be delivered again: until a fill that was delivered while nothing was missing, or a
+/// complete read, is newer than its message by more than the [`overlap`](Self::overlap) plus a minute. An order is remembered while it
 /// rests, and then as long as a fill. Until missed messages are fetched, entries are not dropped by age, only beyond
 /// [`max_remembered`](Self::max_remembered). Resting orders are not limited.
 pub struct Backfill {

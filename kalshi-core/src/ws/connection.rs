@@ -49,7 +49,7 @@ type Item<A> = Result<Event<Received<<A as WebSocketApi>::Message>>, ConnectionE
 
 /// A WebSocket connection to the exchange. It yields messages in the order of arrival, interleaved with connection events.
 ///
-/// Whatever the cause, a lost connection is re-established with a new signature, and all subscriptions are made again. Each failure is
+/// Whatever the cause, a lost connection is re-established with a new signature, and all subscriptions are restored. Each failure is
 /// reported as [`Event::Disconnected`]. The connection ends with an error only after the time set by [`ReconnectPolicy::max_elapsed`],
 /// which is unlimited by default. It yields nothing after that error.
 ///

@@ -102,7 +102,8 @@ impl ConnectionError {
     }
 
     /// Returns `true` if further attempts would fail the same way until the program or its key is changed: the client has no credentials,
-    /// its configuration does not allow WebSocket connections, or the exchange does not accept the key.
+    /// its configuration does not allow WebSocket connections, its HTTP client followed a redirect, a command or its reply is invalid,
+    /// the connection has ended permanently, or the exchange does not accept the key.
     ///
     /// [`connect`](super::ConnectionBuilder::connect) never retries these errors. A connection that has been established once retries
     /// them like all others.

@@ -23,7 +23,7 @@ pub enum Event<T> {
         /// Cause of the failure.
         reason: Arc<ConnectionError>,
     },
-    /// A subscription was made again, on a new connection or after an error that ended it. Messages sent in between are lost.
+    /// A subscription was restored, on a new connection or after an error that had ended it. Messages sent in between are lost.
     Resubscribed {
         /// Id of the subscription.
         subscription: SubscriptionId,
@@ -39,7 +39,7 @@ pub enum Event<T> {
         /// Id of the subscription.
         subscription: SubscriptionId,
     },
-    /// A subscription ended because the program ended it, or because the exchange rejected it when it was made again.
+    /// A subscription ended because the program ended it, or because the exchange rejected the attempt to restore it.
     Unsubscribed {
         /// Id of the subscription.
         subscription: SubscriptionId,

@@ -37,8 +37,8 @@
 //! | any other snapshot | the book is live: changes at or below the snapshot's clock are part of it, later ones are applied in order |
 //!
 //! Maintenance of the exchange can lower clocks, so a lower clock is neither trusted immediately nor rejected permanently. One case is not
-//! detected, because it looks like a snapshot that was made before it was numbered: the clock falls between two changes that a stale book
-//! has buffered, and the market does not change again before the snapshot.
+//! detected, because it looks like a snapshot that was made before it was numbered: a stale book has buffered
+//! two changes, the clock is lowered to a value between theirs, and the market does not change again before the snapshot.
 
 mod fingerprint;
 mod replica;

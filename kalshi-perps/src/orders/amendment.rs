@@ -20,7 +20,7 @@ pub struct Amendment {
 const NO_EXPIRY: i64 = 0;
 
 impl Amendment {
-    /// Returns an amendment of an order that buys, to `price` and to `count` contracts including those that are filled.
+    /// Returns an amendment of a buy order to a new price and a new total count, which includes the contracts already filled.
     pub fn buy(price: Dollars, count: impl Into<Contracts>) -> Self {
         Self::new(BookSide::Bid, price, count.into())
     }

@@ -122,7 +122,8 @@ impl Orders {
     /// contains only the id of the order. The market must be known, from the reference to the order or from a generated request.
     ///
     /// An amendment can be sent again: the second one changes nothing unless the order was amended or decreased in between. An amendment
-    /// that names the current client order id and sets a new one cannot, because the first one may already have replaced the id.
+    /// that names the current client order id and sets a new one cannot be sent again, because the first one may already have replaced
+    /// the id.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_perps::Client, placed: kalshi_perps::orders::PlacedOrder) -> Result<(), Box<dyn std::error::Error>> {

@@ -192,7 +192,7 @@ impl<A: OrderBookApi> BookStream<A> {
         Some(Ok(changes))
     }
 
-    /// Returns the next update, or `None` after the end. Cancel safe.
+    /// Returns the next update, or `None` once the connection has ended. This method is cancel safe.
     ///
     /// # Errors
     ///
