@@ -67,11 +67,22 @@ pub enum Reply {
 
 impl Reply {
     pub fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, body.to_string())
+    }
+
+    /// Returns a response with serialized JSON.
+    pub fn text(status: u16, json: String) -> Self {
         Self::Response(
             status,
             vec![("content-type", "application/json".to_owned())],
-            body.to_string().into_bytes(),
+            json.into_bytes(),
         )
+    }
+
+    /// Returns a page of serialized orders.
+    pub fn orders(rows: &[&str], cursor: &str) -> Self {
+        let rows = rows.join(",");
+        Self::text(200, format!(r#"{{"orders":[{rows}],"cursor":"{cursor}"}}"#))
     }
 
     pub fn status(status: u16) -> Self {

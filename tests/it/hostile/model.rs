@@ -4,7 +4,7 @@ mod orders;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
@@ -53,6 +53,8 @@ pub struct State {
 struct Version {
     state: State,
     seen: [DateTime<Utc>; 2],
+    /// The serialized order. Lists are long.
+    row: OnceLock<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -94,12 +96,15 @@ impl Order {
         self.versions.len()
     }
 
-    fn seen(&self, view: View, now: DateTime<Utc>) -> Option<&State> {
+    /// Returns the serialized order as of the version that a read shows.
+    fn row(&self, view: View, now: DateTime<Utc>) -> Option<&str> {
         let is_seen = |version: &&Version| version.seen[view as usize] <= now;
-        Some(&self.versions.iter().rev().find(is_seen)?.state)
+        let version = self.versions.iter().rev().find(is_seen)?;
+        let row = || self.serialize(&version.state).to_string();
+        Some(version.row.get_or_init(row))
     }
 
-    fn row(&self, state: &State) -> Value {
+    fn serialize(&self, state: &State) -> Value {
         json!({
             "order_id": self.id, "client_order_id": self.client_order_id, "ticker": self.ticker, "user_id": "u",
             "status": state.status, "type": "limit", "book_side": self.side,
@@ -265,6 +270,7 @@ impl Model {
             versions: vec![Version {
                 state,
                 seen: [created; 2],
+                row: OnceLock::new(),
             }],
         };
         orders.add(order)
@@ -318,10 +324,8 @@ impl Model {
             ("GET", ["portfolio", "orders", id]) => {
                 let order = orders.by_id.get(*id).map(|index| &orders.all[*index]);
                 let order = order.filter(|order| !order.is_archived);
-                let seen =
-                    order.and_then(|order| Some(order.row(order.seen(View::Single, Utc::now())?)));
-                match seen {
-                    Some(row) => Reply::json(200, &json!({ "order": row })),
+                match order.and_then(|order| order.row(View::Single, Utc::now())) {
+                    Some(row) => Reply::text(200, format!(r#"{{"order":{row}}}"#)),
                     None => not_found(),
                 }
             }

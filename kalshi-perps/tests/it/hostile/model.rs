@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
@@ -52,6 +52,8 @@ pub struct State {
 struct Version {
     state: State,
     seen: [DateTime<Utc>; 2],
+    /// The serialized order. Lists are long.
+    row: OnceLock<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -92,16 +94,22 @@ impl Order {
         self.versions.len()
     }
 
-    fn row(&self, view: usize) -> Option<Value> {
+    /// Returns the serialized order as of the version that a read shows.
+    fn row(&self, view: usize) -> Option<&str> {
         let now = Utc::now();
         let mut versions = self.versions.iter().rev();
-        let state = &versions.find(|version| version.seen[view] <= now)?.state;
-        Some(json!({
+        let version = versions.find(|version| version.seen[view] <= now)?;
+        let row = || self.serialize(&version.state).to_string();
+        Some(version.row.get_or_init(row))
+    }
+
+    fn serialize(&self, state: &State) -> Value {
+        json!({
             "order_id": self.id, "client_order_id": self.client_order_id, "ticker": self.ticker, "user_id": "u",
             "side": self.side, "price": state.price, "fill_count": state.filled, "remaining_count": state.remaining,
             "created_time": self.created, "last_update_time": state.updated, "last_update_reason": state.reason,
             "order_source": "user", "self_trade_prevention_type": "taker_at_cross",
-        }))
+        })
     }
 }
 
@@ -227,6 +235,7 @@ impl Model {
             versions: vec![Version {
                 state,
                 seen: [created; 2],
+                row: OnceLock::new(),
             }],
         })
     }
@@ -246,7 +255,7 @@ impl Model {
             ("GET", ["orders", id]) => {
                 let index = orders.by_id.get(*id);
                 match index.and_then(|index| orders.all[*index].row(1)) {
-                    Some(row) => Reply::json(200, &json!({ "order": row })),
+                    Some(row) => Reply::text(200, format!(r#"{{"order":{row}}}"#)),
                     None => not_found(),
                 }
             }
@@ -294,7 +303,15 @@ impl Orders {
             ..state
         };
         let seen = self.lag(max_lag);
-        self.all[index].versions.push(Version { state, seen });
+        let versions = &mut self.all[index].versions;
+        for version in &mut *versions {
+            version.row.take();
+        }
+        versions.push(Version {
+            state,
+            seen,
+            row: OnceLock::new(),
+        });
     }
 
     fn create(&mut self, order: &Value, max_lag: TimeDelta) -> Reply {
@@ -339,7 +356,11 @@ impl Orders {
             count,
             created: now,
             is_of_run: true,
-            versions: vec![Version { state, seen }],
+            versions: vec![Version {
+                state,
+                seen,
+                row: OnceLock::new(),
+            }],
         });
         let mut placed = json!({
             "order_id": id, "client_order_id": client_order_id, "fill_count": filled, "remaining_count": remaining,
@@ -446,10 +467,7 @@ impl Orders {
             && before.is_multiple_of(4)
             && cursor.is_some_and(|cursor| !cursor.ends_with('e'));
         if is_empty {
-            return Reply::json(
-                200,
-                &json!({ "orders": [], "cursor": format!("{before}e") }),
-            );
+            return Reply::orders(&[], &format!("{before}e"));
         }
         let is_listed = |order: &Order| {
             number("subaccount").is_none_or(|wanted| wanted == order.subaccount)
@@ -464,7 +482,7 @@ impl Orders {
             _ => String::new(),
         };
         let page: Vec<_> = page.into_iter().map(|(_, row)| row).collect();
-        Reply::json(200, &json!({ "orders": page, "cursor": cursor }))
+        Reply::orders(&page, &cursor)
     }
 }
 

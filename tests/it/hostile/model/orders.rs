@@ -1,5 +1,7 @@
 //! Execution of orders, changes and lists by the model exchange.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use kalshi_sdk::Contracts;
 use serde_json::{Value, json};
@@ -44,7 +46,15 @@ impl Orders {
 
     pub(super) fn write(&mut self, index: usize, state: State, max_lag: TimeDelta) {
         let seen = self.lag(max_lag);
-        self.all[index].versions.push(Version { state, seen });
+        let versions = &mut self.all[index].versions;
+        for version in &mut *versions {
+            version.row.take();
+        }
+        versions.push(Version {
+            state,
+            seen,
+            row: OnceLock::new(),
+        });
     }
 
     pub(super) fn create(&mut self, order: &Value, max_lag: TimeDelta) -> Result<Value, Value> {
@@ -92,6 +102,7 @@ impl Orders {
             versions: vec![Version {
                 state,
                 seen: self.lag(max_lag),
+                row: OnceLock::new(),
             }],
         };
         let id = self.add(order);
@@ -204,17 +215,14 @@ impl Orders {
             .filter(|index| **index < before && is_listed(&self.all[**index]))
             .filter_map(|index| {
                 let order = &self.all[*index];
-                Some((*index, order.row(order.seen(View::List, now)?)))
+                Some((*index, order.row(View::List, now)?))
             });
         let is_empty = before != usize::MAX
             && !self.is_calm
             && query("cursor").is_some_and(|cursor| !cursor.ends_with('e'))
             && before.is_multiple_of(4);
         if is_empty {
-            return Reply::json(
-                200,
-                &json!({ "orders": [], "cursor": format!("{before}e") }),
-            );
+            return Reply::orders(&[], &format!("{before}e"));
         }
         let page: Vec<_> = rows.by_ref().take(size).collect();
         let cursor = match (rows.next(), page.last()) {
@@ -222,6 +230,6 @@ impl Orders {
             _ => String::new(),
         };
         let rows: Vec<_> = page.into_iter().map(|(_, row)| row).collect();
-        Reply::json(200, &json!({ "orders": rows, "cursor": cursor }))
+        Reply::orders(&rows, &cursor)
     }
 }
