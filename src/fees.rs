@@ -7,8 +7,8 @@
 //! The exchange rounds each fill on its own. The fees of an order with several fills may therefore exceed the fee computed for its whole
 //! count, by up to a hundredth of a cent for each fill. [`Fill::fee_cost`](crate::types::Fill::fee_cost) is the fee that was charged.
 //!
-//! Fee waivers are not considered, because the exchange does not publish what a waiver covers. The fees computed here are then an
-//! upper bound: see [`Market::has_fee_waiver`].
+//! Fee waivers are not considered, because the exchange does not publish what a waiver covers. The fee that is charged may then be
+//! lower: see [`Market::has_fee_waiver`].
 
 use std::fmt;
 

@@ -102,8 +102,8 @@ pub(crate) struct State {
     /// Ended orders, oldest first.
     ended: VecDeque<Uuid>,
     client_order_ids: HashMap<(u32, String), Uuid>,
-    /// Ids that amendments have replaced. They stay in `client_order_ids` as long as the order is kept.
-    earlier_client_order_ids: HashMap<Uuid, Vec<String>>,
+    /// Ids that amendments have replaced, oldest first. They stay in `client_order_ids` until [`MAX_RECORDS`] newer ones were replaced.
+    earlier_client_order_ids: VecDeque<(u32, String)>,
     pub(crate) groups: BTreeMap<Uuid, Group>,
     pub(crate) trades: BTreeMap<u64, Trade>,
     pub(crate) fills: BTreeMap<u64, Fill>,
@@ -177,7 +177,7 @@ impl State {
             listed: BTreeMap::new(),
             ended: VecDeque::new(),
             client_order_ids: HashMap::new(),
-            earlier_client_order_ids: HashMap::new(),
+            earlier_client_order_ids: VecDeque::new(),
             groups: BTreeMap::new(),
             trades: BTreeMap::new(),
             fills: BTreeMap::new(),

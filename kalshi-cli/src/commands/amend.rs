@@ -145,7 +145,7 @@ impl Amend {
         let change = AmendOrderV2Request::try_from(change)?;
         if change.count <= order.fill_count_fp {
             return Err(Failure::usage(format!(
-                "the count {} is not above the {} contracts that are filled: use kalshi cancel for the rest",
+                "the count {} is not above the {} contracts that are filled: cancel the order instead",
                 change.count, order.fill_count_fp
             )));
         }

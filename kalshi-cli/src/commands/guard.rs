@@ -29,7 +29,7 @@ const DETAILS: &str = "\
 The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops all \
 its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and polls until \
 up-to-date reads show that no order rests. The exit code is then 0, however the bot ended. It is 20 if this is not proven \
-within --timeout.
+within --timeout, or if a process of the bot is still running.
 
 Triggering a group also blocks new orders until the group is reset. Cancelling all orders of a subaccount may also cancel orders \
 that are placed within the next minute: the report says until when.

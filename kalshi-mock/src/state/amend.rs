@@ -4,7 +4,7 @@ use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
 
 use super::{
-    State, Timer,
+    MAX_RECORDS, State, Timer,
     matching::{Incoming, Plan},
     order::Order,
     orders::{Placed, check_price_and_count},
@@ -162,17 +162,12 @@ impl State {
         order.remaining = remaining;
         order.updated = now;
         order.reason = "Amend";
-        if let Some(new) = new_client_order_id {
-            let user = order.account.user;
-            // The earlier id stays reserved.
-            if let Some(earlier) = order.client_order_id.replace(new.clone()) {
-                self.earlier_client_order_ids
-                    .entry(id)
-                    .or_default()
-                    .push(earlier);
-            }
+        let user = order.account.user;
+        let earlier = new_client_order_id.and_then(|new| {
+            let earlier = order.client_order_id.replace(new.clone());
             self.client_order_ids.insert((user, new), id);
-        }
+            earlier
+        });
         if let Some(expires) = amendment.expires {
             if let Some(before) = order.expires {
                 self.timers
@@ -185,6 +180,19 @@ impl State {
                     Timer::ExpireOrder(id),
                 );
             }
+        }
+        if let Some(earlier) = earlier {
+            self.keep_reserved((user, earlier));
+        }
+    }
+
+    /// Keeps a client order id reserved that an amendment has replaced, until [`MAX_RECORDS`] newer ones were replaced.
+    fn keep_reserved(&mut self, earlier: (u32, String)) {
+        self.earlier_client_order_ids.push_back(earlier);
+        if self.earlier_client_order_ids.len() > MAX_RECORDS
+            && let Some(oldest) = self.earlier_client_order_ids.pop_front()
+        {
+            self.client_order_ids.remove(&oldest);
         }
     }
 
@@ -202,5 +210,26 @@ impl State {
             self.rest_or_end(id);
         }
         self.orders.get(&id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_of_replaced_client_order_ids_is_bounded() {
+        let mut state = State::new(1, 1_000 * SECOND);
+        for number in 0..=MAX_RECORDS {
+            let key = (1, number.to_string());
+            state.client_order_ids.insert(key.clone(), Uuid::nil());
+            state.keep_reserved(key);
+        }
+        let is_reserved = |number: usize| {
+            let key = (1, number.to_string());
+            state.client_order_ids.contains_key(&key)
+        };
+        assert_eq!(state.client_order_ids.len(), MAX_RECORDS);
+        assert!(!is_reserved(0) && is_reserved(1) && is_reserved(MAX_RECORDS));
     }
 }

@@ -489,11 +489,7 @@ impl State {
         };
         self.versions.forget_order(id);
         self.listed.remove(&(account.user, number));
-        let earlier = self.earlier_client_order_ids.remove(&id);
-        for client_order_id in client_order_id
-            .into_iter()
-            .chain(earlier.into_iter().flatten())
-        {
+        if let Some(client_order_id) = client_order_id {
             self.client_order_ids
                 .remove(&(account.user, client_order_id));
         }

@@ -72,7 +72,7 @@ pub(super) async fn check_status(
             "wait: it is expected to resume at {}",
             time.format("%Y-%m-%d %H:%M UTC")
         ),
-        None => "wait until it resumes, and run `kalshi doctor` again".to_owned(),
+        None => "wait until it resumes, and check again".to_owned(),
     };
     match (status.exchange_active, status.trading_active) {
         (true, true) => checks.ok("status", "exchange and trading are active"),
