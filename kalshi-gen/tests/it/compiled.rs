@@ -192,7 +192,14 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     }
     // The target directory of the main build, so that dependencies are reused.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let output = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // The variables of this test's package would make build scripts run again.
+    for (name, _) in env::vars() {
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo
         .args([
             "test",
             "--offline",
