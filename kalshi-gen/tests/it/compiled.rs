@@ -194,7 +194,7 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     // The variables of this test's package would make build scripts run again.
-    for (name, _) in env::vars() {
+    for name in env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
             cargo.env_remove(name);
         }
