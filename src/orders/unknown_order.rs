@@ -68,7 +68,7 @@ impl UnknownOrder {
 
     /// Determines within `timeout` whether the order was placed.
     ///
-    /// Searches the account's orders of the market, and the archive, for the client order id, until the order appears or `GET
+    /// Searches the account's orders of the market, and the archive, for the client order id, until an order decides the outcome or `GET
     /// /exchange/user_data_timestamp` proves that reads reflect everything up to the end of the request: the response, or the time at which
     /// the client stopped waiting for it. That takes a few seconds, sometimes more than ten. Fills do not contain the client order id, so
     /// they are not searched.
@@ -177,7 +177,7 @@ impl UnknownOrder {
                 OrderOutcome::Unknown(unknown)
             }
             Ok(outcome) => outcome,
-            // Nothing was sent, so nothing else is known.
+            // Does not happen: an order that was sent before is `Unknown` even if nothing was sent this time.
             Err(_) => OrderOutcome::Unknown(Box::new(self.clone())),
         }
     }

@@ -148,7 +148,7 @@ impl UnknownOrder {
                 OrderOutcome::Unlisted(Box::new(unknown.after(self)))
             }
             Ok(outcome) => outcome,
-            // Nothing was sent, so nothing else is known.
+            // Does not happen: an order that was sent before is `Unknown` even if nothing was sent this time.
             Err(_) => OrderOutcome::Unknown(Box::new(self.clone())),
         }
     }
