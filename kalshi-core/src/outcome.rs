@@ -231,10 +231,11 @@ const MAX_SKEW_ERROR_MS: u64 = 1_000;
 impl Moment {
     /// Returns the current moment.
     pub fn now(core: &Core) -> Self {
+        let wall_ms = core.shared.clock.now_ms().ok();
         Self {
             instant: Instant::now(),
-            wall_ms: core.shared.clock.now_ms().ok(),
-            behind_ms: core.clock_skew().map(|skew| skew.num_milliseconds()),
+            wall_ms,
+            behind_ms: wall_ms.and_then(|ms| core.shared.server_time.behind_ms(ms)),
         }
     }
 
