@@ -36,8 +36,8 @@
 //! |---|---|
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
-//! | `AlreadyExists` | 409 `order_already_exists`, and the exchange has a matching order under the client order id that you set |
-//! | `AlreadyGone` | An error whose code ends with `not_found`, and the order is cancelled or executed |
+//! | `AlreadyExists` | An error with the code `order_already_exists`, or a 409 without a code, and the exchange has a matching order under the client order id that you set |
+//! | `AlreadyGone` | A 404 or an error whose code ends with `not_found`, unless its code is about the user or the balance, and the order is cancelled or executed |
 //! | `NotApplied` | The same, and the order still rests: under a different market, subaccount or shard from the request's, or under the same ones according to up-to-date reads |
 //! | `NotFound` | Reads that reflect everything up to the request do not contain the order, and all their rows decoded |
 //! | `Unknown` | Anything else |

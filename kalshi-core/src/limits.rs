@@ -194,7 +194,7 @@ pub enum RateLimits {
     /// The limits that the exchange reports, read once before the first signed request. Cancels and other operations with
     /// [`takes_priority`](Operation::takes_priority) neither read the limits nor wait for them.
     ///
-    /// If reading fails or takes longer than 3 s (or half the client's timeout if that is shorter), the limits of the Basic tier apply.
+    /// If reading fails or takes longer than 3 s (or half the client's timeout if that is shorter), the limits of the API's lowest tier apply.
     /// If the request is dropped while it reads the limits, the next one tries a second and last time. A reported limit that is zero
     /// or below the cost of the most expensive operation is replaced by that of the tier.
     Discovered,

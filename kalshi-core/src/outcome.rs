@@ -221,14 +221,21 @@ pub struct Moment {
     instant: Instant,
     /// The local clock at that moment, in Unix milliseconds. `None` if the clock failed.
     wall_ms: Option<u64>,
+    /// Skew of the local clock at that moment in milliseconds, if it was known.
+    behind_ms: Option<i64>,
 }
+
+/// Maximum difference in milliseconds between two measurements of the same skew. A `Date` has whole seconds.
+const MAX_SKEW_ERROR_MS: u64 = 1_000;
 
 impl Moment {
     /// Returns the current moment.
     pub fn now(core: &Core) -> Self {
+        let wall_ms = core.shared.clock.now_ms().ok();
         Self {
             instant: Instant::now(),
-            wall_ms: core.shared.clock.now_ms().ok(),
+            wall_ms,
+            behind_ms: wall_ms.and_then(|ms| core.shared.server_time.behind_ms(ms)),
         }
     }
 
@@ -267,7 +274,15 @@ impl Moment {
             let now = core.shared.clock.now_ms().ok()?;
             let passed = u64::try_from(self.instant.elapsed().as_millis()).ok()?;
             let behind = core.clock_skew()?.num_milliseconds();
-            now.checked_add_signed(behind)?.checked_sub(passed)
+            let by_instant = now.checked_add_signed(behind)?.checked_sub(passed)?;
+            // The monotonic clock may stop while the machine sleeps, which would make the moment appear later than it was. If the skew is
+            // the same as then, the local clock's reading of that moment is as good.
+            let is_same = |then: i64| then.abs_diff(behind) <= MAX_SKEW_ERROR_MS;
+            let by_wall = match self.behind_ms.is_some_and(is_same) {
+                true => self.wall_ms.and_then(|ms| ms.checked_add_signed(behind)),
+                false => None,
+            };
+            Some(by_wall.map_or(by_instant, |ms| ms.min(by_instant)))
         };
         agreed().unwrap_or_else(|| self.latest_ms(core))
     }

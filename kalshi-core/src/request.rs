@@ -327,6 +327,7 @@ impl Core {
             let fault = "cannot send a streaming body";
             return Err(Error::invalid(operation, fault));
         };
+        let arrived = attempts.arrived();
         let mut response = connections
             .stack
             .execute_with_extensions(copy, &mut extensions)
@@ -335,8 +336,10 @@ impl Core {
         let is_from_wire = response.extensions().get::<FromWire>().is_some();
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let received = now();
+        // A middleware that rebuilds a response drops its extensions but keeps the `Date`.
+        let is_of_exchange = is_from_wire || attempts.arrived() > arrived;
         let server_time = &self.shared.server_time;
-        server_time.learn(operation.auth && is_from_wire, &headers, sent, received);
+        server_time.learn(operation.auth && is_of_exchange, &headers, sent, received);
         let max = match status.is_success() {
             true => self.shared.max_body_bytes,
             false => body::MAX_ERROR_BODY_BYTES,

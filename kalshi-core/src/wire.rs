@@ -79,9 +79,9 @@ impl Attempts {
             .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1));
     }
 
-    /// Returns `true` if any attempt may have arrived at the exchange.
-    pub(crate) fn any_arrived(&self) -> bool {
-        self.0.arrived.load(Relaxed) > 0
+    /// Returns the number of attempts that may have arrived at the exchange.
+    pub(crate) fn arrived(&self) -> u32 {
+        self.0.arrived.load(Relaxed)
     }
 
     /// Returns the number of attempts that the exchange may have processed.

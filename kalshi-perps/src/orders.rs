@@ -30,9 +30,9 @@
 //! |---|---|
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
-//! | `AlreadyExists` | 409 `order_already_exists`, and a list has a matching order under the client order id that you set |
-//! | `Unlisted` | 409 `order_already_exists`, and the lists have no order under the client order id yet, or only orders that may be different ones |
-//! | `AlreadyGone` | An error whose code ends with `not_found`, and a read shows the order with nothing resting |
+//! | `AlreadyExists` | An error with the code `order_already_exists`, or a 409 without a code, and a list has a matching order under the client order id that you set |
+//! | `Unlisted` | An error with the code `order_already_exists`, and the lists have no order under the client order id yet, or only orders that may be different ones |
+//! | `AlreadyGone` | A 404 or an error whose code ends with `not_found`, unless its code is about the user or the balance, and a read shows the order with nothing resting |
 //! | `Unknown` | Anything else |
 //!
 //! # What cannot be proven

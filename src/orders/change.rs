@@ -38,8 +38,8 @@ pub enum ChangeOutcome<T> {
     /// If the order is under others, a single read shows that, because an order does not move. That read may be out of date in all else:
     /// the order may have ended since. If it is under those of the request, reads were up to date with the response.
     NotApplied(Box<Order>),
-    /// The exchange rejected the change, and the order is unchanged. With a code that ends with `not_found`, reads that are up to date show
-    /// that no such order exists.
+    /// The exchange rejected the change, and the order is unchanged. With a 404 or a code that ends with `not_found`, unless the code is
+    /// about the user or the balance, reads that are up to date show that no such order exists.
     Rejected(ApiError),
     /// The change may have been made, or the exchange did not find the order and nothing is proven yet. [`UnknownChange::reconcile`]
     /// determines the outcome.

@@ -112,7 +112,7 @@ impl Client {
                 }
                 Err(error) => last_error.set(error),
             }
-            // After an error too: other lists may be readable.
+            // Also after an error, because other lists may be readable.
             round = round.next();
             sleep(PAUSE).await;
             reader = rt::for_evidence(self);

@@ -2,7 +2,7 @@
 
 use kalshi_core::rt::{
     self,
-    orders::{LastError, is_not_found, walk},
+    orders::{LastError, is_absent, walk},
 };
 
 use super::OrderRef;
@@ -47,7 +47,7 @@ impl Client {
                     "the response is about another order".to_owned(),
                 ));
             }
-            Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_not_found) => {}
+            Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_absent) => {}
             Err(error) => return Err(error),
         }
         if key.market_ticker.is_none() && !is_fresh {

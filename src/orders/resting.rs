@@ -73,8 +73,8 @@ impl RestingOrders {
         let since = Moment::now(&self.client.core);
         let reader = rt::for_evidence(&self.client);
         let list = async {
-            let items = || {
-                let request = reader.get_orders().limit(1000).status("resting");
+            let items = |limit| {
+                let request = reader.get_orders().limit(limit).status("resting");
                 match self.subaccount {
                     Some(subaccount) => request.subaccount(subaccount).by_item(),
                     None => request.by_item(),
@@ -90,10 +90,10 @@ impl RestingOrders {
             };
             // Only signed responses show the exchange's clock. Without them, stale reads would count as up to date if this machine's clock
             // is behind.
-            let observe_clock = || walk_up_to(1, items(), &last_error, |_| true, |_| true);
+            let observe_clock = || walk_up_to(1, items(1), &last_error, |_| true, |_| true);
             observe_clock().await?;
             until_fresh(&reader, since, &last_error, observe_clock).await;
-            walk_up_to(usize::MAX, items(), &last_error, is_ours, |_| true).await
+            walk_up_to(usize::MAX, items(1000), &last_error, is_ours, |_| true).await
         };
         match timeout(self.timeout.min(MAX_TIMEOUT), list).await {
             Ok(Ok(mut walk)) => match walk.skipped.pop() {

@@ -47,7 +47,8 @@ pub struct UnknownOrder {
 pub enum Reconciliation {
     /// The exchange has the order.
     Placed(PlacedOrder),
-    /// The client order id that you set was taken before: a matching order has it, which a previous run of the program may have placed.
+    /// The client order id that you set was taken: a matching order has it, which a previous run of the program may have placed. It may be
+    /// this one if the responses do not show the exchange's time.
     AlreadyExists(PlacedOrder),
     /// The order was not placed: it was absent once reads were up to date.
     NotFound,
@@ -67,7 +68,7 @@ impl UnknownOrder {
 
     /// Determines within `timeout` whether the order was placed.
     ///
-    /// Searches the account's orders of the market, and the archive, for the client order id, until the order appears or `GET
+    /// Searches the account's orders of the market, and the archive, for the client order id, until an order decides the outcome or `GET
     /// /exchange/user_data_timestamp` proves that reads reflect everything up to the end of the request: the response, or the time at which
     /// the client stopped waiting for it. That takes a few seconds, sometimes more than ten. Fills do not contain the client order id, so
     /// they are not searched.
@@ -100,8 +101,7 @@ impl UnknownOrder {
             rows.orders.retain(is_candidate);
             // More responses may show whether the order is older than the request.
             let is_conclusive = |order: &Order| {
-                self.is_taken
-                    || compare(&self.order.request, order) != OrderMatch::AsSent
+                compare(&self.order.request, order) != OrderMatch::AsSent
                     || self.order.age(&client.core, order.created_time) != Age::Unclear
             };
             let is_found = rows.orders.iter().any(is_conclusive);
@@ -113,10 +113,7 @@ impl UnknownOrder {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
             Finding::TimedOut(error) => {
                 let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-                return Reconciliation::Unknown(match seen.is_empty() {
-                    true => Unresolved::after(error),
-                    false => Unresolved::among(seen),
-                });
+                return self.without_fresh_reads(seen, error);
             }
         };
         let request = &self.order.request;
@@ -134,6 +131,18 @@ impl UnknownOrder {
                 }
             }
             _ => Reconciliation::Unknown(Unresolved::among(rows.orders)),
+        }
+    }
+
+    /// Returns the result after a timeout, given the orders that were last listed and the last error.
+    fn without_fresh_reads(&self, seen: Vec<Order>, error: Option<Arc<Error>>) -> Reconciliation {
+        let request = &self.order.request;
+        match seen.as_slice() {
+            [] => Reconciliation::Unknown(Unresolved::after(error)),
+            [order] if self.is_taken && compare(request, order) == OrderMatch::AsSent => {
+                Reconciliation::AlreadyExists(PlacedOrder::found(request, order.clone()))
+            }
+            _ => Reconciliation::Unknown(Unresolved::among(seen)),
         }
     }
 
@@ -168,7 +177,7 @@ impl UnknownOrder {
                 OrderOutcome::Unknown(unknown)
             }
             Ok(outcome) => outcome,
-            // Nothing was sent, so nothing else is known.
+            // Does not happen: an order that was sent before is `Unknown` even if nothing was sent this time.
             Err(_) => OrderOutcome::Unknown(Box::new(self.clone())),
         }
     }

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::scripted_server::{Exchange, Peer, credentials};
+use crate::{
+    common::{self, SkewedClock, exchange::Reply},
+    scripted_server::{Exchange, Peer, credentials},
+};
 use kalshi_sdk::{
     Client, Credentials, Environment, PrivateKey,
     auth::{FixedClock, Signature, Signer, SignerError},
@@ -173,6 +176,26 @@ async fn expired_timestamp_is_corrected_by_date_of_the_response() {
         (1_700_000_059_000..=1_700_000_061_000).contains(&signed),
         "{signed}"
     );
+}
+
+/// The body takes longer than the clock would have to be set for the measured skew to be invalid.
+#[tokio::test]
+async fn clock_is_blamed_for_a_401_with_a_slow_body() {
+    let slow = Reply::Slow(Duration::from_millis(350), 401, b"<html>".to_vec());
+    let exchange = common::exchange::Exchange::start(move |_| slow.clone()).await;
+    let client = Client::builder()
+        .environment(exchange.environment())
+        .credentials(credentials().0)
+        .clock(Arc::new(SkewedClock(chrono::TimeDelta::seconds(-30))))
+        .build()
+        .unwrap();
+    match client.websocket().connect().await.unwrap_err() {
+        ConnectionError::Rejected {
+            clock_behind_ms: Some(behind_ms),
+            ..
+        } => assert!((behind_ms - 30_000).abs() < 1_000, "{behind_ms}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

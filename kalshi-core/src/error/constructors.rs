@@ -29,7 +29,7 @@ impl Error {
 
     /// Records the attempts that were made.
     pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
-        self.0.arrived = attempts.any_arrived();
+        self.0.arrived = attempts.arrived() > 0;
         self.0.processed = attempts.processed();
         self.0.attempts = attempts.count();
         self.0.elapsed = attempts.elapsed();

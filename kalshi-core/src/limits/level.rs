@@ -6,8 +6,8 @@
 //! available at once but not the long-run rate, because refilling continues.
 //!
 //! A request that fills more than half of the bucket counts as arrived only with its response. A cancel must not wait that long, so it has
-//! a level of its own, on which such a request counts as arrived after the slack. At worst, the exchange rejects the cancel with a 429,
-//! and it is sent again.
+//! a level of its own, on which such a request counts as arrived after the slack. If it arrives later, the exchange may reject the cancel
+//! with a 429, or the request itself after a burst of cancels. The rejected one was not processed and is sent again.
 
 use std::{collections::BTreeMap, time::Duration};
 

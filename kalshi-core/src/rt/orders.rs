@@ -190,11 +190,21 @@ pub fn is_duplicate(error: &ApiError) -> bool {
     error.matches_code("order_already_exists")
 }
 
-/// Returns `true` if the error code says that the exchange did not find the order or the account, whatever the status. That proves no
-/// outcome. A 404 with another code, such as `insufficient_shard_balance`, is an ordinary rejection.
+/// Returns `true` if the rejection of a change may mean that the exchange did not find the order, which proves no outcome: a 404, or a
+/// code that ends with `not_found` whatever the status. An error about the user, the balance or, unless it is a 404, the market is an
+/// ordinary rejection.
 pub fn is_not_found(error: &ApiError) -> bool {
     let code = error.bare_code().to_ascii_lowercase();
-    code.ends_with("not_found")
+    let is_404 = error.status() == StatusCode::NOT_FOUND;
+    let is_ordinary = code.starts_with("insufficient_")
+        || code.contains("user_not_found")
+        || !is_404 && code.contains("market_not_found");
+    !is_ordinary && (is_404 || code.ends_with("not_found"))
+}
+
+/// Returns `true` if the rejection of a read of an order means that the exchange does not have it.
+pub fn is_absent(error: &ApiError) -> bool {
+    error.status() == StatusCode::NOT_FOUND || is_not_found(error)
 }
 
 /// Returns `true` unless the order shows a different value from the one requested.

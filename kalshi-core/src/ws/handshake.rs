@@ -131,7 +131,9 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let error = ApiError::read(status, &headers, &body, shared.exchange_time());
         let received = received.filter(|_| error.may_be_clock());
-        let learned = received.and_then(|received| shared.server_time.skew_to_correct(received));
+        // Reading the body took time, so `received` is no longer the current time.
+        let now = received.and_then(|_| shared.clock.now_ms().ok());
+        let learned = now.and_then(|now| shared.server_time.skew_to_correct(now));
         let behind_ms = match error.is_expired_timestamp() {
             // This uses the date of the rejection itself. If that is wrong, the only consequence is another 401.
             true => received

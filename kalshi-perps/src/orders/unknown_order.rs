@@ -97,9 +97,7 @@ impl UnknownOrder {
             found.retain(|order| compare(request, order) != OrderMatch::Other);
             // More responses may show whether the order is older than the request.
             let is_found = found.iter().any(|order| {
-                self.is_taken
-                    || compare(request, order) != OrderMatch::AsSent
-                    || age(order) != Age::Unclear
+                compare(request, order) != OrderMatch::AsSent || age(order) != Age::Unclear
             });
             let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.clone_from(&found);
@@ -109,10 +107,13 @@ impl UnknownOrder {
             Finding::Conclusive(found) | Finding::Fresh(found) => found,
             Finding::TimedOut(error) => {
                 let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-                return Reconciliation::Unknown(match seen.is_empty() {
-                    true => Unresolved::after(error),
-                    false => Unresolved::among(seen),
-                });
+                return match seen.as_slice() {
+                    [] => Reconciliation::Unknown(Unresolved::after(error)),
+                    [order] if self.is_taken && compare(request, order) == OrderMatch::AsSent => {
+                        Reconciliation::AlreadyExists(PlacedOrder::found(request, order))
+                    }
+                    _ => Reconciliation::Unknown(Unresolved::among(seen)),
+                };
             }
         };
         match found.as_slice() {
@@ -147,7 +148,7 @@ impl UnknownOrder {
                 OrderOutcome::Unlisted(Box::new(unknown.after(self)))
             }
             Ok(outcome) => outcome,
-            // Nothing was sent, so nothing else is known.
+            // Does not happen: an order that was sent before is `Unknown` even if nothing was sent this time.
             Err(_) => OrderOutcome::Unknown(Box::new(self.clone())),
         }
     }

@@ -12,7 +12,7 @@ use kalshi_core::{
     rt::{
         self, Moment,
         orders::{
-            Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, is_not_found, retry_transient,
+            Finding, LastError, MAX_SKIPPED, Reading, Walk, inquire, is_absent, retry_transient,
             walk_up_to,
         },
     },
@@ -343,7 +343,7 @@ async fn single_order(
     let send = || client.get_order().order_id(order_id).send();
     let response = match retry_transient(last_error, send).await {
         Ok(response) => response,
-        Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_not_found) => {
+        Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_absent) => {
             return Ok(None);
         }
         Err(error) => return Err(error),

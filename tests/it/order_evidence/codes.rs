@@ -22,6 +22,8 @@ async fn change_is_not_found_by_its_code_whatever_the_status() {
         (200, "not_found"),
         (400, "order_not_found"),
         (404, "NOT_FOUND"),
+        (404, "order_gone"),
+        (404, "market_not_found"),
     ] {
         let exchange = executed(status, json!({ "error": { "code": code } })).await;
         let client = builder(&exchange).build().unwrap();
@@ -51,6 +53,37 @@ async fn change_with_404_and_another_code_is_rejected() {
         "{cancelled:?}"
     );
     assert_eq!(exchange.count(), 2);
+}
+
+#[tokio::test]
+async fn change_with_a_code_about_the_user_or_the_market_is_rejected() {
+    for code in ["user_not_found", "user_not_found:_7f", "market_not_found"] {
+        let exchange = executed(400, json!({ "error": { "code": code } })).await;
+        let client = builder(&exchange).build().unwrap();
+        let amended = client.orders().amend("o1", amend(json!({}))).await;
+        assert!(
+            matches!(&amended, Ok(ChangeOutcome::Rejected(error)) if error.code() == Some(code)),
+            "{amended:?}"
+        );
+        assert_eq!(exchange.count(), 1);
+    }
+}
+
+/// The order cannot be read by its id but is listed.
+#[tokio::test]
+async fn read_with_404_is_not_found_whatever_the_code() {
+    let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+        Some("orders") => page(&[row(json!({ "status": "executed" }))]),
+        _ => Reply::json(404, &json!({ "error": { "code": "order_gone" } })),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let key = OrderRef::new("o1").with_market(TICKER);
+    let outcome = client.orders().cancel(key).await.unwrap();
+    assert!(
+        matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Client order ids that may belong to an older order.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+
+use kalshi_sdk::auth::{Clock, ClockError};
 
 use super::*;
 
@@ -110,6 +112,81 @@ async fn new_order_is_placed_despite_a_fast_local_clock() {
     let exchange = exchange(|_| Reply::Drop, |_| page(&[row(json!({}))])).await;
     let client = builder(&exchange).clock(Arc::new(SkewedClock(TimeDelta::days(1))));
     let outcome = place(&client.build().unwrap(), json!({})).await;
+    let found = reconcile(outcome, LONG).await;
+    assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+}
+
+/// The first responses after a restart do not show the exchange's time yet.
+#[tokio::test]
+async fn order_with_a_taken_id_is_placed_once_the_clock_is_known() {
+    let writes = AtomicUsize::new(0);
+    let taken = json!({ "error": { "code": "order_already_exists" } });
+    let exchange = exchange(
+        move |_| match writes.fetch_add(1, Relaxed) {
+            0 => Reply::Drop,
+            _ => Reply::json(409, &taken),
+        },
+        |_| page(&[row(json!({}))]),
+    )
+    .await;
+    let client = builder(&exchange).lookup_timeout(Duration::ZERO);
+    let outcome = place(&client.build().unwrap(), json!({})).await;
+    let OrderOutcome::Unknown(lost) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let found = reconcile(lost.resend().await, LONG).await;
+    assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn order_with_a_taken_id_already_exists_if_the_clock_stays_unknown() {
+    let taken = json!({ "error": { "code": "order_already_exists" } });
+    let exchange = exchange(
+        move |_| Reply::json(409, &taken),
+        |_| page(&[row(json!({}))]).with_header("date", ""),
+    )
+    .await;
+    let client = builder(&exchange).lookup_timeout(Duration::ZERO);
+    let outcome = place(&client.build().unwrap(), json!({})).await;
+    let found = reconcile(outcome, Duration::from_millis(400)).await;
+    assert!(
+        matches!(found, Reconciliation::AlreadyExists(_)),
+        "{found:?}"
+    );
+}
+
+/// A clock that is ahead of the system's by a number of seconds that changes.
+#[derive(Debug)]
+struct ShiftedClock(Arc<AtomicI64>);
+
+impl Clock for ShiftedClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        SkewedClock(TimeDelta::seconds(self.0.load(Relaxed))).now_ms()
+    }
+}
+
+/// The machine sleeps for ten minutes, during which the monotonic clock stops.
+#[tokio::test]
+async fn order_sent_before_the_machine_slept_is_placed() {
+    let slept = Arc::new(AtomicI64::new(0));
+    let (elapsed, created) = (slept.clone(), Utc::now());
+    let exchange = Exchange::start(move |request| {
+        let now = Utc::now() + TimeDelta::seconds(elapsed.load(Relaxed));
+        let reply = match request.path.rsplit('/').next() {
+            _ if request.method != "GET" => return Reply::Drop,
+            Some("user_data_timestamp") => Reply::json(200, &json!({ "as_of_time": now })),
+            _ => page(&[row(json!({ "created_time": created }))]),
+        };
+        reply.with_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT"))
+    })
+    .await;
+    let client = builder(&exchange).clock(Arc::new(ShiftedClock(slept.clone())));
+    let client = client.build().unwrap();
+    for _ in 0..3 {
+        client.get_orders().send().await.unwrap();
+    }
+    let outcome = place(&client, json!({})).await;
+    slept.store(600, Relaxed);
     let found = reconcile(outcome, LONG).await;
     assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
 }

@@ -1,5 +1,10 @@
 //! Wrong and jumping clocks.
 
+use kalshi_sdk::{
+    reqwest::{Request, Response},
+    reqwest_middleware::{self, Middleware, Next},
+};
+
 use super::*;
 
 /// Starts an exchange whose clock is ahead by `seconds` and that rejects timestamps off by more than 5 s.
@@ -70,6 +75,66 @@ async fn expired_timestamp_is_corrected_once_as_configured() {
     write(&client).await.unwrap();
     let skew = client.clock_skew().unwrap().num_milliseconds();
     assert!((skew - 30_000).abs() < 1_000, "{skew}");
+}
+
+/// A middleware that reads the response and returns a copy without extensions.
+struct Copies;
+
+#[async_trait::async_trait]
+impl Middleware for Copies {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let mut response = next.run(request, extensions).await?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut copy = http::Response::new(response.bytes().await?);
+        (*copy.status_mut(), *copy.headers_mut()) = (status, headers);
+        Ok(copy.into())
+    }
+}
+
+#[tokio::test]
+async fn skew_is_known_from_responses_that_a_middleware_rebuilt() {
+    let exchange = ahead(3).await;
+    let client = builder(&exchange).middleware(Copies).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.clock_skew(), None);
+        read(&client).await.unwrap();
+    }
+    let skew = client.clock_skew().unwrap().num_milliseconds();
+    assert!((skew - 3_000).abs() < 1_000, "{skew}");
+}
+
+/// A middleware that responds with an old `Date` without sending anything.
+struct Fake;
+
+#[async_trait::async_trait]
+impl Middleware for Fake {
+    async fn handle(
+        &self,
+        _: Request,
+        _: &mut http::Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let response = http::Response::builder()
+            .header("date", "Sat, 01 Aug 2026 00:00:00 GMT")
+            .body(balance().to_string())
+            .unwrap();
+        Ok(response.into())
+    }
+}
+
+#[tokio::test]
+async fn response_made_by_a_middleware_does_not_show_the_clock() {
+    let exchange = ahead(0).await;
+    let client = builder(&exchange).middleware(Fake).build().unwrap();
+    for _ in 0..3 {
+        read(&client).await.unwrap();
+    }
+    assert_eq!((client.clock_skew(), exchange.count()), (None, 0));
 }
 
 #[tokio::test]

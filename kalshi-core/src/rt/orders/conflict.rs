@@ -3,11 +3,11 @@
 /// Result of comparing an order with a request that may have placed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderMatch {
-    /// All requested values that orders show match. If the age counts, the order was certainly not created before the request.
+    /// All requested values that orders show match.
     AsSent,
-    /// The order may be the one requested but changed since, or an earlier one, or some fields are missing.
+    /// The order may be the one requested but changed since, or some fields are missing.
     Unclear,
-    /// The order is in another market, on the other side or in another subaccount, or it is older than the request.
+    /// The order is in another market, on the other side or in another subaccount.
     Other,
 }
 

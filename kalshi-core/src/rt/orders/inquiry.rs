@@ -309,7 +309,7 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
     }
 }
 
-/// Retries a read after transient errors, like [`walk`].
+/// Retries a read after transient errors, however many there are.
 pub async fn retry_transient<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,

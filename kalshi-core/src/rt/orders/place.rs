@@ -65,7 +65,7 @@ pub enum Age {
     Newer,
     /// The order was created before the request was sent, or does not show when it was created.
     Older,
-    /// The clocks differ too much to tell. Further responses may show the exchange's time.
+    /// The exchange's time is not known yet, or the clocks differ too much to tell. Further responses may show it.
     Unclear,
 }
 

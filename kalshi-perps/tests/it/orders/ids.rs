@@ -51,6 +51,25 @@ async fn resend_does_not_forget_that_the_id_is_taken() {
     );
 }
 
+/// The first responses after a restart do not show the exchange's time yet.
+#[tokio::test]
+async fn order_with_a_taken_id_is_placed_once_the_clock_is_known() {
+    let case = Case::new(|request, model| {
+        (request.method == "POST").then(|| match model.handle(request) {
+            duplicate @ Reply::Response(409, ..) => duplicate,
+            _ => Reply::Drop,
+        })
+    })
+    .await;
+    let client = builder(&case.server).lookup_timeout(Duration::ZERO);
+    let outcome = client.build().unwrap().orders().place(order("a")).await;
+    let OrderOutcome::Unlisted(taken) = unknown(outcome.unwrap()).resend().await else {
+        panic!()
+    };
+    let found = taken.reconcile(LONG).await;
+    assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+}
+
 /// A clock that is six hours behind.
 #[derive(Debug)]
 struct SlowClock;
