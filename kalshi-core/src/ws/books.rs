@@ -278,7 +278,7 @@ impl<B: ApiBook> Books<B> {
     }
 
     /// Returns the snapshots to request, of subscriptions for which `is_ready` and markets for which `is_wanted` returns `true`. The
-    /// others remain due. Subscriptions that are not ready cost nothing.
+    /// others remain due. Subscriptions that are not ready cost nothing. Books that are live again are no longer due.
     fn drain_requests_of(
         &mut self,
         is_ready: impl Fn(u64) -> bool,
@@ -286,7 +286,8 @@ impl<B: ApiBook> Books<B> {
     ) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for ticker in self.schedule.take_due(&is_ready) {
-            let Some(tracked) = self.books.get_mut(&ticker) else {
+            let tracked = self.books.get_mut(&ticker);
+            let Some(tracked) = tracked.filter(|tracked| tracked.is_due()) else {
                 continue;
             };
             if !self.subscriptions.contains_key(&tracked.sid) {
@@ -503,3 +504,6 @@ impl<B: ApiBook> Books<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
