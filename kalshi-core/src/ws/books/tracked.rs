@@ -309,6 +309,11 @@ impl<B: ApiBook> TrackedBook<B> {
         self.request == Request::Due && self.replica.is_stale()
     }
 
+    /// Returns the number of snapshots requested since the book was last live.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
     /// Returns `true` if a snapshot request was due, and marks it as sent.
     pub(super) fn send_request(&mut self, schedule: &mut Schedule) -> bool {
         if !self.is_due() {
