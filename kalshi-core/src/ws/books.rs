@@ -166,7 +166,10 @@ impl<B: ApiBook> Books<B> {
             // A new connection implies that the previous one is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
             Event::Lagged { .. } => self.mark_all_stale(StaleReason::Lagged, &mut events),
-            Event::Resubscribed { sid, .. } => _ = self.ended.remove(sid),
+            Event::Resubscribed { sid, .. } => {
+                self.ended.remove(sid);
+                self.lose_notices(*sid, StaleReason::SubscriptionEnded, &mut events);
+            }
             _ => {}
         }
         events

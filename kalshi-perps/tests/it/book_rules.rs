@@ -249,6 +249,18 @@ fn malformed_corporate_action_makes_its_book_stale() {
 }
 
 #[test]
+fn overflow_of_another_subscription_makes_books_stale() {
+    let mut books = two_markets();
+    let error = r#"{"type":"error","sid":3,"msg":{"code":25,"msg":"overflow"}}"#;
+    assert_eq!(books.apply(&Frame::parse(error)).len(), 2);
+    assert!(books.is_stale("A") && books.is_stale("B"));
+    assert_eq!(
+        books.drain_snapshot_requests()[0].market_tickers,
+        ["A", "B"]
+    );
+}
+
+#[test]
 fn notice_on_one_connection_concerns_redundant_books_of_all() {
     let settled = r#","final_settlement":{"settlement_price_per_contract":"1.2500"}"#;
     for (kind, terms, reason) in [
