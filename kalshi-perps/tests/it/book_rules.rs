@@ -215,6 +215,40 @@ fn split_book_accepts_a_reply_with_the_last_number() {
     assert_eq!(held(&books, "A").unwrap(), "40.00");
 }
 
+/// The program may have requested a snapshot before the split, and its reply may look like that to the book's own request.
+#[test]
+fn split_book_is_corrected_by_the_reply_to_a_later_request() {
+    for has_changed in [false, true] {
+        let mut books = two_markets();
+        books.apply(&action("stock_split", "A", ""));
+        assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+        let reply = |id: u64, count: &str| {
+            let envelope = format!(r#""id":{id},"sid":1,"seq":2"#);
+            let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
+            frame("orderbook_snapshot", &envelope, "A", &levels)
+        };
+        books.apply(&reply(50, "10.00"));
+        if has_changed {
+            books.apply(&delta(3, "A", "1.00"));
+        }
+        let events = books.apply(&reply(51, "40.00"));
+        if has_changed {
+            assert!(books.is_stale("A"), "{events:?}");
+            assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+            continue;
+        }
+        assert!(
+            matches!(events[..], [BookEvent::Changed { .. }]),
+            "{events:?}"
+        );
+        assert_eq!(held(&books, "A").unwrap(), "40.00");
+        // A repeat, and the reply to an earlier command, change nothing.
+        for id in [51, 49] {
+            assert!(books.apply(&reply(id, "7.00")).is_empty());
+        }
+    }
+}
+
 #[test]
 fn malformed_corporate_action_makes_its_book_stale() {
     let reason = StaleReason::CorporateAction;
