@@ -133,6 +133,9 @@ impl<B: ApiBook> Books<B> {
     /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns the resulting book events. Frames unrelated
     /// to books have no effect. An acknowledgement that does not list its markets drops all books of the subscription, and each is
     /// resynchronised after its next change.
+    ///
+    /// A market that is neither registered nor listed gets a book with its first message, unless the subscription already has 10,000 books or
+    /// the ticker is longer than 256 bytes.
     pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
         // A new subscription may reuse the number of an ended one.
         self.apply_frame(frame, true)
