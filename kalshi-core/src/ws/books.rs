@@ -320,11 +320,23 @@ impl<B: ApiBook> Books<B> {
         self.retry(request, TrackedBook::request_later);
     }
 
+    /// Handles the loss of a request whose books have their own timeout, if they are stale.
+    fn request_lost(&mut self, request: &SnapshotRequest) {
+        for market_ticker in &request.market_tickers {
+            if let Some(tracked) = self.books.get_mut(market_ticker.as_str())
+                && tracked.sid == request.sid
+            {
+                tracked.request_lost(&mut self.schedule);
+            }
+        }
+    }
+
     fn retry(
         &mut self,
         request: &SnapshotRequest,
         retry: impl Fn(&mut TrackedBook<B>, &mut Schedule),
     ) {
+        self.request_lost(request);
         for market_ticker in &request.market_tickers {
             if let Some(tracked) = self.books.get_mut(market_ticker.as_str())
                 && tracked.sid == request.sid

@@ -216,12 +216,13 @@ fn split_book_accepts_a_reply_with_the_last_number() {
 }
 
 /// The program may have requested a snapshot before the split, and its reply may look like that to the book's own request.
-#[test]
-fn split_book_is_corrected_by_the_reply_to_a_later_request() {
+#[tokio::test(start_paused = true)]
+async fn split_book_is_corrected_by_the_reply_to_a_later_request() {
     for has_changed in [false, true] {
         let mut books = two_markets();
         books.apply(&action("stock_split", "A", ""));
-        assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+        let requests = books.drain_snapshot_requests();
+        assert_eq!(requests[0].market_tickers, ["A"]);
         let reply = |id: u64, count: &str| {
             let envelope = format!(r#""id":{id},"sid":1,"seq":2"#);
             let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
@@ -246,6 +247,13 @@ fn split_book_is_corrected_by_the_reply_to_a_later_request() {
         for id in [51, 49] {
             assert!(books.apply(&reply(id, "7.00")).is_empty());
         }
+        // Without a reply to its own request, the book is not trusted.
+        books.request_failed(&requests[0]);
+        let events = books.poll_timeouts(books.next_timeout().unwrap());
+        assert_eq!(events.len(), 1);
+        assert!(books.is_stale("A"));
+        books.poll_timeouts(books.next_timeout().unwrap());
+        assert_eq!(books.drain_snapshot_requests(), requests);
     }
 }
 

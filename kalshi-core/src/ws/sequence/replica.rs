@@ -306,6 +306,17 @@ impl<B: ReplicatedBook> Replica<B> {
         was_live
     }
 
+    /// Makes a live book stale if the reply that restored it may be outdated (see [`lose_after`](Self::lose_after)). Call this if the book's
+    /// own request failed, because no later reply corrects the book then. Returns `true` if it was not stale before and is now.
+    pub fn lose_doubted(&mut self) -> bool {
+        self.doubted.is_some() && self.lose_after(self.position)
+    }
+
+    /// Returns `true` if the reply that made the book live may be outdated.
+    pub(in crate::ws) fn is_doubted(&self) -> bool {
+        self.doubted.is_some()
+    }
+
     /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
     pub fn restart(&mut self, since: FramePosition, has_loss: bool) {
         (self.crossed_until, self.last_reply, self.doubted) = (None, None, None);

@@ -155,7 +155,7 @@ impl<A: OrderBookApi> BookStream<A> {
                 }
             }
             // The books have their own timeout for each snapshot.
-            Err(ConnectionError::Timeout(_)) => {}
+            Err(ConnectionError::Timeout(_)) => self.books.request_lost(request),
             Err(ConnectionError::Command(error)) if !error.is_transient() && tickers.len() > 1 => {
                 tracing::debug!(sid, %error, "snapshot request divided");
                 let books = &self.books.books;
