@@ -188,10 +188,13 @@ pub type Books = kalshi_core::ws::books::Books<OrderBook>;
 ///     for event in books.apply_event(index, &event?) {
 ///         println!("{event:?}");
 ///     }
-///     for request in books.drain_snapshot_requests(index) {
-///         // If this fails, call `request_failed`. `poll_timeouts` requests overdue ones again.
-///         let handle = connections[index].handle();
-///         tokio::spawn(async move { handle.send_request(&request).await });
+///     // A notice on one connection may require snapshots on all of them.
+///     for (index, connection) in connections.iter().enumerate() {
+///         for request in books.drain_snapshot_requests(index) {
+///             // If this fails, call `request_failed`. `poll_timeouts` requests overdue ones again.
+///             let handle = connection.handle();
+///             tokio::spawn(async move { handle.send_request(&request).await });
+///         }
 ///     }
 /// }
 /// # Ok(())

@@ -35,6 +35,13 @@ async fn subscribe(
     subscription.unwrap()
 }
 
+/// Applies the next event to the books and returns it.
+async fn event_for(connection: &mut Connection, books: &mut Books) -> Event {
+    let event = event(connection).await;
+    books.apply_event(&event);
+    event
+}
+
 /// Acknowledges the next command with `ok` and returns the command.
 async fn ok(peer: &mut Peer, sid: u64, markets: &[&str]) -> Value {
     let command = peer.command().await;
@@ -527,6 +534,26 @@ async fn market_whose_removal_is_rejected_returns() {
     while books.live(B).is_none() {
         books.apply_event(&event(&mut connection).await);
     }
+}
+
+#[tokio::test]
+async fn market_is_live_again_although_the_acknowledgement_of_its_removal_was_dropped() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer, subscription, mut books, removal) = removing(&exchange).await;
+    peer.send(json!({"id": removal["id"], "sid": 1, "type": "ok", "msg": {"market_tickers": [A]}}))
+        .await;
+    let dropped = event(&mut connection).await;
+    assert!(matches!(dropped, Event::Message(_)), "{dropped:?}");
+    books.apply_event(&Event::Lagged { count: 1 });
+    let (added, _) = tokio::join!(subscription.add_markets([B]), ok(&mut peer, 1, &[A, B]));
+    added.unwrap();
+    let mut frame = snapshot(1, 3);
+    frame["msg"]["market_ticker"] = json!(B);
+    peer.send(frame).await;
+    while !matches!(event_for(&mut connection, &mut books).await, Event::Message(received) if received.frame.seq == Some(3))
+    {
+    }
+    assert!(books.live(B).is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -133,6 +133,9 @@ impl<B: ApiBook> Books<B> {
     /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns the resulting book events. Frames unrelated
     /// to books have no effect. An acknowledgement that does not list its markets drops all books of the subscription, and each is
     /// resynchronised after its next change.
+    ///
+    /// A market that is neither registered nor listed gets a book with its first message, unless the subscription already has 10,000 books or
+    /// the ticker is longer than 256 bytes.
     pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
         // A new subscription may reuse the number of an ended one.
         self.apply_frame(frame, true)
@@ -166,7 +169,10 @@ impl<B: ApiBook> Books<B> {
             // A new connection implies that the previous one is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
             Event::Lagged { .. } => self.mark_all_stale(StaleReason::Lagged, &mut events),
-            Event::Resubscribed { sid, .. } => _ = self.ended.remove(sid),
+            Event::Resubscribed { sid, .. } => {
+                self.ended.remove(sid);
+                self.lose_notices(*sid, StaleReason::SubscriptionEnded, &mut events);
+            }
             _ => {}
         }
         events
@@ -278,7 +284,7 @@ impl<B: ApiBook> Books<B> {
     }
 
     /// Returns the snapshots to request, of subscriptions for which `is_ready` and markets for which `is_wanted` returns `true`. The
-    /// others remain due. Subscriptions that are not ready cost nothing.
+    /// others remain due. Subscriptions that are not ready cost nothing. Books that are live again are no longer due.
     fn drain_requests_of(
         &mut self,
         is_ready: impl Fn(u64) -> bool,
@@ -286,7 +292,8 @@ impl<B: ApiBook> Books<B> {
     ) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for ticker in self.schedule.take_due(&is_ready) {
-            let Some(tracked) = self.books.get_mut(&ticker) else {
+            let tracked = self.books.get_mut(&ticker);
+            let Some(tracked) = tracked.filter(|tracked| tracked.is_due()) else {
                 continue;
             };
             if !self.subscriptions.contains_key(&tracked.sid) {
@@ -313,11 +320,23 @@ impl<B: ApiBook> Books<B> {
         self.retry(request, TrackedBook::request_later);
     }
 
+    /// Handles the loss of a request whose books have their own timeout, if they are stale.
+    fn request_lost(&mut self, request: &SnapshotRequest) {
+        for market_ticker in &request.market_tickers {
+            if let Some(tracked) = self.books.get_mut(market_ticker.as_str())
+                && tracked.sid == request.sid
+            {
+                tracked.request_lost(&mut self.schedule);
+            }
+        }
+    }
+
     fn retry(
         &mut self,
         request: &SnapshotRequest,
         retry: impl Fn(&mut TrackedBook<B>, &mut Schedule),
     ) {
+        self.request_lost(request);
         for market_ticker in &request.market_tickers {
             if let Some(tracked) = self.books.get_mut(market_ticker.as_str())
                 && tracked.sid == request.sid
@@ -503,3 +522,6 @@ impl<B: ApiBook> Books<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

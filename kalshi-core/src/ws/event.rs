@@ -66,14 +66,17 @@ pub enum Event<T> {
         /// Markets, indices or underlyings to be removed.
         targets: Arc<[String]>,
     },
-    /// Markets, indices or underlyings that the program asked to remove are part of the subscription: the exchange rejected the removal, or
-    /// has acknowledged a later addition.
+    /// Markets, indices or underlyings are part of the subscription although the program asked to remove targets from it: the exchange
+    /// rejected the removal, or has acknowledged a later addition. After an addition, this includes targets that were never removed.
+    ///
+    /// Not every removal without effect is reported. A rejection without an id may belong to another command, and errors 1 and 18 leave open
+    /// whether the removal took effect. If the connection is lost, a pending removal is void: [`Event::Resubscribed`] names the targets.
     TargetsKept {
         /// Id of the subscription.
         subscription: SubscriptionId,
         /// The exchange's number for the subscription on this connection.
         sid: u64,
-        /// Markets, indices or underlyings that are not removed.
+        /// Markets, indices or underlyings that are part of the subscription.
         targets: Arc<[String]>,
     },
     /// The program ended the last subscription of this reader to a channel, which another reader's subscription may keep open. No further

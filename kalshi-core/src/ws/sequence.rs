@@ -31,7 +31,7 @@
 //! | change with a clock below that of the previous one | earlier buffered changes are dropped, and earlier snapshots no longer restore the book |
 //! | more changes than can be buffered | buffered changes are dropped, and snapshots from before the last of them no longer restore the book |
 //! | snapshot from before the book became stale | ignored |
-//! | reply to a later request, numbered like the last frame before the book became stale | accepted if the cause was not a numbered frame |
+//! | reply to a later request, numbered like the last frame before the book became stale | accepted if the cause was not a numbered frame; until a later snapshot, replies to further commands replace the book or make it stale if they differ |
 //! | snapshot with a clock below that of the book, or below that of the first change after a loss | kept as a candidate |
 //! | another snapshot, requested after such a candidate, and not the reply to the same command or to an earlier one | the book is live if the snapshot equals the candidate plus the changes in between |
 //! | any other snapshot | the book is live: changes at or below the snapshot's clock are part of it, later ones are applied in order |

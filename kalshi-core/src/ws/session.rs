@@ -147,6 +147,8 @@ struct Route {
     is_listed: bool,
     /// Targets whose removal has been requested and not answered, with the id of the command. The exchange may have removed them.
     removing: BTreeMap<String, u64>,
+    /// A removal has been requested.
+    has_removals: bool,
     sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
     queues: Vec<u64>,
@@ -154,7 +156,7 @@ struct Route {
 
 impl Route {
     /// Forgets the removals of these targets that the reply to command `id` answers or makes obsolete. Returns their targets.
-    fn end_removals(&mut self, id: u64, targets: &[String]) -> Arc<[String]> {
+    fn end_removals(&mut self, id: u64, targets: &[String]) -> Vec<String> {
         let mut ended = Vec::new();
         for target in targets {
             if self
@@ -165,7 +167,7 @@ impl Route {
                 ended.extend(self.removing.remove_entry(target).map(|(target, _)| target));
             }
         }
-        ended.into()
+        ended
     }
 }
 

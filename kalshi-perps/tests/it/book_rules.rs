@@ -215,6 +215,48 @@ fn split_book_accepts_a_reply_with_the_last_number() {
     assert_eq!(held(&books, "A").unwrap(), "40.00");
 }
 
+/// The program may have requested a snapshot before the split, and its reply may look like that to the book's own request.
+#[tokio::test(start_paused = true)]
+async fn split_book_is_corrected_by_the_reply_to_a_later_request() {
+    for has_changed in [false, true] {
+        let mut books = two_markets();
+        books.apply(&action("stock_split", "A", ""));
+        let requests = books.drain_snapshot_requests();
+        assert_eq!(requests[0].market_tickers, ["A"]);
+        let reply = |id: u64, count: &str| {
+            let envelope = format!(r#""id":{id},"sid":1,"seq":2"#);
+            let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
+            frame("orderbook_snapshot", &envelope, "A", &levels)
+        };
+        books.apply(&reply(50, "10.00"));
+        if has_changed {
+            books.apply(&delta(3, "A", "1.00"));
+        }
+        let events = books.apply(&reply(51, "40.00"));
+        if has_changed {
+            assert!(books.is_stale("A"), "{events:?}");
+            assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+            continue;
+        }
+        assert!(
+            matches!(events[..], [BookEvent::Changed { .. }]),
+            "{events:?}"
+        );
+        assert_eq!(held(&books, "A").unwrap(), "40.00");
+        // A repeat, and the reply to an earlier command, change nothing.
+        for id in [51, 49] {
+            assert!(books.apply(&reply(id, "7.00")).is_empty());
+        }
+        // Without a reply to its own request, the book is not trusted.
+        books.request_failed(&requests[0]);
+        let events = books.poll_timeouts(books.next_timeout().unwrap());
+        assert_eq!(events.len(), 1);
+        assert!(books.is_stale("A"));
+        books.poll_timeouts(books.next_timeout().unwrap());
+        assert_eq!(books.drain_snapshot_requests(), requests);
+    }
+}
+
 #[test]
 fn malformed_corporate_action_makes_its_book_stale() {
     let reason = StaleReason::CorporateAction;
@@ -246,6 +288,18 @@ fn malformed_corporate_action_makes_its_book_stale() {
         books.apply(&Frame::parse(text));
         assert!(books.is_stale("A") && books.is_stale("B"), "{text}");
     }
+}
+
+#[test]
+fn overflow_of_another_subscription_makes_books_stale() {
+    let mut books = two_markets();
+    let error = r#"{"type":"error","sid":3,"msg":{"code":25,"msg":"overflow"}}"#;
+    assert_eq!(books.apply(&Frame::parse(error)).len(), 2);
+    assert!(books.is_stale("A") && books.is_stale("B"));
+    assert_eq!(
+        books.drain_snapshot_requests()[0].market_tickers,
+        ["A", "B"]
+    );
 }
 
 #[test]

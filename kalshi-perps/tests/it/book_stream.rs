@@ -205,3 +205,41 @@ async fn lost_corporate_action_makes_books_stale() {
         other => panic!("{other:?}"),
     }
 }
+
+/// Notices that are sent while their subscription is down are lost.
+#[tokio::test(start_paused = true)]
+async fn interruption_of_another_subscription_makes_books_stale() {
+    let exchange = Exchange::new().await;
+    let builder = exchange
+        .client
+        .websocket()
+        .channel(Channel::CorporateActions);
+    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    peer.send(snapshot(2, 1)).await;
+    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    let expected = StaleReason::SubscriptionEnded;
+    peer.send(json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}}))
+        .await;
+    let ended = change(&mut books).await;
+    assert!(matches!(ended, BookEvent::Stale { reason, .. } if reason == expected));
+    let recovered = async {
+        let command = peer.command().await;
+        assert_eq!(command["params"]["action"], "get_snapshot");
+        let mut reply = snapshot(2, 2);
+        reply["id"] = command["id"].clone();
+        peer.send(reply).await;
+        peer.acknowledge().await;
+    };
+    let reading = async { [change(&mut books).await, change(&mut books).await] };
+    let (events, ()) = tokio::join!(reading, recovered);
+    let [BookEvent::Live { .. }, BookEvent::Stale { reason, .. }] = events else {
+        panic!("{events:?}")
+    };
+    assert_eq!(reason, expected);
+}

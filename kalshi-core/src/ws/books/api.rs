@@ -32,7 +32,9 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
     const DELTA: &'static str;
     /// `type` of a message that contains a snapshot.
     const SNAPSHOT: &'static str;
-    /// `true` if messages of another channel change the levels of books. A loss on any channel then makes all books stale.
+    /// `true` if messages of another channel change the levels of books. A loss on any channel then makes all books stale: a gap, dropped
+    /// messages, an error that ends a subscription, or a subscription that was made again. [`Books::apply_event`] notices all of them.
+    /// [`Books::apply`] sees only frames, so it does not notice gaps in other subscriptions.
     const HAS_NOTICES: bool = false;
 
     /// Classifies a message by its meaning for order books.

@@ -55,7 +55,9 @@ impl<B: ApiBook> Books<B> {
     ) {
         match message {
             BookMessage::Error(code) if CommandError::new(*code).ends_subscription() => {
-                return self.end(sid, StaleReason::SubscriptionEnded, events);
+                let reason = StaleReason::SubscriptionEnded;
+                self.lose_notices(sid, reason, events);
+                return self.end(sid, reason, events);
             }
             BookMessage::Unsubscribed => {
                 self.ended.insert(sid);

@@ -95,7 +95,8 @@ pub enum StaleReason {
     InvalidChange(BookError),
     /// The best bid and the best ask stayed crossed.
     Crossed,
-    /// A change arrived before a snapshot of the market.
+    /// A change arrived before a snapshot of the market, or an unrequested snapshot arrived although the last list of the subscription's
+    /// markets may be outdated. A requested snapshot makes the book live.
     NoSnapshot,
     /// More changes arrived than are buffered for a stale book.
     BufferOverflow,
@@ -113,7 +114,8 @@ pub enum StaleReason {
     UnknownPriceMode,
     /// Messages were dropped because they were not read in time.
     Lagged,
-    /// The market was removed from the subscription, or the caller ended the subscription.
+    /// The caller has asked to remove the market from the subscription, an acknowledgement does not list the market, or the subscription has
+    /// ended without an error.
     Unsubscribed,
     /// The market has settled. This is reported only if a lifecycle channel is subscribed to: `market_lifecycle_v2` or
     /// `multivariate_market_lifecycle` on the Trade API, `corporate_actions` on the perpetuals API.
@@ -127,7 +129,8 @@ pub enum StaleReason {
     /// The messages of the subscription are no longer delivered to this reader, because the caller ended the subscription. Another reader may
     /// still receive them.
     Detached,
-    /// The exchange ended the subscription with an error.
+    /// The exchange ended the subscription with an error. On the perpetuals API also: it ended another subscription, or that was made
+    /// again, so a notice about the market may be lost.
     SubscriptionEnded,
     /// The connection was lost.
     Disconnected,

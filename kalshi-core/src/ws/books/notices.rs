@@ -21,6 +21,13 @@ impl<B: ApiBook> Books<B> {
         }
     }
 
+    /// Makes all books stale if notices may have been lost with another subscription, which has ended or was made again.
+    pub(super) fn lose_notices(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
+        if B::HAS_NOTICES && !self.subscriptions.contains_key(&sid) {
+            self.mark_all_stale(reason, events);
+        }
+    }
+
     /// Drops the book of a settled market, because no further messages follow.
     fn settled(&mut self, market_ticker: &str, events: &mut BookEvents) {
         if let Some(tracked) = self.books.remove(market_ticker) {

@@ -24,7 +24,8 @@ use crate::{
 /// If the exchange sends no clock, as on the perpetuals API, two live books cannot be compared. [`RedundantBooks::has_no_clock`] returns
 /// `true` then, and the book of one connection is returned for as long as it is live.
 ///
-/// A notice that a market has settled, or that a corporate action changed its levels, concerns the books of all connections.
+/// A notice that a market has settled, or that a corporate action changed its levels, concerns the books of all connections. A lost notice
+/// makes only the books of its own connection stale, so subscribe every connection to the channel of the notices.
 ///
 /// Maintenance can restart the exchange's clock. A half-open connection from before the restart then has the higher clock, and is preferred
 /// until it times out.

@@ -343,12 +343,18 @@ impl<A: OrderBookApi> BookStream<A> {
         }
         events.extend(self.register_first(&event));
         for event in &events {
-            if let BookEvent::Stale {
+            let BookEvent::Stale {
                 market_ticker,
-                reason: StaleReason::Settled,
+                reason,
             } = event
-            {
+            else {
+                continue;
+            };
+            if *reason == StaleReason::Settled {
                 self.settled.push(market_ticker.to_string());
+            }
+            if !self.books.books.contains_key(market_ticker) {
+                self.suspects.remove(market_ticker);
             }
         }
         let expected = self.expect_unlisted(&events);

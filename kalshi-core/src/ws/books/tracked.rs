@@ -304,9 +304,22 @@ impl<B: ApiBook> TrackedBook<B> {
         self.set_timer(schedule, Some(Instant::now() + pause(self.attempts)));
     }
 
+    /// Makes the book stale with the next timeout if the reply that made it live may be outdated, because its own request has failed.
+    pub(super) fn request_lost(&mut self, schedule: &mut Schedule) {
+        if self.replica.is_doubted() {
+            self.request = Request::Waiting;
+            self.set_timer(schedule, Some(Instant::now()));
+        }
+    }
+
     /// Returns `true` if a snapshot request is due.
     pub(super) fn is_due(&self) -> bool {
         self.request == Request::Due && self.replica.is_stale()
+    }
+
+    /// Returns the number of snapshots requested since the book was last live.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Returns `true` if a snapshot request was due, and marks it as sent.
@@ -333,6 +346,10 @@ impl<B: ApiBook> TrackedBook<B> {
             let reason = StaleReason::Crossed;
             self.report_stale(reason, events);
             return self.request_after_fault(reason, schedule);
+        }
+        if self.request == Request::Waiting && self.replica.lose_doubted() {
+            self.report_stale(StaleReason::UnconfirmedSnapshot, events);
+            return self.request_later(schedule);
         }
         if !self.replica.is_stale() || !matches!(self.request, Request::Sent | Request::Waiting) {
             return;

@@ -41,6 +41,9 @@ pub struct Replica<B: ReplicatedBook> {
     crossed_until: Option<Instant>,
     /// Id of the command to which the last snapshot replied.
     last_reply: Option<u64>,
+    /// Position of the reply that made the book live, if it may have answered a request from before the loss. Later replies are then compared
+    /// with the book.
+    doubted: Option<FramePosition>,
     /// `None` if the book is live or withheld.
     recovery: Option<Box<Recovery<B>>>,
 }
@@ -247,6 +250,7 @@ impl<B: ReplicatedBook> Replica<B> {
             clock: None,
             crossed_until: None,
             last_reply: None,
+            doubted: None,
             recovery: Some(Recovery::new(since, has_loss, None)),
         }
     }
@@ -283,7 +287,7 @@ impl<B: ReplicatedBook> Replica<B> {
 
     /// Makes the book stale because frames were lost before this position. Returns `true` if it was not stale before.
     pub fn lose(&mut self, since: FramePosition) -> bool {
-        self.crossed_until = None;
+        (self.crossed_until, self.doubted) = (None, None);
         let recovery = Recovery::new(since, true, self.clock);
         self.recovery.replace(recovery).is_none()
     }
@@ -291,8 +295,9 @@ impl<B: ReplicatedBook> Replica<B> {
     /// Makes the book stale because frames after the last one may be lost, or because a snapshot from before is outdated for another reason.
     /// Returns `true` if it was not stale before.
     ///
-    /// The exchange may number a reply like the last frame. Such a reply restores the book if no reply to an earlier request is awaited, so if
-    /// the book was not stale.
+    /// The exchange may number a reply like the last frame. The first such reply restores the book if the book was not stale, so that the book
+    /// itself awaits no earlier reply. If the program requested the snapshot before the loss, its levels are outdated. The reply to a later
+    /// command therefore replaces the book even if it has the same position, and makes the book stale if it has an earlier one.
     pub fn lose_after(&mut self, last: FramePosition) -> bool {
         let was_live = self.lose(last.next());
         if let Some(recovery) = self.recovery.as_mut().filter(|_| was_live) {
@@ -301,9 +306,20 @@ impl<B: ReplicatedBook> Replica<B> {
         was_live
     }
 
+    /// Makes a live book stale if the reply that restored it may be outdated (see [`lose_after`](Self::lose_after)). Call this if the book's
+    /// own request failed, because no later reply corrects the book then. Returns `true` if it was not stale before and is now.
+    pub fn lose_doubted(&mut self) -> bool {
+        self.doubted.is_some() && self.lose_after(self.position)
+    }
+
+    /// Returns `true` if the reply that made the book live may be outdated.
+    pub(in crate::ws) fn is_doubted(&self) -> bool {
+        self.doubted.is_some()
+    }
+
     /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
     pub fn restart(&mut self, since: FramePosition, has_loss: bool) {
-        (self.crossed_until, self.last_reply) = (None, None);
+        (self.crossed_until, self.last_reply, self.doubted) = (None, None, None);
         self.recovery = Some(Recovery::new(since, has_loss, self.clock));
     }
 
@@ -407,9 +423,16 @@ impl<B: ReplicatedBook> Replica<B> {
         let is_late = reply_to.is_some() && reply_to <= self.last_reply;
         self.last_reply = reply_to.or(self.last_reply);
         let Some(recovery) = &mut self.recovery else {
-            // An older snapshot contains nothing new.
-            if position <= self.position {
+            let is_later_reply = reply_to.is_some() && !is_late;
+            let doubted = self.doubted.filter(|_| is_later_reply);
+            if position > self.position {
+                self.doubted = None;
+            } else if doubted.is_none_or(|doubted| position < doubted) || book == self.book {
+                // An older snapshot contains nothing new.
                 return Effect::Unchanged;
+            } else if position < self.position {
+                self.lose_after(self.position);
+                return Effect::Stale(ReplicaStaleReason::UnconfirmedSnapshot);
             }
             if let (Some(got), Some(last)) = (clock, self.clock.map(Clock::value))
                 && got < last
@@ -447,6 +470,7 @@ impl<B: ReplicatedBook> Replica<B> {
         }
         let mut changes = std::mem::take(&mut recovery.changes);
         changes.retain(|change| !change.is_in(position, clock));
+        self.doubted = (position < recovery.since).then_some(position);
         self.recovery = None;
         self.adopt(position, clock, book, changes, Effect::Live)
     }

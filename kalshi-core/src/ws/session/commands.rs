@@ -288,6 +288,7 @@ impl Session {
         {
             // Books must not stay live if the acknowledgement is lost.
             let id = self.last_id + 1;
+            route.has_removals = true;
             route
                 .removing
                 .extend(targets.iter().map(|target| (target.clone(), id)));

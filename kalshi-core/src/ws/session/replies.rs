@@ -88,8 +88,10 @@ impl Session {
                     ) = (&pending, of)
                         && message.envelope.id.is_some()
                         && error.is_rejection()
+                        && let Some(route) = self.sids.get_mut(&sid)
                     {
-                        self.kept(id, *subscription, sid, targets);
+                        let kept = route.end_removals(id, targets);
+                        self.kept(*subscription, sid, kept);
                     }
                     pending.fail(ConnectionError::Command(error.clone()));
                 }
@@ -111,7 +113,7 @@ impl Session {
                 self.subscribed(subscription, sid);
                 let tracked = self.subscriptions.get(&subscription);
                 if let Some(requested) = tracked.map(|tracked| Arc::clone(&tracked.requested)) {
-                    self.kept(id, subscription, sid, &requested);
+                    self.added(id, subscription, sid, &requested);
                 }
                 return Some(sid);
             }
@@ -198,7 +200,7 @@ impl Session {
                     targets,
                 },
                 Control::Ok,
-            ) => self.kept(id, subscription, sid, &targets),
+            ) => self.added(id, subscription, sid, &targets),
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
@@ -262,9 +264,8 @@ impl Session {
         {
             // They are now selected or removed.
             route.extra.retain(|target| !targets.contains(target));
-            match change {
-                Change::Add => self.kept(command, id, sid, &targets),
-                Change::Remove => _ = route.end_removals(command, &targets),
+            if change == Change::Remove {
+                route.end_removals(command, &targets);
             }
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
@@ -279,9 +280,12 @@ impl Session {
                 Change::Remove => tracked.selected.retain(|target| !targets.contains(target)),
             }
         }
-        let (Change::Remove, Some(sid)) = (change, sid) else {
+        let Some(sid) = sid else {
             return;
         };
+        if change == Change::Add {
+            return self.added(command, id, sid, &targets);
+        }
         for target in targets {
             // Another subscription has selected the target while it was being removed.
             let wants = self.subscriptions.iter().find(|(other, tracked)| {
@@ -293,18 +297,33 @@ impl Session {
         }
     }
 
-    /// Reports those of the targets that are not removed, as the reply to command `id` shows.
-    fn kept(&mut self, id: u64, subscription: SubscriptionId, sid: u64, targets: &[String]) {
+    /// Reports targets whose addition is acknowledged by the reply to command `id`, unless a later command removes them.
+    fn added(&mut self, id: u64, subscription: SubscriptionId, sid: u64, targets: &[String]) {
         let Some(route) = self.sids.get_mut(&sid) else {
             return;
         };
-        let targets = route.end_removals(id, targets);
+        route.end_removals(id, targets);
+        // The reader may have missed the acknowledgement of a removal, so an acknowledged one is not over for it.
+        if route.has_removals {
+            let targets = targets.iter();
+            let kept = targets.filter(|target| !route.removing.contains_key(*target));
+            let kept = kept.cloned().collect();
+            self.kept(subscription, sid, kept);
+        }
+    }
+
+    /// Reports targets that are part of a subscription. Others than the selected ones belong to nobody: no snapshot of them is requested.
+    fn kept(&mut self, subscription: SubscriptionId, sid: u64, mut targets: Vec<String>) {
+        let Some(route) = self.sids.get(&sid) else {
+            return;
+        };
+        targets.retain(|target| self.is_part(route, target));
         let queues = route.queues.clone();
         if !targets.is_empty() {
             let event = RawEvent::TargetsKept {
                 subscription,
                 sid,
-                targets,
+                targets: targets.into(),
             };
             self.send(&queues, event);
         }

@@ -216,6 +216,16 @@ impl Session {
         }
     }
 
+    /// Returns `true` if a subscription selects the target or a command of the user added it.
+    pub(super) fn is_part(&self, route: &Route, target: &str) -> bool {
+        let mut ids = route.subscriptions.iter();
+        route.extra.contains(target)
+            || ids.any(|id| {
+                let tracked = self.subscriptions.get(id);
+                tracked.is_some_and(|tracked| tracked.selects(target))
+            })
+    }
+
     /// Returns `true` if a snapshot of the target may be requested.
     pub(super) fn has_target(&self, route: &Route, target: &str) -> bool {
         let mut tracked = route

@@ -457,3 +457,57 @@ async fn only_an_addition_after_the_removal_keeps_a_target() {
         assert_eq!(kept, expected, "{steps:?}");
     }
 }
+
+/// Returns the targets that are reported as kept.
+async fn kept(mut receiver: crate::ws::queue::Receiver) -> Vec<String> {
+    receiver.close();
+    let mut kept = Vec::new();
+    while let Some(Ok(event)) = receiver.recv().await {
+        if let RawEvent::TargetsKept { targets, .. } = event {
+            kept.extend(targets.iter().cloned());
+        }
+    }
+    kept
+}
+
+/// The reader may have missed the acknowledgement.
+#[tokio::test]
+async fn target_added_after_its_acknowledged_removal_is_reported() {
+    let (mut session, receiver) = selecting(&["A", "B"]);
+    for (step, target) in [
+        (Change::Add, "C"),
+        (Change::Remove, "B"),
+        (Change::Add, "B"),
+    ] {
+        let id = change(&mut session, step, target);
+        let ok = format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#);
+        session.frame(ok.into(), Arrival::default());
+    }
+    assert_eq!(kept(receiver).await, ["B"]);
+}
+
+#[tokio::test]
+async fn target_that_no_subscription_selects_is_not_reported_as_kept() {
+    let (mut session, receiver) = selecting(&["A", "B"]);
+    // A second subscription shares the number and selects one of the targets.
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "books".to_owned(),
+        targets: &TARGETS,
+        params: Map::from_iter([("market_tickers".to_owned(), json!(["A"]))]),
+        queue: None,
+        reply,
+    });
+    let id = next_id(&mut session);
+    let ok = format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#);
+    session.frame(ok.into(), Arrival::default());
+    session.command(Command::Unsubscribe {
+        subscription: SubscriptionId(1),
+        reply: None,
+    });
+    let id = next_id(&mut session);
+    let error = format!(r#"{{"id":{id},"type":"error","msg":{{"code":27,"msg":"slow"}}}}"#);
+    session.frame(error.into(), Arrival::default());
+    assert!(session.sids[&1].removing.is_empty());
+    assert!(kept(receiver).await.is_empty());
+}

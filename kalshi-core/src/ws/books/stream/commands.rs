@@ -1,6 +1,11 @@
 //! Commands of a book stream: requests of snapshots, and removals of settled markets.
 
-use std::{collections::HashMap, pin::Pin, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    pin::Pin,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -55,6 +60,35 @@ impl Suspects {
         }
     }
 
+    /// Returns the group to request next of each subscription, by `sid`. `due` contains the `sid`, the ticker and the previous attempts of
+    /// each book.
+    ///
+    /// It is the largest group, because a rejected market is soon alone and is requested again and again: it must not delay the others. Of
+    /// the groups of a size, it is the one with the fewest attempts.
+    fn next_groups<'a>(&self, due: impl Iterator<Item = (u64, &'a str, u32)>) -> HashMap<u64, u64> {
+        let mut sizes: BTreeMap<(u64, u64), (usize, Reverse<u32>)> = BTreeMap::new();
+        for (sid, ticker, attempts) in due {
+            let key = (sid, self.group(ticker));
+            let (size, fewest) = sizes.entry(key).or_insert((0, Reverse(attempts)));
+            *size += 1;
+            *fewest = Reverse(attempts).max(*fewest);
+        }
+        let mut next: HashMap<u64, (u64, (usize, Reverse<u32>))> = HashMap::new();
+        for ((sid, group), size) in sizes {
+            let best = next.entry(sid).or_insert((group, size));
+            if best.1 < size {
+                *best = (group, size);
+            }
+        }
+        let groups = next.into_iter().map(|(sid, (group, _))| (sid, group));
+        groups.collect()
+    }
+
+    /// Forgets a market that is no longer part of a subscription.
+    pub(super) fn remove(&mut self, market_ticker: &str) {
+        self.groups.remove(market_ticker);
+    }
+
     pub(super) fn clear(&mut self) {
         self.groups.clear();
     }
@@ -92,12 +126,8 @@ impl<A: OrderBookApi> BookStream<A> {
         self.next_requests.retain(|_, next| *next > now);
         let (paused, suspects) = (&self.next_requests, &self.suspects);
         let is_ready = |sid| !paused.contains_key(&sid);
-        let mut groups: HashMap<u64, u64> = HashMap::new();
-        for tracked in self.books.due(is_ready) {
-            let group = suspects.group(&tracked.ticker);
-            let first = groups.entry(tracked.sid).or_insert(group);
-            *first = group.min(*first);
-        }
+        let due = self.books.due(is_ready);
+        let groups = suspects.next_groups(due.map(|due| (due.sid, &*due.ticker, due.attempts())));
         let requests = self.books.drain_requests_of(is_ready, |sid, ticker| {
             groups.get(&sid) == Some(&suspects.group(ticker))
         });
@@ -121,13 +151,16 @@ impl<A: OrderBookApi> BookStream<A> {
         match result {
             Ok(()) => {
                 for ticker in tickers {
-                    self.suspects.groups.remove(ticker);
+                    self.suspects.remove(ticker);
                 }
             }
             // The books have their own timeout for each snapshot.
-            Err(ConnectionError::Timeout(_)) => {}
+            Err(ConnectionError::Timeout(_)) => self.books.request_lost(request),
             Err(ConnectionError::Command(error)) if !error.is_transient() && tickers.len() > 1 => {
                 tracing::debug!(sid, %error, "snapshot request divided");
+                let books = &self.books.books;
+                let groups = &mut self.suspects.groups;
+                groups.retain(|ticker, _| books.contains_key(ticker.as_str()));
                 self.suspects.divide(tickers, &error);
                 self.books.retry(request, TrackedBook::request_in_part);
             }
@@ -136,5 +169,43 @@ impl<A: OrderBookApi> BookStream<A> {
                 self.books.request_failed(request);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejected_markets_do_not_delay_the_others() {
+        let mut suspects = Suspects::default();
+        let good = ["A", "B", "C", "D", "E"];
+        let bad: Vec<_> = (0..20).map(|number| format!("X{number}")).collect();
+        let mut due: Vec<_> = good.iter().map(|ticker| (*ticker, 0)).collect();
+        due.extend(bad.iter().map(|ticker| (ticker.as_str(), 0)));
+        // The exchange names one of the rejected markets at a time.
+        for step in 0.. {
+            let books = due.iter().map(|(ticker, attempts)| (1, *ticker, *attempts));
+            let next = suspects.next_groups(books);
+            let in_group = |ticker: &str| next.get(&1) == Some(&suspects.group(ticker));
+            let requested = due.iter().filter(|(ticker, _)| in_group(ticker));
+            let requested: Vec<_> = requested.map(|(ticker, _)| (*ticker).to_owned()).collect();
+            if requested == good {
+                assert_eq!(step, bad.len());
+                break;
+            }
+            assert!(requested.len() > good.len(), "{step}: {requested:?}");
+            let mut error = CommandError::new(14);
+            error.market_tickers = requested.last().cloned().into_iter().collect();
+            suspects.divide(&requested, &error);
+        }
+        // A good market alone is requested before those that were rejected.
+        due.retain(|(ticker, _)| !good.contains(ticker));
+        due.iter_mut().for_each(|(_, attempts)| *attempts = 1);
+        suspects.divide(&["Z".to_owned()], &CommandError::new(14));
+        due.push(("Z", 0));
+        let next =
+            suspects.next_groups(due.iter().map(|(ticker, attempts)| (1, *ticker, *attempts)));
+        assert_eq!(next.get(&1), Some(&suspects.group("Z")));
     }
 }

@@ -1,0 +1,100 @@
+//! Tests of the snapshot requests that are due, with a book that has no levels.
+
+use serde::Deserializer;
+
+use super::*;
+use crate::ws::{MalformedMessage, Message, UnknownMessage, sequence::ReplicatedBook};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct EmptyBook;
+
+#[derive(Clone, Debug)]
+struct Other;
+
+impl Message for Other {
+    fn kind(&self) -> &'static str {
+        ""
+    }
+
+    fn ts_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn decode_body<'de, D: Deserializer<'de>>(
+        _kind: &str,
+        _deserializer: D,
+        _target: &mut Self,
+    ) -> Result<bool, D::Error> {
+        Ok(false)
+    }
+
+    fn without_body(_kind: &str) -> Option<Self> {
+        None
+    }
+
+    fn unknown(_message: UnknownMessage) -> Self {
+        Self
+    }
+
+    fn malformed(_message: MalformedMessage) -> Self {
+        Self
+    }
+}
+
+impl ReplicatedBook for EmptyBook {
+    type Change = ();
+    type Error = BookError;
+
+    fn apply_change(&mut self, _change: &()) -> Result<(), BookError> {
+        Ok(())
+    }
+
+    fn is_crossed(&self) -> bool {
+        false
+    }
+}
+
+impl ApiBook for EmptyBook {
+    type Message = Other;
+    type Delta = ();
+    type Snapshot = ();
+    type PriceMode = ();
+
+    const DEFAULT_MODE: Option<()> = Some(());
+    const DELTA: &'static str = "delta";
+    const SNAPSHOT: &'static str = "snapshot";
+
+    fn read(_message: &Other) -> BookMessage<'_, Self> {
+        BookMessage::Other
+    }
+
+    fn read_change(_delta: &(), _mode: (), _sent_ms: Option<i64>) -> Result<(), BookError> {
+        Ok(())
+    }
+
+    fn read_snapshot(_: &(), _mode: (), _sent_ms: Option<i64>) -> Result<Self, BookError> {
+        Ok(Self)
+    }
+
+    fn last_update(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        None
+    }
+}
+
+#[test]
+fn book_that_is_live_again_is_not_due() {
+    let mut books = Books::<EmptyBook>::new();
+    books.register(1, ["A"]);
+    books.apply_event(&Event::Lagged { count: 1 });
+    let mut events = BookEvents::default();
+    for tracked in books.books.values_mut() {
+        let position = FramePosition::default().next();
+        tracked.move_to(1, position, true);
+        let effect = tracked.replica.snapshot(position, None, None, EmptyBook);
+        tracked.report_effect(position, effect, None, &mut books.schedule, &mut events);
+    }
+    assert!(books.live("A").is_some() && books.schedule.has_due());
+    // No request is wanted while none is due.
+    assert!(books.drain_requests_of(|_| true, |_, _| false).is_empty());
+    assert!(!books.schedule.has_due());
+}
