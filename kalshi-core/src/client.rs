@@ -24,6 +24,7 @@ use crate::{
     operation::Operation,
     retry::RetryPolicy,
     server_time::{ClockCorrection, ServerTime},
+    wire::Wire,
 };
 
 /// The future returned by [`Api::discover_limits`](crate::Api::discover_limits).
@@ -52,7 +53,7 @@ pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
     /// The options that `http` was built with, or `None` for a custom HTTP client, whose connections cannot be replaced.
     pub(crate) http_options: Option<HttpOptions>,
-    /// The middleware, outermost first.
+    /// The middleware except [`Wire`], outermost first.
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) connections: RwLock<Arc<Connections>>,
     /// Connections for reads that serve as evidence, built on first use. Not used with a custom HTTP client.
@@ -100,31 +101,30 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
+    /// Wraps an HTTP client in the middleware and [`Wire`].
     pub(crate) fn new(
         generation: u64,
         http: reqwest::Client,
         middleware: &[Arc<dyn Middleware>],
+        is_custom_client: bool,
     ) -> Self {
+        let wire = Wire {
+            http: http.clone(),
+            is_custom_client,
+        };
+        let stack = reqwest_middleware::ClientBuilder::new(http);
+        let stack = middleware.iter().fold(stack, |stack, middleware| {
+            stack.with_arc(middleware.clone())
+        });
         Self {
             generation,
-            stack: Shared::stack(http, middleware),
+            stack: stack.with(wire).build(),
             is_outdated: AtomicBool::new(false),
         }
     }
 }
 
 impl Shared {
-    /// Wraps an HTTP client in the middleware.
-    fn stack(http: reqwest::Client, middleware: &[Arc<dyn Middleware>]) -> ClientWithMiddleware {
-        let stack = reqwest_middleware::ClientBuilder::new(http);
-        middleware
-            .iter()
-            .fold(stack, |stack, middleware| {
-                stack.with_arc(middleware.clone())
-            })
-            .build()
-    }
-
     /// Returns the connections for evidence. They are built only once because building reads the system's certificates, and again if
     /// that failed.
     fn evidence_connections(
@@ -135,7 +135,8 @@ impl Shared {
         if let Some(connections) = self.evidence_connections.get() {
             return Ok(connections.clone());
         }
-        let new = Arc::new(Connections::new(0, build(options)?, &self.middleware));
+        let new = Connections::new(0, build(options)?, &self.middleware, false);
+        let new = Arc::new(new);
         Ok(self.evidence_connections.get_or_init(|| new).clone())
     }
 }
@@ -233,7 +234,7 @@ impl Core {
                 return;
             }
         };
-        let new = Connections::new(generation + 1, http, &shared.middleware);
+        let new = Connections::new(generation + 1, http, &shared.middleware, false);
         let lock = &shared.connections;
         let mut connections = lock.write().unwrap_or_else(PoisonError::into_inner);
         if connections.generation == generation {

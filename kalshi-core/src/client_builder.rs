@@ -21,7 +21,6 @@ use crate::{
     limits::{AccountLimits, RateLimiter, RateLimits, Tier},
     retry::RetryPolicy,
     server_time::{ClockCorrection, ServerTime},
-    wire::Wire,
 };
 
 /// Default timeout of a whole request, including waits, retries and the response body.
@@ -230,13 +229,11 @@ impl<A: Api> ClientBuilder<A> {
         if let Some(credentials) = self.credentials {
             middleware.push(credentials.middleware(&base_url, clock.clone()));
         }
-        middleware.push(Arc::new(Wire {
-            is_custom_client: own_client,
-        }));
         let environment = self.environment.clone();
+        let connections = Connections::new(0, http.clone(), &middleware, own_client);
         let shared = Shared {
             base_url,
-            connections: RwLock::new(Arc::new(Connections::new(0, http.clone(), &middleware))),
+            connections: RwLock::new(Arc::new(connections)),
             evidence_connections: OnceLock::new(),
             http,
             http_options: (!own_client).then_some(options),

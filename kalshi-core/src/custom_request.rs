@@ -18,7 +18,7 @@ use crate::{
     client::Core,
     error::Error,
     operation::{Bucket, Operation},
-    request::Received,
+    received::Received,
     response::Response,
     rt,
 };

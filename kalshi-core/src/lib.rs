@@ -48,6 +48,7 @@ pub mod operation;
 pub mod orders;
 mod outcome;
 pub mod pages;
+mod received;
 mod request;
 mod response;
 mod retry;
@@ -55,6 +56,7 @@ mod rows;
 #[doc(hidden)]
 pub mod rt;
 mod secret;
+mod sending;
 mod server_time;
 #[cfg(test)]
 mod test_client;

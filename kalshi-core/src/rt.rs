@@ -13,7 +13,7 @@ use std::{
 use kalshi_auth::CredentialsError;
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 #[cfg(feature = "ws")]
 use serde::Serialize;
@@ -195,10 +195,6 @@ pub fn finish_request(
     let mut request = request
         .build()
         .map_err(|error| Error::transport(operation, error))?;
-    request
-        .headers_mut()
-        .entry(ACCEPT)
-        .or_insert(HeaderValue::from_static("application/json"));
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&operation.method);
     if has_body && request.body().is_none() {
         request

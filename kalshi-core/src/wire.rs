@@ -90,9 +90,12 @@ impl Attempts {
     }
 }
 
-/// Middleware that counts each attempt in the [`Attempts`] of its request and fails requests that were redirected to another URL.
+/// The innermost middleware. It sends the request, counts the attempt in the request's [`Attempts`], and fails requests that were
+/// redirected to another URL.
 #[derive(Debug)]
 pub(crate) struct Wire {
+    /// The client of the stack. [`Next`] would move the request into another boxed future to send it with the same client.
+    pub(crate) http: reqwest::Client,
     /// `true` for a custom HTTP client, which may follow redirects.
     pub(crate) is_custom_client: bool,
 }
@@ -122,7 +125,7 @@ impl Middleware for Wire {
         &'a self,
         request: Request,
         extensions: &'b mut Extensions,
-        next: Next<'c>,
+        _: Next<'c>,
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'd>>
     where
         'a: 'd,
@@ -135,13 +138,13 @@ impl Middleware for Wire {
         // Only a custom client may follow redirects.
         let url = self.is_custom_client.then(|| request.url().clone());
         // Nothing is sent until the future is polled.
-        let sending = next.run(request, extensions);
+        let sending = self.http.execute(request);
         Box::pin(async move {
             attempts.0.arrived.fetch_add(1, Relaxed);
             attempts.0.processed.fetch_add(1, Relaxed);
             let mut result = sending.await;
             match &mut result {
-                Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
+                Err(error) if error.is_connect() || error.is_builder() => {
                     // If the client follows redirects, the original request may have been sent, and the error may be about the redirected one.
                     if !self.is_custom_client {
                         attempts.0.arrived.fetch_sub(1, Relaxed);
@@ -156,7 +159,7 @@ impl Middleware for Wire {
                 }
                 Err(_) => {}
             }
-            result
+            result.map_err(Error::Reqwest)
         })
     }
 }

@@ -289,59 +289,63 @@ impl TokenBucket {
         lane: Lane,
         max_wait: Duration,
     ) -> Result<RateLimitPermit<'_>, RateLimitError> {
+        match self.enter(cost, lane, max_wait)? {
+            Entry::Permit(permit) => Ok(permit),
+            // Boxed because few requests wait, and the futures of all would hold its state.
+            Entry::Queue(slot) => Box::pin(slot.wait(max_wait)).await,
+        }
+    }
+
+    /// Takes tokens if they are available, or else a slot in the queue. Returns an error if the wait would exceed `max_wait`.
+    fn enter(
+        &self,
+        cost: u32,
+        lane: Lane,
+        max_wait: Duration,
+    ) -> Result<Entry<'_>, RateLimitError> {
         let wanted = u64::from(cost) * TOKEN;
-        let slot = {
-            let mut state = self.state();
-            state.check_cost(cost)?;
-            let now = Instant::now();
-            state.advance(now);
-            let ahead = state.before(lane);
-            // The tokens must suffice for the requests ahead as well.
-            if let Some(departure) = state.take(cost, lane, ahead, now) {
-                return Ok(RateLimitPermit::new(self, departure));
-            }
-            let wait = state
-                .level(lane)
-                .expected_time_until(ahead.saturating_add(wanted));
-            if wait > max_wait {
-                return Err(RateLimitError::Wait {
-                    needed: wait,
-                    max_wait,
-                });
-            }
-            let number = state.next;
-            state.next += 1;
-            state.waits += 1;
-            let notify = Arc::new(Notify::new());
-            let index = lane as usize;
-            let waiting = Waiting {
-                number,
-                cost,
-                notify: notify.clone(),
-            };
-            let State {
-                lanes,
-                wanted: sums,
-                ..
-            } = &mut *state;
-            sums[index] = sums[index].saturating_add(wanted);
-            lanes[index].push_back(waiting);
-            QueueSlot {
-                bucket: self,
-                number,
-                cost,
-                lane,
-                notify,
-            }
+        let mut state = self.state();
+        state.check_cost(cost)?;
+        let now = Instant::now();
+        state.advance(now);
+        let ahead = state.before(lane);
+        // The tokens must suffice for the requests ahead as well.
+        if let Some(departure) = state.take(cost, lane, ahead, now) {
+            return Ok(Entry::Permit(RateLimitPermit::new(self, departure)));
+        }
+        let wait = state
+            .level(lane)
+            .expected_time_until(ahead.saturating_add(wanted));
+        if wait > max_wait {
+            return Err(RateLimitError::Wait {
+                needed: wait,
+                max_wait,
+            });
+        }
+        let number = state.next;
+        state.next += 1;
+        state.waits += 1;
+        let notify = Arc::new(Notify::new());
+        let index = lane as usize;
+        let waiting = Waiting {
+            number,
+            cost,
+            notify: notify.clone(),
         };
-        // Later cancels or a late response may have made the wait longer.
-        timeout(max_wait, slot.served()).await.unwrap_or_else(|_| {
-            let mut state = self.state();
-            state.advance(Instant::now());
-            let more = state.level(lane).expected_time_until(wanted);
-            let needed = max_wait.saturating_add(more);
-            Err(RateLimitError::Wait { needed, max_wait })
-        })
+        let State {
+            lanes,
+            wanted: sums,
+            ..
+        } = &mut *state;
+        sums[index] = sums[index].saturating_add(wanted);
+        lanes[index].push_back(waiting);
+        Ok(Entry::Queue(QueueSlot {
+            bucket: self,
+            number,
+            cost,
+            lane,
+            notify,
+        }))
     }
 
     fn end(&self, departure: [FlightKey; 2], responded: bool) {
@@ -409,6 +413,12 @@ impl fmt::Debug for RateLimitPermit<'_> {
     }
 }
 
+/// The tokens of a request, or its slot in the queue for them.
+enum Entry<'a> {
+    Permit(RateLimitPermit<'a>),
+    Queue(QueueSlot<'a>),
+}
+
 /// A slot in the queue, which is freed on drop.
 struct QueueSlot<'a> {
     bucket: &'a TokenBucket,
@@ -419,6 +429,19 @@ struct QueueSlot<'a> {
 }
 
 impl<'a> QueueSlot<'a> {
+    /// Waits for the tokens, at most `max_wait`.
+    async fn wait(self, max_wait: Duration) -> Result<RateLimitPermit<'a>, RateLimitError> {
+        let (bucket, lane, wanted) = (self.bucket, self.lane, u64::from(self.cost) * TOKEN);
+        // Later cancels or a late response may have made the wait longer.
+        timeout(max_wait, self.served()).await.unwrap_or_else(|_| {
+            let mut state = bucket.state();
+            state.advance(Instant::now());
+            let more = state.level(lane).expected_time_until(wanted);
+            let needed = max_wait.saturating_add(more);
+            Err(RateLimitError::Wait { needed, max_wait })
+        })
+    }
+
     /// Takes the tokens when the request is at the head of the queue, or when they suffice for the requests ahead as well. The
     /// latter matters if the caller does not poll the requests ahead.
     async fn served(self) -> Result<RateLimitPermit<'a>, RateLimitError> {

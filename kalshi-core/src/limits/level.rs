@@ -9,7 +9,7 @@
 //! a level of its own, on which such a request counts as arrived after the slack. If it arrives later, the exchange may reject the cancel
 //! with a 429, or the request itself after a burst of cancels. The rejected one was not processed and is sent again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
@@ -104,7 +104,8 @@ pub(super) struct Level {
     tokens: u64,
     /// Time of the last refill.
     at: Instant,
-    in_flight: BTreeMap<FlightKey, Flight>,
+    /// The requests in flight, sorted by key. Faster than a tree, because most are added at the end and removed from the beginning.
+    in_flight: VecDeque<(FlightKey, Flight)>,
     /// Total cost of the requests in flight, in nanotokens.
     in_flight_cost: u64,
     slack: Slack,
@@ -119,7 +120,7 @@ impl Level {
             limit,
             tokens: u64::from(limit.capacity().max(1)) * TOKEN,
             at: Instant::now(),
-            in_flight: BTreeMap::new(),
+            in_flight: VecDeque::new(),
             in_flight_cost: 0,
             slack: Slack::new(slack),
             next: 0,
@@ -160,10 +161,10 @@ impl Level {
 
     /// Adds the tokens since the last refill and counts the requests that have arrived in that time.
     pub(super) fn advance(&mut self, now: Instant) {
-        while let Some(entry) = self.in_flight.first_entry()
-            && entry.key().0 <= now
+        let has_arrived = |((arrives, _), _): &(FlightKey, _)| *arrives <= now;
+        while self.in_flight.front().is_some_and(has_arrived)
+            && let Some(((arrived, _), flight)) = self.in_flight.pop_front()
         {
-            let ((arrived, _), flight) = entry.remove_entry();
             self.refill(arrived);
             self.count(&flight);
         }
@@ -203,7 +204,8 @@ impl Level {
         let key = (arrives, self.next);
         self.next = self.next.wrapping_add(1);
         self.in_flight_cost = self.in_flight_cost.saturating_add(flight.cost);
-        self.in_flight.insert(key, flight);
+        let index = self.in_flight.partition_point(|(other, _)| *other < key);
+        self.in_flight.insert(index, (key, flight));
         key
     }
 
@@ -211,7 +213,8 @@ impl Level {
     /// departure has passed, or until now if that is later.
     pub(super) fn end(&mut self, key: FlightKey, responded: bool, now: Instant) {
         self.advance(now);
-        let Some(flight) = self.in_flight.remove(&key) else {
+        let index = self.in_flight.binary_search_by_key(&key, |(key, _)| *key);
+        let Some((_, flight)) = index.ok().and_then(|index| self.in_flight.remove(index)) else {
             return;
         };
         let slack = self.slack.current;
