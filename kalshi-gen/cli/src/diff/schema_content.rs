@@ -1,6 +1,6 @@
 //! Differences inside schemas: types, fields, values, constraints and descriptions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -9,9 +9,9 @@ use super::{
     owner::Owner,
     renames,
     spec_index::Shape,
-    values::{format_value, set},
+    values::{format_value, set, variants},
 };
-use kalshi_gen::internals::{enums, names, spec::reference};
+use kalshi_gen::internals::{names, spec::reference};
 
 use crate::structure;
 
@@ -484,19 +484,6 @@ fn is_inline_type_name(named: &str, owner: &str, field: &str) -> bool {
     let named = names::pascal(named);
     let is_unambiguous = names::is_compound(field) && names::pascal(field) == named;
     is_unambiguous || names::inline_type(owner, field) == named
-}
-
-/// Returns the Rust variant of each value of an enum. If two values have the same name, it depends on their order.
-fn variants(schema: &Value) -> BTreeMap<String, String> {
-    let list = schema["enum"].as_array().into_iter().flatten();
-    let mut seen = BTreeSet::new();
-    let values: Vec<String> = list
-        .filter_map(Value::as_str)
-        .filter(|value| seen.insert(*value))
-        .map(str::to_owned)
-        .collect();
-    let names = enums::variant_names(&values);
-    values.into_iter().zip(names).collect()
 }
 
 /// Returns the enum values that are not strings.
