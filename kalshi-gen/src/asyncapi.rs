@@ -190,7 +190,8 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
             messages.push(message);
         } else if properties["params"].is_object() {
             let name = format!("{}Params", names::pascal(name.trim_end_matches("Command")));
-            bodies.insert(&name, properties["params"].clone(), location)?;
+            let params = copied(&document, &properties["params"]);
+            bodies.insert(&name, params, location)?;
             paths.insert(format!("/{name}"), json!({ "post": {
                 "operationId": name, "responses": { "200": { "description": "" } },
                 "requestBody": { "content": { "application/json": { "schema": reference(&name) } } },
@@ -377,19 +378,24 @@ fn message(
 
 /// Returns the schema of a message's body. A named schema is copied, because the body's type has the message's name.
 fn body(document: &Value, message: &Message, properties: &Value) -> Value {
-    let mut declared = &properties["msg"];
-    let mut schema = spec::follow(document, declared);
-    if message.body == Body::List {
-        declared = &schema["items"];
-        schema = spec::follow(document, declared);
-    }
+    let declared = &properties["msg"];
     let mut body = match message.body {
         Body::None => json!({ "type": "object", "properties": {} }),
-        _ => schema.clone(),
+        Body::Object => copied(document, declared),
+        Body::List => copied(document, &spec::follow(document, declared)["items"]),
     };
-    let descriptions = [&declared["description"], &schema["description"]];
-    let mut descriptions = descriptions.into_iter().filter_map(Value::as_str);
-    let description = descriptions.find(|text| !text.is_empty());
-    body["description"] = description.unwrap_or(&message.description).into();
+    if body["description"].as_str().is_none_or(str::is_empty) {
+        body["description"] = message.description.clone().into();
+    }
     body
+}
+
+/// Returns a copy of the schema that `declared` refers to. A description at the reference takes precedence.
+fn copied(document: &Value, declared: &Value) -> Value {
+    let mut schema = spec::follow(document, declared).clone();
+    let description = declared["description"].as_str();
+    if let Some(text) = description.filter(|text| !text.is_empty()) {
+        schema["description"] = text.into();
+    }
+    schema
 }

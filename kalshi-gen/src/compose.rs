@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, JsonPath},
-    spec::{is_annotation, schema_name},
+    spec::{is_annotation, is_generic, schema_name},
     visit::for_each_schema,
     yaml,
 };
@@ -15,25 +15,46 @@ use crate::{
 /// fields, and moves the annotations of an `allOf` to the schema itself.
 pub(crate) fn simplify(tree: &mut Value) {
     for_each_schema(tree, &mut |_, node| {
-        let is_object = node.get("type").and_then(Value::as_str) == Some("object")
-            || node.contains_key("properties");
-        let is_constraint = |part: &Value| {
-            part.as_object().is_some_and(|part| {
-                part.iter().all(|(key, value)| match key.as_str() {
-                    "required" | "description" | "title" => true,
-                    "type" => is_object && value == "object",
-                    _ => false,
-                })
-            })
-        };
         for key in ["oneOf", "anyOf"] {
-            let parts = node.get(key).and_then(Value::as_array);
-            if parts.is_some_and(|parts| parts.iter().all(is_constraint)) {
+            if only_requires_fields(node, key) {
                 node.remove(key);
             }
         }
         lift_annotations(node);
     });
+}
+
+/// Returns `true` if the alternatives under `key` only require fields.
+fn only_requires_fields(node: &Map<String, Value>, key: &str) -> bool {
+    let is_object = node.get("type").and_then(Value::as_str) == Some("object")
+        || node.contains_key("properties");
+    let is_constraint = |part: &Value| {
+        part.as_object().is_some_and(|part| {
+            part.iter().all(|(key, value)| match key.as_str() {
+                "required" | "description" | "title" => true,
+                "type" => is_object && value == "object",
+                _ => false,
+            })
+        })
+    };
+    let parts = node.get(key).and_then(Value::as_array);
+    parts.is_some_and(|parts| parts.iter().all(is_constraint))
+}
+
+/// Returns `true` if a schema has alternatives under `key` that determine its type.
+pub(crate) fn has_alternatives(node: &Map<String, Value>, key: &str) -> bool {
+    node.contains_key(key) && !only_requires_fields(node, key)
+}
+
+/// Returns the parts of an `allOf` that [`merge_all_of`] merges, which must be objects, with their indices.
+pub(crate) fn merged_parts(node: &Map<String, Value>) -> Vec<(usize, &Value)> {
+    let parts = node.get("allOf").and_then(Value::as_array);
+    let parts = parts.into_iter().flatten().enumerate();
+    let parts: Vec<_> = parts.filter(|(_, part)| !is_annotation(part)).collect();
+    match parts.as_slice() {
+        [_] if !node.contains_key("properties") => Vec::new(),
+        _ => parts,
+    }
 }
 
 /// Moves the annotations of an `allOf` to the schema, and the other part if only one remains and it is not a reference.
@@ -112,17 +133,50 @@ pub(crate) fn inline_collections(tree: &mut Value) {
     }
 }
 
+/// Inserts a field of a part into the fields of the parts before it. A field that both have is composed of both if they
+/// are objects, and else is that of the later part, unless that one only repeats the type. Returns `true` if the field
+/// is a composition.
+fn insert(properties: &mut Map<String, Value>, name: String, property: Value) -> bool {
+    let has_fields = |schema: &Value| schema.get("properties").is_some();
+    let property = match properties.remove(&name) {
+        Some(earlier) if earlier != property && has_fields(&earlier) && has_fields(&property) => {
+            json!({ "allOf": [earlier, property] })
+        }
+        Some(Value::Object(mut earlier)) if is_less_specific(&property, &earlier) => {
+            if let Value::Object(property) = property {
+                for (key, value) in property {
+                    earlier.entry(key).or_insert(value);
+                }
+            }
+            Value::Object(earlier)
+        }
+        _ => property,
+    };
+    let is_composition = property.get("allOf").is_some();
+    properties.insert(name, property);
+    is_composition
+}
+
+/// Returns `true` if a schema only repeats the type of a schema that states more.
+fn is_less_specific(schema: &Value, than: &Map<String, Value>) -> bool {
+    let kinds = [schema.get("type"), than.get("type")];
+    let is_same_kind = kinds.iter().any(Option::is_none) || kinds[0] == kinds[1];
+    is_generic(schema) && is_same_kind && !is_generic(&Value::Object(than.clone()))
+}
+
 /// Merges objects composed of several parts into one object with all fields.
 pub fn merge_all_of(tree: &mut Value, depth: usize) -> Result<(), Error> {
     let schemas = tree["components"]["schemas"].clone();
     let (mut invalid_field, mut has_nested) = (None, false);
     for_each_schema(tree, &mut |name, node| {
         let parts = match node.get("allOf") {
-            Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => {
-                parts.clone()
-            }
+            Some(Value::Array(parts)) => parts.clone(),
             _ => return,
         };
+        let is_single = parts.iter().filter(|part| !is_annotation(part)).count() == 1;
+        if !node.contains_key("properties") && (is_single || parts.len() == 1) {
+            return;
+        }
         let (mut properties, mut required) = (Map::new(), Vec::new());
         let mut pending: Vec<&Value> = parts.iter().rev().collect();
         let mut seen = BTreeSet::new();
@@ -158,10 +212,9 @@ pub fn merge_all_of(tree: &mut Value, depth: usize) -> Result<(), Error> {
                 .and_then(Value::as_object)
                 .cloned()
                 .unwrap_or_default();
-            has_nested |= part_properties
-                .values()
-                .any(|property| property.get("allOf").is_some());
-            properties.extend(part_properties);
+            for (name, property) in part_properties {
+                has_nested |= insert(&mut properties, name, property);
+            }
             required.extend(
                 part.get("required")
                     .and_then(Value::as_array)
@@ -170,13 +223,11 @@ pub fn merge_all_of(tree: &mut Value, depth: usize) -> Result<(), Error> {
             );
         }
         node.remove("allOf");
-        let own = node.remove("properties");
-        properties.extend(
-            own.as_ref()
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default(),
-        );
+        if let Some(Value::Object(own)) = node.remove("properties") {
+            for (name, property) in own {
+                has_nested |= insert(&mut properties, name, property);
+            }
+        }
         required.extend(
             node.remove("required")
                 .and_then(|list| list.as_array().cloned())

@@ -1,20 +1,32 @@
 //! Open enums: each string that the spec lists is a variant, and any other string is preserved as received.
 
+use std::collections::{HashMap, HashSet};
+
 use heck::ToUpperCamelCase;
 use quote::format_ident;
 
 use crate::{docs, runtime};
 
 /// Returns the variant names for the values of an enum. If two values have the same name, the later one gets a number.
-pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for value in values {
+pub fn variant_names(values: &[String]) -> Vec<String> {
+    let mut used = HashSet::new();
+    // The next number for each name, since all lower ones are in use.
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let unused = values.iter().map(|value| {
         let name = variant_name(value);
-        let mut candidates =
-            std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}{n}")));
-        names.extend(candidates.find(|candidate| !names.contains(candidate)));
-    }
-    names
+        let number = numbers.entry(name.clone()).or_insert(1);
+        loop {
+            let candidate = match *number {
+                1 => name.clone(),
+                number => format!("{name}{number}"),
+            };
+            *number += 1;
+            if used.insert(candidate.clone()) {
+                return candidate;
+            }
+        }
+    });
+    unused.collect()
 }
 
 /// Returns the variant name for a value of the spec.
@@ -131,5 +143,18 @@ mod tests {
             variant_names(&values),
             ["Value", "Value2", "AB", "AB2", "AB3"]
         );
+        // A number may already be part of another value.
+        let values = ["a2", "a", "A", "a", "a2"].map(str::to_owned);
+        assert_eq!(variant_names(&values), ["A2", "A", "A3", "A4", "A22"]);
+    }
+
+    #[test]
+    fn many_values_may_have_the_same_name() {
+        let values: Vec<String> = (0..20_000_u32)
+            .filter_map(|n| Some(char::from_u32(0x4e00 + n)?.to_string()))
+            .collect();
+        let names = variant_names(&values);
+        assert_eq!(names.len(), 20_000);
+        assert_eq!((&*names[1], &*names[19_999]), ("Value2", "Value20000"));
     }
 }

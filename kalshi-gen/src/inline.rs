@@ -8,281 +8,291 @@ use serde_json::{Map, Value, json};
 use crate::{
     docs,
     error::{Error, JsonPath},
-    names, spec,
+    names,
+    options::EnumType,
+    spec::{self, str_field},
 };
 
-/// Moves every enum, object and union inside another schema or a parameter to a component with a stable name.
-pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
-    let mut found = InlineTypes::collect(tree);
-    found.choose_names(tree)?;
-    found.replace(tree);
+/// Moves every enum, object and union inside another schema or a parameter to a component with a stable name. Hand-written
+/// types replace the enums `replaced`, whose names must not go to others.
+pub(crate) fn name(tree: &mut Value, replaced: &[EnumType]) -> Result<(), Error> {
+    let mut schemas = BTreeMap::new();
+    visit(tree, &mut |origin, node| {
+        schemas.insert(origin.clone(), Value::Object(node.clone()));
+    });
+    let names = choose_names(tree, &schemas, replaced)?;
     // A moved object may contain others.
-    if found.moved_objects {
-        name(tree)
+    if replace(tree, &names) {
+        name(tree, replaced)
     } else {
         Ok(())
     }
 }
 
-/// The inline enums, objects and unions of a tree, with their locations and new names.
-#[derive(Default)]
-struct InlineTypes {
-    /// The schema of each inline type, by owner and field.
-    schemas: BTreeMap<(String, String), Value>,
-    names: BTreeMap<(String, String), String>,
-    moved_objects: bool,
+/// The element that contains an inline type.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Origin {
+    /// The name of a schema or a component, or the id of an operation.
+    owner: String,
+    /// The name of the field or the parameter, `item`, `request` or `response`.
+    field: String,
+    place: Place,
 }
 
-impl InlineTypes {
-    fn collect(tree: &mut Value) -> Self {
-        let mut found = Self::default();
-        found.visit(tree, &mut |schemas, owner, field, node| {
-            schemas.insert(
-                (owner.to_owned(), field.to_owned()),
-                Value::Object(node.clone()),
-            );
-        });
-        found
+/// The kind of element that contains an inline type. A schema and an operation may have the same name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// A field of a named schema, or the items of a named list or map.
+    Schema,
+    /// The request body or the response of an operation.
+    Body,
+    /// A parameter of an operation.
+    Parameter,
+    /// A parameter that operations share.
+    SharedParameter,
+}
+
+impl Origin {
+    fn new(owner: &str, field: &str, place: Place) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            field: field.to_owned(),
+            place,
+        }
     }
 
-    /// Calls `visitor` with the owner and field of every inline enum, object and union.
-    fn visit(
-        &mut self,
-        tree: &mut Value,
-        visitor: &mut impl FnMut(
-            &mut BTreeMap<(String, String), Value>,
-            &str,
-            &str,
-            &mut Map<String, Value>,
-        ),
+    /// Returns the type name that includes the owner.
+    fn qualified_name(&self) -> String {
+        match self.place {
+            Place::SharedParameter => self.owner.clone(),
+            _ => names::inline_type(&self.owner, &self.field),
+        }
+    }
+
+    fn json_path(&self, tree: &Value) -> JsonPath {
+        let schema = JsonPath::new(&["components", "schemas", &self.owner]);
+        match self.place {
+            Place::Schema if self.field == "item" => schema,
+            Place::Schema => schema.join("properties").join(&self.field),
+            Place::SharedParameter => JsonPath::new(&["components", "parameters", &self.owner]),
+            Place::Parameter | Place::Body => {
+                let mut operations = spec::operations(tree);
+                let id = Some(self.owner.as_str());
+                match operations.find(|(_, _, node)| str_field(node, "operationId") == id) {
+                    Some((path, method, _)) => JsonPath::new(&["paths", path, method]),
+                    None => JsonPath::new(&["paths"]),
+                }
+            }
+        }
+    }
+}
+
+/// The JSON pointer from a body or a response to its schema.
+const CONTENT: &str = "/content/application~1json/schema";
+
+/// Calls `visitor` for every inline enum, object and union.
+fn visit(tree: &mut Value, visitor: &mut impl FnMut(&Origin, &mut Map<String, Value>)) {
+    fn inner(
+        origin: &Origin,
+        schema: &mut Value,
+        visitor: &mut impl FnMut(&Origin, &mut Map<String, Value>),
     ) {
-        fn inner(
-            schemas: &mut BTreeMap<(String, String), Value>,
-            owner: &str,
-            field: &str,
-            schema: &mut Value,
-            visitor: &mut impl FnMut(
-                &mut BTreeMap<(String, String), Value>,
-                &str,
-                &str,
-                &mut Map<String, Value>,
-            ),
-        ) {
-            let Value::Object(node) = schema else { return };
-            for key in ["items", "additionalProperties"] {
-                if let Some(next) = node.get_mut(key) {
-                    inner(schemas, owner, field, next, visitor);
-                }
-            }
-            let [is_union, has_items, has_values] =
-                ["oneOf", "items", "additionalProperties"].map(|key| node.contains_key(key));
-            if node.contains_key("enum")
-                || node.contains_key("properties")
-                || (is_union && !has_items && !has_values)
-            {
-                visitor(schemas, owner, field, node);
+        let Value::Object(node) = schema else { return };
+        for key in ["items", "additionalProperties"] {
+            if let Some(next) = node.get_mut(key) {
+                inner(origin, next, visitor);
             }
         }
-        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
-            for (owner, schema) in schemas {
-                for key in ["items", "additionalProperties"] {
-                    if let Some(next) = schema.get_mut(key) {
-                        inner(&mut self.schemas, owner, "item", next, visitor);
-                    }
-                }
-                for (field, schema) in schema
-                    .get_mut("properties")
-                    .and_then(Value::as_object_mut)
-                    .into_iter()
-                    .flatten()
-                {
-                    inner(&mut self.schemas, owner, field, schema, visitor);
-                }
-            }
-        }
-        for item in tree["paths"]
-            .as_object_mut()
-            .into_iter()
-            .flat_map(|paths| paths.values_mut())
+        let [is_union, has_items, has_values] =
+            ["oneOf", "items", "additionalProperties"].map(|key| node.contains_key(key));
+        if node.contains_key("enum")
+            || node.contains_key("properties")
+            || (is_union && !has_items && !has_values)
         {
-            for operation in item
-                .as_object_mut()
-                .into_iter()
-                .flat_map(|item| item.values_mut())
-            {
-                let id = operation["operationId"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned();
-                for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-                    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-                    let owner = parameter["x-component"]
-                        .as_str()
-                        .map_or_else(|| id.clone(), |name| format!("#{name}"));
-                    let description = parameter.get("description").cloned();
-                    if let Some(schema) = parameter.get_mut("schema") {
-                        if let (Some(Value::Object(node)), Some(text)) =
-                            (innermost(schema), description)
-                        {
-                            node.entry("description").or_insert(text);
-                        }
-                        inner(&mut self.schemas, &owner, &name, schema, visitor);
-                    }
+            visitor(origin, node);
+        }
+    }
+    if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+        for (owner, schema) in schemas {
+            for key in ["items", "additionalProperties"] {
+                if let Some(next) = schema.get_mut(key) {
+                    inner(&Origin::new(owner, "item", Place::Schema), next, visitor);
                 }
-                for (pointer, name) in
-                    [("/requestBody/content/application~1json/schema", "request")]
-                {
-                    if let Some(schema) = operation.pointer_mut(pointer) {
-                        inner(&mut self.schemas, &id, name, schema, visitor);
-                    }
-                }
-                for response in operation["responses"]
-                    .as_object_mut()
-                    .into_iter()
-                    .flat_map(|all| all.values_mut())
-                {
-                    if let Some(schema) = response.pointer_mut("/content/application~1json/schema")
-                    {
-                        inner(&mut self.schemas, &id, "response", schema, visitor);
-                    }
-                }
+            }
+            let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+            for (field, schema) in fields.into_iter().flatten() {
+                inner(&Origin::new(owner, field, Place::Schema), schema, visitor);
             }
         }
     }
-
-    fn choose_names(&mut self, tree: &Value) -> Result<(), Error> {
-        let schemas = spec::schemas(tree).cloned().unwrap_or_default();
-        let named_enums: Vec<(&String, BTreeSet<String>)> = schemas
-            .iter()
-            .filter(|(_, schema)| schema.get("enum").is_some())
-            .map(|(name, schema)| (name, values(schema)))
-            .collect();
-        // A compound field name with the same values everywhere names its type without the owner: `TimeInForce`.
-        let mut by_field: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
-        for ((_, field), schema) in &self.schemas {
-            if schema.get("enum").is_some() && names::is_compound(field) {
-                by_field.entry(field).or_default().push(values(schema));
-            }
-        }
-        let qualified_names: BTreeSet<String> = self
-            .schemas
-            .keys()
-            .map(|(owner, field)| names::inline_type(owner.trim_start_matches('#'), field))
-            .chain(schemas.keys().map(|name| names::pascal(name)))
-            .collect();
-        // Names that differ in the spec may be the same in Rust.
-        let by_rust_name: BTreeMap<String, (&String, &Value)> = schemas
-            .iter()
-            .map(|(name, schema)| (names::pascal(name), (name, schema)))
-            .collect();
-        let mut assigned: BTreeMap<String, Value> = BTreeMap::new();
-        for ((owner, field), schema) in &self.schemas {
-            // Equal values alone do not make a `result` a side: the names must also agree.
-            let matching = named_enums.iter().filter(|(name, set)| {
-                schema.get("enum").is_some()
-                    && *set == values(schema)
-                    && names::last_word(name) == names::last_word(field)
-            });
-            let mut matching = matching.map(|(name, _)| (*name).clone());
-            let name = match (matching.next(), matching.next()) {
-                (Some(name), None) => name,
-                _ => {
-                    let field_type_name = names::pascal(field);
-                    let is_unambiguous = by_field.get(field.as_str()).is_some_and(|sets| {
-                        sets.iter().all(|set| Some(set) == sets.first())
-                            && !qualified_names.contains(&field_type_name)
-                    });
-                    match owner.strip_prefix('#') {
-                        _ if is_unambiguous => field_type_name,
-                        Some(component) => component.to_owned(),
-                        None => names::inline_type(owner, field),
-                    }
+    let items = tree["paths"].as_object_mut().into_iter();
+    let items = items.flat_map(|paths| paths.values_mut());
+    for operation in items
+        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.values_mut())
+    {
+        let id = operation["operationId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let origin = match parameter["x-component"].as_str() {
+                Some(component) => Origin::new(component, name, Place::SharedParameter),
+                None => Origin::new(&id, name, Place::Parameter),
+            };
+            let description = parameter.get("description").cloned();
+            if let Some(schema) = parameter.get_mut("schema") {
+                if let (Some(Value::Object(node)), Some(text)) = (innermost(schema), description) {
+                    node.entry("description").or_insert(text);
                 }
-            };
-            let clashes = |name: &str| {
-                let rust_name = names::pascal(name);
-                by_rust_name.get(&rust_name).is_some_and(|(_, other)| {
-                    values(other) != values(schema) || other.get("enum").is_none()
-                }) || assigned
-                    .get(&rust_name)
-                    .is_some_and(|other| type_key(other) != type_key(schema))
-            };
-            // An object or a union takes another name. That of an enum may be one that hand-written code replaces.
-            let others = [format!("{name}Item"), format!("{name}2")];
-            let other = others.into_iter().find(|other| {
-                schema.get("enum").is_none()
-                    && clashes(&name)
-                    && !clashes(other)
-                    && !qualified_names.contains(&names::pascal(other))
-            });
-            let name = other.unwrap_or(name);
-            if clashes(&name) {
-                let path = JsonPath::new(&[
-                    "components",
-                    "schemas",
-                    owner.trim_start_matches('#'),
-                    "properties",
-                    field,
-                ]);
-                return Err(Error::at(
-                    &path,
-                    format!(
-                        "the type defined here would be named `{name}`, which another type already uses"
-                    ),
-                ));
+                inner(&origin, schema, visitor);
             }
-            let rust_name = names::pascal(&name);
-            let named = by_rust_name.get(&rust_name);
-            let name = named.map_or(name, |(name, _)| (*name).clone());
-            assigned.insert(rust_name, schema.clone());
-            self.names.insert((owner.clone(), field.clone()), name);
         }
-        Ok(())
+        let body = operation.get_mut("requestBody");
+        if let Some(schema) = body.and_then(|body| body.pointer_mut(CONTENT)) {
+            inner(&Origin::new(&id, "request", Place::Body), schema, visitor);
+        }
+        let responses = operation["responses"].as_object_mut().into_iter();
+        for response in responses.flat_map(|all| all.values_mut()) {
+            if let Some(schema) = response.pointer_mut(CONTENT) {
+                inner(&Origin::new(&id, "response", Place::Body), schema, visitor);
+            }
+        }
     }
+}
 
-    fn replace(&mut self, tree: &mut Value) {
-        let names = std::mem::take(&mut self.names);
-        let mut components = Map::new();
-        let mut moved_objects = false;
-        self.visit(tree, &mut |_, owner, field, node| {
-            let Some(name) = names.get(&(owner.to_owned(), field.to_owned())) else {
-                return;
-            };
-            let mut schema = std::mem::take(node);
-            let field_keywords = ["nullable", "deprecated"].map(|key| (key, schema.remove(key)));
-            moved_objects |= schema.contains_key("properties");
-            match schema.get("description") {
-                Some(text) => _ = node.insert("description".into(), text.clone()),
-                // An enum without a description is documented by its values.
-                None if schema.contains_key("properties") => {
-                    schema.insert("description".into(), describe(owner, field).into());
-                }
-                None => {}
-            }
-            for (key, value) in field_keywords {
-                node.extend(value.map(|value| (key.to_owned(), value)));
-            }
-            node.insert(
-                "allOf".into(),
-                json!([{ "$ref": format!("#/components/schemas/{name}") }]),
-            );
-            components
-                .entry(name.clone())
-                .or_insert(Value::Object(schema));
+fn choose_names(
+    tree: &Value,
+    inline: &BTreeMap<Origin, Value>,
+    replaced: &[EnumType],
+) -> Result<BTreeMap<Origin, String>, Error> {
+    let schemas = spec::schemas(tree).cloned().unwrap_or_default();
+    let named_enums: Vec<(&String, BTreeSet<String>)> = schemas
+        .iter()
+        .filter(|(_, schema)| schema.get("enum").is_some())
+        .map(|(name, schema)| (name, values(schema)))
+        .collect();
+    // A compound field name with the same values everywhere names its type without the owner: `TimeInForce`.
+    let mut by_field: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
+    for (Origin { field, .. }, schema) in inline {
+        if schema.get("enum").is_some() && names::is_compound(field) {
+            by_field.entry(field).or_default().push(values(schema));
+        }
+    }
+    let qualified_names: BTreeSet<String> = inline
+        .keys()
+        .map(|origin| names::inline_type(&origin.owner, &origin.field))
+        .chain(schemas.keys().map(|name| names::pascal(name)))
+        .collect();
+    // Names that differ in the spec may be the same in Rust.
+    let by_rust_name: BTreeMap<String, (&String, &Value)> = schemas
+        .iter()
+        .map(|(name, schema)| (names::pascal(name), (name, schema)))
+        .collect();
+    let mut assigned: BTreeMap<String, Value> = BTreeMap::new();
+    let mut chosen = BTreeMap::new();
+    for (origin, schema) in inline {
+        let field = &origin.field;
+        let is_enum = schema.get("enum").is_some();
+        // Equal values alone do not make a `result` a side: the names must also agree.
+        let matching = named_enums.iter().filter(|(name, set)| {
+            is_enum && *set == values(schema) && names::last_word(name) == names::last_word(field)
         });
-        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
-            for (name, schema) in components {
-                schemas.entry(name).or_insert(schema);
+        let mut matching = matching.map(|(name, _)| (*name).clone());
+        let name = match (matching.next(), matching.next()) {
+            (Some(name), None) => name,
+            _ => {
+                let field_type_name = names::pascal(field);
+                let is_unambiguous = by_field.get(field.as_str()).is_some_and(|sets| {
+                    sets.iter().all(|set| Some(set) == sets.first())
+                        && !qualified_names.contains(&field_type_name)
+                });
+                if is_unambiguous {
+                    field_type_name
+                } else {
+                    origin.qualified_name()
+                }
             }
+        };
+        let clashes = |name: &str| {
+            let rust_name = names::pascal(name);
+            by_rust_name.get(&rust_name).is_some_and(|(_, other)| {
+                values(other) != values(schema) || other.get("enum").is_none()
+            }) || assigned
+                .get(&rust_name)
+                .is_some_and(|other| type_key(other) != type_key(schema))
+        };
+        // An enum that a hand-written type replaces keeps its name.
+        let is_replaced = is_enum && replaced.iter().any(|one| one.name == names::pascal(&name));
+        let suffix = if is_enum { "Value" } else { "Item" };
+        let others = [format!("{name}{suffix}"), format!("{name}2")];
+        let other = others.into_iter().find(|other| {
+            !is_replaced
+                && clashes(&name)
+                && !clashes(other)
+                && !qualified_names.contains(&names::pascal(other))
+        });
+        let name = other.unwrap_or(name);
+        if clashes(&name) {
+            return Err(Error::at(
+                &origin.json_path(tree),
+                format!(
+                    "the inline type of `{field}` would be named `{name}`, which another type already uses"
+                ),
+            ));
         }
-        self.moved_objects = moved_objects;
+        let rust_name = names::pascal(&name);
+        let named = by_rust_name.get(&rust_name);
+        let name = named.map_or(name, |(name, _)| (*name).clone());
+        assigned.insert(rust_name, schema.clone());
+        chosen.insert(origin.clone(), name);
     }
+    Ok(chosen)
+}
+
+/// Replaces the inline types by references to components. Returns `true` if objects were moved.
+fn replace(tree: &mut Value, names: &BTreeMap<Origin, String>) -> bool {
+    let mut components = Map::new();
+    let mut moved_objects = false;
+    visit(tree, &mut |origin, node| {
+        let Some(name) = names.get(origin) else {
+            return;
+        };
+        let mut schema = std::mem::take(node);
+        let field_keywords = ["nullable", "deprecated"].map(|key| (key, schema.remove(key)));
+        moved_objects |= schema.contains_key("properties");
+        match schema.get("description") {
+            Some(text) => _ = node.insert("description".into(), text.clone()),
+            // An enum without a description is documented by its values.
+            None if schema.contains_key("properties") => {
+                schema.insert("description".into(), describe(origin).into());
+            }
+            None => {}
+        }
+        for (key, value) in field_keywords {
+            node.extend(value.map(|value| (key.to_owned(), value)));
+        }
+        node.insert(
+            "allOf".into(),
+            json!([{ "$ref": format!("#/components/schemas/{name}") }]),
+        );
+        components
+            .entry(name.clone())
+            .or_insert(Value::Object(schema));
+    });
+    if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+        for (name, schema) in components {
+            schemas.entry(name).or_insert(schema);
+        }
+    }
+    moved_objects
 }
 
 /// Returns a description for an inline object without one. The object may be the field or an item of it.
-fn describe(owner: &str, field: &str) -> String {
-    let owner = docs::inline_code(owner.trim_start_matches('#'));
-    match field {
+fn describe(origin: &Origin) -> String {
+    let owner = docs::inline_code(&origin.owner);
+    match origin.field.as_str() {
         "request" | "response" | "item" => format!("Part of {owner}."),
         field => format!("Part of {owner}: {}.", docs::inline_code(field)),
     }

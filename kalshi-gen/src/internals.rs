@@ -11,6 +11,10 @@ pub mod compose {
     //! Flattening of schema compositions.
     pub use crate::compose::merge_all_of;
 }
+pub mod enums {
+    //! Enums of strings.
+    pub use crate::enums::variant_names;
+}
 pub mod error {
     //! JSON paths and errors that refer to them.
     use crate::error::Error;

@@ -93,8 +93,8 @@ fn join_plurals(node: &mut Value) {
     rename(node);
 }
 
-/// Normalises a checked document to which the fixups have been applied.
-pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
+/// Normalises a checked document to which the fixups have been applied. Hand-written types replace the enums `replaced`.
+pub(crate) fn normalize(document: Value, replaced: &[EnumType]) -> Result<Normalized, Error> {
     let document = sorted(document);
     let mut tree = json!({
         "openapi": document["openapi"],
@@ -112,7 +112,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     scalars(&mut tree);
     for_each_schema(&mut tree, &mut reduce);
     nullable::clear_parameters(&mut tree);
-    inline::name(&mut tree)?;
+    inline::name(&mut tree, replaced)?;
 
     let sent = spec::reachable(&tree, |operation| operation.get("requestBody"));
     let received = spec::reachable(&tree, |operation| operation.get("responses"));

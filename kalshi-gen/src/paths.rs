@@ -1,13 +1,13 @@
 //! Normalisation of a spec's paths: each operation has one JSON body, one success response and one error response.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, JsonPath},
     operations::PLURAL,
-    spec::{self, dereference, follow},
+    spec::{self, dereference},
 };
 
 /// The fields of a parameter that later stages read. The checks have validated all of them.
@@ -101,18 +101,33 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     Ok(Value::Object(paths))
 }
 
-/// Returns `true` for an object without fields, which the spec uses for requests without content.
+/// Returns `true` for an object without fields, which the spec uses for requests without content. It may be composed of
+/// such objects.
 pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
-    let schema = follow(document, schema);
-    schema.get("type").and_then(Value::as_str) == Some("object")
-        && schema
-            .get("properties")
-            .and_then(Value::as_object)
-            .is_none_or(Map::is_empty)
-        && matches!(
-            schema.get("additionalProperties"),
-            None | Some(Value::Bool(false))
-        )
+    let (mut seen, mut pending) = (BTreeSet::new(), vec![schema]);
+    let mut is_object = false;
+    while let Some(part) = pending.pop() {
+        if let Some(reference) = part.get("$ref").and_then(Value::as_str) {
+            if seen.insert(reference) {
+                pending.extend(spec::resolve(document, reference));
+            }
+            continue;
+        }
+        let properties = part.get("properties").and_then(Value::as_object);
+        let additional = part.get("additionalProperties");
+        let kind = part.get("type").and_then(Value::as_str);
+        if !properties.is_none_or(Map::is_empty)
+            || !matches!(additional, None | Some(Value::Bool(false)))
+            || !matches!(kind, None | Some("object"))
+            || part.get("oneOf").or(part.get("anyOf")).is_some()
+        {
+            return false;
+        }
+        is_object |= kind == Some("object");
+        let parts = part.get("allOf").and_then(Value::as_array);
+        pending.extend(parts.into_iter().flatten());
+    }
+    is_object
 }
 
 /// Returns the status and content of the success response.

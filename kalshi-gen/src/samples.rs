@@ -91,7 +91,7 @@ impl Samples {
     /// Returns an error if the spec is invalid, or if it contains a construct that cannot be expressed.
     pub fn new(spec: &str, fixups: FixupMode) -> Result<Self, Error> {
         let spec = stages::checked_rest(yaml::parse(spec)?)?;
-        let tree = stages::normalized_rest(spec.clone(), fixups)?.tree;
+        let tree = stages::normalized_rest(spec.clone(), fixups, &[])?.tree;
         Ok(Self { spec, tree, fixups })
     }
 
@@ -104,7 +104,7 @@ impl Samples {
     pub fn frames(spec: &str) -> Result<Vec<(String, Sample)>, Error> {
         let document = yaml::parse(spec)?;
         check::streams::check(&document)?;
-        let (messages, normalized) = stages::normalized_streams(document, FixupMode::Lenient)?;
+        let (messages, normalized) = stages::normalized_streams(document, FixupMode::Lenient, &[])?;
         let samples = Self {
             spec: Value::Null,
             tree: normalized.tree,

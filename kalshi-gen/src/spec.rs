@@ -77,6 +77,15 @@ pub(crate) fn is_annotation(part: &Value) -> bool {
     })
 }
 
+/// Returns `true` for a schema that at most states its type and annotations, such as the `msg` of an envelope.
+pub(crate) fn is_generic(schema: &Value) -> bool {
+    schema.as_object().is_some_and(|schema| {
+        schema
+            .keys()
+            .all(|key| key == "type" || ANNOTATIONS.contains(&key.as_str()))
+    })
+}
+
 /// Returns the only part of an `allOf`, apart from annotations.
 fn single_part(schema: &Value) -> Option<&Value> {
     let parts = schema.get("allOf")?.as_array()?;

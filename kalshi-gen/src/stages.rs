@@ -55,10 +55,11 @@ pub fn checked(mut document: Value) -> Result<Value, Error> {
 
 /// Runs all stages for a checked OpenAPI spec.
 pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
-    let normalized = normalized_rest(document, options.fixup_mode())?;
+    let (mode, enum_types) = (options.fixup_mode(), options.enum_types());
+    let normalized = normalized_rest(document, mode, enum_types)?;
     let operations = operations::list(&normalized.tree)?;
     let mut refined = refine::refine(
-        client::generate(&normalized, options.enum_types())?,
+        client::generate(&normalized, enum_types)?,
         &normalized,
         &operations,
         options,
@@ -68,7 +69,7 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
             && module.ident == "types"
             && let Some((_, items)) = &mut module.content
         {
-            items.extend(reexports(options.enum_types())?);
+            items.extend(reexports(enum_types)?);
         }
     }
     duplicates::check(&refined.items, &normalized.tree, &operations)?;
@@ -81,8 +82,8 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
 
 /// Runs all stages for a checked AsyncAPI spec.
 pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Error> {
-    let (messages, normalized) = normalized_streams(document, options.fixup_mode())?;
-    let enum_types = options.enum_types();
+    let (mode, enum_types) = (options.fixup_mode(), options.enum_types());
+    let (messages, normalized) = normalized_streams(document, mode, enum_types)?;
     let module = refine::refined_types(client::generate(&normalized, enum_types)?, &normalized)?;
     let mut items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
     for item in &mut items {
@@ -134,17 +135,23 @@ fn reexports(enum_types: &[EnumType]) -> Result<Vec<Item>, Error> {
     Ok(items)
 }
 
-/// Normalises a checked spec of either protocol.
+/// Normalises a checked spec of either protocol, without hand-written types.
 pub fn normalized(document: Value, mode: FixupMode) -> Result<Normalized, Error> {
     match Protocol::from_document(&document) {
-        Protocol::Rest => normalized_rest(document, mode),
-        Protocol::Streams => normalized_streams(document, mode).map(|(_, normalized)| normalized),
+        Protocol::Rest => normalized_rest(document, mode, &[]),
+        Protocol::Streams => {
+            normalized_streams(document, mode, &[]).map(|(_, normalized)| normalized)
+        }
     }
 }
 
-pub(crate) fn normalized_rest(mut document: Value, mode: FixupMode) -> Result<Normalized, Error> {
+pub(crate) fn normalized_rest(
+    mut document: Value,
+    mode: FixupMode,
+    enum_types: &[EnumType],
+) -> Result<Normalized, Error> {
     fixups::apply(&mut document, mode)?;
-    normalize::normalize(document)
+    normalize::normalize(document, enum_types)
 }
 
 /// Returns the messages that the server of a checked AsyncAPI spec sends, and the normalised spec in
@@ -152,10 +159,11 @@ pub(crate) fn normalized_rest(mut document: Value, mode: FixupMode) -> Result<No
 pub(crate) fn normalized_streams(
     mut document: Value,
     mode: FixupMode,
+    enum_types: &[EnumType],
 ) -> Result<(Vec<Message>, Normalized), Error> {
     asyncapi::fixups::apply(&mut document, mode)?;
     let (messages, mut operations) = asyncapi::as_operations(document)?;
     // Messages such as `Fill` contain rows of the OpenAPI schemas of the same name, and lack the same fields.
     fixups::apply(&mut operations, FixupMode::Lenient)?;
-    Ok((messages, normalize::normalize(operations)?))
+    Ok((messages, normalize::normalize(operations, enum_types)?))
 }

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use indexmap::IndexMap;
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Number, Value};
 
 use crate::error::{Error, JsonPath};
@@ -163,11 +163,19 @@ fn join_surrogates(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The value of an anchor.
+struct Anchored {
+    value: Tree,
+    /// The number of values in it.
+    nodes: usize,
+    /// The number of levels of lists and mappings in it.
+    depth: usize,
+}
+
 #[derive(Default)]
 struct Reader {
     stack: Vec<(Partial, usize)>,
-    /// Values by anchor number, with the number of nodes in each.
-    anchors: BTreeMap<usize, (Tree, usize)>,
+    anchors: BTreeMap<usize, Anchored>,
     root: Option<Tree>,
     nodes: usize,
 }
@@ -175,12 +183,20 @@ struct Reader {
 impl Reader {
     fn event(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_string = tag.as_deref().is_some_and(is_string_tag);
+                if !is_string {
+                    reject_tag(tag.as_deref())?;
+                }
+                let is_plain = style == ScalarStyle::Plain && !is_string;
                 let expects_key = matches!(self.stack.last(), Some((Partial::Mapping(_, None), _)));
                 if expects_key {
+                    if is_plain && text == "<<" {
+                        return Err("merge keys are not supported: write the fields out".to_owned());
+                    }
                     return self.key(text.into_owned());
                 }
-                let value = if style == ScalarStyle::Plain {
+                let value = if is_plain {
                     plain(&text)
                 } else {
                     Value::String(text.into_owned())
@@ -188,8 +204,12 @@ impl Reader {
                 let nodes = leaf_size(&value);
                 self.value(Tree::Leaf(value), anchor, nodes)
             }
-            Event::SequenceStart(anchor, _) => self.begin(Partial::List(Vec::new()), anchor),
-            Event::MappingStart(anchor, _) => {
+            Event::SequenceStart(anchor, tag) => {
+                reject_tag(tag.as_deref())?;
+                self.begin(Partial::List(Vec::new()), anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                reject_tag(tag.as_deref())?;
                 self.begin(Partial::Mapping(IndexMap::new(), None), anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
@@ -204,13 +224,16 @@ impl Reader {
                 None => Err("an unmatched end of a list or mapping".to_owned()),
             },
             Event::Alias(anchor) => {
-                let (value, nodes) = self
+                let anchored = self
                     .anchors
                     .get(&anchor)
                     .ok_or("an alias without its anchor")?;
-                let (value, nodes) = (value.clone(), *nodes);
-                self.nodes = self.nodes.saturating_add(nodes);
+                if self.stack.len() + anchored.depth > MAX_DEPTH {
+                    return Err(too_deep());
+                }
+                self.nodes = self.nodes.saturating_add(anchored.nodes);
                 self.check_size()?;
+                let value = anchored.value.clone();
                 self.value(value, 0, 1)
             }
             Event::DocumentStart(_) if self.root.is_some() => Err("a second document".to_owned()),
@@ -223,7 +246,7 @@ impl Reader {
             return Err("a key must be a string".to_owned());
         }
         if self.stack.len() == MAX_DEPTH {
-            return Err(format!("nested more than {MAX_DEPTH} levels deep"));
+            return Err(too_deep());
         }
         self.stack.push((partial, anchor));
         Ok(())
@@ -249,7 +272,12 @@ impl Reader {
             let nodes = size(&value);
             self.nodes = self.nodes.saturating_add(nodes);
             self.check_size()?;
-            self.anchors.insert(anchor, (value.clone(), nodes));
+            let anchored = Anchored {
+                value: value.clone(),
+                nodes,
+                depth: depth(&value),
+            };
+            self.anchors.insert(anchor, anchored);
         }
         match self.stack.last_mut() {
             Some((Partial::List(items), _)) => items.push(value),
@@ -286,6 +314,22 @@ impl Reader {
     }
 }
 
+/// Returns `true` for `!!str`, which makes a string of any scalar.
+fn is_string_tag(tag: &Tag) -> bool {
+    tag.is_yaml_core_schema() && tag.suffix == "str"
+}
+
+fn reject_tag(tag: Option<&Tag>) -> Result<(), String> {
+    match tag {
+        None => Ok(()),
+        Some(_) => Err("tags other than `!!str` are not supported: remove the tag".to_owned()),
+    }
+}
+
+fn too_deep() -> String {
+    format!("nested more than {MAX_DEPTH} levels deep")
+}
+
 /// Returns the number of values that a scalar counts as.
 fn leaf_size(value: &Value) -> usize {
     1 + value.as_str().map_or(0, str::len) / BYTES_PER_NODE
@@ -297,6 +341,15 @@ fn size(tree: &Tree) -> usize {
         Tree::List(items) => items.iter().map(size).sum(),
         Tree::Mapping(entries) => entries.values().map(size).sum(),
         Tree::Leaf(value) => leaf_size(value) - 1,
+    }
+}
+
+/// Returns the number of levels of lists and mappings in a tree.
+fn depth(tree: &Tree) -> usize {
+    match tree {
+        Tree::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Tree::Mapping(entries) => 1 + entries.values().map(depth).max().unwrap_or(0),
+        Tree::Leaf(_) => 0,
     }
 }
 
@@ -347,6 +400,36 @@ mod tests {
             parse("a: 3.0.0\nb: 1_000\nc: '-'\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap(),
             tree
         );
+    }
+
+    #[test]
+    fn string_tag_makes_a_string_of_any_scalar() {
+        let tree = json!({ "a": ["404", "null", "x"], "b": "true", "1": 2 });
+        let text = "a: [!!str 404, !!str null, !!str x]\nb: !!str true\n!!str 1: 2\n";
+        assert_eq!(parse(text).unwrap(), tree);
+        for text in [
+            "a: !!int 1",
+            "a: ! 1",
+            "a: !t x",
+            "a: !!map {}",
+            "a: !!seq []",
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with("$.a: tags other than `!!str`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn merge_keys_are_rejected() {
+        let error = parse("a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "$.b: merge keys are not supported: write the fields out (line 3)"
+        );
+        for text in ["{'<<': 1}", "{\"<<\": 1}", "{!!str <<: 1}"] {
+            assert_eq!(parse(text).unwrap(), json!({ "<<": 1 }), "{text}");
+        }
+        assert_eq!(parse("a: <<").unwrap(), json!({ "a": "<<" }));
     }
 
     #[test]
@@ -404,5 +487,19 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("levels deep"), "{error}");
+        // Each anchor contains the one before it.
+        let chain = |count: usize, levels: usize| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            let mut text = format!("a0: &a0 {open}{close}\n");
+            for n in 1..count {
+                text.push_str(&format!("a{n}: &a{n} {open}*a{}{close}\n", n - 1));
+            }
+            parse(&text).map_err(|error| error.to_string())
+        };
+        for (count, levels) in [(120, 60), (2, 40), (64, 1)] {
+            let error = chain(count, levels).unwrap_err();
+            assert!(error.contains("levels deep"), "{error}");
+        }
+        assert!(chain(63, 1).is_ok() && chain(2, 31).is_ok());
     }
 }

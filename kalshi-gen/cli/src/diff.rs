@@ -4,6 +4,7 @@ mod bodies;
 mod change;
 mod document;
 mod operations;
+mod optional;
 mod owner;
 mod parameters;
 mod renames;

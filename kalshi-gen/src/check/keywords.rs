@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{error::JsonPath, spec::METHODS, warning::Warning};
+use crate::{compose::merged_parts, error::JsonPath, spec::METHODS, warning::Warning};
 
 use self::Shape::{Any, Fields, ListOf, MapOf, Patterned};
 
@@ -286,6 +286,7 @@ fn visit_fields(
     path: &JsonPath,
     warnings: &mut Vec<Warning>,
 ) {
+    ignored_maps(fields, path, warnings);
     let shape_of = |key: &str| {
         known
             .iter()
@@ -317,6 +318,34 @@ fn visit_fields(
     for (key, value) in fields {
         if let Some(shape) = shape_of(key) {
             visit(value, shape, &path.join(key), warnings);
+        }
+    }
+}
+
+/// Warns of a map that is also an object with fields, which has only the fields in Rust.
+fn ignored_maps(schema: &Map<String, Value>, path: &JsonPath, warnings: &mut Vec<Warning>) {
+    const KEY: &str = "additionalProperties";
+    let is_map = |schema: &Map<String, Value>| {
+        let values = schema.get(KEY).and_then(Value::as_object);
+        values.is_some_and(|values| !values.is_empty())
+    };
+    let has_fields = |schema: &Map<String, Value>| {
+        let fields = schema.get("properties").and_then(Value::as_object);
+        fields.is_some_and(|fields| !fields.is_empty())
+    };
+    let mut warn = |path: &JsonPath| {
+        let message = "ignored: an object with fields cannot also be a map";
+        warnings.push(Warning::new(&path.join(KEY), message));
+    };
+    let parts = merged_parts(schema);
+    if is_map(schema) && (has_fields(schema) || !parts.is_empty()) {
+        warn(path);
+    }
+    for (index, part) in parts {
+        // A part with fields is reported like any other schema.
+        let is_map = |part: &Map<String, Value>| is_map(part) && !has_fields(part);
+        if part.as_object().is_some_and(is_map) {
+            warn(&path.join("allOf").item(index));
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     require::{check_identifier, object, require_kind},
 };
 use crate::{
+    compose::{has_alternatives, merged_parts},
     error::{Error, JsonPath},
     names, reserved,
     spec::{resolve, schema_name, schemas},
@@ -43,36 +44,69 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rejects a schema that refers to itself through `$ref` and `allOf` alone.
+/// Rejects a schema that refers to itself other than through a field, an item or a value of a map.
 fn check_alias(document: &Value, name: &str, location: &JsonPath) -> Result<(), Error> {
-    fn parts(schema: &Value) -> Vec<&str> {
-        let one = schema.get("$ref").and_then(Value::as_str);
-        let many = schema.get("allOf").and_then(Value::as_array);
-        let many = many
-            .into_iter()
-            .flatten()
-            .filter_map(|part| part.get("$ref")?.as_str());
-        one.into_iter()
-            .chain(many)
-            .filter_map(schema_name)
-            .collect()
-    }
-    let (mut seen, mut pending) = (BTreeSet::new(), vec![name]);
-    while let Some(next) = pending.pop() {
-        for part in schemas(document)
-            .and_then(|all| all.get(next))
-            .map(parts)
-            .unwrap_or_default()
-        {
-            if part == name {
-                return Err(Error::at(location, "refers to itself"));
+    let named = |name: &str| schemas(document)?.get(name);
+    let (mut seen, mut pending) = (BTreeSet::new(), Vec::from_iter(named(name)));
+    while let Some(schema) = pending.pop() {
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        if let Some(target) = reference.and_then(schema_name) {
+            if target == name {
+                return Err(Error::at(
+                    location,
+                    "refers to itself, so that a value would contain itself: remove the reference or put it in a field",
+                ));
             }
-            if seen.insert(part) {
-                pending.push(part);
+            if seen.insert(target) {
+                pending.extend(named(target));
             }
+        }
+        for key in ["allOf", "oneOf", "anyOf"] {
+            pending.extend(
+                schema
+                    .get(key)
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten(),
+            );
         }
     }
     Ok(())
+}
+
+/// Returns `true` if a part of an `allOf` is an object without alternatives, directly or through references.
+fn is_object(document: &Value, part: &Value) -> bool {
+    let (mut seen, mut pending) = (BTreeSet::new(), vec![part]);
+    while let Some(part) = pending.pop() {
+        if let Some(reference) = part.get("$ref").and_then(Value::as_str) {
+            if seen.insert(reference) {
+                pending.extend(resolve(document, reference));
+            }
+            continue;
+        }
+        let Some(node) = part.as_object() else {
+            return false;
+        };
+        let is_object = matches!(
+            node.get("type").and_then(Value::as_str),
+            None | Some("object")
+        );
+        if !is_object
+            || ["enum", "items"].iter().any(|key| node.contains_key(*key))
+            || ["oneOf", "anyOf"]
+                .iter()
+                .any(|key| has_alternatives(node, key))
+        {
+            return false;
+        }
+        pending.extend(
+            node.get("allOf")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten(),
+        );
+    }
+    true
 }
 
 /// Checks a schema and everything nested in it.
@@ -145,9 +179,20 @@ pub(super) fn check_schema(
     }
     if let Some(values) = node.get("enum") {
         let location = location.join("enum");
-        values
+        let values = values
             .as_array()
             .ok_or_else(|| Error::at(&location, "not a list"))?;
+        let is_string = match node.get("type") {
+            Some(kind) => kind == "string",
+            None => values.iter().any(Value::is_string),
+        };
+        let is_allowed = |value: &Value| value.is_string() || value.is_null();
+        if is_string && let Some(index) = values.iter().position(|value| !is_allowed(value)) {
+            return Err(Error::at(
+                &location.item(index),
+                "must be a string: quote it",
+            ));
+        }
     }
     let required = match node.get("required") {
         Some(value) => {
@@ -207,6 +252,12 @@ pub(super) fn check_schema(
             "is not supported: the first variant that decodes is used; remove it if each variant requires a field that the others lack",
         ));
     }
+    if has_alternatives(node, "oneOf") && has_alternatives(node, "anyOf") {
+        return Err(Error::at(
+            &location.join("anyOf"),
+            "is not supported beside `oneOf`: use one of the two",
+        ));
+    }
     for key in ["allOf", "oneOf", "anyOf"] {
         if let Some(parts) = node.get(key) {
             let location = location.join(key);
@@ -220,6 +271,13 @@ pub(super) fn check_schema(
                 check_schema(document, part, &location.item(index))?;
             }
         }
+    }
+    let mut merged = merged_parts(node).into_iter();
+    if let Some((index, _)) = merged.find(|(_, part)| !is_object(document, part)) {
+        return Err(Error::at(
+            &location.join("allOf").item(index),
+            "is not an object: only objects can be combined; write this as one schema",
+        ));
     }
     if let Some(items) = node.get("items") {
         check_schema(document, items, &location.join("items"))?;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     require::{check_identifier, check_info, object},
     schemas,
 };
 use crate::{
-    asyncapi::{self, schemas::converted},
+    asyncapi::{self, schemas::convert},
     error::{Error, JsonPath},
     names, reserved, spec,
 };
@@ -23,6 +23,12 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         ));
     }
     check_info(document)?;
+    // Schemas are checked in the form of OpenAPI 3.0, which has the same JSON paths.
+    let document = &{
+        let mut document = document.clone();
+        convert(&mut document, "x-const");
+        document
+    };
     let root = JsonPath::new(&[]);
     for key in ["servers", "channels", "operations"] {
         if let Some(node) = document.get(key) {
@@ -50,15 +56,10 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
     }
     let location = JsonPath::new(&["components", "schemas"]);
     let named = entries(document, "/components/schemas", &location)?;
-    for (name, schema) in &named {
+    for (name, schema) in named {
         reject_multi_format(schema, &location.join(name))?;
     }
-    let named = named.into_iter();
-    // Converted to OpenAPI 3.0, at the same JSON paths.
-    let named: Map<_, _> = named
-        .map(|(name, schema)| (name.clone(), converted(schema, "x-const")))
-        .collect();
-    schemas::check(&json!({ "components": { "schemas": named } }))
+    schemas::check(document)
 }
 
 /// Returns the fields of a mapping, or nothing if it is absent.
@@ -219,7 +220,7 @@ fn message(document: &Value, node: &Value, location: &JsonPath) -> Result<(), Er
     }
     let location = location.join("payload");
     reject_multi_format(payload, &location)?;
-    schemas::check_schema(document, &converted(payload, "x-const"), &location)
+    schemas::check_schema(document, payload, &location)
 }
 
 /// Checks that all referenced elements exist.

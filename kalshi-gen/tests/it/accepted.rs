@@ -89,6 +89,41 @@ fn unions_with_a_discriminator_are_rejected() {
 }
 
 #[test]
+fn body_that_is_composed_of_parts_is_sent() {
+    let schemas = format!(
+        "{THING}\nEmpty: {{type: object}}\nA: {{type: object, properties: {{b: {{type: string}}}}}}\nB: {{type: object, properties: {{c: {{type: integer}}}}}}"
+    );
+    let has_body = |schema: &str| {
+        let body =
+            format!("requestBody: {{content: {{application/json: {{schema: {schema}}}}}}}\n");
+        let spec = spec(&format!("{PARAMETERS}{body}{RESPONSE}"), &schemas);
+        compact_code(&spec.replace("    get:\n", "    post:\n")).contains("pubfnbody")
+    };
+    let (a, b, empty) = (
+        "{$ref: '#/components/schemas/A'}",
+        "{$ref: '#/components/schemas/B'}",
+        "{$ref: '#/components/schemas/Empty'}",
+    );
+    for schema in [
+        format!("{{type: object, allOf: [{a}, {b}]}}"),
+        format!("{{type: object, oneOf: [{a}, {b}]}}"),
+        format!("{{type: object, anyOf: [{a}, {b}]}}"),
+        format!("{{type: object, properties: {{d: {{type: string}}}}, allOf: [{empty}]}}"),
+        format!("{{type: object, allOf: [{empty}, {a}]}}"),
+    ] {
+        assert!(has_body(&schema), "{schema}");
+    }
+    for schema in [
+        empty.to_owned(),
+        format!("{{allOf: [{empty}, {{description: W.}}]}}"),
+        "{type: object, additionalProperties: false, allOf: [{description: W.}]}".to_owned(),
+        format!("{{type: object, allOf: [{empty}, {empty}]}}"),
+    ] {
+        assert!(!has_body(&schema), "{schema}");
+    }
+}
+
+#[test]
 fn references_of_components_to_others_are_followed() {
     let chained = format!(
         "{}  responses:\n    A: {{$ref: '#/components/responses/B'}}\n    B: {{$ref: '#/components/responses/C'}}\n    C: {{description: ok, content: {{application/json: {{schema: {{$ref: '#/components/schemas/Thing'}}}}}}}}\n  parameters:\n    P: {{$ref: '#/components/parameters/Q'}}\n    Q: {{name: id, in: path, required: true, schema: {{type: string}}}}\n",

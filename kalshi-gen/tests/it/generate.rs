@@ -140,6 +140,27 @@ fn compositions_become_plain_objects() {
 }
 
 #[test]
+fn field_of_several_parts_has_the_fields_of_all() {
+    let part = |fields: &str| format!("{{type: object, properties: {{x: {fields}}}}}");
+    let field = |parts: [&str; 2]| {
+        let parts = parts.map(part).join(", ");
+        code(&format!("Thing: {{allOf: [{parts}]}}"))
+    };
+    let (a, b) = (
+        "{type: object, properties: {a: {type: string}}}",
+        "{type: object, properties: {b: {type: integer}}}",
+    );
+    let both = field([a, b]);
+    assert!(both.contains("puba:") && both.contains("pubb:"), "{both}");
+    for parts in [[a, "{type: object}"], ["{type: object}", a]] {
+        assert!(field(parts).contains("pubstructThingX{"), "{parts:?}");
+    }
+    // The later part states the type.
+    let later = field(["{type: string}", "{type: integer}"]);
+    assert!(later.contains("pubx:::std::option::Option<i64>"), "{later}");
+}
+
+#[test]
 fn cursors_are_required_strings() {
     let spec = spec(
         "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",

@@ -157,16 +157,6 @@ fn schemas_with_reserved_names_are_rejected() {
             "{type: boolean}",
             "is reserved in the generated code",
         ),
-        (
-            "thing_kind",
-            "{type: object, properties: {a: {type: string}}}",
-            "would be named `ThingKind`",
-        ),
-        (
-            "thing_kind",
-            "{type: string, enum: [c]}",
-            "would be named `ThingKind`",
-        ),
         ("thing", "{type: object}", "has the same name in Rust as"),
     ] {
         let schemas = format!("{}\n{name}: {schema}", thing.replace("NAME", name));
@@ -174,9 +164,6 @@ fn schemas_with_reserved_names_are_rejected() {
         assert!(error.contains(expected), "{name}: {error}");
         assert!(error.starts_with("$.components.schemas."), "{error}");
     }
-    // Also for an inline schema.
-    let inline = "Thing: {type: object, properties: {dollars: {$ref: '#/components/schemas/Dollars'}}}\nDollars: {type: object, properties: {text: {type: string, enum: [a]}}}";
-    assert!(error(&with_schemas(inline)).contains("would be named `DollarsText`"));
 }
 
 #[test]
@@ -345,6 +332,64 @@ fn inline_object_or_union_takes_another_name_if_its_own_is_in_use() {
     assert!(code.contains("pubgroup:OrderGroup2"), "{code}");
     let taken = format!("{object}\n{taken}\nOrderGroup2: {{type: string}}");
     assert!(error(&with_schemas(&taken)).contains("would be named `OrderGroup`"));
+}
+
+#[test]
+fn inline_enum_takes_another_name_if_its_own_is_in_use() {
+    let thing = "Thing: {type: object, properties: {kind: {type: string, enum: [a, b]}, other: {$ref: '#/components/schemas/NAME'}}}";
+    for (name, schema, expected) in [
+        (
+            "thing_kind",
+            "{type: object, properties: {a: {type: string}}}",
+            "pubkind:::std::option::Option<ThingKindValue>",
+        ),
+        (
+            "thing_kind",
+            "{type: string, enum: [c]}",
+            "pubkind:::std::option::Option<ThingKindValue>",
+        ),
+        // The name of a type of the runtime.
+        (
+            "dollars",
+            "{type: object, properties: {text: {type: string, enum: [a]}}}",
+            "pubtext:::std::option::Option<DollarsTextValue>",
+        ),
+    ] {
+        let schemas = format!("{}\n{name}: {schema}", thing.replace("NAME", name));
+        let code = compact_code(&with_schemas(&schemas));
+        assert!(code.contains(expected), "{name}: {code}");
+    }
+    let named = "thing_kind: {type: object, properties: {a: {type: string}}}";
+    let schemas = format!("{}\n{named}", thing.replace("NAME", "thing_kind"));
+    // The name of an enum that a hand-written type replaces means that type.
+    let options = Options::new().enum_type("ThingKind", &["a", "b"], "crate::ThingKind");
+    let error = generate(&with_schemas(&schemas), &options).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "$.components.schemas.Thing.properties.kind: the inline type of `kind` would be named `ThingKind`, which another type already uses"
+    );
+}
+
+#[test]
+fn operation_and_schema_with_the_same_name_have_types_of_their_own() {
+    let schemas = "Thing: {type: object, required: [part], properties: {part: {$ref: '#/components/schemas/GetThing'}}}\nGetThing: {type: object, required: [state], properties: {state: {type: string, enum: [a, b]}}}";
+    let spec = spec(
+        &format!(
+            "{PARAMETERS}  - {{name: state, in: query, schema: {{type: string, enum: [x, y]}}}}\n  - {{name: request, in: query, schema: {{type: string, enum: [p, q]}}}}\nrequestBody: {{content: {{application/json: {{schema: {{type: object, properties: {{r: {{type: string}}}}}}}}}}}}\n{RESPONSE}"
+        ),
+        schemas,
+    )
+    .replace("    get:\n", "    post:\n");
+    let code = compact_code(&spec);
+    for expected in [
+        "pubstate:GetThingState,",
+        "pubenumGetThingState{#[doc=\"`a`\"]A,#[doc=\"`b`\"]B,",
+        "pubenumGetThingStateValue{#[doc=\"`x`\"]X,#[doc=\"`y`\"]Y,",
+        "pubenumGetThingRequestValue{#[doc=\"`p`\"]P,#[doc=\"`q`\"]Q,",
+        "pubstructGetThingRequest{#[doc=\"`r`.\"]",
+    ] {
+        assert!(code.contains(expected), "{expected}: {code}");
+    }
 }
 
 #[test]

@@ -181,6 +181,29 @@ fn composed_payload_is_one_object() {
 }
 
 #[test]
+fn envelope_does_not_replace_the_fields_of_a_message() {
+    let envelope = json!({ "envelope": { "type": "object", "properties": {
+        "type": { "type": "string" }, "msg": { "type": "object", "description": "Any." },
+    } } });
+    let mut parts = [
+        json!({ "$ref": "#/components/schemas/envelope" }),
+        json!({ "type": "object", "properties": {
+            "type": { "type": "string", "const": "tick" }, "msg": timed(),
+        } }),
+    ];
+    for _ in 0..2 {
+        parts.reverse();
+        let tick = json!({ "tick": { "payload": { "allOf": parts } } });
+        let (code, warnings) = generated(&with_schemas(tick, envelope.clone()));
+        assert!(
+            code.contains("pubstructTick{") && code.contains("pubts_ms:i64"),
+            "{code}"
+        );
+        assert_eq!(warnings, [""; 0]);
+    }
+}
+
+#[test]
 fn named_body_is_the_type_of_the_message() {
     for name in ["tickMsg", "tick"] {
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
@@ -212,6 +235,56 @@ fn named_body_is_the_type_of_the_message() {
             "{code}"
         );
     }
+}
+
+#[test]
+fn named_parameters_of_a_command_are_its_type() {
+    let note = json!({ "note": payload("note", object()) });
+    let params = json!({ "joinBody": { "type": "object", "description": "Named.", "properties": { "a": { "type": "string" } } } });
+    let mut document = with_schemas(note, params);
+    let reference = json!({ "$ref": "#/components/schemas/joinBody" });
+    for (params, doc) in [
+        (reference.clone(), "Named."),
+        (
+            json!({ "allOf": [reference], "description": "Own." }),
+            "Own.",
+        ),
+    ] {
+        document["channels"]["c"]["messages"]["join"] =
+            json!({ "payload": { "type": "object", "properties": { "params": params } } });
+        document["operations"]["p"] = json!({ "action": "receive", "channel": { "$ref": "#/channels/c" }, "messages": [
+            { "$ref": "#/channels/c/messages/join" },
+        ] });
+        let (code, _) = generated(&document);
+        assert!(
+            code.contains("pubstructJoinParams{#[doc=\"`a`.\"]"),
+            "{code}"
+        );
+        assert!(code.contains(doc) && !code.contains("JoinBody"), "{code}");
+    }
+}
+
+#[test]
+fn parts_of_a_payload_must_be_objects() {
+    let parts = json!({ "allOf": [object(), { "$ref": "#/components/schemas/text" }] });
+    let text = json!({ "text": { "type": ["string", "null"] } });
+    let document = |msg: &Value| {
+        with_schemas(
+            json!({ "note": payload("note", msg.clone()) }),
+            text.clone(),
+        )
+    };
+    assert_eq!(
+        error(&document(&parts)),
+        "$.channels.c.messages.note.payload.properties.msg.allOf[1]: is not an object: only objects can be combined; write this as one schema"
+    );
+    // Annotations, and a reference to an object that may be null.
+    let nullable = json!({ "text": { "oneOf": [object(), { "type": "null" }] } });
+    let document =
+        |msg: Value| with_schemas(json!({ "note": payload("note", msg) }), nullable.clone());
+    generated(&document(parts));
+    let kind = json!({ "type": "object", "properties": { "k": { "allOf": [{ "type": "string", "enum": ["a"] }, { "description": "K." }] } } });
+    generated(&document(kind));
 }
 
 #[test]
@@ -356,7 +429,11 @@ fn messages_and_schemas_with_the_same_name_are_rejected() {
             "{error}"
         );
     }
-    assert!(error(&with("note_side", object())).contains("would be named `NoteSide`"));
+    let (code, _) = generated(&with("note_side", object()));
+    assert!(
+        code.contains("pubside:::std::option::Option<NoteSideValue>"),
+        "{code}"
+    );
     // Commands whose parameters have the same name.
     let command = |params: Value| json!({ "payload": { "type": "object", "properties": { "params": params } } });
     let mut commands = document(json!({ "note": payload("note", object()) }));

@@ -9,7 +9,7 @@ use super::{
     owner::Owner,
     renames,
     spec_index::Shape,
-    values::{format_value, set},
+    values::{format_value, set, variants},
 };
 use kalshi_gen::internals::{names, spec::reference};
 
@@ -354,6 +354,20 @@ impl Comparison<'_> {
                 format!("the value `{value}` is added"),
             );
             change.after = Some((*value).to_owned());
+        }
+        let (before, after) = (variants(old), variants(new));
+        for (value, variant) in before {
+            let Some(new_variant) = after.get(&value).filter(|new| **new != variant) else {
+                continue;
+            };
+            self.changed(
+                Class::Breaking,
+                Subject::Value,
+                at,
+                &format!("the variant of `{value}`"),
+                &format!("`{variant}`"),
+                &format!("`{new_variant}`"),
+            );
         }
     }
 

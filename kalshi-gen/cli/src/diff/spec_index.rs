@@ -108,7 +108,15 @@ impl SpecIndex {
                 .filter_map(|(_, operation)| operation.get("messages"));
             spec::referenced_schemas(&document, operations)
         };
-        let reachable = |key: &str| spec::reachable(&document, |operation| operation.get(key));
+        let reachable = |key: &str| {
+            let of_operations =
+                spec::operations(&document).filter_map(|(_, _, operation)| operation.get(key));
+            // A path may list parameters for all its operations.
+            let paths = document["paths"].as_object().into_iter().flatten();
+            let paths = paths.filter(|(path, _)| !path.starts_with("x-"));
+            let of_paths = paths.filter_map(|(_, item)| item.get(key));
+            spec::referenced_schemas(&document, of_operations.chain(of_paths))
+        };
         let [sent, received, in_parameters] = if is_asyncapi {
             [referenced(false), referenced(true), BTreeSet::new()]
         } else {
@@ -170,10 +178,14 @@ impl SpecIndex {
     }
 
     /// Returns `true` if the schema is the payload of a message.
-    pub(super) fn is_payload(&self, name: &str) -> bool {
-        self.messages
-            .iter()
-            .any(|message| message.payload.as_deref() == Some(name))
+    fn is_payload(&self, name: &str) -> bool {
+        self.payloads().any(|payload| payload == name)
+    }
+
+    /// Returns the names of the schemas that are payloads of messages.
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &str> {
+        let messages = self.messages.iter();
+        messages.filter_map(|message| message.payload.as_deref())
     }
 
     pub(super) fn is_sent_message(&self, name: &str) -> bool {

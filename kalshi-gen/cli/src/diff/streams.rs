@@ -59,19 +59,32 @@ impl Comparison<'_> {
         if old.document.get("asyncapi").is_none() {
             return;
         }
-        let is_payload = |name: &str| old.is_payload(name) || new.is_payload(name);
+        let payloads: BTreeSet<String> = [old, new]
+            .iter()
+            .flat_map(|spec_index| spec_index.payloads())
+            .map(|name| {
+                let fields = JsonPath::new(&["components", "schemas", name, "properties"]);
+                format!("{fields}.")
+            })
+            .collect();
         for change in self
             .changes
             .iter_mut()
             .filter(|change| change.class == Class::Breaking)
         {
-            let Some((payload, field)) = change.location.split_once('.') else {
-                continue;
+            let path = change.path.as_str();
+            let field = if path.starts_with("$.components.schemas") {
+                payloads
+                    .iter()
+                    .find_map(|payload| path.strip_prefix(payload))
+            } else {
+                path.split_once(".payload.properties.")
+                    .map(|(_, field)| field)
             };
-            let is_inline = !change.path.starts_with("$.components.schemas.");
-            let is_body =
-                ["msg", "params", "type"].contains(&field) || field.contains(['.', '[', '{']);
-            if !is_body && (is_inline || is_payload(payload)) {
+            let is_body = |field: &str| {
+                ["msg", "params", "type"].contains(&field) || field.contains(['.', '['])
+            };
+            if field.is_some_and(|field| !is_body(field)) {
                 change.class = Class::Behaviour;
             }
         }

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Change, Class, Comparison, Kind, Location, Subject};
+use super::{
+    Change, Class, Comparison, Kind, Location, Subject,
+    operations::LocatedOperation,
+    optional::{fields, items_suffix},
+};
 use kalshi_gen::{
     FixupMode, Protocol,
     internals::{
@@ -49,6 +53,7 @@ impl Comparison<'_> {
             return;
         }
         let named = spec::schemas(&before.tree).into_iter().flatten();
+        let received = [received(before), received(after)];
         let json_path = JsonPath::new(&["components", "messages"]);
         let at = |name: String| Location {
             name,
@@ -61,23 +66,24 @@ impl Comparison<'_> {
                 let text = "the type is no longer generated";
                 self.push(class, kind, Subject::Type, &at(name.clone()), text);
             }
+            let is_received = received.iter().any(|names| names.contains(name));
             let new_fields = fields(&after.tree, name);
-            for (field, schema) in fields(&before.tree, name) {
-                let old_types = types(&schema);
-                let Some(new_types) = new_fields.get(&field).map(types) else {
+            for (field, old) in fields(&before.tree, name) {
+                let Some(new) = new_fields.get(&field) else {
                     continue;
                 };
                 let at = at(format!("{name}.{field}"));
+                let (old_types, new_types) = (types(&old.schema), types(&new.schema));
                 if old_types != new_types {
                     self.type_changed(&at, &old_types, &new_types);
                 }
                 let units = (
-                    field_unit(&field, &schema),
-                    new_fields
-                        .get(&field)
-                        .and_then(|schema| field_unit(&field, schema)),
+                    field_unit(&field, &old.schema),
+                    field_unit(&field, &new.schema),
                 );
                 self.unit(&at, units, before.sent.contains(name));
+                self.option(&at, &old, new, is_received);
+                self.nullable_items(&at, &old.schema, &new.schema);
             }
         }
     }
@@ -105,68 +111,154 @@ impl Comparison<'_> {
         }
     }
 
+    /// Compares the fields of all types: those of named schemas, and those of inline schemas where they are used.
     fn field_types(&mut self, before: &Normalized, after: &Normalized) {
+        let received = [received(before), received(after)];
         let root = JsonPath::new(&["components", "schemas"]);
-        let names: Vec<String> = self
-            .old
-            .schemas()
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        for name in names {
-            let new_name = self.renames.schema(&name).unwrap_or(&name).to_owned();
+        let named = self.old.schemas().map(|(name, _)| {
+            let new_name = self.renames.schema(name).unwrap_or(name);
+            let at = Location {
+                name: new_name.to_owned(),
+                old: root.join(name),
+                new: root.join(new_name),
+            };
+            (name.to_owned(), new_name.to_owned(), at)
+        });
+        let mut pending: Vec<(String, String, Location)> = named.collect();
+        for (at, old, new) in self.bodies(before, after) {
+            self.named_types(&at, old, new, &mut pending);
+        }
+        let mut seen = BTreeSet::new();
+        while let Some((name, new_name, at)) = pending.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let is_received = received[0].contains(&name) || received[1].contains(&new_name);
             let new_fields = fields(&after.tree, &new_name);
-            for (field, old_field) in &fields(&before.tree, &name) {
-                let Some(new_field) = new_fields.get(field) else {
+            for (field, old) in &fields(&before.tree, &name) {
+                let Some(new) = new_fields.get(field) else {
                     continue;
                 };
-                let json_path = |name: &str| root.join(name).join("properties").join(field);
                 let at = Location {
-                    name: format!("{new_name}.{field}"),
-                    old: json_path(&name),
-                    new: json_path(&new_name),
+                    name: format!("{}.{field}", at.name),
+                    old: at.old.join("properties").join(field),
+                    new: at.new.join("properties").join(field),
                 };
-                let (old_types, new_types) = (self.renamed(types(old_field)), types(new_field));
-                if old_types != new_types {
-                    self.type_changed(&at, &old_types, &new_types);
-                }
-                let units = (field_unit(field, old_field), field_unit(field, new_field));
+                self.named_types(&at, &old.schema, &new.schema, &mut pending);
+                let units = (
+                    field_unit(field, &old.schema),
+                    field_unit(field, &new.schema),
+                );
                 self.unit(&at, units, before.sent.contains(&name));
                 let key = |name: &str| (name.to_owned(), field.clone());
                 let cursors = (
                     before.cursors.contains(&key(&name)),
                     after.cursors.contains(&key(&new_name)),
                 );
-                if cursors.0 || cursors.1 {
+                if cursors == (true, true) || cursors.0 != cursors.1 && !old.is_same(new) {
                     self.cursor(&at, cursors == (true, true));
+                } else {
+                    self.option(&at, old, new, is_received);
                 }
             }
         }
     }
 
-    fn parameter_types(&mut self, before: &Normalized, after: &Normalized) {
+    /// Compares the named types that a field, a body or a response consists of, and adds those of inline schemas to
+    /// `pending`.
+    fn named_types(
+        &mut self,
+        at: &Location,
+        old: &Value,
+        new: &Value,
+        pending: &mut Vec<(String, String, Location)>,
+    ) {
+        let (old_types, new_types) = (types(old), types(new));
+        let renamed = self.renamed(old_types.clone());
+        if renamed != new_types {
+            self.type_changed(at, &renamed, &new_types);
+        }
+        self.nullable_items(at, old, new);
+        if old_types.len() != new_types.len() {
+            return;
+        }
+        for (old_type, new_type) in old_types.into_iter().zip(new_types) {
+            if self.old.schema(&old_type).is_none() {
+                let at = Location {
+                    name: format!("{}{}", at.name, items_suffix(old)),
+                    ..at.clone()
+                };
+                pending.push((old_type, new_type, at));
+            }
+        }
+    }
+
+    /// Returns the operations that both specs have, with their new ids.
+    fn operation_pairs<'a>(
+        &self,
+        before: &'a Normalized,
+        after: &'a Normalized,
+    ) -> Vec<(String, LocatedOperation<'a>, LocatedOperation<'a>)> {
+        let id = |node: &'a Map<String, Value>| str_field(node, "operationId");
+        let new_operations: BTreeMap<_, _> = spec::operations(&after.tree)
+            .filter_map(|operation| Some((id(operation.2)?, operation)))
+            .collect();
+        let pair = |old: LocatedOperation<'a>| {
+            let old_id = id(old.2)?;
+            let new_id = self.renames.operation(old_id).unwrap_or(old_id);
+            Some((new_id.to_owned(), old, *new_operations.get(new_id)?))
+        };
+        spec::operations(&before.tree).filter_map(pair).collect()
+    }
+
+    /// Returns the schemas of the bodies and responses that both specs have.
+    fn bodies<'a>(
+        &self,
+        before: &'a Normalized,
+        after: &'a Normalized,
+    ) -> Vec<(Location, &'a Value, &'a Value)> {
         let mut found = Vec::new();
-        for (path, method, old_operation) in spec::operations(&before.tree) {
-            let Some(id) = str_field(old_operation, "operationId") else {
-                continue;
-            };
-            let new_id = self.renames.operation(id).unwrap_or(id);
-            let Some((new_path, new_method, new_operation)) = spec::operations(&after.tree)
-                .find(|(_, _, node)| str_field(node, "operationId") == Some(new_id))
-            else {
-                continue;
-            };
-            let new_parameters = parameters(new_operation);
-            for (name, old_parameter) in parameters(old_operation) {
+        for (id, old, new) in self.operation_pairs(before, after) {
+            let body = |node: &'a Map<String, Value>| spec::json_schema(node.get("requestBody")?);
+            for (key, name, old_schema, new_schema) in [
+                ("requestBody", "body", body(old.2), body(new.2)),
+                (
+                    "responses",
+                    "response",
+                    operations::success_schema(old.2),
+                    operations::success_schema(new.2),
+                ),
+            ] {
+                let json_path = |(path, method, _): LocatedOperation<'_>| {
+                    JsonPath::new(&["paths", path, method, key])
+                };
+                if let (Some(old_schema), Some(new_schema)) = (old_schema, new_schema) {
+                    let at = Location {
+                        name: format!("{id}, {name}"),
+                        old: json_path(old),
+                        new: json_path(new),
+                    };
+                    found.push((at, old_schema, new_schema));
+                }
+            }
+        }
+        found
+    }
+
+    fn parameter_types(&mut self, before: &Normalized, after: &Normalized) {
+        for (id, old_operation, new_operation) in self.operation_pairs(before, after) {
+            let new_parameters = parameters(new_operation.2);
+            for (name, old_parameter) in parameters(old_operation.2) {
                 let Some(new_parameter) = new_parameters.get(name) else {
                     continue;
                 };
-                let json_path = |path: &str, method: &str| {
+                let json_path = |(path, method, _): LocatedOperation<'_>| {
                     JsonPath::new(&["paths", path, method, "parameters", name])
                 };
                 let at = Location {
-                    name: format!("{new_id}, parameter {name}"),
-                    old: json_path(path, method),
-                    new: json_path(new_path, new_method),
+                    name: format!("{id}, parameter {name}"),
+                    old: json_path(old_operation),
+                    new: json_path(new_operation),
                 };
                 let unit = |parameter: &Map<String, Value>| {
                     let schema = parameter.get("schema")?.as_object()?;
@@ -176,18 +268,13 @@ impl Comparison<'_> {
                 let types = |parameter: &Map<String, Value>| {
                     parameter.get("schema").map(types).unwrap_or_default()
                 };
-                found.push((
-                    at,
-                    (self.renamed(types(old_parameter)), types(new_parameter)),
-                    (unit(old_parameter), unit(new_parameter)),
-                ));
+                let old_types = self.renamed(types(old_parameter));
+                let new_types = types(new_parameter);
+                if old_types != new_types {
+                    self.type_changed(&at, &old_types, &new_types);
+                }
+                self.unit(&at, (unit(old_parameter), unit(new_parameter)), true);
             }
-        }
-        for (at, (old_types, new_types), units) in found {
-            if old_types != new_types {
-                self.type_changed(&at, &old_types, &new_types);
-            }
-            self.unit(&at, units, true);
         }
     }
 
@@ -299,10 +386,6 @@ impl Comparison<'_> {
     }
 
     fn type_changed(&mut self, at: &Location, old_types: &[String], new_types: &[String]) {
-        let reported = self
-            .changes
-            .iter()
-            .any(|change| change.class == Class::Breaking && change.location.starts_with(&at.name));
         let list = |types: &[String]| match types {
             [] => "no named type".to_owned(),
             types => types
@@ -311,7 +394,7 @@ impl Comparison<'_> {
                 .collect::<Vec<_>>()
                 .join(", "),
         };
-        if !reported {
+        if !self.is_breaking_at(&at.name) {
             self.changed(
                 Class::Breaking,
                 Subject::Type,
@@ -321,6 +404,15 @@ impl Comparison<'_> {
                 &list(new_types),
             );
         }
+    }
+
+    /// Returns `true` if a breaking change of the element `name`, or of one inside it, is reported.
+    pub(super) fn is_breaking_at(&self, name: &str) -> bool {
+        self.changes.iter().any(|change| {
+            let rest = change.location.strip_prefix(name);
+            let is_inside = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[', '{']);
+            change.class == Class::Breaking && rest.is_some_and(is_inside)
+        })
     }
 
     /// Maps type names of the old spec to those of the new one.
@@ -336,14 +428,9 @@ fn or_empty(text: Option<&String>) -> &str {
     text.map_or("", String::as_str)
 }
 
-/// Returns the fields of a named schema.
-fn fields(tree: &Value, name: &str) -> BTreeMap<String, Value> {
-    let fields = spec::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
-    fields
-        .into_iter()
-        .flatten()
-        .map(|(name, node)| (name.clone(), node.clone()))
-        .collect()
+/// Returns the names of the types that responses contain.
+fn received(normalized: &Normalized) -> BTreeSet<String> {
+    spec::reachable(&normalized.tree, |operation| operation.get("responses"))
 }
 
 /// Returns the unit of a field that is a Unix time.

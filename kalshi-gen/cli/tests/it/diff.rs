@@ -546,10 +546,17 @@ fn lost_methods_for_pages_are_breaking() {
 
 #[test]
 fn spec_that_does_not_generate_is_breaking() {
+    // Every name that the inline enum could have is taken.
+    let taken = ["MarketStatus", "MarketStatusValue", "MarketStatus2"];
+    let fields =
+        taken.map(|name| format!("        f_{name}: {{$ref: '#/components/schemas/{name}'}}\n"));
+    let schemas = taken.map(|name| {
+        format!("    {name}: {{type: object, description: S., properties: {{a: {{type: string, description: A.}}}}}}\n")
+    });
     let conflict = EXCHANGE.replace(
         "        names: {type: object,",
-        "        state: {$ref: '#/components/schemas/MarketStatus'}\n        names: {type: object,",
-    ) + "    MarketStatus: {type: object, description: S., properties: {a: {type: string, description: A.}}}\n";
+        &format!("{}        names: {{type: object,", fields.concat()),
+    ) + &schemas.concat();
     let changes = diff(EXCHANGE, &conflict).changes;
     assert_eq!(changes[0].class, Class::Breaking);
     assert!(
@@ -674,6 +681,14 @@ fn bodies_and_responses() {
         body,
         &format!(
             "{body}      requestBody: {{content: {{application/json: {{schema: {{type: object, required: [a], properties: {{a: {{type: string}}}}}}}}}}}}\n"
+        ),
+        &["breaking CancelAll, body: the request now has a body"],
+        &["breaking CancelAll, body: removed"],
+    );
+    check(
+        body,
+        &format!(
+            "{body}      requestBody: {{content: {{application/json: {{schema: {{type: object, oneOf: [{{$ref: '#/components/schemas/CreateOrderRequest'}}, {{type: string}}]}}}}}}}}\n"
         ),
         &["breaking CancelAll, body: the request now has a body"],
         &["breaking CancelAll, body: removed"],

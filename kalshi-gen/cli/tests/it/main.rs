@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod diff;
+mod generated_types;
 mod program;
 mod reported;
 mod streams;

@@ -274,6 +274,62 @@ fn fields_are_reported_as_in_openapi_specs() {
     );
 }
 
+#[test]
+fn names_with_a_dot_are_not_fields_of_a_payload() {
+    let dotted = STREAMS
+        .replace("channels/prices", "channels/pri.ces")
+        .replace("  prices:\n", "  pri.ces:\n")
+        .replace("  receiveJoined:\n", "  receive.joined:\n")
+        .replace("messages/halt'", "messages/ha.lt'")
+        .replace("    halt:\n", "    ha.lt:\n")
+        .replace("      halt: {", "      ha.lt: {")
+        .replace("joinedPayload", "joined.payload");
+    let check = |old: &str, new: &str, expected: &[&str]| {
+        let changed = reported::with(&dotted, old, new);
+        assert_eq!(summaries(&diff(&dotted, &changed)), expected);
+    };
+    check(
+        "    address: prices\n",
+        "    address: quotes\n",
+        &["breaking channel pri.ces: the address was `prices`, is `quotes`"],
+    );
+    check(
+        "  receive.joined:\n    action: send\n",
+        "  receive.joined:\n    action: receive\n",
+        &[
+            "breaking operation receive.joined: the direction was sent by the exchange, is sent by the client",
+        ],
+    );
+    check(
+        "      - $ref: '#/channels/pri.ces/messages/ha.lt'\n",
+        "",
+        &[
+            "breaking message ha.lt: message removed: no longer used by an operation",
+            "behaviour operation receivePrice: no longer includes the message ha.lt",
+        ],
+    );
+    check(
+        "reason: {type: string, enum: [news, fault], description: Why.}",
+        "reason: {type: string, description: Why.}",
+        &["breaking ha.lt.msg.reason: the type was an inline enum, is a string"],
+    );
+    // Fields beside the body, of an inline and of a named payload.
+    let added = reported::with(
+        &dotted,
+        "type: {type: string, const: halt, description: Always this.}\n",
+        "type: {type: string, const: halt, description: Always this.}\n          sid: {type: integer, description: S.}\n",
+    );
+    assert_eq!(
+        summaries(&diff(&added, &dotted)),
+        ["behaviour ha.lt.sid: removed"]
+    );
+    check(
+        "      required: [type, id]\n      properties:\n        type: {type: string, const: joined, description: Always this.}\n        id: {$ref: '#/components/schemas/requestId'}\n",
+        "      required: [type]\n      properties:\n        type: {type: string, const: joined, description: Always this.}\n",
+        &["behaviour joined.payload.id: removed"],
+    );
+}
+
 /// The enum of all messages boxes large bodies.
 #[test]
 fn boxed_bodies_are_breaking() {
