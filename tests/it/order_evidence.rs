@@ -1,5 +1,6 @@
 //! Evidence for the outcome of an order or a change: which responses prove it and which do not.
 
+mod absence;
 mod codes;
 mod ids;
 

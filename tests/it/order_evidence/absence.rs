@@ -1,0 +1,95 @@
+//! Lists that do not prove that an order is absent.
+
+use std::sync::{Mutex, atomic::AtomicBool};
+
+use super::*;
+
+/// Only the order of this request can have its generated id, whatever else the row shows.
+#[tokio::test]
+async fn order_with_a_different_row_is_not_reported_as_absent() {
+    let hours_ago = Utc::now() - TimeDelta::hours(2);
+    let mut cases = tokio::task::JoinSet::new();
+    for (id, fields, expected) in [
+        (
+            "",
+            json!({ "book_side": "ask", "outcome_side": "no" }),
+            "Unknown",
+        ),
+        ("", json!({ "subaccount_number": 5 }), "Unknown"),
+        ("", json!({ "created_time": hours_ago }), "Placed"),
+        ("mine", json!({ "subaccount_number": 5 }), "Unknown"),
+    ] {
+        cases.spawn(async move {
+            let sent = Arc::new(Mutex::new(Value::Null));
+            let (shown, case) = (sent.clone(), format!("{id} {fields}"));
+            let exchange = exchange(
+                move |request| {
+                    *sent.lock().unwrap() = request.json()["client_order_id"].clone();
+                    Reply::Drop
+                },
+                move |_| {
+                    let mut row = row(fields.clone());
+                    row["client_order_id"] = shown.lock().unwrap().clone();
+                    page(&[row])
+                },
+            )
+            .await;
+            let client = builder(&exchange).build().unwrap();
+            let fields = json!({ "client_order_id": id, "subaccount": 0 });
+            let found = reconcile(place(&client, fields).await, LONG).await;
+            let name = format!("{found:?}");
+            assert!(name.starts_with(expected), "{case} {found:?}");
+            if let Reconciliation::Unknown(unresolved) = found {
+                assert_eq!(unresolved.candidates().len(), 1, "{case}");
+            }
+        });
+    }
+    cases.join_all().await;
+}
+
+/// Starts an exchange whose list of orders has two pages. The order moves to the first page after that was read, in every walk that
+/// follows a read of the time up to which reads are complete.
+async fn moving(write: Reply) -> (Exchange, Client) {
+    let is_first = AtomicBool::new(true);
+    let exchange = Exchange::start(move |request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => write.clone(),
+        Some("user_data_timestamp") => {
+            is_first.store(true, Relaxed);
+            Reply::json(200, &json!({ "as_of_time": Utc::now() }))
+        }
+        Some("orders") if request.path.contains("historical") => page(&[]),
+        Some("orders") if request.query.contains_key("cursor") => page(&[]),
+        Some("orders") if is_first.swap(false, Relaxed) => {
+            let other = row(json!({ "order_id": "o2", "client_order_id": "other" }));
+            Reply::json(200, &json!({ "orders": [other], "cursor": "c" }))
+        }
+        Some("orders") => page(&[row(json!({ "status": "executed" }))]),
+        _ => not_found(),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    (exchange, client)
+}
+
+#[tokio::test]
+async fn order_that_moves_between_pages_is_found() {
+    let placed = async {
+        let (_exchange, client) = moving(Reply::Drop).await;
+        let found = reconcile(place(&client, json!({})).await, LONG).await;
+        assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+    };
+    let looked_up = async {
+        let (_exchange, client) = moving(Reply::Drop).await;
+        let found = client.orders().find("mine").ticker(TICKER).await;
+        assert!(matches!(found, OrderLookup::Found(_)), "{found:?}");
+    };
+    let cancelled = async {
+        let (_exchange, client) = moving(not_found()).await;
+        let outcome = client.orders().cancel("o1").confirm_timeout(LONG).await;
+        assert!(
+            matches!(outcome, Ok(ChangeOutcome::AlreadyGone(_))),
+            "{outcome:?}"
+        );
+    };
+    tokio::join!(placed, looked_up, cancelled);
+}
