@@ -99,6 +99,14 @@ impl Client {
         for market in tickers.chunk_by(|a, b| a == b) {
             if let (Some(ticker), true) = (market.first(), market.len() > SINGLE_READS_PER_PAGE) {
                 match self.get_orders().ticker(*ticker).limit(1000).send().await {
+                    Ok(page) if page.orders.iter().any(|order| order.ticker != *ticker) => {
+                        let message = "the list contains an item that the request excluded";
+                        result = Err(rt::unexpected_response(
+                            operation::GET_ORDERS,
+                            page.status(),
+                            message.to_owned(),
+                        ));
+                    }
                     Ok(page) => listed.extend(page.into_inner().orders),
                     Err(error) => result = Err(error),
                 }
