@@ -98,7 +98,9 @@ pub use kalshi_core::orders::{Decrease, InvalidExpiry};
 
 use crate::{
     Client,
-    types::{AmendOrderV2Request, AmendOrderV2Response, CreateOrderV2Response},
+    types::{
+        AmendOrderV2Request, AmendOrderV2Response, CreateOrderV2Request, CreateOrderV2Response,
+    },
 };
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
@@ -118,6 +120,7 @@ pub struct Orders {
 
 kalshi_core::orders_method!(Client -> Orders);
 kalshi_core::order_messages!(
+    CreateOrderV2Request,
     CreateOrderV2Response,
     AmendOrderV2Request,
     AmendOrderV2Response

@@ -92,7 +92,10 @@ pub use self::{
 
 use crate::{
     Client, builder,
-    types::{AmendMarginOrderRequest, AmendMarginOrderResponse, CreateMarginOrderResponse},
+    types::{
+        AmendMarginOrderRequest, AmendMarginOrderResponse, CreateMarginOrderRequest,
+        CreateMarginOrderResponse,
+    },
 };
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
@@ -111,6 +114,7 @@ pub struct Orders {
 
 kalshi_core::orders_method!(Client -> Orders);
 kalshi_core::order_messages!(
+    CreateMarginOrderRequest,
     CreateMarginOrderResponse,
     AmendMarginOrderRequest,
     AmendMarginOrderResponse

@@ -15,7 +15,7 @@ pub use self::{
         Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk, check_connections,
         inquire, retry_transient, until_fresh, walk, walk_up_to,
     },
-    place::{Age, Identity, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
+    place::{Age, Identity, PlaceTerms, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
 };
 use crate::{
     api_error::ApiError,

@@ -69,9 +69,8 @@ impl Client {
     ) -> Result<OrderOutcome, Error> {
         let body = order.request.clone();
         let request = self.create_margin_order().body(body).into_request();
-        let terms = (order.client_order_id.as_str(), order.request.count);
         let operation = operation::CREATE_MARGIN_ORDER;
-        let sent = send_order(&self.core, operation, request, earlier, terms).await?;
+        let sent = send_order(&self.core, operation, request, earlier, &order).await?;
         Ok(match sent {
             (PlaceVerdict::Placed(response), _) => OrderOutcome::Placed(PlacedOrder {
                 fill_count: response.fill_count,

@@ -90,8 +90,10 @@ async fn mismatched_response_leaves_outcome_unknown() {
         (201, json!({ "fill_count": "1.00" })),
         (201, json!({ "remaining_count": "-1.00" })),
         (201, json!({ "order_id": "" })),
+        (201, json!({ "remaining_count": "1.00" })),
         // The response to an amendment.
         (200, json!({ "client_order_id": null })),
+        (201, json!({ "client_order_id": null })),
     ] {
         let mut body = json!({
             "client_order_id": "a", "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00",
