@@ -53,8 +53,8 @@
 //! response about another order is detected, and the connections are replaced, except those of an HTTP client of your own. An error
 //! does not name its order, so the client cannot detect that the error response to a write belongs to another request. The reads
 //! that prove an outcome therefore use a new connection for each request, unless the HTTP client is your own: it sends them over its pooled
-//! connections, so the response to another request could prove a wrong outcome. If HTTP/2 is negotiated, which takes the feature `http2`,
-//! none of this can happen, because each response carries the stream id of its request.
+//! connections, and a list without the order is read twice. If HTTP/2 is negotiated, which takes the feature `http2`, none of this can
+//! happen, because each response carries the stream id of its request.
 //!
 //! # Restarts
 //!

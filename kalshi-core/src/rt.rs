@@ -335,6 +335,11 @@ pub fn for_evidence<C: orders::Reader>(client: &C) -> C {
     client.with_core(client.core().for_evidence(C::REQUIRES_CURSOR))
 }
 
+/// Returns `true` if reads for evidence do not use the pooled connections: see [`for_evidence`].
+pub fn has_evidence_connections(core: &Core) -> bool {
+    core.shared.http_options.is_some()
+}
+
 /// Returns `true` if recent responses agree on the exchange's time, so that the local clock is not needed to know it.
 pub fn knows_exchange_time(core: &Core) -> bool {
     core.shared.server_time.is_known()

@@ -47,11 +47,12 @@ async fn order_with_a_different_row_is_not_reported_as_absent() {
     cases.join_all().await;
 }
 
-/// Starts an exchange whose list of orders has two pages. The order moves to the first page after that was read, in every walk that
-/// follows a read of the time up to which reads are complete.
-async fn moving(write: Reply) -> (Exchange, Client) {
+/// Starts an exchange whose list of orders lacks the order in every walk that follows a read of the time up to which reads are complete,
+/// and has it in the next one: it has a second page with this cursor, to whose first page the order moves after that was read, or it is
+/// the empty list of another request.
+async fn incomplete(write: Reply, cursor: &'static str) -> Exchange {
     let is_first = AtomicBool::new(true);
-    let exchange = Exchange::start(move |request| match request.path.rsplit('/').next() {
+    Exchange::start(move |request| match request.path.rsplit('/').next() {
         _ if request.method != "GET" => write.clone(),
         Some("user_data_timestamp") => {
             is_first.store(true, Relaxed);
@@ -61,35 +62,50 @@ async fn moving(write: Reply) -> (Exchange, Client) {
         Some("orders") if request.query.contains_key("cursor") => page(&[]),
         Some("orders") if is_first.swap(false, Relaxed) => {
             let other = row(json!({ "order_id": "o2", "client_order_id": "other" }));
-            Reply::json(200, &json!({ "orders": [other], "cursor": "c" }))
+            let rows = if cursor.is_empty() {
+                vec![]
+            } else {
+                vec![other]
+            };
+            Reply::json(200, &json!({ "orders": rows, "cursor": cursor }))
         }
         Some("orders") => page(&[row(json!({ "status": "executed" }))]),
         _ => not_found(),
     })
-    .await;
-    let client = builder(&exchange).build().unwrap();
-    (exchange, client)
+    .await
 }
 
 #[tokio::test]
-async fn order_that_moves_between_pages_is_found() {
-    let placed = async {
-        let (_exchange, client) = moving(Reply::Drop).await;
-        let found = reconcile(place(&client, json!({})).await, LONG).await;
-        assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
-    };
-    let looked_up = async {
-        let (_exchange, client) = moving(Reply::Drop).await;
-        let found = client.orders().find("mine").ticker(TICKER).await;
-        assert!(matches!(found, OrderLookup::Found(_)), "{found:?}");
-    };
-    let cancelled = async {
-        let (_exchange, client) = moving(not_found()).await;
-        let outcome = client.orders().cancel("o1").confirm_timeout(LONG).await;
-        assert!(
-            matches!(outcome, Ok(ChangeOutcome::AlreadyGone(_))),
-            "{outcome:?}"
-        );
-    };
-    tokio::join!(placed, looked_up, cancelled);
+async fn order_that_is_missing_from_a_single_walk_is_found() {
+    let mut cases = tokio::task::JoinSet::new();
+    for (cursor, has_own_client) in [("c", false), ("", true)] {
+        let start = move |write: Reply| async move {
+            let exchange = incomplete(write, cursor).await;
+            let builder = builder(&exchange);
+            let client = match has_own_client {
+                true => builder.http_client(kalshi_sdk::reqwest::Client::new()),
+                false => builder,
+            };
+            (client.build().unwrap(), exchange)
+        };
+        cases.spawn(async move {
+            let (client, _exchange) = start(Reply::Drop).await;
+            let found = reconcile(place(&client, json!({})).await, LONG).await;
+            assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+        });
+        cases.spawn(async move {
+            let (client, _exchange) = start(Reply::Drop).await;
+            let found = client.orders().find("mine").ticker(TICKER).await;
+            assert!(matches!(found, OrderLookup::Found(_)), "{found:?}");
+        });
+        cases.spawn(async move {
+            let (client, _exchange) = start(not_found()).await;
+            let outcome = client.orders().cancel("o1").confirm_timeout(LONG).await;
+            assert!(
+                matches!(outcome, Ok(ChangeOutcome::AlreadyGone(_))),
+                "{outcome:?}"
+            );
+        });
+    }
+    cases.join_all().await;
 }
