@@ -35,21 +35,26 @@
 //! | Outcome | Proof |
 //! |---|---|
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
-//! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
+//! | `Rejected` | An error in the exchange's format with status 2xx, 400, 401, 403, 404, 409, 410 or 422, or in an item of a batch, whose code does not indicate a failure of the exchange, and no other attempt may have been processed. If the error means that the order of a change was not found, also up-to-date reads without the order |
 //! | `AlreadyExists` | An error with the code `order_already_exists`, or a 409 without a code, and the exchange has a matching order under the client order id that you set |
-//! | `AlreadyGone` | A 404 or an error whose code ends with `not_found`, unless its code is about the user or the balance, and the order is cancelled or executed |
+//! | `AlreadyGone` | An error that means that the order was not found, and the order is cancelled or executed |
 //! | `NotApplied` | The same, and the order still rests: under a different market, subaccount or shard from the request's, or under the same ones according to up-to-date reads |
-//! | `NotFound` | Reads that reflect everything up to the request do not contain the order, and all their rows decoded |
+//! | `NotFound` | Reads that reflect everything up to the request do not contain the order, and all their rows decoded. If a list has several pages, it is read twice, because an order may move between them |
 //! | `Unknown` | Anything else |
 //!
+//! An error means that the order was not found if it is a 404 or its code ends with `not_found`, except that a code about the user or the
+//! balance is an ordinary rejection, and so is `market_not_found` with a 4xx status other than 404.
+//!
 //! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request, even allowing
-//! for the uncertainty of the clocks.
+//! for the uncertainty of the clocks. That does not cover a lag of the archive: while an order that ended weeks ago moves there, no list
+//! may contain it.
 //!
 //! If a server or proxy sends an extra response on an HTTP/1.1 connection, every later response is matched to the wrong request. A
 //! response about another order is detected, and the connections are replaced, except those of an HTTP client of your own. An error
 //! does not name its order, so the client cannot detect that the error response to a write belongs to another request. The reads
-//! that prove an outcome therefore use a new connection for each request. If HTTP/2 is negotiated, which takes the feature
-//! `http2`, this cannot happen, because each response carries the stream id of its request.
+//! that prove an outcome therefore use a new connection for each request, unless the HTTP client is your own: it sends them over its pooled
+//! connections, and a list without the order is read twice. If HTTP/2 is negotiated, which takes the feature `http2`, none of this can
+//! happen, because each response carries the stream id of its request.
 //!
 //! # Restarts
 //!
@@ -98,7 +103,9 @@ pub use kalshi_core::orders::{Decrease, InvalidExpiry};
 
 use crate::{
     Client,
-    types::{AmendOrderV2Request, AmendOrderV2Response, CreateOrderV2Response},
+    types::{
+        AmendOrderV2Request, AmendOrderV2Response, CreateOrderV2Request, CreateOrderV2Response,
+    },
 };
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
@@ -118,6 +125,7 @@ pub struct Orders {
 
 kalshi_core::orders_method!(Client -> Orders);
 kalshi_core::order_messages!(
+    CreateOrderV2Request,
     CreateOrderV2Response,
     AmendOrderV2Request,
     AmendOrderV2Response

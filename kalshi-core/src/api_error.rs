@@ -365,11 +365,13 @@ impl ApiError {
             && (self.is_expired_timestamp() || self.api_signs && !self.is_from_exchange)
     }
 
-    /// Returns `true` if the exchange rejected the timestamp of the signature.
+    /// Returns `true` if the exchange rejected the timestamp of the signature, and therefore did not process the request. `false` if the
+    /// body reports orders as well.
     pub(crate) fn is_expired_timestamp(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
             && self.api_signs
             && self.is_from_exchange
+            && !self.has_other_fields
             && self.matches_code("header_timestamp_expired")
     }
 }

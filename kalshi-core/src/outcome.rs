@@ -35,14 +35,38 @@ pub enum Outcome<T> {
     Unknown(Error),
 }
 
-/// Error codes that leave the outcome unknown.
-const UNCERTAIN_CODES: [&str; 5] = [
-    "gateway_timeout",
-    "internal_error",
-    "internal_server_error",
-    "service_unavailable",
-    "timeout",
+/// Error codes, without separators and in lower case, of a server that failed while it processed a request.
+const FAILURE_CODES: [&str; 8] = [
+    "aborted",
+    "canceled",
+    "cancelled",
+    "dataloss",
+    "internal",
+    "unavailable",
+    "unknown",
+    "unknownerror",
 ];
+
+/// Parts of such codes. A code such as `anchor_order_unavailable` is a rejection, so shorter parts would match too much.
+const FAILURE_CODE_PARTS: [&str; 8] = [
+    "deadline",
+    "gateway",
+    "internalerror",
+    "servererror",
+    "serviceunavailable",
+    "temporarilyunavailable",
+    "timeout",
+    "upstream",
+];
+
+/// Returns `true` if an error code leaves the outcome unknown: the exchange or a server in between failed.
+fn is_failure(code: &str) -> bool {
+    let letters = code.bytes().filter(u8::is_ascii_alphanumeric);
+    let code: String = letters
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    FAILURE_CODES.contains(&&*code) || FAILURE_CODE_PARTS.iter().any(|part| code.contains(part))
+}
 
 /// Returns `true` if the error is a rejection by the exchange. For a read, that is a definite result.
 pub(crate) fn is_rejection_of_read(error: &Error) -> bool {
@@ -55,8 +79,11 @@ pub(crate) fn is_rejection(error: &ApiError, earlier: bool) -> bool {
         error.status().as_u16(),
         400 | 401 | 403 | 404 | 409 | 410 | 422
     ) || error.status().is_success();
-    let certain = !UNCERTAIN_CODES.iter().any(|code| error.matches_code(code));
-    status && certain && error.is_from_exchange() && !error.has_other_fields() && !earlier
+    status
+        && !is_failure(error.bare_code())
+        && error.is_from_exchange()
+        && !error.has_other_fields()
+        && !earlier
 }
 
 /// The result of a write together with the evidence for its outcome.
@@ -357,8 +384,22 @@ mod tests {
     }
 
     #[test]
-    fn uncertain_codes_do_not_reject() {
-        for code in UNCERTAIN_CODES {
+    fn failure_codes_do_not_reject() {
+        for code in [
+            "bad_gateway",
+            "deadline_exceeded",
+            "gateway_timeout",
+            "GatewayTimeout",
+            "internal",
+            "internal_error",
+            "internal_server_error",
+            "request_timeout",
+            "service-unavailable",
+            "timeout",
+            "unavailable",
+            "unknown",
+            "upstream_error",
+        ] {
             for status in [200, 400, 409] {
                 for code in [
                     code.to_owned(),

@@ -13,6 +13,7 @@ use crate::{api_error::ApiError, error::Error, operation::Operation};
 /// | No connection was established | retry | retry: nothing was sent |
 /// | 429 with an error in the exchange's format | retry | retry: it was rejected before processing |
 /// | Any other 429, for example from a proxy | retry | error: it may have taken effect |
+/// | 401 that the local clock may have caused | resent once by [`ClockCorrection`](crate::ClockCorrection) | resent once if the code is `header_timestamp_expired`: the signature is checked before processing |
 /// | 500, 502, 503, 504 | retry | error: it may have taken effect |
 /// | The connection broke, or no response arrived in time | retry | error: it may have taken effect |
 /// | Any other response, or one that does not decode | error | error |

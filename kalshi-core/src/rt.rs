@@ -325,9 +325,15 @@ pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
 }
 
 /// Returns a client for reads that serve as evidence. Each read opens its own connection, on which no response to another request can
-/// arrive. Cached responses are errors, and so are incomplete pages if the API [requires a cursor](orders::Reader::REQUIRES_CURSOR).
+/// arrive, unless the HTTP client is the user's: then it uses the pooled connections. Cached responses are errors, and so are incomplete
+/// pages if the API [requires a cursor](orders::Reader::REQUIRES_CURSOR).
 pub fn for_evidence<C: orders::Reader>(client: &C) -> C {
     client.with_core(client.core().for_evidence(C::REQUIRES_CURSOR))
+}
+
+/// Returns `true` if reads for evidence do not use the pooled connections: see [`for_evidence`].
+pub fn has_evidence_connections(core: &Core) -> bool {
+    core.shared.http_options.is_some()
 }
 
 /// Returns `true` if recent responses agree on the exchange's time, so that the local clock is not needed to know it.

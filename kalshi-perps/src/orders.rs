@@ -29,11 +29,14 @@
 //! | Outcome | Proof |
 //! |---|---|
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
-//! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
+//! | `Rejected` | An error in the exchange's format with status 2xx, 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange or mean that the order of a change was not found, and no other attempt may have been processed |
 //! | `AlreadyExists` | An error with the code `order_already_exists`, or a 409 without a code, and a list has a matching order under the client order id that you set |
 //! | `Unlisted` | An error with the code `order_already_exists`, and the lists have no order under the client order id yet, or only orders that may be different ones |
-//! | `AlreadyGone` | A 404 or an error whose code ends with `not_found`, unless its code is about the user or the balance, and a read shows the order with nothing resting |
+//! | `AlreadyGone` | An error that means that the order was not found, and a read shows the order with nothing resting |
 //! | `Unknown` | Anything else |
+//!
+//! An error means that the order was not found if it is a 404 or its code ends with `not_found`, except that a code about the user or the
+//! balance is an ordinary rejection, and so is `market_not_found` with a 4xx status other than 404.
 //!
 //! # What cannot be proven
 //!
@@ -92,7 +95,10 @@ pub use self::{
 
 use crate::{
     Client, builder,
-    types::{AmendMarginOrderRequest, AmendMarginOrderResponse, CreateMarginOrderResponse},
+    types::{
+        AmendMarginOrderRequest, AmendMarginOrderResponse, CreateMarginOrderRequest,
+        CreateMarginOrderResponse,
+    },
 };
 
 /// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
@@ -111,6 +117,7 @@ pub struct Orders {
 
 kalshi_core::orders_method!(Client -> Orders);
 kalshi_core::order_messages!(
+    CreateMarginOrderRequest,
     CreateMarginOrderResponse,
     AmendMarginOrderRequest,
     AmendMarginOrderResponse

@@ -1,7 +1,8 @@
 //! Cancels, amends and decreases orders.
 
 use std::{
-    sync::{Arc, LazyLock},
+    collections::HashSet,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -35,11 +36,11 @@ pub enum ChangeOutcome<T> {
     /// The change was not made: the exchange did not find the order under the market, subaccount and shard of the request, but the order
     /// still rests, under these or under others. Its fields show which. An [`OrderRef`] made from this order has the right ones.
     ///
-    /// If the order is under others, a single read shows that, because an order does not move. That read may be out of date in all else:
-    /// the order may have ended since. If it is under those of the request, reads were up to date with the response.
+    /// If the order is under others, two reads show that, because an order does not move. They may be out of date in all else: the order
+    /// may have ended since. If it is under those of the request, reads were up to date with the response.
     NotApplied(Box<Order>),
-    /// The exchange rejected the change, and the order is unchanged. With a 404 or a code that ends with `not_found`, unless the code is
-    /// about the user or the balance, reads that are up to date show that no such order exists.
+    /// The exchange rejected the change, and the order is unchanged. If the exchange did not find the order, reads that are up to date show
+    /// that no such order exists: see [what proves an outcome](crate::orders#what-proves-an-outcome).
     Rejected(ApiError),
     /// The change may have been made, or the exchange did not find the order and nothing is proven yet. [`UnknownChange::reconcile`]
     /// determines the outcome.
@@ -256,12 +257,14 @@ impl Client {
     ) -> Vec<Option<ChangeOutcome<T>>> {
         let last_error = LastError::default();
         let last = &last_error;
-        let locations = std::sync::Mutex::new(vec![None::<OrderLocation>; changes.len()]);
-        let known = || {
-            locations
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        let locations = Mutex::new(vec![None::<OrderLocation>; changes.len()]);
+        let elsewhere = Mutex::new(HashSet::new());
+        let is_repeated = |index: usize| {
+            let mut seen = elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+            !seen.insert(index)
         };
+        let is_repeated = &is_repeated;
+        let known = || locations.lock().unwrap_or_else(PoisonError::into_inner);
         let known = &known;
         let look = |client: Client, is_fresh: bool| async move {
             let open: Vec<usize> = (0..changes.len())
@@ -269,10 +272,12 @@ impl Client {
                 .collect();
             let keys: Vec<_> = open.iter().map(|index| changes[*index].0).collect();
             let report = |index: usize, location: OrderLocation| {
-                let is_proof = matches!(
-                    location,
-                    OrderLocation::Ended(_) | OrderLocation::Elsewhere(_)
-                );
+                let is_proof = match location {
+                    OrderLocation::Ended(_) => true,
+                    // An order does not move, but a single read that lags may show one that has ended.
+                    OrderLocation::Elsewhere(_) => is_repeated(open[index]),
+                    OrderLocation::Here(_) | OrderLocation::NotFound => false,
+                };
                 if is_proof || is_fresh {
                     known()[open[index]] = Some(location);
                 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     OrderOutcome, PlacedOrder, Rejection,
-    search::{Rows, Search, compare},
+    search::{Ids, Rows, Search, compare},
     unknown_order::SentOrder,
 };
 use crate::{Client, Error, types::Order};
@@ -84,12 +84,13 @@ impl Client {
                 .map(|(conflict, _)| conflict.order.client_order_id.as_str())
                 .collect();
             let search = Search {
-                client_order_ids: &ids,
+                ids: Ids::Client(&ids),
                 ticker: (!is_everywhere).then_some(ticker.as_str()),
                 subaccount: None,
                 // The order that has the id may be of any age.
                 since_ms: None,
                 archive: round != Round::Live,
+                proves_absence: is_everywhere && is_fresh,
             };
             let mut judge = |rows: &Rows, is_complete: bool| {
                 for (conflict, outcome) in &mut open {

@@ -2,10 +2,13 @@
 
 use kalshi_core::rt::{
     self,
-    orders::{LastError, is_absent, walk},
+    orders::{LastError, is_absent},
 };
 
-use super::OrderRef;
+use super::{
+    OrderRef,
+    search::{Ids, Rows, Search},
+};
 use crate::{
     Client, Error, operation,
     types::{Order, OrderStatus},
@@ -55,21 +58,17 @@ impl Client {
         }
         // Only up-to-date reads can prove that the order does not exist, so all markets are searched only then.
         let ticker = key.market_ticker.as_deref().filter(|_| !is_fresh);
-        let is_ours = |order: &Order| ticker.is_none_or(|ticker| order.ticker == ticker);
-        let keep = |order: &Order| order.order_id == key.order_id;
-        let mut live = self.get_orders().limit(1000);
-        let mut archive = self.get_historical_orders().limit(1000);
-        if let Some(ticker) = ticker {
-            live = live.ticker(ticker);
-            archive = archive.ticker(ticker);
-        }
-        let mut found = walk(live.by_item(), last_error, is_ours, keep).await?;
-        if found.kept.is_empty() && is_fresh {
-            let archived = walk(archive.by_item(), last_error, is_ours, keep).await?;
-            found.kept = archived.kept;
-            found.skipped.extend(archived.skipped);
-        }
-        match (found.kept.pop(), found.skipped.pop()) {
+        let search = Search {
+            ids: Ids::Exchange(&key.order_id),
+            ticker,
+            subaccount: None,
+            since_ms: None,
+            archive: is_fresh,
+            proves_absence: is_fresh,
+        };
+        let is_found = |rows: &Rows| !rows.orders.is_empty();
+        let mut found = self.search(search, last_error, is_found).await?;
+        match (found.orders.pop(), found.skipped) {
             (Some(order), _) => Ok(OrderLocation::new(key, order)),
             // The row that does not decode may be the order.
             (None, Some(error)) => Err(error),
@@ -100,6 +99,14 @@ impl Client {
         for market in tickers.chunk_by(|a, b| a == b) {
             if let (Some(ticker), true) = (market.first(), market.len() > SINGLE_READS_PER_PAGE) {
                 match self.get_orders().ticker(*ticker).limit(1000).send().await {
+                    Ok(page) if page.orders.iter().any(|order| order.ticker != *ticker) => {
+                        let message = "the list contains an item that the request excluded";
+                        result = Err(rt::unexpected_response(
+                            operation::GET_ORDERS,
+                            page.status(),
+                            message.to_owned(),
+                        ));
+                    }
                     Ok(page) => listed.extend(page.into_inner().orders),
                     Err(error) => result = Err(error),
                 }

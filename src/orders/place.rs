@@ -131,9 +131,8 @@ impl Client {
     ) -> Result<OrderOutcome, Error> {
         let body = order.request.clone();
         let request = self.create_order_v2().body(body).into_request();
-        let terms = (order.client_order_id.as_str(), order.request.count);
         let operation = operation::CREATE_ORDER_V2;
-        let sent = send_order(&self.core, operation, request, earlier, terms).await?;
+        let sent = send_order(&self.core, operation, request, earlier, &order).await?;
         let (conflict, ended) = match sent {
             (PlaceVerdict::Placed(response), _) => {
                 return Ok(OrderOutcome::Placed(PlacedOrder {
@@ -320,7 +319,7 @@ fn judge_items(
                     fill_count,
                     remaining_count,
                 };
-                match identity.check(status, order.client_order_id.as_str(), order.request.count) {
+                match identity.check(&order) {
                     Ok(()) => {
                         return ItemResult::Outcome(OrderOutcome::Placed(PlacedOrder {
                             fill_count,

@@ -1,22 +1,29 @@
-//! Finds orders by their client order id.
+//! Finds orders by their ids.
 
 use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
-    orders::{Finding, LastError, OrderMatch, Reading, SEARCH_MARGIN_MS, inquire, walk},
+    orders::{Finding, LastError, OrderMatch, Reading, SEARCH_MARGIN_MS, Walk, inquire, walk},
 };
 
 use super::Orders;
 use crate::{
-    BookSide, Client, ClientOrderId, Error, OutcomeSide, SubaccountNumber, operation,
+    BookSide, Client, ClientOrderId, Error, OrderId, OutcomeSide, SubaccountNumber, operation,
     types::{CreateOrderV2Request, Order},
 };
+
+/// Ids of the orders to find.
+#[derive(Clone, Copy)]
+pub(super) enum Ids<'a> {
+    Client(&'a [&'a str]),
+    Exchange(&'a OrderId),
+}
 
 /// Criteria of a search.
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a> {
-    pub(super) client_order_ids: &'a [&'a str],
+    pub(super) ids: Ids<'a>,
     /// Ticker of the market. `None` for all markets.
     pub(super) ticker: Option<&'a str>,
     /// `None` for the subaccounts that the exchange lists by default.
@@ -25,14 +32,18 @@ pub(super) struct Search<'a> {
     pub(super) since_ms: Option<u64>,
     /// `true` to search the archive too, which has orders that ended weeks ago.
     pub(super) archive: bool,
+    /// `true` if the search is to prove that there is no such order.
+    pub(super) proves_absence: bool,
 }
 
-/// Orders found by their client order id.
+/// Orders found by a search.
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) orders: Vec<Order>,
     /// The error of a row that does not decode, or of the archive.
     pub(super) skipped: Option<Error>,
+    /// `true` if one of the lists had several pages.
+    has_pages: bool,
 }
 
 impl Client {
@@ -44,13 +55,29 @@ impl Client {
         &self,
         search: Search<'_>,
         last_error: &LastError,
+        mut is_enough: impl FnMut(&Rows) -> bool,
+    ) -> Result<Rows, Error> {
+        let mut rows = self.search_once(search, last_error, &mut is_enough).await?;
+        // An order that moves to a page that was already read is missing from a single walk. On a pooled connection, an empty list may be
+        // the response to another request, which delays the right response to the next one.
+        let is_doubtful = rows.has_pages || !rt::has_evidence_connections(&self.core);
+        if search.proves_absence && is_doubtful && !is_enough(&rows) {
+            let again = self.search_once(search, last_error, is_enough).await?;
+            rows.add(again.orders, again.skipped);
+        }
+        Ok(rows)
+    }
+
+    async fn search_once(
+        &self,
+        search: Search<'_>,
+        last_error: &LastError,
         is_enough: impl FnOnce(&Rows) -> bool,
     ) -> Result<Rows, Error> {
         let is_ours = |order: &Order| search.ticker.is_none_or(|ticker| order.ticker == ticker);
-        let keep = |order: &Order| {
-            search
-                .client_order_ids
-                .contains(&order.client_order_id.as_str())
+        let keep = |order: &Order| match search.ids {
+            Ids::Client(ids) => ids.contains(&order.client_order_id.as_str()),
+            Ids::Exchange(id) => order.order_id == *id,
         };
         let mut live = self.get_orders().limit(1000);
         if let Some(ticker) = search.ticker {
@@ -63,9 +90,9 @@ impl Client {
             let seconds = since_ms.saturating_sub(SEARCH_MARGIN_MS) / 1_000;
             live = live.min_ts(i64::try_from(seconds).unwrap_or_default());
         }
-        let mut found = walk(live.by_item(), last_error, is_ours, keep).await?;
+        let found = walk(live.by_item(), last_error, is_ours, keep).await?;
         let mut rows = Rows::default();
-        rows.add(found.kept, found.skipped.pop());
+        rows.add_walk(found);
         if search.archive && !is_enough(&rows) {
             let mut archive = self.get_historical_orders().limit(1000);
             if let Some(ticker) = search.ticker {
@@ -75,7 +102,7 @@ impl Client {
                 archive = archive.subaccount(subaccount);
             }
             match walk(archive.by_item(), last_error, is_ours, keep).await {
-                Ok(mut found) => rows.add(found.kept, found.skipped.pop()),
+                Ok(found) => rows.add_walk(found),
                 Err(error) if rows.orders.is_empty() => return Err(error),
                 Err(error) => rows.skipped = Some(error),
             }
@@ -118,6 +145,11 @@ impl Orders {
 }
 
 impl Rows {
+    fn add_walk(&mut self, mut walk: Walk<Order>) {
+        self.has_pages |= walk.pages > 1;
+        self.add(walk.kept, walk.skipped.pop());
+    }
+
     fn add(&mut self, orders: Vec<Order>, skipped: Option<Error>) {
         for order in orders {
             // The archive and the live list overlap, and rows move between pages. What was read last is newer.
@@ -187,27 +219,23 @@ impl FindOrder {
         }
         let last_error = LastError::default();
         let since = Moment::now(&self.client.core);
-        let (ids, last) = ([self.client_order_id.as_str()], &last_error);
-        let search = Search {
-            client_order_ids: &ids,
-            ticker: self.ticker.as_deref(),
-            subaccount: self.subaccount,
-            since_ms: None,
-            archive: true,
+        let (ids, last) = (&[self.client_order_id.as_str()], &last_error);
+        let (ticker, subaccount) = (self.ticker.as_deref(), self.subaccount);
+        let look = |client: Client, is_fresh| async move {
+            let search = Search {
+                ids: Ids::Client(ids),
+                ticker,
+                subaccount,
+                since_ms: None,
+                archive: true,
+                proves_absence: is_fresh,
+            };
+            let is_found = |rows: &Rows| !rows.orders.is_empty();
+            let rows = client.search(search, last, is_found).await?;
+            let is_conclusive = is_found(&rows);
+            Ok(Reading::new(rows, is_conclusive))
         };
-        let finding = inquire(
-            &self.client,
-            since,
-            self.timeout,
-            last,
-            |client, _| async move {
-                let is_found = |rows: &Rows| !rows.orders.is_empty();
-                let rows = client.search(search, last, is_found).await?;
-                let is_conclusive = is_found(&rows);
-                Ok(Reading::new(rows, is_conclusive))
-            },
-        );
-        let rows = match finding.await {
+        let rows = match inquire(&self.client, since, self.timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
             Finding::TimedOut(error) => return OrderLookup::Unknown(Unresolved::after(error)),
         };
@@ -237,7 +265,8 @@ kalshi_core::find_order_methods!(FindOrder -> OrderLookup);
 pub enum OrderLookup {
     /// The only order with the id, in any state, among the account's orders or, if they have none, in the archive.
     Found(Box<Order>),
-    /// No order with the id had been placed when the lookup began: reads were up to date, and every row decoded.
+    /// No order with the id had been placed when the lookup began: reads were up to date, and every row decoded. An order that ended weeks
+    /// ago may be missing while the exchange moves it to the archive.
     NotFound,
     /// Neither is proven. Contains the last error or the matching orders, if any.
     Unknown(Unresolved),

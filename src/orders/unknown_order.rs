@@ -14,7 +14,7 @@ use kalshi_core::rt::{
 
 use super::{
     OrderOutcome, PlacedOrder, Unresolved,
-    search::{Rows, Search, compare},
+    search::{Ids, Rows, Search, compare},
 };
 use crate::{
     Client, Error,
@@ -74,7 +74,8 @@ impl UnknownOrder {
     /// they are not searched.
     ///
     /// If you set the client order id, an earlier order may have it. `Placed` therefore requires that the order was certainly created after
-    /// the request was sent, with a tolerance of five seconds; otherwise the order is a candidate of `Unknown`.
+    /// the request was sent, with a tolerance of five seconds; otherwise the order is a candidate of `Unknown`. So is an order with the id that
+    /// does not match, unless it is certainly older than the request.
     ///
     /// `NotFound` assumes that the exchange does not begin to process a request after the client has stopped waiting for it, and that no
     /// amendment has changed the order's client order id since.
@@ -89,20 +90,31 @@ impl UnknownOrder {
             // If the exchange said that the id is taken, the order that has it may be of any age, and there must be one.
             let since_ms = (!self.is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let search = Search {
-                client_order_ids: &ids,
+                ids: Ids::Client(&ids),
                 ticker: Some(&self.order.request.ticker),
                 subaccount: self.order.request.subaccount,
                 since_ms,
                 archive: is_fresh || self.is_taken,
+                proves_absence: is_fresh,
             };
-            let is_candidate = |order: &Order| self.is_candidate(order, since_ms);
+            let order_match = |order: &Order| compare(&self.order.request, order);
+            let is_candidate = |order: &Order| {
+                order_match(order) != OrderMatch::Other && !self.is_older(order, since_ms)
+            };
             let is_enough = |rows: &Rows| rows.orders.iter().any(is_candidate);
             let mut rows = client.search(search, last, is_enough).await?;
-            rows.orders.retain(is_candidate);
+            rows.orders.retain(|order| !self.is_older(order, since_ms));
+            // A different order with the id matters only if no order may be this one: it contradicts that the id is free.
+            if is_enough(&rows) {
+                rows.orders.retain(is_candidate);
+            }
             // More responses may show whether the order is older than the request.
-            let is_conclusive = |order: &Order| {
-                compare(&self.order.request, order) != OrderMatch::AsSent
-                    || self.order.age(&client.core, order.created_time) != Age::Unclear
+            let is_conclusive = |order: &Order| match order_match(order) {
+                OrderMatch::AsSent => {
+                    self.order.age(&client.core, order.created_time) != Age::Unclear
+                }
+                OrderMatch::Unclear => true,
+                OrderMatch::Other => false,
             };
             let is_found = rows.orders.iter().any(is_conclusive);
             let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,16 +158,17 @@ impl UnknownOrder {
         }
     }
 
-    /// Returns `true` if a listed order may be this one, given the earliest time at which it was sent, if its age counts.
-    fn is_candidate(&self, order: &Order, since_ms: Option<u64>) -> bool {
-        let created = order
-            .created_time
-            .map(|created| u64::try_from(created.timestamp_millis()).unwrap_or_default());
-        let is_older = matches!(
-            (created, since_ms),
-            (Some(created), Some(since_ms)) if created < since_ms.saturating_sub(SEARCH_MARGIN_MS)
-        );
-        !is_older && compare(&self.order.request, order) != OrderMatch::Other
+    /// Returns `true` if a listed order is certainly older than this one, so that its id was free again, given the earliest time at which
+    /// this one was sent, if the age counts. No other order can have an id that was generated here.
+    fn is_older(&self, order: &Order, since_ms: Option<u64>) -> bool {
+        let Some(created) = order.created_time.filter(|_| !self.order.is_id_generated) else {
+            return false;
+        };
+        if compare(&self.order.request, order) == OrderMatch::Other {
+            return self.order.age(&self.client.core, Some(created)) == Age::Older;
+        }
+        let created = u64::try_from(created.timestamp_millis()).unwrap_or_default();
+        since_ms.is_some_and(|since_ms| created < since_ms.saturating_sub(SEARCH_MARGIN_MS))
     }
 
     /// Sends the same order again with the same client order id.

@@ -1,5 +1,6 @@
 //! Evidence for the outcome of an order or a change: which responses prove it and which do not.
 
+mod absence;
 mod codes;
 mod ids;
 
@@ -287,35 +288,41 @@ async fn cancel_that_removed_nothing_is_not_done() {
     assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
 }
 
-/// A batch that the rate limit cut in half.
+/// For example, a batch that the rate limit cut in half.
 #[tokio::test]
-async fn write_with_429_that_reports_orders_is_not_repeated() {
-    let exchange = exchange(
-        |_| {
-            let code = json!({ "code": "too_many_requests" });
-            Reply::json(
-                429,
-                &json!({ "error": code, "order_id": "o1", "orders": [{ "order_id": "o1" }] }),
-            )
-        },
-        |_| page(&[]),
-    )
-    .await;
-    let client = builder(&exchange)
-        .retry(RetryPolicy::default())
-        .build()
-        .unwrap();
-    let orders = client.orders();
-    let outcome = orders.place_batch(vec![order(json!({}))]).await.unwrap();
-    assert!(
-        matches!(outcome[0], OrderOutcome::Unknown(_)),
-        "{outcome:?}"
-    );
-    let outcome = orders.cancel("o1").await.unwrap();
-    assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
-    let writes = exchange.received();
-    let writes = writes.iter().filter(|request| request.method != "GET");
-    assert_eq!(writes.count(), 2);
+async fn write_with_an_error_that_reports_orders_is_not_repeated() {
+    for (status, code) in [
+        (429, "too_many_requests"),
+        (401, "header_timestamp_expired"),
+    ] {
+        let exchange = exchange(
+            move |_| {
+                let date = Utc::now() + TimeDelta::minutes(10);
+                let body = json!({
+                    "error": { "code": code }, "order_id": "o1", "orders": [{ "order_id": "o1" }],
+                });
+                Reply::json(status, &body)
+                    .with_header("date", date.format("%a, %d %b %Y %H:%M:%S GMT"))
+            },
+            |_| page(&[]),
+        )
+        .await;
+        let client = builder(&exchange)
+            .retry(RetryPolicy::default())
+            .build()
+            .unwrap();
+        let orders = client.orders();
+        let outcome = orders.place_batch(vec![order(json!({}))]).await.unwrap();
+        assert!(
+            matches!(outcome[0], OrderOutcome::Unknown(_)),
+            "{outcome:?}"
+        );
+        let outcome = orders.cancel("o1").await.unwrap();
+        assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+        let writes = exchange.received();
+        let writes = writes.iter().filter(|request| request.method != "GET");
+        assert_eq!(writes.count(), 2, "{status}");
+    }
 }
 
 #[tokio::test]

@@ -118,12 +118,13 @@ fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
         held.times += 1;
         return Err(json!({ "code": "order_already_exists" }));
     }
+    let rests = order["time_in_force"] == "good_till_canceled";
     let held = Held {
         id: format!("o{count}"),
         ticker: order["ticker"].as_str().unwrap().to_owned(),
         price: order["price"].as_str().unwrap().to_owned(),
         count: order["count"].as_str().unwrap().parse().unwrap(),
-        status: "resting",
+        status: if rests { "resting" } else { "canceled" },
         side: order["side"].as_str().unwrap().to_owned(),
         subaccount: order["subaccount"].as_i64().unwrap_or_default(),
         shard: order["exchange_index"].as_i64().unwrap_or_default(),
@@ -131,7 +132,8 @@ fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
         created: chrono::Utc::now(),
         times: 1,
     };
-    let reply = json!({ "order_id": held.id, "client_order_id": client_id, "fill_count": "0.00", "remaining_count": format!("{:.2}", held.count), "ts_ms": 1 });
+    let remaining = if rests { held.count } else { 0.0 };
+    let reply = json!({ "order_id": held.id, "client_order_id": client_id, "fill_count": "0.00", "remaining_count": format!("{remaining:.2}"), "ts_ms": 1 });
     orders.insert(client_id, held);
     Ok(reply)
 }

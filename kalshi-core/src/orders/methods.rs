@@ -208,12 +208,23 @@ macro_rules! orders_method {
     };
 }
 
-/// Implements the conversions from generated types to the runtime's: from the response to a new order, and from the request and the
-/// response of an amendment. Their fields have the same names in every API.
+/// Implements the conversions from generated types to the runtime's: from the requests for, and the responses to, a new order and an
+/// amendment. Their fields have the same names in every API.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! order_messages {
-    ($created:ident, $amend:ident, $amended:ident) => {
+    ($create:ident, $created:ident, $amend:ident, $amended:ident) => {
+        #[doc(hidden)]
+        impl<'a> From<&'a $create> for $crate::rt::orders::PlaceTerms<'a> {
+            fn from(request: &'a $create) -> Self {
+                Self {
+                    count: request.count,
+                    time_in_force: request.time_in_force.as_str(),
+                    is_reduce_only: request.reduce_only.unwrap_or_default(),
+                }
+            }
+        }
+
         #[doc(hidden)]
         impl<'a> From<&'a $created> for $crate::rt::orders::Identity<'a> {
             fn from(response: &'a $created) -> Self {

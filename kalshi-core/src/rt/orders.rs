@@ -15,7 +15,7 @@ pub use self::{
         Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk, check_connections,
         inquire, retry_transient, until_fresh, walk, walk_up_to,
     },
-    place::{Age, Identity, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
+    place::{Age, Identity, PlaceTerms, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
 };
 use crate::{
     api_error::ApiError,
@@ -191,14 +191,15 @@ pub fn is_duplicate(error: &ApiError) -> bool {
 }
 
 /// Returns `true` if the rejection of a change may mean that the exchange did not find the order, which proves no outcome: a 404, or a
-/// code that ends with `not_found` whatever the status. An error about the user, the balance or, unless it is a 404, the market is an
-/// ordinary rejection.
+/// code that ends with `not_found` whatever the status. An error about the user or the balance is an ordinary rejection, and so is one
+/// about the market with a 4xx status other than 404. A 404 and a success status, which the items of a batch have, do not show whether
+/// the market is wrong or has settled.
 pub fn is_not_found(error: &ApiError) -> bool {
     let code = error.bare_code().to_ascii_lowercase();
     let is_404 = error.status() == StatusCode::NOT_FOUND;
     let is_ordinary = code.starts_with("insufficient_")
         || code.contains("user_not_found")
-        || !is_404 && code.contains("market_not_found");
+        || error.status().is_client_error() && !is_404 && code.contains("market_not_found");
     !is_ordinary && (is_404 || code.ends_with("not_found"))
 }
 

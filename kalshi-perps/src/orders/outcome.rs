@@ -20,7 +20,8 @@ pub enum OrderOutcome {
     /// so do not place another one under a new id.
     AlreadyExists(PlacedOrder),
     /// The exchange has an order under the client order id, but the lists do not show which: they do not have it yet, or it was changed
-    /// since, or it may be in another subaccount. It is this order if an earlier attempt placed it, or else an older one with the same id.
+    /// since, or it may be in another subaccount, or they have only one in another market or on the other side, which may not be the one.
+    /// It is this order if an earlier attempt placed it, or else an older one with the same id.
     /// Do not place another one under a new id. [`UnknownOrder::candidates`] are the orders that have the id, and
     /// [`UnknownOrder::reconcile`] searches for one that the lists did not have yet.
     Unlisted(Box<UnknownOrder>),
@@ -48,7 +49,8 @@ impl OrderOutcome {
     }
 }
 
-/// The rejection of an order: the exchange's error, and the order that has the client order id if that is taken.
+/// The rejection of an order: the exchange's error. [`existing`](kalshi_core::orders::Rejection::existing) is always `None`, because an order
+/// whose client order id is taken is [`Unlisted`](OrderOutcome::Unlisted) or [`AlreadyExists`](OrderOutcome::AlreadyExists).
 pub type Rejection = kalshi_core::orders::Rejection<MarginOrder>;
 
 /// An order that the exchange accepted.

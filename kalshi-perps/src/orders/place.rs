@@ -22,7 +22,7 @@ use super::{
     unknown_order::SentOrder,
 };
 use crate::{
-    Client, Error, operation,
+    ApiError, Client, Error, operation,
     types::{CreateMarginOrderRequest, MarginOrder},
 };
 
@@ -69,9 +69,8 @@ impl Client {
     ) -> Result<OrderOutcome, Error> {
         let body = order.request.clone();
         let request = self.create_margin_order().body(body).into_request();
-        let terms = (order.client_order_id.as_str(), order.request.count);
         let operation = operation::CREATE_MARGIN_ORDER;
-        let sent = send_order(&self.core, operation, request, earlier, terms).await?;
+        let sent = send_order(&self.core, operation, request, earlier, &order).await?;
         Ok(match sent {
             (PlaceVerdict::Placed(response), _) => OrderOutcome::Placed(PlacedOrder {
                 fill_count: response.fill_count,
@@ -98,11 +97,9 @@ impl Client {
     /// order, and in every fourth attempt in all markets and subaccounts.
     async fn resolve_conflict(&self, unknown: UnknownOrder, may_be_ours: bool) -> OrderOutcome {
         let (sent, order, error) = (&unknown, &unknown.order, &unknown.error);
-        let taken = error
-            .api()
-            .filter(|error| is_duplicate(error) && error.is_from_exchange());
+        let is_taken = |error: &ApiError| is_duplicate(error) && error.is_from_exchange();
         let conflict = Conflict {
-            is_taken: taken.is_some(),
+            is_taken: error.api().is_some_and(is_taken),
             may_be_ours,
             is_id_generated: order.is_id_generated,
         };
@@ -110,7 +107,11 @@ impl Client {
         let is_credible = conflict.is_taken && (may_be_ours || !order.is_id_generated);
         let (last_error, looks) = (LastError::default(), AtomicU32::new(0));
         let candidates = Mutex::new(Vec::new());
-        let (last, looks, seen) = (&last_error, &looks, &candidates);
+        let (last, looks) = (&last_error, &looks);
+        let remember = |found: &[MarginOrder]| {
+            *candidates.lock().unwrap_or_else(PoisonError::into_inner) = found.to_vec();
+        };
+        let remember = &remember;
         let look = |client: Client, _| async move {
             // The list of all orders may be long, so it is read less often.
             let is_everywhere = looks.fetch_add(1, Relaxed) % 4 == 1;
@@ -126,15 +127,21 @@ impl Client {
                     .iter()
                     .any(|found| order_match(found) == OrderMatch::AsSent)
             {
-                *seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                remember(&found);
                 found = client
                     .search(Search::for_request(&order.request), last)
                     .await?;
             }
-            let found: Vec<&MarginOrder> = found.iter().collect();
-            let resolved = match (conflict.explain(&found, order_match, true), taken) {
-                (Explanation::NotListed, _) => None,
-                (Explanation::Ours(found), _) => {
+            let rows: Vec<&MarginOrder> = found.iter().collect();
+            // Lists lag, so that they are never complete.
+            let resolved = match conflict.explain(&rows, order_match, false) {
+                Explanation::NotListed => {
+                    if !found.is_empty() {
+                        remember(&found);
+                    }
+                    None
+                }
+                Explanation::Ours(found) => {
                     let placed = PlacedOrder::found(&order.request, found);
                     Some(if order.is_id_generated {
                         OrderOutcome::Placed(placed)
@@ -142,13 +149,8 @@ impl Client {
                         OrderOutcome::AlreadyExists(placed)
                     })
                 }
-                (Explanation::Other(other), Some(error)) => {
-                    let rejection = Rejection::new(error.clone(), Some(other.clone()));
-                    Some(OrderOutcome::Rejected(rejection))
-                }
-                _ => {
-                    let candidates = found.into_iter().cloned().collect();
-                    let unknown = Box::new(sent.clone().with_candidates(candidates));
+                Explanation::Other(_) | Explanation::Ambiguous => {
+                    let unknown = Box::new(sent.clone().with_candidates(found));
                     Some(match is_credible {
                         true => OrderOutcome::Unlisted(unknown),
                         false => OrderOutcome::Unknown(unknown),

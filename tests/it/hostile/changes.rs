@@ -1,6 +1,9 @@
 //! Changes of orders that the exchange does not find, and the reads that locate them.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
 
 use kalshi_sdk::{
     orders::{ChangeOutcome, OrderRef},
@@ -59,8 +62,8 @@ async fn change_in_wrong_subaccount_reports_the_order() {
         matches!(&outcome[0], ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3.into())),
         "{outcome:?}"
     );
-    // One read suffices, because an order never moves to another subaccount.
-    assert_eq!(case.count("GET", "user_data_timestamp"), 0);
+    // Two reads suffice, because an order never moves to another subaccount. They need not be up to date.
+    assert_eq!(case.count("GET", &placed.order_id), 4);
     // Without a subaccount the exchange searches the primary one.
     let key = OrderRef::new(&placed.order_id).with_market(ticker(0, 'A'));
     let outcome = case
@@ -97,9 +100,65 @@ async fn change_on_wrong_shard_reports_the_order() {
             "{outcome:?}"
         );
     }
-    assert_eq!(case.count("GET", "user_data_timestamp"), 0);
+    assert_eq!(case.count("GET", &placed.order_id), 4);
     let outcome = case.client.orders().cancel(&placed).await.unwrap();
     assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
+}
+
+/// The first read still shows the order resting on its shard, which is not the one that the cancel named.
+#[tokio::test]
+async fn single_read_does_not_prove_that_an_order_rests_elsewhere() {
+    let is_first = AtomicBool::new(true);
+    let case = Case::new(move |request, model| {
+        let is_single = request.path.contains("/portfolio/orders/order-");
+        (is_single && is_first.swap(false, Relaxed)).then(|| {
+            let reply = model.handle(request);
+            model.execute("order-1-0");
+            reply
+        })
+    })
+    .await;
+    let order = order_with(json!({ "client_order_id": "a", "ticker": ticker(1, 'A') }));
+    let placed = case.placed(order).await;
+    let outcome = case.client.orders().cancel(&placed.order_id).await.unwrap();
+    assert!(
+        matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+        "{outcome:?}"
+    );
+}
+
+/// The list of a market has rows of another one, so it belongs to another request.
+#[tokio::test]
+async fn list_with_rows_of_other_markets_does_not_prove_where_an_order_is() {
+    let case = Case::new(|request, model| {
+        request.query.contains_key("ticker").then(|| {
+            let Reply::Response(status, _, body) = model.handle(request) else {
+                panic!()
+            };
+            let body = String::from_utf8(body).unwrap();
+            let body = body.replace(&ticker(0, 'A'), &ticker(0, 'B'));
+            Reply::Response(
+                status,
+                Vec::new(),
+                body.replace("executed", "resting").into(),
+            )
+        })
+    })
+    .await;
+    let mut keys = Vec::new();
+    for index in 0..6 {
+        let placed = case.placed(order(&format!("a{index}"))).await;
+        case.model.execute(&placed.order_id);
+        keys.push(OrderRef::from(&placed));
+    }
+    let cancels = case.client.orders().cancel_batch(&keys);
+    let outcomes = cancels.confirm_timeout(Duration::from_millis(700)).await;
+    for outcome in outcomes.unwrap() {
+        assert!(
+            matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,9 @@ const STATUSES: [u16; 18] = [
 /// Statuses that are rejections if the body has the exchange's format.
 const REJECTING: [u16; 7] = [400, 401, 403, 404, 409, 410, 422];
 
-pub const UNCERTAIN_CODES: [&str; 5] = [
+pub const UNCERTAIN_CODES: [&str; 7] = [
+    "bad_gateway",
+    "deadline_exceeded",
     "internal_error",
     "internal_server_error",
     "timeout",

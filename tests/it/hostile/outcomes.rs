@@ -191,17 +191,24 @@ async fn shifted_order_response_is_unknown_and_closes_connection() {
     );
 }
 
-/// The response to an amendment has every field that the response to an order needs.
+/// The response to an amendment has every field that the spec requires in the response to an order.
 #[tokio::test]
 async fn shifted_amendment_response_is_not_a_placed_order() {
-    let case = Case::new(|request, model| {
+    tokio::join!(
+        assert_amendment_is_not_placed(200),
+        assert_amendment_is_not_placed(201)
+    );
+}
+
+async fn assert_amendment_is_not_placed(status: u16) {
+    let case = Case::new(move |request, model| {
         let is_batch = request.path.ends_with("batched");
         (request.method == "POST").then(|| {
             model.handle(request);
-            let amended = json!({ "order_id": "order-1-1", "fill_count": "0.00", "remaining_count": "8.00", "ts_ms": 1 });
+            let amended = json!({ "order_id": "order-1-1", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1 });
             match is_batch {
-                true => Reply::json(200, &json!({ "orders": [amended] })),
-                false => Reply::json(200, &amended),
+                true => Reply::json(status, &json!({ "orders": [amended] })),
+                false => Reply::json(status, &amended),
             }
         })
     })
@@ -251,28 +258,37 @@ async fn shifted_cancel_response_is_unknown_and_closes_connection() {
 
 #[tokio::test]
 async fn impossible_counts_are_unknown() {
-    for counts in [
-        ["-1.00", "10.00"],
-        ["0.00", "-1.00"],
-        ["1.00", "10.00"],
-        ["0.00", "10.01"],
+    let (gtc, ioc, fok) = ("good_till_canceled", "immediate_or_cancel", "fill_or_kill");
+    for (time_in_force, counts, expected) in [
+        (gtc, ["-1.00", "10.00"], "unknown"),
+        (gtc, ["0.00", "-1.00"], "unknown"),
+        (gtc, ["1.00", "10.00"], "unknown"),
+        (gtc, ["0.00", "10.01"], "unknown"),
+        (gtc, ["0.00", "1.00"], "unknown"),
+        (gtc, ["3.00", "7.00"], "other"),
+        // Self-trade prevention cancels the rest.
+        (gtc, ["3.00", "0.00"], "other"),
+        (ioc, ["0.00", "10.00"], "unknown"),
+        (ioc, ["3.00", "0.00"], "other"),
+        (fok, ["3.00", "0.00"], "unknown"),
+        (fok, ["10.00", "0.00"], "other"),
     ] {
-        let item = |id: &str| {
-            json!({
-                "order_id": "order-0-0", "client_order_id": id, "fill_count": counts[0], "remaining_count": counts[1], "ts_ms": 1,
-            })
-        };
-        let single = Case::new(to_writes(Reply::json(201, &item("a")))).await;
-        single.unknown(order("a")).await;
-        let batch = json!({ "orders": [item("a")] });
-        let batch = Case::new(to_writes(Reply::json(201, &batch))).await;
-        let outcomes = batch
-            .client
-            .orders()
-            .place_batch(vec![order("a")])
-            .await
-            .unwrap();
-        assert_eq!(has_order(&outcomes[0]), "unknown", "{counts:?}");
+        let item = json!({
+            "order_id": "order-0-0", "client_order_id": "a", "fill_count": counts[0], "remaining_count": counts[1], "ts_ms": 1,
+        });
+        let batch = json!({ "orders": [item] });
+        let case = Case::new(move |request, _| {
+            let is_batch = request.path.ends_with("batched");
+            (request.method != "GET")
+                .then(|| Reply::json(201, if is_batch { &batch } else { &item }))
+        })
+        .await;
+        let order = order_with(json!({ "client_order_id": "a", "time_in_force": time_in_force }));
+        let orders = case.client.orders();
+        let single = orders.place(order.clone()).await.unwrap();
+        let batch = orders.place_batch(vec![order]).await.unwrap();
+        let outcomes = [&single, &batch[0]].map(has_order);
+        assert_eq!(outcomes, [expected; 2], "{time_in_force} {counts:?}");
     }
     let changed = |fields: Value| async move {
         let mut response = json!({ "order_id": "order-0-0", "reduced_by": "1.00", "remaining_count": "1.00", "ts_ms": 1 });

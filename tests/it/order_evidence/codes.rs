@@ -20,6 +20,7 @@ async fn executed(status: u16, write: Value) -> Exchange {
 async fn change_is_not_found_by_its_code_whatever_the_status() {
     for (status, code) in [
         (200, "not_found"),
+        (200, "market_not_found"),
         (400, "order_not_found"),
         (404, "NOT_FOUND"),
         (404, "order_gone"),
@@ -33,6 +34,21 @@ async fn change_is_not_found_by_its_code_whatever_the_status() {
             "{status} {code} {outcome:?}"
         );
     }
+}
+
+/// An item has the status of its batch, so it does not show whether the market is wrong or has settled.
+#[tokio::test]
+async fn batch_item_with_market_not_found_is_looked_up() {
+    let item =
+        json!({ "order_id": "o1", "reduced_by": "0.00", "error": { "code": "market_not_found" } });
+    let exchange = executed(200, json!({ "orders": [item] })).await;
+    let client = builder(&exchange).build().unwrap();
+    let keys = [OrderRef::new("o1")];
+    let outcome = client.orders().cancel_batch(&keys).await.unwrap().remove(0);
+    assert!(
+        matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,17 @@ use super::*;
 /// An empty error object counts as no error. An item with both an order and an error is an unknown outcome.
 #[tokio::test]
 async fn order_with_error_is_unknown_and_empty_error_is_ignored() {
-    let item = |error: Value| json!({ "orders": [{ "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1, "error": error }] });
+    let item = |error: Value| {
+        json!({ "orders": [{
+            "order_id": "o", "client_order_id": "mine", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1,
+            "error": error,
+        }] })
+    };
+    let order = || {
+        let mut mine = order();
+        mine.client_order_id = Some("mine".into());
+        mine
+    };
     for unset in [
         json!(null),
         json!(""),
@@ -24,7 +34,8 @@ async fn order_with_error_is_unknown_and_empty_error_is_ignored() {
             "{unset} {outcome:?}"
         );
         let response = json!({
-            "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1, "error": unset,
+            "order_id": "o", "client_order_id": "mine", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1,
+            "error": unset,
         });
         let (_, _exchange, client) = exchange_replying(201, response).await;
         let outcome = client.orders().place(order()).await.unwrap();

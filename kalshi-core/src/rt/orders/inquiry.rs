@@ -203,6 +203,8 @@ pub struct Walk<T> {
     pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
     pub skipped_count: usize,
+    /// Number of pages read. An item that moves between the pages may be missing if there are several.
+    pub pages: usize,
 }
 
 impl<T> Walk<T> {
@@ -258,6 +260,7 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
         kept: Vec::new(),
         skipped: Vec::new(),
         skipped_count: 0,
+        pages: 0,
     };
     // Length of the current page until one of its items is kept.
     let (mut page, mut kept_bytes) = (0, 0);
@@ -270,6 +273,7 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
         let received = items.bytes_received() - before;
         if received > 0 {
             (page, failures) = (received, 0);
+            walk.pages += 1;
         }
         match next {
             Some(Ok(item)) if !is_ours(&item) => {

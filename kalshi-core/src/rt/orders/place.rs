@@ -1,7 +1,7 @@
 //! Sending an order, and evaluating the response.
 
 use chrono::{DateTime, Utc};
-use reqwest::{Request, StatusCode};
+use reqwest::Request;
 use serde::de::DeserializeOwned;
 
 use super::{check_counts, is_conflict};
@@ -93,6 +93,14 @@ impl<R> SentOrder<R> {
     }
 }
 
+/// Terms of an order that its response must fit.
+pub struct PlaceTerms<'a> {
+    pub count: Contracts,
+    pub time_in_force: &'a str,
+    /// The exchange may reduce the count to the position.
+    pub is_reduce_only: bool,
+}
+
 /// The part of a response that identifies its order.
 pub struct Identity<'a> {
     pub order_id: &'a str,
@@ -102,31 +110,42 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Returns an error message if the response cannot be about the order with this client order id and count.
-    pub fn check(
-        &self,
-        status: StatusCode,
-        client_order_id: &str,
-        count: Contracts,
-    ) -> Result<(), String> {
+    /// Returns an error message if the response cannot be about this order. A response without the client order id may be about any order.
+    pub fn check<R>(&self, order: &SentOrder<R>) -> Result<(), String>
+    where
+        for<'a> PlaceTerms<'a>: From<&'a R>,
+    {
         if self.order_id.is_empty() {
             return Err("the order has no id".to_owned());
         }
-        match self.client_order_id.filter(|id| !id.is_empty()) {
-            Some(id) if id != client_order_id => {
+        match self.client_order_id {
+            Some(id) if id == order.client_order_id.as_str() => {}
+            None | Some("") => return Err("the response has no client order id".to_owned()),
+            Some(_) => {
                 return Err(
                     "the response is about an order with another client order id".to_owned(),
                 );
             }
-            // The response to an amendment differs only in its status.
-            None if status != StatusCode::CREATED => {
-                return Err(format!(
-                    "the response has no client order id and status {status} instead of 201"
-                ));
-            }
-            _ => {}
         }
-        check_counts(self.fill_count, self.remaining_count, count)
+        let terms = PlaceTerms::from(&order.request);
+        let (filled, remaining) = (self.fill_count, self.remaining_count);
+        check_counts(filled, remaining, terms.count)?;
+        // What is not filled immediately either rests completely or is cancelled.
+        let is_whole = filled.checked_add(remaining) == Some(terms.count);
+        let fits = match terms.time_in_force {
+            "immediate_or_cancel" => remaining.is_zero(),
+            "fill_or_kill" => {
+                remaining.is_zero() && (filled.is_zero() || is_whole || terms.is_reduce_only)
+            }
+            _ => remaining.is_zero() || is_whole,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(format!(
+            "{filled} filled and {remaining} remaining contracts do not fit an order for {} that is `{}`",
+            terms.count, terms.time_in_force
+        ))
     }
 }
 
@@ -143,22 +162,22 @@ pub enum PlaceVerdict<T> {
     Unknown(Error),
 }
 
-/// Sends an order for `count` contracts, and returns the outcome and the time of the response. `earlier` is `true` if the order has been
-/// sent before and may have been placed. Returns an error only if the order was certainly not processed.
-pub async fn send_order<T: DeserializeOwned>(
+/// Sends an order, and returns the outcome and the time of the response. `earlier` is `true` if the order has been sent before and may
+/// have been placed. Returns an error only if the order was certainly not processed.
+pub async fn send_order<R, T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
     earlier: bool,
-    (client_order_id, count): (&str, Contracts),
+    order: &SentOrder<R>,
 ) -> Result<(PlaceVerdict<T>, Moment), Error>
 where
+    for<'a> PlaceTerms<'a>: From<&'a R>,
     for<'a> Identity<'a>: From<&'a T>,
 {
     let write = core.write(operation, request, earlier).await;
     let evidence = write.evidence();
-    let about =
-        |status, response: &T| Identity::from(response).check(status, client_order_id, count);
+    let about = |_, response: &T| Identity::from(response).check(order);
     let verdict = match write.judge(about) {
         Outcome::Done(response) => PlaceVerdict::Placed(response.into_inner()),
         Outcome::NotProcessed(error) => return Err(error),
