@@ -143,13 +143,6 @@ fn frames(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("read, by hand, sonic-rs", |bencher| {
-        bencher.iter(|| {
-            for text in &deltas {
-                black_box(sonic_rs::from_str::<Raw>(text).unwrap());
-            }
-        });
-    });
     group.bench_function("read, by hand, every field", |bencher| {
         bencher.iter(|| {
             for text in &deltas {
