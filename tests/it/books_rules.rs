@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kalshi_sdk::{
     Dollars, OutcomeSide,
-    ws::{BookError, BookEvent, Books, Frame, PriceMode, RedundantBooks, StaleReason},
+    ws::{BookError, BookEvent, Books, Frame, Message, PriceMode, RedundantBooks, StaleReason},
 };
 use tokio::time::Instant;
 
@@ -652,6 +652,24 @@ fn late_snapshot_of_a_removed_market_makes_no_book_live() {
     assert!(books.live("A").is_none());
     books.apply(&reply(4, 9, 12, "12"));
     assert_eq!(held(&books).unwrap(), "12.00");
+}
+
+/// Its market would otherwise stay live.
+#[test]
+fn malformed_settlement_removes_its_book() {
+    for kind in ["market_lifecycle_v2", "multivariate_market_lifecycle"] {
+        for (event_type, is_live) in [("settled", false), ("determined", true)] {
+            let mut books = books();
+            books.apply(&snapshot(1, 10, "10"));
+            let malformed = Frame::parse(&format!(
+                r#"{{"type":"{kind}","sid":9,"seq":5,"msg":{{"market_ticker":"A","event_type":"{event_type}","settled_ts":"soon"}}}}"#
+            ));
+            assert!(matches!(malformed.message, Message::Malformed(_)), "{kind}");
+            books.apply(&malformed);
+            assert_eq!(books.live("A").is_some(), is_live, "{kind} {event_type}");
+            assert_eq!(books.market_tickers().count(), usize::from(is_live));
+        }
+    }
 }
 
 #[test]
