@@ -257,6 +257,22 @@ async fn split_book_is_corrected_by_the_reply_to_a_later_request() {
     }
 }
 
+/// Only the reply to the second request shows the levels after the second split.
+#[test]
+fn book_split_twice_accepts_the_reply_to_its_second_request() {
+    let mut books = two_markets();
+    for _ in 0..2 {
+        books.apply(&action("stock_split", "A", ""));
+        assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+    }
+    for (id, count, expected) in [(50, "10.00", None), (51, "40.00", Some("40.00"))] {
+        let envelope = format!(r#""id":{id},"sid":1,"seq":2"#);
+        let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
+        books.apply(&frame("orderbook_snapshot", &envelope, "A", &levels));
+        assert_eq!(held(&books, "A").as_deref(), expected);
+    }
+}
+
 #[test]
 fn malformed_corporate_action_makes_its_book_stale() {
     let reason = StaleReason::CorporateAction;

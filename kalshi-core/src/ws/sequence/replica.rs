@@ -57,6 +57,8 @@ struct Recovery<B: ReplicatedBook> {
     replies_since: FramePosition,
     /// A snapshot has been requested since the book became stale.
     is_requested: bool,
+    /// Number of earlier losses whose request has not been answered. Their replies arrive before that to the last request.
+    unanswered: u32,
     /// Changes may have been lost before the first buffered one.
     has_loss: bool,
     /// Position and clock of the first change after a loss. A later snapshot must have at least this clock.
@@ -145,6 +147,7 @@ impl<B: ReplicatedBook> Recovery<B> {
             since,
             replies_since: since,
             is_requested: false,
+            unanswered: 0,
             has_loss,
             covers: None,
             changes: VecDeque::new(),
@@ -295,13 +298,18 @@ impl<B: ReplicatedBook> Replica<B> {
     /// Makes the book stale because frames after the last one may be lost, or because a snapshot from before is outdated for another reason.
     /// Returns `true` if it was not stale before.
     ///
-    /// The exchange may number a reply like the last frame. The first such reply restores the book if the book was not stale, so that the book
-    /// itself awaits no earlier reply. If the program requested the snapshot before the loss, its levels are outdated. The reply to a later
-    /// command therefore replaces the book even if it has the same position, and makes the book stale if it has an earlier one.
+    /// The exchange may number a reply like the last frame. The first such reply restores the book, after those to the requests of earlier
+    /// losses. If the program requested the snapshot before the loss, its levels are outdated. The reply to a later command therefore replaces
+    /// the book even if it has the same position, and makes the book stale if it has an earlier one.
     pub fn lose_after(&mut self, last: FramePosition) -> bool {
+        let before = self.recovery.as_ref();
+        let unanswered = before.map_or(0, |recovery| {
+            let requests = u32::from(recovery.is_requested);
+            recovery.unanswered.saturating_add(requests)
+        });
         let was_live = self.lose(last.next());
-        if let Some(recovery) = self.recovery.as_mut().filter(|_| was_live) {
-            recovery.replies_since = last;
+        if let Some(recovery) = &mut self.recovery {
+            (recovery.replies_since, recovery.unanswered) = (last, unanswered);
         }
         was_live
     }
@@ -447,11 +455,14 @@ impl<B: ReplicatedBook> Replica<B> {
             self.crossed_until = None;
             return self.adopt(position, clock, book, VecDeque::new(), Effect::Changed);
         };
-        let since = match recovery.is_requested && reply_to.is_some() && !is_late {
+        let is_reply = reply_to.is_some() && !is_late;
+        let since = match is_reply && recovery.is_requested && recovery.unanswered == 0 {
             true => recovery.replies_since,
             false => recovery.since,
         };
         if position < since {
+            let answered = u32::from(is_reply);
+            recovery.unanswered = recovery.unanswered.saturating_sub(answered);
             return Effect::Unchanged;
         }
         if let Some(expected) = recovery.missing_clock(self.clock, position, clock)
