@@ -243,8 +243,8 @@ async fn split_book_is_corrected_by_the_reply_to_a_later_request() {
             "{events:?}"
         );
         assert_eq!(held(&books, "A").unwrap(), "40.00");
-        // A repeat, and the reply to an earlier command, change nothing.
-        for id in [51, 49] {
+        // A repeat, and replies to earlier commands, change nothing.
+        for id in [51, 49, 50] {
             assert!(books.apply(&reply(id, "7.00")).is_empty());
         }
         // Without a reply to its own request, the book is not trusted.

@@ -39,7 +39,7 @@ pub struct Replica<B: ReplicatedBook> {
     clock: Option<Clock>,
     /// Time at which a crossed book becomes stale. `None` if it is not crossed.
     crossed_until: Option<Instant>,
-    /// Id of the command to which the last snapshot replied.
+    /// Highest id of a command to which a snapshot replied.
     last_reply: Option<u64>,
     /// Position of the reply that made the book live, if it may have answered a request from before the loss. Later replies are then compared
     /// with the book.
@@ -325,6 +325,12 @@ impl<B: ReplicatedBook> Replica<B> {
         self.doubted.is_some()
     }
 
+    /// Returns `true` for the id of a command that is later than those to which all snapshots so far have replied.
+    pub(in crate::ws) fn is_later_reply(&self, reply_to: Option<u64>) -> bool {
+        // `None` is below every id.
+        reply_to > self.last_reply
+    }
+
     /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
     pub fn restart(&mut self, since: FramePosition, has_loss: bool) {
         (self.crossed_until, self.last_reply, self.doubted) = (None, None, None);
@@ -427,12 +433,10 @@ impl<B: ReplicatedBook> Replica<B> {
         clock: Option<i64>,
         book: B,
     ) -> Effect<B::Error> {
-        // `None` is below every id.
-        let is_late = reply_to.is_some() && reply_to <= self.last_reply;
-        self.last_reply = reply_to.or(self.last_reply);
+        let is_late = reply_to.is_some() && !self.is_later_reply(reply_to);
+        self.last_reply = reply_to.max(self.last_reply);
         let Some(recovery) = &mut self.recovery else {
-            let is_later_reply = reply_to.is_some() && !is_late;
-            let doubted = self.doubted.filter(|_| is_later_reply);
+            let doubted = self.doubted.filter(|_| reply_to.is_some() && !is_late);
             if position > self.position {
                 self.doubted = None;
             } else if doubted.is_none_or(|doubted| position < doubted) || book == self.book {

@@ -45,6 +45,9 @@ impl Session {
     }
 
     pub(super) fn route(&mut self, mut message: RawMessage, control: Control) {
+        // 0 stands for no id, and no command has had an id above the last one. Such a frame is no reply.
+        let sent = 1..=self.last_id;
+        message.envelope.id = message.envelope.id.filter(|id| sent.contains(id));
         let is_numbered = self.check_sequence(&message);
         let mut own_sid = message.envelope.sid;
         let id = message

@@ -59,8 +59,9 @@ async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
         targets,
         reply,
     });
+    // The exchange may write a missing id as 0.
     let without_id =
-        r#"{"type":"error","sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
+        r#"{"type":"error","id":0,"sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
     session.frame(without_id.into(), Arrival::default());
     assert!(matches!(result.await, Ok(Err(ConnectionError::Command(error))) if error.code == 14));
 }
@@ -304,11 +305,15 @@ async fn lower_number_is_a_gap() {
 async fn repeat_and_late_snapshot_reply_are_not_gaps() {
     let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
     let sixth = r#"{"type":"delta","sid":1,"seq":6,"msg":{}}"#;
-    let reply = r#"{"type":"snapshot","id":9,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
+    let reply = r#"{"type":"snapshot","id":1,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
     assert!(gaps(&[fifth, fifth, sixth]).await.is_empty());
     assert!(gaps(&[fifth, reply, sixth]).await.is_empty());
-    let unsolicited = r#"{"type":"snapshot","sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
-    assert_eq!(gaps(&[fifth, unsolicited, sixth]).await, [(6, 5)]);
+    // No command has the id 0 or 9.
+    for id in ["", r#""id":0,"#, r#""id":9,"#] {
+        let unsolicited =
+            format!(r#"{{"type":"snapshot",{id}"sid":1,"seq":5,"msg":{{"market_ticker":"A"}}}}"#);
+        assert_eq!(gaps(&[fifth, &unsolicited, sixth]).await, [(6, 5)], "{id}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
