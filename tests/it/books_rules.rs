@@ -100,7 +100,10 @@ fn restart_of_sequence_is_a_gap() {
         books.apply(&delta(seq, None, "1"));
     }
     assert_eq!(held(&books), None);
+    // It may be the first frame again.
     books.apply(&snapshot(100, None, "109"));
+    assert_eq!(held(&books), None);
+    books.apply(&snapshot(101, None, "109"));
     assert_eq!(held(&books).unwrap(), "109.00");
 }
 
@@ -652,6 +655,42 @@ fn late_snapshot_of_a_removed_market_makes_no_book_live() {
     assert!(books.live("A").is_none());
     books.apply(&reply(4, 9, 12, "12"));
     assert_eq!(held(&books).unwrap(), "12.00");
+}
+
+#[test]
+fn repeated_list_of_markets_is_not_believed() {
+    let mut books = books();
+    books.register(1, ["B"]);
+    let ok = |seq: u64, id: u64, list: &str| {
+        Frame::parse(&format!(
+            r#"{{"type":"ok","id":{id},"sid":1,"seq":{seq},"msg":{{"market_tickers":[{list}]}}}}"#
+        ))
+    };
+    let first = ok(1, 3, r#""B""#);
+    books.apply(&first);
+    books.apply(&ok(2, 4, r#""A","B""#));
+    books.apply(&snapshot(3, None, "10"));
+    assert!(books.live("A").is_some());
+    let events = books.apply(&first);
+    let last = events.iter().next_back();
+    let reason = StaleReason::UnlistedMarkets;
+    assert!(
+        matches!(last, Some(BookEvent::Stale { reason: of, .. }) if *of == reason),
+        "{events:?}"
+    );
+    // The list in the reply to a later command is current.
+    books.apply(&ok(2, 5, r#""A","B""#));
+    assert!(books.is_stale("A") && books.is_stale("B"));
+
+    // The first acknowledgement that these books see may be a repeated one.
+    let mut books = self::books();
+    books.apply(&snapshot(3, None, "10"));
+    let events = books.apply(&first);
+    let last = events.iter().next_back();
+    assert!(
+        matches!(last, Some(BookEvent::Stale { reason: of, .. }) if *of == reason),
+        "{events:?}"
+    );
 }
 
 /// Its market would otherwise stay live.

@@ -441,9 +441,18 @@ impl<B: ApiBook> Books<B> {
         subscription.is_some_and(|subscription| subscription.tickers.contains(market_ticker))
     }
 
-    /// Processes the list of a subscription's markets in an acknowledgement. Books of other markets are dropped, because
-    /// no further changes follow.
-    fn listed(&mut self, sid: u64, listed: Option<&[String]>, events: &mut BookEvents) {
+    /// Processes the list of a subscription's markets in the reply to command `id`. Books of other markets are dropped, because no further
+    /// changes follow.
+    fn listed(
+        &mut self,
+        sid: u64,
+        id: Option<u64>,
+        listed: Option<&[String]>,
+        events: &mut BookEvents,
+    ) {
+        let subscription = self.subscriptions.get_mut(&sid);
+        let is_current = subscription.is_some_and(|subscription| subscription.acknowledged(id));
+        let listed = listed.filter(|_| is_current);
         // Without a list, any market may have been removed. Those that were not return with their next change.
         let reason = match listed {
             Some(_) => StaleReason::Unsubscribed,
