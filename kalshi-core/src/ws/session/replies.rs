@@ -292,7 +292,7 @@ impl Session {
                 **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
             });
             if let Some(other) = wants.map(|(other, _)| *other) {
-                self.change(sid, other, Change::Add, vec![target], None);
+                self.write_chunk(other, sid, vec![target]);
             }
         }
     }

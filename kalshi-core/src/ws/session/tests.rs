@@ -398,6 +398,29 @@ async fn target_added_individually_is_not_part_of_a_chunk() {
 }
 
 #[tokio::test]
+async fn unanswered_chunk_is_sent_again() {
+    let (mut session, _receiver) = in_chunks();
+    let sent_later = |session: &mut Session| {
+        session.retry_due(Instant::now() + Duration::from_secs(60));
+        let mut sent = String::new();
+        while let Some(command) = session.next_outgoing() {
+            sent += &command;
+        }
+        sent
+    };
+    for _ in 0..3 {
+        assert!(sent_later(&mut session).contains(r#"["C","D"]"#));
+    }
+    assert!(session.next_retry().is_some());
+    let pending: Vec<_> = session.pending.keys().copied().collect();
+    for id in pending {
+        let ok = format!(r#"{{"id":{id},"type":"ok","sid":2,"msg":{{}}}}"#);
+        session.frame(ok.into(), Arrival::default());
+    }
+    assert!(session.next_retry().is_none());
+}
+
+#[tokio::test]
 async fn target_removed_while_its_chunk_fails_is_not_requested_again() {
     let (mut session, _receiver) = in_chunks();
     session.retry_due(Instant::now() + Duration::from_secs(60));

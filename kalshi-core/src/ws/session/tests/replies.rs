@@ -316,3 +316,20 @@ async fn snapshot_without_a_sid_does_not_shorten_the_result() {
     }
     assert_eq!(targets_in(result), ["A", "B", "C", "D"]);
 }
+
+#[tokio::test]
+async fn missing_snapshot_is_requested_again_with_the_last_ones() {
+    let (mut session, _receiver) = in_chunks();
+    let (id, result) = request(&mut session, &["A", "B", "C", "D"]);
+    deliver_snapshot(&mut session, &format!(r#""sid":2,"id":{id}"#), "B");
+    let mut requested = Vec::new();
+    for targets in [&["C", "D"][..], &["A"]] {
+        session.continue_due(Instant::now() + Duration::from_secs(3));
+        let id = next_id(&mut session);
+        for target in targets {
+            deliver_snapshot(&mut session, &format!(r#""sid":2,"id":{id}"#), target);
+        }
+        requested.push(id);
+    }
+    assert_eq!(targets_in(result), ["B", "C", "D", "A"], "{requested:?}");
+}
