@@ -22,6 +22,8 @@ use crate::ws::{
 impl Session {
     /// Returns the command that an error without an id belongs to: the only pending one on its subscription. The exchange has been observed
     /// to omit the id in errors of commands on a subscription.
+    ///
+    /// A request of snapshots has no effect, so it may fail in place of a change whose caller is gone. No change fails in place of another.
     pub(super) fn command_that_failed(
         &self,
         envelope: &Envelope,
@@ -31,14 +33,21 @@ impl Session {
             return None;
         };
         let sid = envelope.sid.filter(|_| !error.is_terminal())?;
-        let mut candidates = self
-            .pending
-            .iter()
-            .filter(|(_, command)| command.sid == Some(sid) && !command.pending.is_abandoned());
-        match (candidates.next(), candidates.next()) {
-            (Some((id, _)), None) => Some(*id),
-            _ => None,
-        }
+        let only = |is_candidate: fn(&Pending) -> bool| {
+            let mut candidates = self
+                .pending
+                .iter()
+                .filter(|(_, command)| command.sid == Some(sid) && is_candidate(&command.pending));
+            let (id, _) = candidates.next()?;
+            candidates.next().is_none().then_some(*id)
+        };
+        let is_request = |id: &u64| {
+            let command = self.pending.get(id);
+            command.is_some_and(|command| matches!(command.pending, Pending::Snapshot { .. }))
+        };
+        only(Pending::has_caller)
+            .filter(is_request)
+            .or_else(|| only(|pending| !pending.is_abandoned()))
     }
 
     /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one

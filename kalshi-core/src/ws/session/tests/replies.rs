@@ -333,3 +333,15 @@ async fn missing_snapshot_is_requested_again_with_the_last_ones() {
     }
     assert_eq!(targets_in(result), ["B", "C", "D", "A"], "{requested:?}");
 }
+
+#[tokio::test]
+async fn error_without_an_id_belongs_to_the_snapshot_request_whose_caller_waits() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    change(&mut session, Change::Add, "C");
+    let (_, mut result) = request(&mut session, &["A"]);
+    let error = r#"{"type":"error","sid":1,"msg":{"code":14,"msg":"no"}}"#;
+    session.frame(error.into(), Arrival::default());
+    assert!(
+        matches!(result.try_recv(), Ok(Err(ConnectionError::Command(error))) if error.code == 14)
+    );
+}
