@@ -345,3 +345,20 @@ async fn error_without_an_id_belongs_to_the_snapshot_request_whose_caller_waits(
         matches!(result.try_recv(), Ok(Err(ConnectionError::Command(error))) if error.code == 14)
     );
 }
+
+/// The command names no subscription, so any may have ended.
+#[tokio::test]
+async fn overflow_in_reply_to_a_list_ends_all_subscriptions() {
+    let (mut session, receiver) = selecting(&["A"]);
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Other {
+        name: "list_subscriptions".to_owned(),
+        params: None,
+        reply,
+    });
+    let id = next_id(&mut session);
+    let overflow = format!(r#"{{"id":{id},"type":"error","msg":{{"code":25}}}}"#);
+    session.frame(overflow.into(), Arrival::default());
+    assert!(session.sids.is_empty() && session.next_retry().is_some());
+    assert_eq!(delivered(receiver).await, [None]);
+}
