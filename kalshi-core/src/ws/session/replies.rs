@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Scope, Session,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::ws::{
     backoff::subscribe_pause,
-    command::{Change, Made, RawReply},
+    command::{Change, Command, Made, RawReply},
     control::{self, Control},
     envelope::Envelope,
     error::{CommandError, ConnectionError},
@@ -189,6 +189,17 @@ impl Session {
                 },
                 Control::Ok,
             ) => {
+                let tracked = self.subscriptions.get(&subscription);
+                if tracked.is_some_and(|tracked| tracked.sid != of) {
+                    // The subscription has been made again since, without the change.
+                    self.command(Command::Change {
+                        subscription,
+                        change,
+                        targets: [targets, rest].concat(),
+                        reply: reply.unwrap_or_else(|| oneshot::channel().0),
+                    });
+                    return sid;
+                }
                 self.changed(id, (subscription, &channel), change, targets, sid);
                 let tracked = self.subscriptions.get(&subscription);
                 match tracked.and_then(|tracked| tracked.sid) {

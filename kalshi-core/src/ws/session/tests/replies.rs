@@ -362,3 +362,45 @@ async fn overflow_in_reply_to_a_list_ends_all_subscriptions() {
     assert!(session.sids.is_empty() && session.next_retry().is_some());
     assert_eq!(delivered(receiver).await, [None]);
 }
+
+/// The subscription ended and was made again before the acknowledgement of a change arrives.
+#[tokio::test]
+async fn change_of_a_replaced_subscription_is_made_again() {
+    for (step, target, is_early) in [
+        (Change::Add, "C", false),
+        (Change::Add, "C", true),
+        (Change::Remove, "B", false),
+    ] {
+        let (mut session, _receiver) = selecting(&["A", "B"]);
+        let (reply, mut result) = oneshot::channel();
+        session.command(Command::Change {
+            subscription: SubscriptionId(1),
+            change: step,
+            targets: vec![target.to_owned()],
+            reply,
+        });
+        let id = next_id(&mut session);
+        let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
+        session.frame(failed.into(), Arrival::default());
+        session.retry_due(Instant::now() + Duration::from_secs(60));
+        let new = next_id(&mut session);
+        let ok = format!(r#"{{"id":{id},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#);
+        let subscribed =
+            format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#);
+        let frames = match is_early {
+            true => [ok, subscribed],
+            false => [subscribed, ok],
+        };
+        for frame in frames {
+            session.frame(frame.into(), Arrival::default());
+        }
+        let again = session.next_outgoing().unwrap_or_default();
+        assert!(
+            again.contains(r#""sids":[2]"#) && again.contains(target),
+            "{step:?} {again}"
+        );
+        assert!(result.try_recv().is_err());
+        let tracked = &session.subscriptions[&SubscriptionId(1)];
+        assert_eq!(tracked.selected.len(), 2, "{step:?}");
+    }
+}
