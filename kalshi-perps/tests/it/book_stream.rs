@@ -229,6 +229,21 @@ async fn interruption_of_another_subscription_makes_books_stale() {
     assert_eq!(reason, expected);
 }
 
+#[tokio::test]
+async fn lost_first_corporate_action_makes_books_stale() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = live_with_notices(&exchange).await;
+    peer.send(split(2, "KXOTHER-26-A")).await;
+    let expected = StaleReason::Gap {
+        expected: 1,
+        got: 2,
+    };
+    match change(&mut books).await {
+        BookEvent::Stale { reason, .. } => assert_eq!(reason, expected),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The exchange has no such command, so the levels may be from before the split.
 #[tokio::test]
 async fn snapshot_with_an_id_that_no_command_has_is_no_reply() {

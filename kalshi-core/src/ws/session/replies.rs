@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Scope, Session,
+    Route, Scope, Session,
     pending::{Pending, PendingCommand, done},
     queues_of,
 };
@@ -17,6 +17,7 @@ use crate::ws::{
     envelope::Envelope,
     error::{CommandError, ConnectionError},
     event::{RawEvent, RawMessage, SubscriptionId},
+    sequence::Sequence,
 };
 
 impl Session {
@@ -111,7 +112,7 @@ impl Session {
             (Pending::Subscribe(subscription), Control::Subscribed { sid, channel })
                 if self.may_join(subscription, *sid, channel.as_deref()) =>
             {
-                self.subscribed(subscription, *sid);
+                self.subscribed(subscription, *sid, true);
                 return Some(*sid);
             }
             // The channel was already open on this connection, and its subscription now includes these targets.
@@ -119,7 +120,7 @@ impl Session {
                 if sid.is_none_or(|sid| self.may_join(subscription, sid, None)) =>
             {
                 let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
-                self.subscribed(subscription, sid);
+                self.subscribed(subscription, sid, false);
                 let tracked = self.subscriptions.get(&subscription);
                 if let Some(requested) = tracked.map(|tracked| Arc::clone(&tracked.requested)) {
                     self.added(id, subscription, sid, &requested);
@@ -371,7 +372,8 @@ impl Session {
                 .is_none_or(|route| route.channel == tracked.channel)
     }
 
-    fn subscribed(&mut self, id: SubscriptionId, sid: u64) {
+    /// Handles the acknowledgement of a subscription. `is_new` is `true` if the exchange opened the `sid` for it.
+    fn subscribed(&mut self, id: SubscriptionId, sid: u64, is_new: bool) {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             // The subscription was removed before it was acknowledged.
             let none = Pending::Unsubscribe(None);
@@ -389,7 +391,13 @@ impl Session {
         let is_in_chunks = tracked.chunks.next_at().is_some();
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
         let requested = Arc::clone(&tracked.requested);
-        let route = self.sids.entry(sid).or_default();
+        let route = self.sids.entry(sid).or_insert_with(|| Route {
+            sequence: match is_new && tracked.targets.counts_from_one {
+                true => Sequence::from_start(),
+                false => Sequence::default(),
+            },
+            ..Route::default()
+        });
         route.channel = Arc::clone(&tracked.channel);
         route.targets = Some(tracked.targets);
         route.subscriptions.push(id);

@@ -13,6 +13,7 @@ static TARGETS: Targets = Targets {
     remove: "remove",
     all_if_empty: true,
     snapshot: Some("snapshot"),
+    counts_from_one: false,
 };
 
 /// Returns a session that is subscribed to a channel as `sid` 1.
