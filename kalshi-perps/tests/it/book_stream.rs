@@ -268,3 +268,22 @@ async fn snapshot_with_an_id_that_no_command_has_is_no_reply() {
     );
     assert_eq!(held(&books).unwrap(), "40.00");
 }
+
+/// A notice between the snapshot and the subscription to notices would be lost.
+#[tokio::test]
+async fn books_are_subscribed_to_after_corporate_actions() {
+    let exchange = Exchange::new().await;
+    let builder = exchange.client.websocket().market(MARKET);
+    let builder = builder.channel(Channel::OrderbookDelta);
+    let builder = builder.channel(Channel::CorporateActions);
+    let (books, subscribed) = tokio::join!(builder.books(), async {
+        let mut peer = exchange.accept().await;
+        [peer.acknowledge().await.0, peer.acknowledge().await.0]
+    });
+    let channels = subscribed.map(|params| params["channels"][0].clone());
+    assert_eq!(channels, ["corporate_actions", "orderbook_delta"]);
+    let books = books.unwrap();
+    let own = books.connection().subscriptions().iter();
+    let own: Vec<_> = own.map(|own| own.channel().clone()).collect();
+    assert_eq!(own, [Channel::OrderbookDelta, Channel::CorporateActions]);
+}
