@@ -244,6 +244,7 @@ fn snapshot_with_lower_clock_makes_live_book_stale() {
 #[test]
 fn snapshot_from_before_overflow_restores_no_book() {
     let mut books = books();
+    books.register(1, ["A"]);
     books.apply(&snapshot(1, None, "10"));
     books.apply(&delta(3, None, "1"));
     assert!(requested(&mut books));
@@ -257,6 +258,24 @@ fn snapshot_from_before_overflow_restores_no_book() {
     }
     books.apply(&reply(4, 10_040, None, "10000"));
     assert_eq!(held(&books).unwrap(), "10010.00");
+}
+
+#[test]
+fn market_that_is_not_listed_buffers_fewer_changes() {
+    for is_registered in [false, true] {
+        let mut books = books();
+        books.apply(&snapshot(1, None, "10"));
+        if is_registered {
+            books.register(1, ["A"]);
+        }
+        for seq in 3..=150 {
+            books.apply(&delta(seq, None, "1"));
+        }
+        books.apply(&reply(4, 50, None, "1000"));
+        assert_eq!(held(&books).is_some(), is_registered);
+        books.apply(&reply(5, 150, None, "2000"));
+        assert!(held(&books).is_some());
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Clock, FramePosition};
 
-/// Maximum number of changes that a stale book buffers.
+/// Maximum number of changes that a stale book buffers by default.
 pub const MAX_BUFFERED: usize = 10_000;
 
 /// Time after which a crossed book becomes stale.
@@ -44,6 +44,8 @@ pub struct Replica<B: ReplicatedBook> {
     /// Position of the reply that made the book live, if it may have answered a request from before the loss. Later replies are then compared
     /// with the book.
     doubted: Option<FramePosition>,
+    /// Maximum number of changes that are buffered.
+    max_buffered: usize,
     /// `None` if the book is live or withheld.
     recovery: Option<Box<Recovery<B>>>,
 }
@@ -156,8 +158,12 @@ impl<B: ReplicatedBook> Recovery<B> {
         })
     }
 
-    /// Buffers a change. Returns the cause if another snapshot is needed.
-    fn buffer(&mut self, change: Buffered<B::Change>) -> Option<ReplicaStaleReason<B::Error>> {
+    /// Buffers a change, up to `max` of them. Returns the cause if another snapshot is needed.
+    fn buffer(
+        &mut self,
+        change: Buffered<B::Change>,
+        max: usize,
+    ) -> Option<ReplicaStaleReason<B::Error>> {
         let position = change.position;
         let mut cause = None;
         if let (Some(got), Some(last)) = (change.clock, self.last_clock)
@@ -173,7 +179,7 @@ impl<B: ReplicatedBook> Recovery<B> {
                 self.covers = Some((position, clock));
             }
         }
-        if self.changes.len() < MAX_BUFFERED {
+        if self.changes.len() < max {
             self.changes.push_back(change);
             return cause;
         }
@@ -254,8 +260,14 @@ impl<B: ReplicatedBook> Replica<B> {
             crossed_until: None,
             last_reply: None,
             doubted: None,
+            max_buffered: MAX_BUFFERED,
             recovery: Some(Recovery::new(since, has_loss, None)),
         }
+    }
+
+    /// Sets the maximum number of changes that the stale book buffers. Defaults to [`MAX_BUFFERED`].
+    pub fn limit_buffer(&mut self, max: usize) {
+        self.max_buffered = max;
     }
 
     /// Returns the book, or `None` if it is not live.
@@ -373,7 +385,7 @@ impl<B: ReplicatedBook> Replica<B> {
             change: change.clone(),
         };
         if let Some(recovery) = &mut self.recovery {
-            let cause = recovery.buffer(buffered(change));
+            let cause = recovery.buffer(buffered(change), self.max_buffered);
             return cause.map_or(Effect::Unchanged, Effect::StillStale);
         }
         let was_crossed = self.crossed_until.is_some();
@@ -388,7 +400,7 @@ impl<B: ReplicatedBook> Replica<B> {
                 if let Some(recovery) = &mut self.recovery {
                     // The change is buffered even if its clock caused the conflict.
                     recovery.last_clock = None;
-                    recovery.buffer(buffered(change));
+                    recovery.buffer(buffered(change), self.max_buffered);
                 }
                 Effect::Stale(cause)
             }
