@@ -37,6 +37,7 @@ static INDICES: Targets = Targets {
     remove: "unsubscribe_indices",
     all_if_empty: false,
     snapshot: None,
+    counts_from_one: false,
 };
 
 /// Targets of the Pyth channels: underlyings.
@@ -48,6 +49,7 @@ static UNDERLYINGS: Targets = Targets {
     remove: "unsubscribe_underlyings",
     all_if_empty: false,
     snapshot: None,
+    counts_from_one: false,
 };
 
 impl WebSocketApi for TradeApi {

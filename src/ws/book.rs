@@ -4,10 +4,12 @@ use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, Sweep},
     ws::{
+        MalformedMessage,
         books::{self, ApiBook, BookBody, BookError, BookMessage, Ladders},
         sequence::ReplicatedBook,
     },
 };
+use serde::Deserialize;
 
 use super::messages::{
     MarketLifecycleV2EventType, Message, MultivariateMarketLifecycleEventType, OrderbookDelta,
@@ -318,14 +320,17 @@ impl ApiBook for OrderBook {
             Message::MarketLifecycleV2(market)
                 if market.event_type == MarketLifecycleV2EventType::Settled =>
             {
-                BookMessage::Settled(&market.market_ticker)
+                BookMessage::Settled((&*market.market_ticker).into())
             }
             Message::MultivariateMarketLifecycle(market)
                 if market.event_type == MultivariateMarketLifecycleEventType::Settled =>
             {
-                BookMessage::Settled(&market.market_ticker)
+                BookMessage::Settled((&*market.market_ticker).into())
             }
-            Message::Malformed(malformed) => BookMessage::Malformed(malformed),
+            Message::Malformed(malformed) => match read_malformed_settlement(malformed) {
+                Some(market_ticker) => BookMessage::Settled(market_ticker.into()),
+                None => BookMessage::Malformed(malformed),
+            },
             Message::Unknown(_) => BookMessage::Unknown,
             _ => BookMessage::Other,
         }
@@ -353,4 +358,23 @@ impl ApiBook for OrderBook {
     fn last_update(&self) -> Option<DateTime<Utc>> {
         self.last_update()
     }
+}
+
+/// Returns the market of a settlement that could not be decoded.
+fn read_malformed_settlement(malformed: &MalformedMessage) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Outer {
+        msg: Event,
+    }
+    #[derive(Deserialize)]
+    struct Event {
+        event_type: String,
+        market_ticker: String,
+    }
+    let kind = malformed.kind.as_deref()?;
+    if !["market_lifecycle_v2", "multivariate_market_lifecycle"].contains(&kind) {
+        return None;
+    }
+    let Outer { msg } = serde_json::from_str(&malformed.raw).ok()?;
+    (msg.event_type == "settled").then_some(msg.market_ticker)
 }

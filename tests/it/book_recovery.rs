@@ -32,6 +32,10 @@ struct Server {
     replies_overflow: bool,
     /// A market that the server refuses to add.
     rejected: Option<String>,
+    /// A market whose requested snapshots are not sent.
+    silent: Option<String>,
+    /// Number of additions that the server does not answer.
+    ignored: usize,
 }
 
 impl Server {
@@ -46,6 +50,8 @@ impl Server {
             largest: 0,
             replies_overflow: false,
             rejected: None,
+            silent: None,
+            ignored: 0,
         }
     }
 
@@ -74,6 +80,10 @@ impl Server {
                 assert!(self.markets.remove(target), "{target} is not subscribed to");
             }
             return self.acknowledge(&command).await;
+        }
+        if action == Some("add_markets") && self.ignored > 0 {
+            self.ignored -= 1;
+            return;
         }
         if action == Some("add_markets")
             && targets
@@ -109,6 +119,9 @@ impl Server {
             );
             let mut frame = for_market(snapshot(self.sid, self.next_seq()), target);
             if is_request {
+                if Some(target) == self.silent.as_ref() {
+                    continue;
+                }
                 frame["id"] = command["id"].clone();
             }
             self.peer.send(frame).await;
@@ -180,6 +193,34 @@ async fn overflowing_subscription_is_renewed_in_chunks() {
         server.serve_until_live(&mut books, &tickers).await;
         assert_eq!(server.overflows, before, "{max_burst}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_snapshot_does_not_delay_other_markets() {
+    let tickers: Vec<_> = (0..600).map(ticker).collect();
+    let exchange = Exchange::new().await;
+    let (mut books, mut server) = connected(&exchange, &tickers, 100).await;
+    server.serve_until_live(&mut books, &tickers).await;
+    let (silent, others) = tickers.split_first().unwrap();
+    server.silent = Some(silent.clone());
+    server.next_seq();
+    let gap = for_market(delta(server.sid, server.next_seq(), "0.40", "1.00"), silent);
+    server.peer.send(gap).await;
+    while books.live(silent).is_some() {
+        books.next().await.unwrap().unwrap();
+    }
+    server.serve_until_live(&mut books, others).await;
+    assert!(books.live(silent).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn unanswered_addition_of_a_chunk_is_repeated() {
+    let tickers: Vec<_> = (0..40).map(ticker).collect();
+    let exchange = Exchange::new().await;
+    let (mut books, mut server) = connected(&exchange, &tickers, 39).await;
+    server.ignored = 1;
+    server.serve_until_live(&mut books, &tickers).await;
+    assert_eq!((server.ignored, server.overflows), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

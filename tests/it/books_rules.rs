@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kalshi_sdk::{
     Dollars, OutcomeSide,
-    ws::{BookError, BookEvent, Books, Frame, PriceMode, RedundantBooks, StaleReason},
+    ws::{BookError, BookEvent, Books, Frame, Message, PriceMode, RedundantBooks, StaleReason},
 };
 use tokio::time::Instant;
 
@@ -100,7 +100,10 @@ fn restart_of_sequence_is_a_gap() {
         books.apply(&delta(seq, None, "1"));
     }
     assert_eq!(held(&books), None);
+    // It may be the first frame again.
     books.apply(&snapshot(100, None, "109"));
+    assert_eq!(held(&books), None);
+    books.apply(&snapshot(101, None, "109"));
     assert_eq!(held(&books).unwrap(), "109.00");
 }
 
@@ -241,6 +244,7 @@ fn snapshot_with_lower_clock_makes_live_book_stale() {
 #[test]
 fn snapshot_from_before_overflow_restores_no_book() {
     let mut books = books();
+    books.register(1, ["A"]);
     books.apply(&snapshot(1, None, "10"));
     books.apply(&delta(3, None, "1"));
     assert!(requested(&mut books));
@@ -254,6 +258,24 @@ fn snapshot_from_before_overflow_restores_no_book() {
     }
     books.apply(&reply(4, 10_040, None, "10000"));
     assert_eq!(held(&books).unwrap(), "10010.00");
+}
+
+#[test]
+fn market_that_is_not_listed_buffers_fewer_changes() {
+    for is_registered in [false, true] {
+        let mut books = books();
+        books.apply(&snapshot(1, None, "10"));
+        if is_registered {
+            books.register(1, ["A"]);
+        }
+        for seq in 3..=150 {
+            books.apply(&delta(seq, None, "1"));
+        }
+        books.apply(&reply(4, 50, None, "1000"));
+        assert_eq!(held(&books).is_some(), is_registered);
+        books.apply(&reply(5, 150, None, "2000"));
+        assert!(held(&books).is_some());
+    }
 }
 
 #[test]
@@ -652,6 +674,60 @@ fn late_snapshot_of_a_removed_market_makes_no_book_live() {
     assert!(books.live("A").is_none());
     books.apply(&reply(4, 9, 12, "12"));
     assert_eq!(held(&books).unwrap(), "12.00");
+}
+
+#[test]
+fn repeated_list_of_markets_is_not_believed() {
+    let mut books = books();
+    books.register(1, ["B"]);
+    let ok = |seq: u64, id: u64, list: &str| {
+        Frame::parse(&format!(
+            r#"{{"type":"ok","id":{id},"sid":1,"seq":{seq},"msg":{{"market_tickers":[{list}]}}}}"#
+        ))
+    };
+    let first = ok(1, 3, r#""B""#);
+    books.apply(&first);
+    books.apply(&ok(2, 4, r#""A","B""#));
+    books.apply(&snapshot(3, None, "10"));
+    assert!(books.live("A").is_some());
+    let events = books.apply(&first);
+    let last = events.iter().next_back();
+    let reason = StaleReason::UnlistedMarkets;
+    assert!(
+        matches!(last, Some(BookEvent::Stale { reason: of, .. }) if *of == reason),
+        "{events:?}"
+    );
+    // The list in the reply to a later command is current.
+    books.apply(&ok(2, 5, r#""A","B""#));
+    assert!(books.is_stale("A") && books.is_stale("B"));
+
+    // The first acknowledgement that these books see may be a repeated one.
+    let mut books = self::books();
+    books.apply(&snapshot(3, None, "10"));
+    let events = books.apply(&first);
+    let last = events.iter().next_back();
+    assert!(
+        matches!(last, Some(BookEvent::Stale { reason: of, .. }) if *of == reason),
+        "{events:?}"
+    );
+}
+
+/// Its market would otherwise stay live.
+#[test]
+fn malformed_settlement_removes_its_book() {
+    for kind in ["market_lifecycle_v2", "multivariate_market_lifecycle"] {
+        for (event_type, is_live) in [("settled", false), ("determined", true)] {
+            let mut books = books();
+            books.apply(&snapshot(1, 10, "10"));
+            let malformed = Frame::parse(&format!(
+                r#"{{"type":"{kind}","sid":9,"seq":5,"msg":{{"market_ticker":"A","event_type":"{event_type}","settled_ts":"soon"}}}}"#
+            ));
+            assert!(matches!(malformed.message, Message::Malformed(_)), "{kind}");
+            books.apply(&malformed);
+            assert_eq!(books.live("A").is_some(), is_live, "{kind} {event_type}");
+            assert_eq!(books.market_tickers().count(), usize::from(is_live));
+        }
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub struct Targets {
     pub all_if_empty: bool,
     /// `type` of the messages that contain a snapshot of one target, on channels that have them.
     pub snapshot: Option<&'static str>,
+    /// The messages of each new subscription are numbered from 1, if they are numbered, so that a lost first message is a gap.
+    pub counts_from_one: bool,
 }
 
 impl Targets {
@@ -65,5 +67,6 @@ impl Targets {
         remove: "delete_markets",
         all_if_empty: true,
         snapshot: None,
+        counts_from_one: false,
     };
 }

@@ -40,11 +40,15 @@ use self::{
 };
 use super::{
     Event, Frame, Received, SnapshotRequest,
-    sequence::{Clock, Fingerprint, FramePosition, Sequence},
+    sequence::{Clock, Fingerprint, FramePosition, MAX_BUFFERED, Sequence},
 };
 
 /// The `sid` of a book without a subscription. The exchange numbers subscriptions from 1.
 const NO_SUBSCRIPTION: u64 = 0;
+
+/// Maximum number of changes that the stale book of a market buffers if the market is neither registered nor listed, because there may be
+/// many such markets.
+const MAX_UNLISTED_BUFFERED: usize = 100;
 
 /// Time after a reconnect until books without a subscription are dropped.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -246,9 +250,11 @@ impl<B: ApiBook> Books<B> {
         let tracked = match self.books.get_mut(&ticker) {
             Some(tracked) if tracked.sid == sid => {
                 tracked.is_unproven = false;
+                tracked.replica.limit_buffer(MAX_BUFFERED);
                 return;
             }
             Some(tracked) => {
+                tracked.replica.limit_buffer(MAX_BUFFERED);
                 tracked.move_to(sid, since, has_loss);
                 tracked.report_stale(StaleReason::OtherSubscription, events);
                 tracked
@@ -387,7 +393,11 @@ impl<B: ApiBook> Books<B> {
         };
         let is_new = subscription.tickers.insert(Arc::clone(&ticker));
         let has_loss = !subscription.sequence.is_complete();
-        let new = || TrackedBook::new(Arc::clone(&ticker), sid, position, has_loss);
+        let new = || {
+            let mut new = TrackedBook::new(Arc::clone(&ticker), sid, position, has_loss);
+            new.replica.limit_buffer(MAX_UNLISTED_BUFFERED);
+            new
+        };
         let tracked = self.books.entry(Arc::clone(&ticker)).or_insert_with(new);
         if tracked.sid != sid {
             tracked.move_to(sid, position, has_loss);
@@ -441,9 +451,18 @@ impl<B: ApiBook> Books<B> {
         subscription.is_some_and(|subscription| subscription.tickers.contains(market_ticker))
     }
 
-    /// Processes the list of a subscription's markets in an acknowledgement. Books of other markets are dropped, because
-    /// no further changes follow.
-    fn listed(&mut self, sid: u64, listed: Option<&[String]>, events: &mut BookEvents) {
+    /// Processes the list of a subscription's markets in the reply to command `id`. Books of other markets are dropped, because no further
+    /// changes follow.
+    fn listed(
+        &mut self,
+        sid: u64,
+        id: Option<u64>,
+        listed: Option<&[String]>,
+        events: &mut BookEvents,
+    ) {
+        let subscription = self.subscriptions.get_mut(&sid);
+        let is_current = subscription.is_some_and(|subscription| subscription.acknowledged(id));
+        let listed = listed.filter(|_| is_current);
         // Without a list, any market may have been removed. Those that were not return with their next change.
         let reason = match listed {
             Some(_) => StaleReason::Unsubscribed,

@@ -63,7 +63,7 @@ pub struct Connection<A: WebSocketApi> {
     early: VecDeque<RawItem>,
     receiver: Receiver,
     handle: ConnectionHandle<A>,
-    subscriptions: Vec<Subscription<A>>,
+    pub(super) subscriptions: Vec<Subscription<A>>,
     /// Stops the task when dropped.
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -73,7 +73,7 @@ pub struct Connection<A: WebSocketApi> {
 #[must_use = "a builder does nothing until `connect` is called"]
 pub struct ConnectionBuilder<A: WebSocketApi> {
     client: A::Client,
-    channels: Vec<A::Channel>,
+    pub(super) channels: Vec<A::Channel>,
     markets: Vec<String>,
     params: A::Params,
     backpressure: Backpressure,

@@ -46,8 +46,8 @@ pub enum Event<T> {
         /// The exchange's error, or `None` if the program ended the subscription.
         error: Option<Arc<ConnectionError>>,
     },
-    /// The exchange rejected markets, indices or underlyings when a subscription was made again in chunks. They are no longer part of the
-    /// subscription; the others are.
+    /// The exchange rejected markets, indices or underlyings when a subscription was made again in chunks, or when they were added again
+    /// because another subscription had removed them. They are no longer part of the subscription; the others are.
     TargetsRejected {
         /// Id of the subscription.
         subscription: SubscriptionId,

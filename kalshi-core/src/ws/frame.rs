@@ -105,6 +105,7 @@ impl<M: Message> Frame<M> {
             }
             Err(fault) => {
                 return Self {
+                    id: envelope.id,
                     sid: envelope.sid,
                     ..Self::malformed(text, &fault)
                 };

@@ -1,7 +1,7 @@
 //! The bounded queue between the connection's task and one reader.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     future::poll_fn,
     pin::Pin,
     sync::{
@@ -221,6 +221,12 @@ impl EventQueue {
             RawEvent::Resubscribed { subscription, .. } if self.drops && self.is_over() => {
                 self.forget_resubscribed(*subscription);
             }
+            RawEvent::TargetsRemoved { sid, targets, .. }
+            | RawEvent::TargetsKept { sid, targets, .. }
+                if self.drops && self.is_over() =>
+            {
+                self.forget_targets(*sid, targets);
+            }
             _ => {}
         }
         self.waiting_bytes += bytes;
@@ -251,6 +257,27 @@ impl EventQueue {
                 *waiting_bytes -= size(event);
             }
             !is_earlier
+        });
+    }
+
+    /// Drops these targets from earlier events of a subscription, because the latest event replaces them.
+    fn forget_targets(&mut self, of: u64, latest: &[String]) {
+        let latest: BTreeSet<&String> = latest.iter().collect();
+        let waiting_bytes = &mut self.waiting_bytes;
+        self.waiting.retain_mut(|event| {
+            let before = size(event);
+            let (RawEvent::TargetsRemoved { sid, targets, .. }
+            | RawEvent::TargetsKept { sid, targets, .. }) = &mut *event
+            else {
+                return true;
+            };
+            if *sid == of {
+                let others = targets.iter().filter(|target| !latest.contains(target));
+                *targets = others.cloned().collect();
+            }
+            let is_needed = !targets.is_empty();
+            *waiting_bytes -= before - size(event);
+            is_needed
         });
     }
 

@@ -15,6 +15,7 @@
 //! | identical to the previous frame, byte for byte | ignored |
 //! | reply to `get_snapshot`, numbered at or below the last | the count is unchanged, and the snapshot has that position |
 //! | numbered in any other way | gap: every book of the subscription is stale, and the count restarts at this number |
+//! | unrequested snapshot, numbered at or below a number from before the count fell | may be a repeated or late one, so it restores no book; a snapshot is requested |
 //!
 //! | Change to a live book | Effect |
 //! |---|---|
@@ -82,6 +83,8 @@ pub struct Sequence<I> {
     /// First number since the last restart.
     first: u64,
     restarts: u64,
+    /// Highest number before the count fell. 0 if it never fell.
+    highest: u64,
     /// Identity of the previous frame.
     previous: Option<I>,
 }
@@ -125,6 +128,7 @@ impl<I> Default for Sequence<I> {
             last: None,
             first: 0,
             restarts: 1,
+            highest: 0,
             previous: None,
         }
     }
@@ -155,6 +159,12 @@ impl<I: PartialEq> Sequence<I> {
         self.last.is_some() && self.first <= 1 && self.restarts == 1
     }
 
+    /// Returns `true` if the last number also occurred before the count fell, so that the frame may be a repeated or late one.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.last.is_some_and(|last| last <= self.highest)
+    }
+
     /// Processes the sequence number of the next frame. `is_snapshot_reply` is `true` for a snapshot sent in reply to a command.
     pub fn advance(&mut self, seq: u64, frame: I, is_snapshot_reply: bool) -> Arrival {
         if self.previous.as_ref() == Some(&frame) {
@@ -176,6 +186,9 @@ impl<I: PartialEq> Sequence<I> {
                 false => self.restarts,
             };
             return Arrival::EarlierSnapshot(FramePosition { restarts, seq });
+        }
+        if seq <= last {
+            self.highest = self.highest.max(last);
         }
         (self.last, self.first) = (Some(seq), seq);
         self.restarts = self.restarts.saturating_add(1);
@@ -279,11 +292,15 @@ mod tests {
             position: position(2, 1),
             expected: 3,
         };
+        assert!(!sequence.is_behind());
         assert_eq!(sequence.advance(1, "c", false), gap);
         assert_eq!(
             sequence.advance(2, "d", false),
             Arrival::Next(position(2, 2))
         );
+        assert!(sequence.is_behind());
+        sequence.advance(3, "e", false);
+        assert!(!sequence.is_behind());
     }
 
     #[test]

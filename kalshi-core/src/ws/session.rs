@@ -291,11 +291,12 @@ impl Session {
         }
     }
 
-    /// Returns the time of the next retry of a subscription, or of its next chunk.
+    /// Returns the time of the next retry of a subscription or a command, or of the next chunk.
     pub(super) fn next_retry(&self) -> Option<Instant> {
         let tracked = self.subscriptions.values();
         let times = tracked.flat_map(|tracked| [tracked.retry_at, tracked.chunks.next_at()]);
-        times.flatten().min()
+        let commands = self.pending.values().map(PendingCommand::due_at);
+        times.chain(commands).flatten().min()
     }
 
     pub(super) fn retry_due(&mut self, now: Instant) {
@@ -317,6 +318,7 @@ impl Session {
                 false => self.subscribe(id),
             }
         }
+        self.continue_due(now);
         let due = |(id, tracked): (&SubscriptionId, &Tracked)| {
             let next_at = tracked.chunks.next_at()?;
             (next_at <= now).then_some(*id)

@@ -16,10 +16,16 @@ use super::{
 };
 use crate::PerpsApi;
 
+/// Targets of channels without snapshots.
+static MARKETS: Targets = Targets {
+    counts_from_one: true,
+    ..Targets::MARKETS
+};
+
 /// Targets of `orderbook_delta`.
 static BOOKS: Targets = Targets {
     snapshot: Some(OrderBook::SNAPSHOT),
-    ..Targets::MARKETS
+    ..MARKETS
 };
 
 impl WebSocketApi for PerpsApi {
@@ -38,7 +44,7 @@ impl WebSocketApi for PerpsApi {
     fn targets(channel: &str) -> &'static Targets {
         match channel == SubscribeParamsChannels::OrderbookDelta.as_str() {
             true => &BOOKS,
-            false => &Targets::MARKETS,
+            false => &MARKETS,
         }
     }
 }

@@ -317,7 +317,7 @@ impl ApiBook for OrderBook {
 /// Returns the effect of a corporate action on a book. An action of an unknown type may have changed the levels, as a split does.
 fn read_action(action: &MarginCorporateAction) -> BookMessage<'_, OrderBook> {
     match (&action.final_settlement, &action.ticker_change) {
-        (Some(_), _) => BookMessage::Settled(&action.market_ticker),
+        (Some(_), _) => BookMessage::Settled((&*action.market_ticker).into()),
         (None, Some(change)) => BookMessage::Restated(Some((&*change.old_ticker).into())),
         (None, None) => BookMessage::Restated(Some((&*action.market_ticker).into())),
     }

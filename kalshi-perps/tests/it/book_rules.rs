@@ -109,6 +109,39 @@ fn repeated_frame_is_ignored() {
     assert_eq!(held(&books, "A").unwrap(), "11.00");
 }
 
+/// The frame of the snapshot is repeated, or swaps places with that of the change after it.
+#[test]
+fn repeated_or_late_snapshot_makes_no_book_live() {
+    let mut books = two_markets();
+    books.apply(&delta(3, "A", "1.00"));
+    books.apply(&snapshot(1, "A", "10.00"));
+    assert!(books.is_stale("A") && books.is_stale("B"));
+    let requests = books.drain_snapshot_requests();
+    assert_eq!(requests[0].market_tickers, ["A", "B"]);
+    let reply = |id: u64, seq: u64, count: &str| {
+        let envelope = format!(r#""id":{id},"sid":1,"seq":{seq}"#);
+        let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
+        frame("orderbook_snapshot", &envelope, "A", &levels)
+    };
+    books.apply(&reply(9, 2, "11.00"));
+    assert_eq!(held(&books, "A").unwrap(), "11.00");
+    // A book that is live again is not replaced either, and an earlier reply is no better.
+    books.apply(&snapshot(3, "A", "10.00"));
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+    books.apply(&reply(8, 3, "10.00"));
+    assert!(books.is_stale("A"));
+    // No earlier frame had this number.
+    books.apply(&snapshot(4, "A", "12.00"));
+    assert_eq!(held(&books, "A").unwrap(), "12.00");
+
+    let mut books = Books::new();
+    books.register(1, ["A"]);
+    books.apply(&delta(2, "A", "1.00"));
+    books.apply(&snapshot(1, "A", "10.00"));
+    assert!(books.is_stale("A"));
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+}
+
 #[test]
 fn change_that_removes_too_much_makes_its_book_stale() {
     let mut books = two_markets();
@@ -243,8 +276,8 @@ async fn split_book_is_corrected_by_the_reply_to_a_later_request() {
             "{events:?}"
         );
         assert_eq!(held(&books, "A").unwrap(), "40.00");
-        // A repeat, and the reply to an earlier command, change nothing.
-        for id in [51, 49] {
+        // A repeat, and replies to earlier commands, change nothing.
+        for id in [51, 49, 50] {
             assert!(books.apply(&reply(id, "7.00")).is_empty());
         }
         // Without a reply to its own request, the book is not trusted.
@@ -254,6 +287,22 @@ async fn split_book_is_corrected_by_the_reply_to_a_later_request() {
         assert!(books.is_stale("A"));
         books.poll_timeouts(books.next_timeout().unwrap());
         assert_eq!(books.drain_snapshot_requests(), requests);
+    }
+}
+
+/// Only the reply to the second request shows the levels after the second split.
+#[test]
+fn book_split_twice_accepts_the_reply_to_its_second_request() {
+    let mut books = two_markets();
+    for _ in 0..2 {
+        books.apply(&action("stock_split", "A", ""));
+        assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+    }
+    for (id, count, expected) in [(50, "10.00", None), (51, "40.00", Some("40.00"))] {
+        let envelope = format!(r#""id":{id},"sid":1,"seq":2"#);
+        let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
+        books.apply(&frame("orderbook_snapshot", &envelope, "A", &levels));
+        assert_eq!(held(&books, "A").as_deref(), expected);
     }
 }
 

@@ -39,6 +39,30 @@ async fn request(peer: &mut Peer) -> Value {
     command
 }
 
+/// Returns a live book on `sid` 2, and its connection with corporate actions on `sid` 1.
+async fn live_with_notices(exchange: &Exchange) -> (BookStream, Peer) {
+    let builder = exchange
+        .client
+        .websocket()
+        .channel(Channel::CorporateActions);
+    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    peer.send(snapshot(2, 1)).await;
+    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    (books, peer)
+}
+
+fn split(seq: u64, market: &str) -> Value {
+    let action = json!({"id": "n", "market_id": "m", "market_ticker": market, "type": "stock_split", "ts_ms": 1});
+    let body = json!({"corporate_action": action});
+    json!({"type": "corporate_actions_delta", "sid": 1, "seq": seq, "msg": body})
+}
+
 #[tokio::test]
 async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
     let exchange = Exchange::new().await;
@@ -133,19 +157,7 @@ async fn messages_of_other_channels_are_delivered() {
 #[tokio::test]
 async fn settled_market_is_removed_from_the_subscription() {
     let exchange = Exchange::new().await;
-    let builder = exchange
-        .client
-        .websocket()
-        .channel(Channel::CorporateActions);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
-    let mut books = books.unwrap();
-    peer.send(snapshot(2, 1)).await;
-    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    let (mut books, mut peer) = live_with_notices(&exchange).await;
     let action = json!({"id": "n", "market_id": "m", "market_ticker": MARKET, "type": "final_settlement", "ts_ms": 1_781_231_146_425_u64,
         "final_settlement": {"settlement_price_per_contract": "1.2500"}});
     let body = json!({"corporate_action": action});
@@ -177,24 +189,9 @@ async fn settled_market_is_removed_from_the_subscription() {
 #[tokio::test]
 async fn lost_corporate_action_makes_books_stale() {
     let exchange = Exchange::new().await;
-    let builder = exchange
-        .client
-        .websocket()
-        .channel(Channel::CorporateActions);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
-    let mut books = books.unwrap();
-    peer.send(snapshot(2, 1)).await;
-    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    let (mut books, mut peer) = live_with_notices(&exchange).await;
     for seq in [1, 3] {
-        let action = json!({"id": "n", "market_id": "m", "market_ticker": "KXOTHER-26-A", "type": "stock_split", "ts_ms": 1});
-        let body = json!({"corporate_action": action});
-        peer.send(json!({"type": "corporate_actions_delta", "sid": 1, "seq": seq, "msg": body}))
-            .await;
+        peer.send(split(seq, "KXOTHER-26-A")).await;
     }
     let reason = StaleReason::Gap {
         expected: 2,
@@ -210,19 +207,7 @@ async fn lost_corporate_action_makes_books_stale() {
 #[tokio::test(start_paused = true)]
 async fn interruption_of_another_subscription_makes_books_stale() {
     let exchange = Exchange::new().await;
-    let builder = exchange
-        .client
-        .websocket()
-        .channel(Channel::CorporateActions);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
-    let mut books = books.unwrap();
-    peer.send(snapshot(2, 1)).await;
-    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    let (mut books, mut peer) = live_with_notices(&exchange).await;
     let expected = StaleReason::SubscriptionEnded;
     peer.send(json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}}))
         .await;
@@ -242,4 +227,63 @@ async fn interruption_of_another_subscription_makes_books_stale() {
         panic!("{events:?}")
     };
     assert_eq!(reason, expected);
+}
+
+#[tokio::test]
+async fn lost_first_corporate_action_makes_books_stale() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = live_with_notices(&exchange).await;
+    peer.send(split(2, "KXOTHER-26-A")).await;
+    let expected = StaleReason::Gap {
+        expected: 1,
+        got: 2,
+    };
+    match change(&mut books).await {
+        BookEvent::Stale { reason, .. } => assert_eq!(reason, expected),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The exchange has no such command, so the levels may be from before the split.
+#[tokio::test]
+async fn snapshot_with_an_id_that_no_command_has_is_no_reply() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = live_with_notices(&exchange).await;
+    peer.send(split(1, MARKET)).await;
+    let replies = async {
+        let command = peer.command().await;
+        let old = snapshot(2, 1);
+        let mut new = snapshot(2, 1);
+        new["msg"]["bid"] = json!([["0.4000", "40.00"]]);
+        for (id, mut reply) in [(json!(987_654), old), (command["id"].clone(), new)] {
+            reply["id"] = id;
+            peer.send(reply).await;
+        }
+    };
+    let reading = async { [change(&mut books).await, change(&mut books).await] };
+    let (events, ()) = tokio::join!(reading, replies);
+    assert!(
+        matches!(events, [BookEvent::Stale { .. }, BookEvent::Live { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(held(&books).unwrap(), "40.00");
+}
+
+/// A notice between the snapshot and the subscription to notices would be lost.
+#[tokio::test]
+async fn books_are_subscribed_to_after_corporate_actions() {
+    let exchange = Exchange::new().await;
+    let builder = exchange.client.websocket().market(MARKET);
+    let builder = builder.channel(Channel::OrderbookDelta);
+    let builder = builder.channel(Channel::CorporateActions);
+    let (books, subscribed) = tokio::join!(builder.books(), async {
+        let mut peer = exchange.accept().await;
+        [peer.acknowledge().await.0, peer.acknowledge().await.0]
+    });
+    let channels = subscribed.map(|params| params["channels"][0].clone());
+    assert_eq!(channels, ["corporate_actions", "orderbook_delta"]);
+    let books = books.unwrap();
+    let own = books.connection().subscriptions().iter();
+    let own: Vec<_> = own.map(|own| own.channel().clone()).collect();
+    assert_eq!(own, [Channel::OrderbookDelta, Channel::CorporateActions]);
 }

@@ -105,7 +105,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             peer.texts.extend(peer.last.clone());
         }
         Kind::EarlierRepeated => {
-            // The two latest changes are not candidates for the repetition.
+            // The two latest frames are not candidates for the repetition.
             peer.act(model, market);
             peer.send_change(&model.single(market));
             let last = peer.subscription().seq;
@@ -117,7 +117,10 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             }
         }
         Kind::Swapped => {
-            peer.send_change(&model.single(market));
+            match model.random.bool() {
+                true => peer.send_change(&model.single(market)),
+                false => peer.send_snapshot(model, market, None),
+            }
             peer.send_change(&model.single(market));
             let last = peer.texts.len() - 1;
             peer.texts.swap(last - 1, last);

@@ -10,7 +10,7 @@ use super::{
     wire::Style,
 };
 
-/// Number of recent changes that are kept to be repeated.
+/// Number of recent frames that are kept to be repeated.
 const RECENT: usize = 20;
 
 /// Frames that are withheld from the client.
@@ -44,7 +44,7 @@ pub struct Peer {
     pub ended: Option<u64>,
     /// `true` if frames were lost and no later frame reveals it.
     pub has_hidden_loss: bool,
-    /// Recently sent changes with their numbers.
+    /// Recently sent frames with their numbers.
     pub recent: VecDeque<(u64, String)>,
     /// The last numbered frame.
     pub last: Option<String>,
@@ -122,9 +122,14 @@ impl Peer {
         if !is_mute {
             subscription.received = subscription.seq;
         }
-        let text = make(Envelope::numbered(subscription.sid, subscription.seq));
+        let seq = subscription.seq;
+        let text = make(Envelope::numbered(subscription.sid, seq));
         self.has_hidden_loss = is_mute;
         self.last = Some(text.clone());
+        self.recent.push_back((seq, text.clone()));
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
         self.texts.push(text);
         self.texts.last().unwrap()
     }
@@ -163,12 +168,7 @@ impl Peer {
     }
 
     pub fn send_change(&mut self, change: &Change) {
-        let text = self.numbered(|envelope| delta(envelope, change)).to_owned();
-        let seq = self.subscription().seq;
-        self.recent.push_back((seq, text));
-        if self.recent.len() > RECENT {
-            self.recent.pop_front();
-        }
+        self.numbered(|envelope| delta(envelope, change));
     }
 
     pub fn act(&mut self, model: &mut Model, market: usize) {

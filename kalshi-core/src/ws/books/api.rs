@@ -81,7 +81,7 @@ pub enum BookMessage<'a, B: ApiBook> {
     /// The subscription has ended.
     Unsubscribed,
     /// A market has settled. Contains its ticker.
-    Settled(&'a str),
+    Settled(Cow<'a, str>),
     /// A corporate action changed the levels or the ticker of the market. Contains the ticker before the change, or `None` if it cannot be
     /// read.
     Restated(Option<Cow<'a, str>>),

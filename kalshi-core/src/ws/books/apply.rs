@@ -119,7 +119,7 @@ impl<B: ApiBook> Books<B> {
             // No book depends on a reply: the snapshot is requested again.
             BookMessage::Malformed(_) if is_snapshot_reply => {}
             message => match (message.listed(&frame.message), message) {
-                (Some(listed), _) => self.listed(sid, listed, events),
+                (Some(listed), _) => self.listed(sid, frame.id, listed, events),
                 (None, BookMessage::Malformed(malformed)) => {
                     self.malformed(sid, position, malformed, events);
                 }
@@ -145,7 +145,7 @@ impl<B: ApiBook> Books<B> {
         events: &mut BookEvents,
     ) {
         if let Some(listed) = message.listed(&frame.message) {
-            return self.listed(sid, listed, events);
+            return self.listed(sid, frame.id, listed, events);
         }
         let reason = match message {
             BookMessage::Snapshot(_) | BookMessage::Delta(_) => StaleReason::MissingSeq,
@@ -172,11 +172,22 @@ impl<B: ApiBook> Books<B> {
             return self.reject_unknown_mode(sid, position, ticker, events);
         };
         let book = B::read_snapshot(snapshot.body, mode, sent_ms);
+        let subscription = self.subscriptions.get(&sid);
+        let is_behind = subscription.is_some_and(|subscription| subscription.sequence.is_behind());
         let Some((tracked, schedule)) = self.tracked(sid, position, ticker) else {
             return self.doubt(ticker, events);
         };
-        if tracked.is_unproven && reply_to.is_none() {
-            tracked.report_missing(StaleReason::NoSnapshot, events);
+        let is_unproven = match is_behind {
+            // A repeated or late snapshot lacks the changes that followed it.
+            true => !tracked.replica.is_later_reply(reply_to),
+            false => tracked.is_unproven && reply_to.is_none(),
+        };
+        if is_unproven {
+            let reason = StaleReason::NoSnapshot;
+            if !tracked.replica.is_stale() {
+                return tracked.lose(Loss::After(position), reason, schedule, events);
+            }
+            tracked.report_missing(reason, events);
             if tracked.is_unrequested() {
                 tracked.request_now(schedule);
             }

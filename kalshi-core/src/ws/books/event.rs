@@ -96,7 +96,8 @@ pub enum StaleReason {
     /// The best bid and the best ask stayed crossed.
     Crossed,
     /// A change arrived before a snapshot of the market, or an unrequested snapshot arrived although the last list of the subscription's
-    /// markets may be outdated. A requested snapshot makes the book live.
+    /// markets may be outdated, or after sequence numbers fell, so that it may be a repeated or late one. A requested snapshot makes the
+    /// book live.
     NoSnapshot,
     /// More changes arrived than are buffered for a stale book.
     BufferOverflow,

@@ -22,6 +22,8 @@ pub(super) struct Subscription {
     /// Markets that the program is removing, with `true` for those that were part of the subscription.
     pub(super) removing: BTreeMap<Arc<str>, bool>,
     pub(super) listing: Listing,
+    /// Highest id of a command that was acknowledged.
+    last_acknowledged: Option<u64>,
 }
 
 /// State of the list of a subscription's markets in the last acknowledgement.
@@ -48,6 +50,14 @@ impl Subscription {
             sequence,
             ..Self::default()
         }
+    }
+
+    /// Records the acknowledgement of a command. Returns `false` if it may be a repeated or late one, whose list is outdated.
+    pub(super) fn acknowledged(&mut self, id: Option<u64>) -> bool {
+        let last = self.last_acknowledged;
+        let is_later = last.is_some() && id > last;
+        self.last_acknowledged = id.max(self.last_acknowledged);
+        is_later || !self.sequence.is_behind()
     }
 
     /// Returns `true` if the market may be part of the subscription.

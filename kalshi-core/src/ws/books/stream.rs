@@ -142,7 +142,17 @@ impl<A: OrderBookApi> BookStream<A> {
         }
         let markets = builder.market_tickers().to_vec();
         let client = builder.client().clone();
-        let connection = builder.connect().await?;
+        let mut channels = builder.channels.iter();
+        let at = channels.position(|channel| *channel == A::BOOK_CHANNEL);
+        // Snapshots come last: a notice that precedes its own subscription would be lost.
+        let at = at.filter(|_| A::Book::HAS_NOTICES);
+        if let Some(last) = at.and_then(|at| builder.channels.get_mut(at..)) {
+            last.rotate_left(1);
+        }
+        let mut connection = builder.connect().await?;
+        if let Some(last) = at.and_then(|at| connection.subscriptions.get_mut(at..)) {
+            last.rotate_right(1);
+        }
         Ok(Self {
             client,
             handle: connection.handle(),

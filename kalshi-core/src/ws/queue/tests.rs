@@ -178,6 +178,38 @@ async fn drop_oldest_bounds_events_other_than_messages() {
     assert_eq!((queue.bytes(), queue.waiting_bytes), (0, 0));
 }
 
+/// A program that reads nothing while it adds and removes markets.
+#[tokio::test]
+async fn drop_oldest_keeps_one_event_per_target() {
+    let all = Backpressure::DropOldest { capacity: 10 };
+    let (mut queue, mut receiver) = EventQueue::new(all, 10_000);
+    let subscription = SubscriptionId(1);
+    for number in 1..=1_000 {
+        let targets: Arc<[String]> = [number % 3, number % 2].map(|of| format!("M{of}")).into();
+        queue.push(match number % 4 {
+            0 => RawEvent::TargetsKept {
+                subscription,
+                sid: 1,
+                targets,
+            },
+            _ => RawEvent::TargetsRemoved {
+                subscription,
+                sid: 1,
+                targets,
+            },
+        });
+        assert!(queue.waiting.len() <= 10, "{}", queue.waiting.len());
+    }
+    assert!(
+        matches!(queue.waiting.back(), Some(RawEvent::TargetsKept { targets, .. }) if targets.len() == 2)
+    );
+    assert_eq!(read(&mut queue, &mut receiver).await, [0; 0]);
+    while queue.waiting_bytes > 0 {
+        read(&mut queue, &mut receiver).await;
+    }
+    assert!(queue.waiting.is_empty());
+}
+
 #[test]
 fn failures_of_a_long_outage_are_merged() {
     let (mut queue, _receiver) = EventQueue::new(Backpressure::Block { capacity: 4 }, 1_000);

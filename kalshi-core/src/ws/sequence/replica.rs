@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Clock, FramePosition};
 
-/// Maximum number of changes that a stale book buffers.
+/// Maximum number of changes that a stale book buffers by default.
 pub const MAX_BUFFERED: usize = 10_000;
 
 /// Time after which a crossed book becomes stale.
@@ -39,11 +39,13 @@ pub struct Replica<B: ReplicatedBook> {
     clock: Option<Clock>,
     /// Time at which a crossed book becomes stale. `None` if it is not crossed.
     crossed_until: Option<Instant>,
-    /// Id of the command to which the last snapshot replied.
+    /// Highest id of a command to which a snapshot replied.
     last_reply: Option<u64>,
     /// Position of the reply that made the book live, if it may have answered a request from before the loss. Later replies are then compared
     /// with the book.
     doubted: Option<FramePosition>,
+    /// Maximum number of changes that are buffered.
+    max_buffered: usize,
     /// `None` if the book is live or withheld.
     recovery: Option<Box<Recovery<B>>>,
 }
@@ -57,6 +59,8 @@ struct Recovery<B: ReplicatedBook> {
     replies_since: FramePosition,
     /// A snapshot has been requested since the book became stale.
     is_requested: bool,
+    /// Number of earlier losses whose request has not been answered. Their replies arrive before that to the last request.
+    unanswered: u32,
     /// Changes may have been lost before the first buffered one.
     has_loss: bool,
     /// Position and clock of the first change after a loss. A later snapshot must have at least this clock.
@@ -145,6 +149,7 @@ impl<B: ReplicatedBook> Recovery<B> {
             since,
             replies_since: since,
             is_requested: false,
+            unanswered: 0,
             has_loss,
             covers: None,
             changes: VecDeque::new(),
@@ -153,8 +158,12 @@ impl<B: ReplicatedBook> Recovery<B> {
         })
     }
 
-    /// Buffers a change. Returns the cause if another snapshot is needed.
-    fn buffer(&mut self, change: Buffered<B::Change>) -> Option<ReplicaStaleReason<B::Error>> {
+    /// Buffers a change, up to `max` of them. Returns the cause if another snapshot is needed.
+    fn buffer(
+        &mut self,
+        change: Buffered<B::Change>,
+        max: usize,
+    ) -> Option<ReplicaStaleReason<B::Error>> {
         let position = change.position;
         let mut cause = None;
         if let (Some(got), Some(last)) = (change.clock, self.last_clock)
@@ -170,7 +179,7 @@ impl<B: ReplicatedBook> Recovery<B> {
                 self.covers = Some((position, clock));
             }
         }
-        if self.changes.len() < MAX_BUFFERED {
+        if self.changes.len() < max {
             self.changes.push_back(change);
             return cause;
         }
@@ -251,8 +260,14 @@ impl<B: ReplicatedBook> Replica<B> {
             crossed_until: None,
             last_reply: None,
             doubted: None,
+            max_buffered: MAX_BUFFERED,
             recovery: Some(Recovery::new(since, has_loss, None)),
         }
+    }
+
+    /// Sets the maximum number of changes that the stale book buffers. Defaults to [`MAX_BUFFERED`].
+    pub fn limit_buffer(&mut self, max: usize) {
+        self.max_buffered = max;
     }
 
     /// Returns the book, or `None` if it is not live.
@@ -295,13 +310,18 @@ impl<B: ReplicatedBook> Replica<B> {
     /// Makes the book stale because frames after the last one may be lost, or because a snapshot from before is outdated for another reason.
     /// Returns `true` if it was not stale before.
     ///
-    /// The exchange may number a reply like the last frame. The first such reply restores the book if the book was not stale, so that the book
-    /// itself awaits no earlier reply. If the program requested the snapshot before the loss, its levels are outdated. The reply to a later
-    /// command therefore replaces the book even if it has the same position, and makes the book stale if it has an earlier one.
+    /// The exchange may number a reply like the last frame. The first such reply restores the book, after those to the requests of earlier
+    /// losses. If the program requested the snapshot before the loss, its levels are outdated. The reply to a later command therefore replaces
+    /// the book even if it has the same position, and makes the book stale if it has an earlier one.
     pub fn lose_after(&mut self, last: FramePosition) -> bool {
+        let before = self.recovery.as_ref();
+        let unanswered = before.map_or(0, |recovery| {
+            let requests = u32::from(recovery.is_requested);
+            recovery.unanswered.saturating_add(requests)
+        });
         let was_live = self.lose(last.next());
-        if let Some(recovery) = self.recovery.as_mut().filter(|_| was_live) {
-            recovery.replies_since = last;
+        if let Some(recovery) = &mut self.recovery {
+            (recovery.replies_since, recovery.unanswered) = (last, unanswered);
         }
         was_live
     }
@@ -315,6 +335,12 @@ impl<B: ReplicatedBook> Replica<B> {
     /// Returns `true` if the reply that made the book live may be outdated.
     pub(in crate::ws) fn is_doubted(&self) -> bool {
         self.doubted.is_some()
+    }
+
+    /// Returns `true` for the id of a command that is later than those to which all snapshots so far have replied.
+    pub(in crate::ws) fn is_later_reply(&self, reply_to: Option<u64>) -> bool {
+        // `None` is below every id.
+        reply_to > self.last_reply
     }
 
     /// Moves the book to another subscription. Its clock is kept, because it is the same on all subscriptions.
@@ -359,7 +385,7 @@ impl<B: ReplicatedBook> Replica<B> {
             change: change.clone(),
         };
         if let Some(recovery) = &mut self.recovery {
-            let cause = recovery.buffer(buffered(change));
+            let cause = recovery.buffer(buffered(change), self.max_buffered);
             return cause.map_or(Effect::Unchanged, Effect::StillStale);
         }
         let was_crossed = self.crossed_until.is_some();
@@ -374,7 +400,7 @@ impl<B: ReplicatedBook> Replica<B> {
                 if let Some(recovery) = &mut self.recovery {
                     // The change is buffered even if its clock caused the conflict.
                     recovery.last_clock = None;
-                    recovery.buffer(buffered(change));
+                    recovery.buffer(buffered(change), self.max_buffered);
                 }
                 Effect::Stale(cause)
             }
@@ -419,12 +445,10 @@ impl<B: ReplicatedBook> Replica<B> {
         clock: Option<i64>,
         book: B,
     ) -> Effect<B::Error> {
-        // `None` is below every id.
-        let is_late = reply_to.is_some() && reply_to <= self.last_reply;
-        self.last_reply = reply_to.or(self.last_reply);
+        let is_late = reply_to.is_some() && !self.is_later_reply(reply_to);
+        self.last_reply = reply_to.max(self.last_reply);
         let Some(recovery) = &mut self.recovery else {
-            let is_later_reply = reply_to.is_some() && !is_late;
-            let doubted = self.doubted.filter(|_| is_later_reply);
+            let doubted = self.doubted.filter(|_| reply_to.is_some() && !is_late);
             if position > self.position {
                 self.doubted = None;
             } else if doubted.is_none_or(|doubted| position < doubted) || book == self.book {
@@ -447,11 +471,14 @@ impl<B: ReplicatedBook> Replica<B> {
             self.crossed_until = None;
             return self.adopt(position, clock, book, VecDeque::new(), Effect::Changed);
         };
-        let since = match recovery.is_requested && reply_to.is_some() && !is_late {
+        let is_reply = reply_to.is_some() && !is_late;
+        let since = match is_reply && recovery.is_requested && recovery.unanswered == 0 {
             true => recovery.replies_since,
             false => recovery.since,
         };
         if position < since {
+            let answered = u32::from(is_reply);
+            recovery.unanswered = recovery.unanswered.saturating_sub(answered);
             return Effect::Unchanged;
         }
         if let Some(expected) = recovery.missing_clock(self.clock, position, clock)

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     MAIN, Scope, Session, Tracked,
     chunks::Chunks,
-    pending::{Pending, done},
+    pending::{Pending, PendingCommand, done},
 };
 use crate::ws::{
     api::Targets,
@@ -202,6 +203,14 @@ impl Session {
         if targets.is_empty() {
             return;
         }
+        self.write_chunk(id, sid, targets);
+    }
+
+    /// Adds selected targets to a subscription.
+    pub(super) fn write_chunk(&mut self, id: SubscriptionId, sid: u64, targets: Vec<String>) {
+        let Some(tracked) = self.subscriptions.get(&id) else {
+            return;
+        };
         let names = tracked.targets;
         let params = json!({"sids": [sid], "action": names.add, names.list: targets});
         let pending = Pending::Chunk {
@@ -210,6 +219,53 @@ impl Session {
             targets,
         };
         self.write("update_subscription", Some(params), pending);
+    }
+
+    /// Continues without the replies that are overdue: chunks are sent again, and snapshots that are missing are requested with the last
+    /// ones, so that one of them does not delay all others.
+    pub(super) fn continue_due(&mut self, now: Instant) {
+        let due = |(id, command): (&u64, &PendingCommand)| {
+            command.due_at().filter(|at| *at <= now).map(|_| *id)
+        };
+        let is_full = self.is_full();
+        for id in self.pending.iter().filter_map(due).collect::<Vec<_>>() {
+            // While the reader is behind, the reply may be unread.
+            if is_full && let Some(command) = self.pending.get_mut(&id) {
+                command.sent = now;
+                continue;
+            }
+            match self.pending.remove(&id).map(|command| command.pending) {
+                Some(Pending::Chunk {
+                    subscription,
+                    sid,
+                    mut targets,
+                }) => {
+                    let tracked = self.subscriptions.get(&subscription);
+                    // A subscription that ended is made again as a whole.
+                    let tracked = tracked.filter(|tracked| tracked.sid == Some(sid));
+                    targets.retain(|target| {
+                        tracked.is_some_and(|tracked| tracked.selected.contains(target))
+                    });
+                    if !targets.is_empty() {
+                        self.write_chunk(subscription, sid, targets);
+                    }
+                }
+                Some(Pending::Snapshot {
+                    sid,
+                    names,
+                    missing,
+                    mut unsent,
+                    snapshots,
+                    reply,
+                }) if self.sids.contains_key(&sid) && !reply.is_closed() => {
+                    unsent.extend(missing);
+                    self.write_snapshot(sid, names, unsent, snapshots, reply);
+                }
+                pending => {
+                    _ = pending.map(|pending| pending.fail(ConnectionError::Disconnected));
+                }
+            }
+        }
     }
 
     /// Makes a subscription that had no targets with its first ones.

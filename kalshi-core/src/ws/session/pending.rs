@@ -12,6 +12,12 @@ use crate::ws::{
     event::SubscriptionId,
 };
 
+/// Time after which an unanswered chunk is sent again.
+const CHUNK_REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Time after which the next snapshots are requested even if some of the previous ones are missing.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Time after which a reply is no longer expected.
 const MAX_REPLY_TIME: Duration = Duration::from_secs(600);
 
@@ -59,6 +65,16 @@ impl PendingCommand {
         self.sid.is_none() || sid.is_none() || self.sid == sid
     }
 
+    /// Returns the time at which the session continues without the reply. `None` if it waits for as long as the caller does.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        let timeout = match &self.pending {
+            Pending::Chunk { .. } => CHUNK_REPLY_TIMEOUT,
+            Pending::Snapshot { unsent, .. } if !unsent.is_empty() => SNAPSHOT_TIMEOUT,
+            _ => return None,
+        };
+        Some(self.sent + timeout)
+    }
+
     /// Returns `true` if nothing depends on the reply, or it can no longer arrive.
     pub(super) fn is_over(&self) -> bool {
         self.pending.is_abandoned()
@@ -85,10 +101,9 @@ impl Pending {
     }
 
     /// Returns `true` if a caller or the subscription itself waits for the reply.
-    fn has_caller(&self) -> bool {
+    pub(super) fn has_caller(&self) -> bool {
         match self {
-            Self::Subscribe(_) => true,
-            Self::Chunk { .. } => false,
+            Self::Subscribe(_) | Self::Chunk { .. } => true,
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 reply.as_ref().is_some_and(|reply| !reply.is_closed())
             }

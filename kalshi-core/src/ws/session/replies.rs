@@ -3,25 +3,28 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Scope, Session,
+    Route, Scope, Session,
     pending::{Pending, PendingCommand, done},
     queues_of,
 };
 use crate::ws::{
     backoff::subscribe_pause,
-    command::{Change, Made, RawReply},
+    command::{Change, Command, Made, RawReply},
     control::{self, Control},
     envelope::Envelope,
     error::{CommandError, ConnectionError},
     event::{RawEvent, RawMessage, SubscriptionId},
+    sequence::Sequence,
 };
 
 impl Session {
     /// Returns the command that an error without an id belongs to: the only pending one on its subscription. The exchange has been observed
     /// to omit the id in errors of commands on a subscription.
+    ///
+    /// A request of snapshots has no effect, so it may fail in place of a change whose caller is gone. No change fails in place of another.
     pub(super) fn command_that_failed(
         &self,
         envelope: &Envelope,
@@ -31,14 +34,21 @@ impl Session {
             return None;
         };
         let sid = envelope.sid.filter(|_| !error.is_terminal())?;
-        let mut candidates = self
-            .pending
-            .iter()
-            .filter(|(_, command)| command.sid == Some(sid) && !command.pending.is_abandoned());
-        match (candidates.next(), candidates.next()) {
-            (Some((id, _)), None) => Some(*id),
-            _ => None,
-        }
+        let only = |is_candidate: fn(&Pending) -> bool| {
+            let mut candidates = self
+                .pending
+                .iter()
+                .filter(|(_, command)| command.sid == Some(sid) && is_candidate(&command.pending));
+            let (id, _) = candidates.next()?;
+            candidates.next().is_none().then_some(*id)
+        };
+        let is_request = |id: &u64| {
+            let command = self.pending.get(id);
+            command.is_some_and(|command| matches!(command.pending, Pending::Snapshot { .. }))
+        };
+        only(Pending::has_caller)
+            .filter(is_request)
+            .or_else(|| only(|pending| !pending.is_abandoned()))
     }
 
     /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one
@@ -102,7 +112,7 @@ impl Session {
             (Pending::Subscribe(subscription), Control::Subscribed { sid, channel })
                 if self.may_join(subscription, *sid, channel.as_deref()) =>
             {
-                self.subscribed(subscription, *sid);
+                self.subscribed(subscription, *sid, true);
                 return Some(*sid);
             }
             // The channel was already open on this connection, and its subscription now includes these targets.
@@ -110,7 +120,7 @@ impl Session {
                 if sid.is_none_or(|sid| self.may_join(subscription, sid, None)) =>
             {
                 let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
-                self.subscribed(subscription, sid);
+                self.subscribed(subscription, sid, false);
                 let tracked = self.subscriptions.get(&subscription);
                 if let Some(requested) = tracked.map(|tracked| Arc::clone(&tracked.requested)) {
                     self.added(id, subscription, sid, &requested);
@@ -180,6 +190,17 @@ impl Session {
                 },
                 Control::Ok,
             ) => {
+                let tracked = self.subscriptions.get(&subscription);
+                if tracked.is_some_and(|tracked| tracked.sid != of) {
+                    // The subscription has been made again since, without the change.
+                    self.command(Command::Change {
+                        subscription,
+                        change,
+                        targets: [targets, rest].concat(),
+                        reply: reply.unwrap_or_else(|| oneshot::channel().0),
+                    });
+                    return sid;
+                }
                 self.changed(id, (subscription, &channel), change, targets, sid);
                 let tracked = self.subscriptions.get(&subscription);
                 match tracked.and_then(|tracked| tracked.sid) {
@@ -292,7 +313,7 @@ impl Session {
                 **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
             });
             if let Some(other) = wants.map(|(other, _)| *other) {
-                self.change(sid, other, Change::Add, vec![target], None);
+                self.write_chunk(other, sid, vec![target]);
             }
         }
     }
@@ -351,7 +372,8 @@ impl Session {
                 .is_none_or(|route| route.channel == tracked.channel)
     }
 
-    fn subscribed(&mut self, id: SubscriptionId, sid: u64) {
+    /// Handles the acknowledgement of a subscription. `is_new` is `true` if the exchange opened the `sid` for it.
+    fn subscribed(&mut self, id: SubscriptionId, sid: u64, is_new: bool) {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             // The subscription was removed before it was acknowledged.
             let none = Pending::Unsubscribe(None);
@@ -369,7 +391,13 @@ impl Session {
         let is_in_chunks = tracked.chunks.next_at().is_some();
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
         let requested = Arc::clone(&tracked.requested);
-        let route = self.sids.entry(sid).or_default();
+        let route = self.sids.entry(sid).or_insert_with(|| Route {
+            sequence: match is_new && tracked.targets.counts_from_one {
+                true => Sequence::from_start(),
+                false => Sequence::default(),
+            },
+            ..Route::default()
+        });
         route.channel = Arc::clone(&tracked.channel);
         route.targets = Some(tracked.targets);
         route.subscriptions.push(id);

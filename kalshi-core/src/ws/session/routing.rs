@@ -45,6 +45,9 @@ impl Session {
     }
 
     pub(super) fn route(&mut self, mut message: RawMessage, control: Control) {
+        // 0 stands for no id, and no command has had an id above the last one. Such a frame is no reply.
+        let sent = 1..=self.last_id;
+        message.envelope.id = message.envelope.id.filter(|id| sent.contains(id));
         let is_numbered = self.check_sequence(&message);
         let mut own_sid = message.envelope.sid;
         let id = message
@@ -57,10 +60,19 @@ impl Session {
             let command = self.pending.get(id);
             command.is_some_and(|command| is_error || command.may_concern(own_sid))
         });
+        let is_overflow = matches!(&control, Control::Error(error) if error.is_overflow());
+        let (terminal, ends_own) = match &control {
+            Control::Error(error) => (error.is_terminal(), error.ends_subscription()),
+            Control::Unsubscribed => (true, true),
+            _ => (false, false),
+        };
         let mut ended_sid = None;
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
                 ended_sid = self.sid_ended_by(&command, &control);
+                // A command about no subscription does not show which one has ended.
+                let names_none =
+                    command.sid.is_none() && matches!(command.pending, Pending::Other(_));
                 if own_sid.is_none() {
                     // Readers must learn what changed on the subscription even if the reply does not name it.
                     message.envelope.sid = match control {
@@ -75,7 +87,7 @@ impl Session {
                     self.check_sequence(&message);
                 }
                 own_sid = message.envelope.sid;
-                (sid, true)
+                (sid, !(terminal && names_none))
             }
             None => (own_sid, false),
         };
@@ -85,12 +97,6 @@ impl Session {
         if message.envelope.id.is_none() {
             self.note_snapshot(sid, &message);
         }
-        let is_overflow = matches!(&control, Control::Error(error) if error.is_overflow());
-        let (terminal, ends_own) = match &control {
-            Control::Error(error) => (error.is_terminal(), error.ends_subscription()),
-            Control::Unsubscribed => (true, true),
-            _ => (false, false),
-        };
         let ends = own_sid.filter(|_| ends_own).or(ended_sid);
         let route = sid.and_then(|sid| self.sids.get(&sid));
         // If several subscriptions share the route, pick the same one on every socket.

@@ -13,6 +13,7 @@ static TARGETS: Targets = Targets {
     remove: "remove",
     all_if_empty: true,
     snapshot: Some("snapshot"),
+    counts_from_one: false,
 };
 
 /// Returns a session that is subscribed to a channel as `sid` 1.
@@ -52,17 +53,19 @@ async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
     assert!(session.sids.is_empty() && session.next_retry().is_some());
 
     let (mut session, _receiver) = subscribed();
-    let (reply, result) = oneshot::channel();
+    let (reply, mut result) = oneshot::channel();
     let targets = vec!["A".to_owned()];
     session.command(Command::SnapshotBySid {
         sid: 1,
         targets,
         reply,
     });
+    // The exchange may write a missing id as 0.
     let without_id =
-        r#"{"type":"error","sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
+        r#"{"type":"error","id":0,"sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
     session.frame(without_id.into(), Arrival::default());
-    assert!(matches!(result.await, Ok(Err(ConnectionError::Command(error))) if error.code == 14));
+    let result = result.try_recv();
+    assert!(matches!(result, Ok(Err(ConnectionError::Command(error))) if error.code == 14));
 }
 
 #[tokio::test]
@@ -304,11 +307,15 @@ async fn lower_number_is_a_gap() {
 async fn repeat_and_late_snapshot_reply_are_not_gaps() {
     let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
     let sixth = r#"{"type":"delta","sid":1,"seq":6,"msg":{}}"#;
-    let reply = r#"{"type":"snapshot","id":9,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
+    let reply = r#"{"type":"snapshot","id":1,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
     assert!(gaps(&[fifth, fifth, sixth]).await.is_empty());
     assert!(gaps(&[fifth, reply, sixth]).await.is_empty());
-    let unsolicited = r#"{"type":"snapshot","sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
-    assert_eq!(gaps(&[fifth, unsolicited, sixth]).await, [(6, 5)]);
+    // No command has the id 0 or 9.
+    for id in ["", r#""id":0,"#, r#""id":9,"#] {
+        let unsolicited =
+            format!(r#"{{"type":"snapshot",{id}"sid":1,"seq":5,"msg":{{"market_ticker":"A"}}}}"#);
+        assert_eq!(gaps(&[fifth, &unsolicited, sixth]).await, [(6, 5)], "{id}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -390,6 +397,29 @@ async fn target_added_individually_is_not_part_of_a_chunk() {
         !sent.contains(r#""G""#) && !sent.contains(r#""H""#),
         "{sent}"
     );
+}
+
+#[tokio::test]
+async fn unanswered_chunk_is_sent_again() {
+    let (mut session, _receiver) = in_chunks();
+    let sent_later = |session: &mut Session| {
+        session.retry_due(Instant::now() + Duration::from_secs(60));
+        let mut sent = String::new();
+        while let Some(command) = session.next_outgoing() {
+            sent += &command;
+        }
+        sent
+    };
+    for _ in 0..3 {
+        assert!(sent_later(&mut session).contains(r#"["C","D"]"#));
+    }
+    assert!(session.next_retry().is_some());
+    let pending: Vec<_> = session.pending.keys().copied().collect();
+    for id in pending {
+        let ok = format!(r#"{{"id":{id},"type":"ok","sid":2,"msg":{{}}}}"#);
+        session.frame(ok.into(), Arrival::default());
+    }
+    assert!(session.next_retry().is_none());
 }
 
 #[tokio::test]

@@ -316,3 +316,91 @@ async fn snapshot_without_a_sid_does_not_shorten_the_result() {
     }
     assert_eq!(targets_in(result), ["A", "B", "C", "D"]);
 }
+
+#[tokio::test]
+async fn missing_snapshot_is_requested_again_with_the_last_ones() {
+    let (mut session, _receiver) = in_chunks();
+    let (id, result) = request(&mut session, &["A", "B", "C", "D"]);
+    deliver_snapshot(&mut session, &format!(r#""sid":2,"id":{id}"#), "B");
+    let mut requested = Vec::new();
+    for targets in [&["C", "D"][..], &["A"]] {
+        session.continue_due(Instant::now() + Duration::from_secs(3));
+        let id = next_id(&mut session);
+        for target in targets {
+            deliver_snapshot(&mut session, &format!(r#""sid":2,"id":{id}"#), target);
+        }
+        requested.push(id);
+    }
+    assert_eq!(targets_in(result), ["B", "C", "D", "A"], "{requested:?}");
+}
+
+#[tokio::test]
+async fn error_without_an_id_belongs_to_the_snapshot_request_whose_caller_waits() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    change(&mut session, Change::Add, "C");
+    let (_, mut result) = request(&mut session, &["A"]);
+    let error = r#"{"type":"error","sid":1,"msg":{"code":14,"msg":"no"}}"#;
+    session.frame(error.into(), Arrival::default());
+    assert!(
+        matches!(result.try_recv(), Ok(Err(ConnectionError::Command(error))) if error.code == 14)
+    );
+}
+
+/// The command names no subscription, so any may have ended.
+#[tokio::test]
+async fn overflow_in_reply_to_a_list_ends_all_subscriptions() {
+    let (mut session, receiver) = selecting(&["A"]);
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Other {
+        name: "list_subscriptions".to_owned(),
+        params: None,
+        reply,
+    });
+    let id = next_id(&mut session);
+    let overflow = format!(r#"{{"id":{id},"type":"error","msg":{{"code":25}}}}"#);
+    session.frame(overflow.into(), Arrival::default());
+    assert!(session.sids.is_empty() && session.next_retry().is_some());
+    assert_eq!(delivered(receiver).await, [None]);
+}
+
+/// The subscription ended and was made again before the acknowledgement of a change arrives.
+#[tokio::test]
+async fn change_of_a_replaced_subscription_is_made_again() {
+    for (step, target, is_early) in [
+        (Change::Add, "C", false),
+        (Change::Add, "C", true),
+        (Change::Remove, "B", false),
+    ] {
+        let (mut session, _receiver) = selecting(&["A", "B"]);
+        let (reply, mut result) = oneshot::channel();
+        session.command(Command::Change {
+            subscription: SubscriptionId(1),
+            change: step,
+            targets: vec![target.to_owned()],
+            reply,
+        });
+        let id = next_id(&mut session);
+        let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
+        session.frame(failed.into(), Arrival::default());
+        session.retry_due(Instant::now() + Duration::from_secs(60));
+        let new = next_id(&mut session);
+        let ok = format!(r#"{{"id":{id},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#);
+        let subscribed =
+            format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#);
+        let frames = match is_early {
+            true => [ok, subscribed],
+            false => [subscribed, ok],
+        };
+        for frame in frames {
+            session.frame(frame.into(), Arrival::default());
+        }
+        let again = session.next_outgoing().unwrap_or_default();
+        assert!(
+            again.contains(r#""sids":[2]"#) && again.contains(target),
+            "{step:?} {again}"
+        );
+        assert!(result.try_recv().is_err());
+        let tracked = &session.subscriptions[&SubscriptionId(1)];
+        assert_eq!(tracked.selected.len(), 2, "{step:?}");
+    }
+}
