@@ -99,13 +99,13 @@ pub fn taker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option
 }
 
 /// Returns the fee of a maker in a series with maker fees (`quadratic_with_maker_fees`): a quarter of a taker's. In other series makers pay
-/// no fee. `None` as for [`taker`].
+/// no fee. Returns `None` in the same cases as [`taker`].
 #[must_use]
 pub fn maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
     fee(price, count, multiplier, MAKER_QUARTERS)
 }
 
-/// Returns the fee of a maker of combos (`quadratic_with_combo_maker_fees`): half of a taker's. `None` as for [`taker`].
+/// Returns the fee of a maker of combos (`quadratic_with_combo_maker_fees`): half of a taker's. Returns `None` as [`taker`] does.
 #[must_use]
 pub fn combo_maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
     fee(price, count, multiplier, COMBO_MAKER_QUARTERS)
@@ -149,7 +149,7 @@ pub enum FeeError {
 }
 
 impl FeeSchedule {
-    /// Returns the fee schedule of an event's markets. Without the event, its overrides are ignored.
+    /// Returns the fee schedule of an event's markets. If `event` is `None`, overrides of the event are not applied.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl FeeSchedule {
         taker(price, count, self.multiplier)
     }
 
-    /// Returns the fee of a maker for one fill, which is zero if the fee type has no maker fees. `None` as for [`taker`].
+    /// Returns the fee of a maker for one fill, which is zero if the fee type has no maker fees. Returns `None` as [`taker`] does.
     #[must_use]
     pub fn maker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
         fee(price, count, self.multiplier, self.maker_quarters)

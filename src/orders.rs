@@ -35,7 +35,7 @@
 //! | Outcome | Proof |
 //! |---|---|
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
-//! | `Rejected` | An error in the exchange's format with status 2xx, 400, 401, 403, 404, 409, 410 or 422, or in an item of a batch, whose code does not indicate a failure of the exchange, and no other attempt may have been processed. If the error means that the order of a change was not found, also up-to-date reads without the order |
+//! | `Rejected` | An error in the exchange's format with status 2xx, 400, 401, 403, 404, 409, 410 or 422, or in an item of a batch, whose code does not indicate a failure of the exchange, if every other attempt was certainly not processed. If the error means that the order of a change was not found, also up-to-date reads without the order |
 //! | `AlreadyExists` | An error with the code `order_already_exists`, or a 409 without a code, and the exchange has a matching order under the client order id that you set |
 //! | `AlreadyGone` | An error that means that the order was not found, and the order is cancelled or executed |
 //! | `NotApplied` | The same, and the order still rests: under a different market, subaccount or shard from the request's, or under the same ones according to up-to-date reads |

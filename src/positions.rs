@@ -81,9 +81,10 @@ pub fn cost(position: Contracts, yes_price: Dollars) -> Option<Dollars> {
 /// Returns the proceeds of closing a position at the best prices, without fees: YES is sold at the bid, NO at one dollar minus the ask.
 ///
 /// No order can have a price of 0 or of 1 dollar: a market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of
-/// 1 dollar or 0. The position can then not be closed and is worth 0. The best level may hold fewer contracts than the position; `sweep` of `ws::OrderBook` considers the whole book.
+/// 1 dollar or 0. Such a position cannot be closed and is worth 0. The best level may hold fewer contracts than the position; `sweep`
+/// of `ws::OrderBook` considers the whole book.
 ///
-/// `None` as for [`cost`].
+/// Returns `None` in the same cases as [`cost`].
 #[must_use]
 pub fn mark(position: Contracts, yes_bid: Dollars, yes_ask: Dollars) -> Option<Dollars> {
     let price = match position < Contracts::ZERO {

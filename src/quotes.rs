@@ -4,7 +4,7 @@ use crate::{Contracts, Dollars, OutcomeSide, PriceLevel, positions, types::Marke
 
 /// # Best prices
 impl Market {
-    /// Returns the best bid for an outcome and the contracts at it, or `None` if there is none or the outcome is unknown. A bid for NO is
+    /// Returns the best bid for an outcome and the contracts at it, or `None` if there is no bid or the outcome is unknown. A bid for NO is
     /// an ask for YES at one dollar minus its price.
     ///
     /// ```no_run

@@ -339,7 +339,7 @@ impl Context {
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(
-                "cannot ask for confirmation, because standard input is not a terminal; nothing was sent: pass --yes to skip the question",
+                "cannot ask for confirmation, because standard input is not a terminal; nothing was sent: pass --yes to skip the prompt",
             ));
         }
         let mut stderr = io::stderr().lock();

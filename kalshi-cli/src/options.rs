@@ -29,7 +29,7 @@ pub(crate) struct Global {
     /// Use this profile of the config file [default: that of KALSHI_PROFILE, else its `default_profile`, else the demo exchange].
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Config file with the profiles [default: kalshi/config.toml in the directory for configuration].
+    /// Config file with the profiles [default: kalshi/config.toml in the configuration directory].
     #[arg(long, global = true, env = "KALSHI_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Use the production exchange, with real money, and the key that KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH name.
@@ -60,7 +60,7 @@ pub(crate) struct Global {
     /// Show what would be sent or written, without doing it.
     #[arg(long, global = true, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
-    /// When to use colours. Without this option, on a terminal unless NO_COLOR is set.
+    /// When to use colour. Defaults to colour on a terminal unless NO_COLOR is set.
     #[arg(
         long,
         global = true,

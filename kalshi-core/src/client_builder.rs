@@ -158,10 +158,10 @@ impl<A: Api> ClientBuilder<A> {
     /// options cannot be combined with it.
     ///
     /// Build it with `redirect(reqwest::redirect::Policy::none())`: following a redirect could carry a signature to another host. A
-    /// request whose response comes from another URL fails, but a redirect that ends at the same URL is not detected. Also build it with `retry(reqwest::retry::never())`: retries inside the HTTP
-    /// client are not counted, so an order could have been placed even though its last attempt was
-    /// rejected. The connections of a custom client
-    /// cannot be replaced after a response that does not match its request; see the outcomes of orders.
+    /// request whose response comes from another URL fails, but a redirect that ends at the same URL is not detected. Also build it with
+    /// `retry(reqwest::retry::never())`: retries inside the HTTP client are not counted, so an order could have been placed even though
+    /// its last attempt was rejected. The connections of a custom client cannot be replaced after a response that belongs to another
+    /// request; see the documentation of the module `orders`.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self

@@ -54,7 +54,7 @@ pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> String {
 }
 
 /// Returns `true` if the message can be about the value at the end of `text`: if it is about a scalar, or about an object or a list as
-/// which the text ends. It may then be about the parent instead, whose path is one level shorter; nothing tells them apart.
+/// which the text ends. The message may also be about the parent, whose path is one level shorter: the two cannot be distinguished.
 fn is_about_end_of(text: &[u8], message: &str) -> bool {
     const SCALARS: [&str; 5] = ["boolean", "floating point", "integer", "null", "string"];
     // Messages about the content of an object that was parsed from raw JSON.

@@ -264,7 +264,7 @@ impl<'a> Charge<'a> {
 /// allows for this with a slack, initially [`DEFAULT_SLACK`]. Every rejection with 429 doubles the slack, up to 400 ms, and
 /// every minute without a rejection halves it again, down to the initial value.
 /// The slack does not lower the long-run rate of a bucket that holds several requests. A request that takes
-/// more than half of what its bucket holds, such as a large batch or one for the balance, counts as in flight until its response; the
+/// more than half of its bucket's capacity, such as a large batch or a balance request, counts as in flight until its response arrives; the
 /// next such request waits for it, but a cancel waits no longer than the slack and the refill.
 pub struct RateLimiter {
     unlimited: bool,

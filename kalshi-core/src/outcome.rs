@@ -20,7 +20,7 @@ use crate::{
 /// | Evidence | Outcome |
 /// |---|---|
 /// | Never sent, or every attempt failed with a 429 in the exchange's format | `NotProcessed` |
-/// | An error in the exchange's format without other fields, with status 2xx, 400, 401, 403, 404, 409, 410 or 422; no earlier attempt may have been processed | `Rejected` |
+/// | An error in the exchange's format without other fields, with status 2xx, 400, 401, 403, 404, 409, 410 or 422, if every earlier attempt was certainly not processed | `Rejected` |
 /// | A 2xx response that decodes and matches the request | `Done` |
 /// | An error whose code means that the exchange itself failed; any other response; no response | `Unknown` |
 #[derive(Debug)]

@@ -102,9 +102,9 @@ const MAX_REMEMBERED: usize = 500_000;
 ///
 /// Fills are filtered by the exchange's time, which the backfill can only estimate, from this machine's clock and the `Date` of recent
 /// responses; a `Date` that most of them contradict is ignored. It starts at the earliest time that the exchange's clock may have shown
-/// when the backfill was made, so no later fill is omitted. Each read estimates that time again. Some older fills are returned too: those
-/// of about a second if this machine's clock is right, and those of an hour if it is an hour behind. A program that has already read its
-/// positions would count these twice.
+/// when the backfill was made, so no later fill is omitted. Each read estimates that time again. Some older fills are returned too:
+/// about a second's worth if this machine's clock is right, and an hour's worth if it is an hour behind. A program that has already read
+/// its positions would count these twice.
 ///
 /// A program that adds fills to positions should therefore read the positions after a first fetch, and add only later fills:
 ///
@@ -187,10 +187,9 @@ impl Backfill {
     /// Sets the subscriptions of the connection, of which those to channels other than `fill` and `user_orders` are ignored. After a loss of
     /// the connection, a fetch is needed once all of them have been made again, have ended or are [idle](Event::Idle).
     ///
-    /// Any other subscription, such as one made later, is treated as one that may be to a private channel: a fetch is needed after each of its
-    /// [`Event::Resubscribed`], [`Event::Unsubscribed`] and [`Event::Gap`], and after each message of an unknown type, but no fetch waits for
-    /// it.
-    /// Without a call of this method, that applies to all subscriptions.
+    /// Any other subscription, such as one made later, is treated as if it might be to a private channel: a fetch is needed after each
+    /// of its [`Event::Resubscribed`], [`Event::Unsubscribed`] and [`Event::Gap`], and after each message of an unknown type, but no
+    /// fetch waits for it. If this method is not called, all subscriptions are treated this way.
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
         self.track(subscriptions);
@@ -275,8 +274,8 @@ impl Backfill {
     }
 
     /// Records the end of a subscription whose events are not observed, because another reader receives its messages. Without this call, no
-    /// fetch becomes due after the next loss of the connection, because the backfill waits for the subscription to be made again. The end of
-    /// a subscription that the connection reads is reported by [`Event::Unsubscribed`] and needs no call.
+    /// fetch is requested after the next loss of the connection, because the backfill waits for the subscription to be made again. No call
+    /// is needed for a subscription that the connection itself reads: [`Event::Unsubscribed`] reports its end.
     ///
     /// Returns [`Observation::FetchNeeded`] if the subscription may be to a private channel and all other private subscriptions are active.
     pub fn unsubscribed(&mut self, subscription: SubscriptionId) -> Observation {
@@ -327,7 +326,8 @@ impl Backfill {
 
     /// Observes an event. Call it for every event of the connection, in order, before the event is used.
     ///
-    /// After [`Event::Unsubscribed`], messages of a private channel no longer arrive. A fetch is then due, and from then on [`fetch`](Self::fetch) must be called periodically.
+    /// After [`Event::Unsubscribed`] for a private channel, its messages no longer arrive. A fetch is needed, and from then on
+    /// [`fetch`](Self::fetch) must be called periodically.
     pub fn observe(&mut self, event: &Event) -> Observation {
         match event {
             Event::Message(received) => self.observe_message(received),

@@ -93,7 +93,10 @@ async fn write_with_body_over_the_limit_is_unknown() {
         panic!("expected an unknown outcome, because the exchange may have placed the order")
     };
     let text = unknown.error().to_string();
-    assert!(text.contains("the exchange may have acted on it"), "{text}");
+    assert!(
+        text.contains("the exchange may have acted on the request"),
+        "{text}"
+    );
     assert_eq!(exchange.count(), 1);
 }
 

@@ -93,7 +93,7 @@ async fn timed_out_request_may_have_reached_exchange() {
     assert!(
         error
             .to_string()
-            .ends_with("not finished within 50ms; the exchange may have acted on it"),
+            .ends_with("not finished within 50ms; the exchange may have acted on the request"),
         "{error}"
     );
 }

@@ -52,7 +52,7 @@ pub(crate) struct Amend {
     /// Remove the expiry, so that the order rests until it is filled or cancelled.
     #[arg(long, group = "change")]
     no_expiry: bool,
-    /// Time limit for finding out an unknown outcome.
+    /// Maximum time to resolve an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -250,7 +250,7 @@ async fn amend(
         }
     };
     context.output.note(&format!(
-        "the outcome is unknown: {}\nlooking at the order for up to {timeout:?}; the change is not sent again",
+        "the outcome is unknown: {}\nreading the order for up to {timeout:?}; the change is not sent again",
         unknown.error()
     ));
     let spinner = context.output.spinner("looking at the order");

@@ -43,7 +43,7 @@ pub(crate) struct Cancel {
     /// Only orders of this order group, listed and cancelled one by one.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
-    /// Time limit for finding out the outcome of each cancel.
+    /// Maximum time to resolve the outcome of each cancel.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -229,7 +229,7 @@ async fn read_orders(
             Ok(response) => orders.push(response.into_inner().order),
             Err(error) if error.is_not_found() => {
                 context.output.note(&format!(
-                    "the order {id} was not found, perhaps because reads lag behind: its cancel will be sent anyway"
+                    "the order {id} was not found, perhaps because reads lag behind: the cancel is sent anyway"
                 ));
                 unlisted.push(OrderRef::new(id.as_str()));
             }

@@ -89,7 +89,7 @@ fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String
         true => checks.ok("key id", id.clone()),
         false => checks.warning(
             "key id",
-            "it does not have the form of a key id, such as a952bcbe-ec3b-4b5b-b8f9-11dae589608c",
+            "not in the format of a key id such as a952bcbe-ec3b-4b5b-b8f9-11dae589608c",
             "copy the key id again from the exchange's site",
         ),
     }

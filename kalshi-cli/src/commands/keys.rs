@@ -87,8 +87,8 @@ impl Generate {
         })?;
         context.output.print([record(&key, Some(&self.file))])?;
         context.output.note(
-            "Register the public key on the exchange's site, or by `POST /api_keys`, which needs a key and a high tier. \
-             Its id and this file are then the key of a profile.",
+            "Register the public key on the exchange's site, or with `POST /api_keys`, which needs an existing key and a high tier. \
+             Then set `key_id` and `private_key_path` in a profile to the new id and this file.",
         );
         Ok(Exit::Success)
     }

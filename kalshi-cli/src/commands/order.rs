@@ -65,7 +65,7 @@ pub(crate) struct Order {
     /// Id by which the order can be found [default: a random UUID].
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_order_id: Option<String>,
-    /// Time limit for finding out an unknown outcome.
+    /// Maximum time to resolve an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }

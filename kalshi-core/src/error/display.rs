@@ -56,7 +56,7 @@ impl fmt::Display for Error {
             | Kind::BodyTooLarge { .. }
                 if self.0.arrived =>
             {
-                f.write_str("; the exchange may have acted on it")
+                f.write_str("; the exchange may have acted on the request")
             }
             Kind::Transport(_) | Kind::Timeout(_) => f.write_str("; nothing was sent"),
             _ => Ok(()),

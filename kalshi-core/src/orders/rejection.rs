@@ -38,8 +38,8 @@ impl<O> Rejection<O> {
         self.error.code()
     }
 
-    /// Returns the order in another market, on the other side or of another subaccount that already has the client order id. `None` if the
-    /// order was rejected for another reason.
+    /// Returns the order that already has the client order id: one in another market, on the other side or of another subaccount. Returns
+    /// `None` if the order was rejected for another reason.
     #[must_use]
     pub fn existing(&self) -> Option<&O> {
         self.existing.as_deref()

@@ -98,7 +98,7 @@ fn check_counts(
         || total.is_none_or(|total| total > requested)
     {
         return Err(format!(
-            "{filled} filled and {remaining} remaining contracts do not fit an order for {requested}"
+            "{filled} filled and {remaining} remaining contracts do not match an order for {requested}"
         ));
     }
     Ok(())

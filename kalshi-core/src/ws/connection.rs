@@ -135,7 +135,7 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     }
 
     /// Sets the maximum time without a frame before the connection is considered dead and is replaced. Defaults to 25 s; the exchange
-    /// pings every 10 s. A connection whose server reads nothing of what is sent to it for as long is also replaced.
+    /// pings every 10 s. A connection is also replaced if what is sent to the server stays unread for that long.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         // A year is in effect unlimited, and can be added to any instant.
         self.options.idle_timeout = timeout.min(Duration::from_secs(365 * 86_400));

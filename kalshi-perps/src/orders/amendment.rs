@@ -25,7 +25,7 @@ impl Amendment {
         Self::new(BookSide::Bid, price, count.into())
     }
 
-    /// Returns an amendment of an order that sells, to `price` and to `count` contracts including those that are filled.
+    /// Returns an amendment of a sell order to a new price and a new total count, which includes the contracts already filled.
     pub fn sell(price: Dollars, count: impl Into<Contracts>) -> Self {
         Self::new(BookSide::Ask, price, count.into())
     }

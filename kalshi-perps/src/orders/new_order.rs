@@ -46,7 +46,7 @@ impl NewOrder {
     }
 
     /// Restricts the order to reducing a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel) or
-    /// [`fill_or_kill`](Self::fill_or_kill); without it, placing the order returns an error.
+    /// [`fill_or_kill`](Self::fill_or_kill); without either, placing the order returns an error.
     pub fn reduce_only(mut self) -> Self {
         self.request.reduce_only = Some(true);
         self

@@ -44,8 +44,8 @@ pub struct UnknownOrder {
 #[must_use = "an unknown result has to be handled"]
 #[non_exhaustive]
 pub enum Reconciliation {
-    /// The exchange has the order. If you set the client order id, it may also be a matching order that was placed under the id less than
-    /// five seconds before this one was sent, a tolerance for differences between the clocks.
+    /// The exchange has the order. If you set the client order id, this may instead be a matching order that was placed under the same id
+    /// up to five seconds before this one was sent, because creation times are compared with a tolerance for clock differences.
     Placed(PlacedOrder),
     /// The exchange has a matching order under the client order id that you set. If it was created before this one was sent, this one was
     /// not placed, because ids cannot be reused. If it has no creation time, or the id is taken and the clocks differ too much to tell, it

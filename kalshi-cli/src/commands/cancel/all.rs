@@ -106,7 +106,7 @@ async fn cancel(
         }
         Err(error) => {
             context.output.note(&format!(
-                "the outcome is unknown: {error}\nlooking at the orders for up to {:?}; the cancel is not sent again",
+                "the outcome is unknown: {error}\nreading the orders for up to {:?}; the cancel is not sent again",
                 options.timeout
             ));
             Some(error)

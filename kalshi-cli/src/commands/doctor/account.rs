@@ -77,7 +77,7 @@ fn explain_rejection(error: &Error) -> (String, String) {
             Some(status) if status.as_u16() == 401 => {
                 "check the key id, the key file, the environment and this machine's clock"
             }
-            Some(_) => "try again later; if it persists, look at the exchange's status page",
+            Some(_) => "try again later; if the error persists, check the exchange's status page",
             None => "check the network and proxies in between",
         };
         return (error.to_string(), remedy.to_owned());
@@ -99,7 +99,7 @@ fn explain_rejection(error: &Error) -> (String, String) {
         ),
         AuthFailure::MissingSignature | AuthFailure::NotSigned => (
             "the signature did not arrive",
-            "check proxies in between: one removes the headers KALSHI-ACCESS-*",
+            "find the proxy that removes the KALSHI-ACCESS-* headers",
         ),
         _ => (
             "the exchange does not accept the signature",
@@ -154,7 +154,7 @@ pub(super) fn check_clock(checks: &mut Checks, client: &Client) {
             return checks.failure(
                 "clock",
                 format!(
-                    "{}: signatures are rejected, unless a program corrects for it",
+                    "{}: the exchange rejects signatures unless the client corrects its timestamps",
                     describe_skew(ahead)
                 ),
                 "synchronise this machine's clock, such as by `timedatectl set-ntp true`",
@@ -164,7 +164,7 @@ pub(super) fn check_clock(checks: &mut Checks, client: &Client) {
     checks.warning(
         "clock",
         detail,
-        "synchronise this machine's clock: from 10 s on, signatures are rejected",
+        "synchronise this machine's clock: signatures are rejected if it is off by 10 s or more",
     );
 }
 
@@ -186,7 +186,7 @@ pub(super) async fn check_scopes(checks: &mut Checks, client: &Client, id: &str)
             checks.warning(
                 "scopes",
                 error.to_string(),
-                "a key with the scope `read` may read its scopes",
+                "use a key with the scope `read`, which is needed to read scopes",
             );
             return;
         }

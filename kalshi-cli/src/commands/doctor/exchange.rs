@@ -27,7 +27,7 @@ pub(super) async fn check_dns(checks: &mut Checks, environment: &Environment) {
         url.port_or_known_default().unwrap_or(443),
     );
     if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        checks.ok("dns", format!("{host} needs none"));
+        checks.ok("dns", format!("{host} needs no lookup"));
         return;
     }
     let error = match timeout(TIMEOUT, lookup_host((host, port))).await {
@@ -209,7 +209,7 @@ pub(super) async fn check_spec(checks: &mut Checks, environment: &Environment) {
     if matches!(environment, Environment::Custom(_)) {
         checks.info(
             "spec",
-            format!("{SPEC_VERSION}; a custom exchange publishes none"),
+            format!("{SPEC_VERSION}; a custom exchange publishes no spec"),
         );
         return;
     }
@@ -220,11 +220,11 @@ pub(super) async fn check_spec(checks: &mut Checks, environment: &Environment) {
         Some(version) => checks.warning(
             "spec",
             format!("{version} is published, and this program was built for {SPEC_VERSION}"),
-            "look at the exchange's changelog, and update",
+            "read the exchange's changelog and update this program",
         ),
         None => checks.info(
             "spec",
-            format!("{SPEC_VERSION}; the published one could not be read"),
+            format!("{SPEC_VERSION}; the published version could not be read"),
         ),
     }
 }

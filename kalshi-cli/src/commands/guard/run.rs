@@ -38,13 +38,13 @@ enum StopReason {
 pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure> {
     if !context.is_explicit() {
         return Err(Failure::usage(
-            "guard requires the exchange to be named, so that it cannot guard a different exchange than the bot trades on: \
+            "guard requires an explicit exchange, because it must be the one that the bot trades on: \
              pass --production, --demo, --profile NAME or --mock",
         ));
     }
     if guard.timeout <= guard.settle {
         return Err(Failure::usage(
-            "--timeout must be longer than --settle: nothing could be proven otherwise",
+            "--timeout must be longer than --settle: the proof takes two reads that are --settle apart",
         ));
     }
     let client = context.client()?;

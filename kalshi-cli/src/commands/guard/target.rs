@@ -61,7 +61,7 @@ async fn check_key(
     let may_cancel = |scope: &str| matches!(scope, "write" | "write::trade");
     if !key.scopes.iter().any(|scope| may_cancel(scope.as_str())) {
         return Err(Failure::usage(
-            "the key may not cancel orders, as it has neither the scope `write` nor `write::trade`: create one that has",
+            "the key may not cancel orders: create a key with the scope `write` or `write::trade`",
         ));
     }
     Ok(key.subaccount)
@@ -146,7 +146,7 @@ async fn check_group(client: &Client, id: OrderGroupId) -> Result<CheckedTarget,
             Err(error) => return Err(error.into()),
         }
     }
-    Err("no subaccount has the order group: use a key that may read its subaccount".into())
+    Err("the order group is in no subaccount that the key may read: use a key for the group's subaccount".into())
 }
 
 async fn subaccounts(client: &Client) -> Result<BTreeSet<SubaccountNumber>, Failure> {

@@ -130,8 +130,8 @@ pub enum StaleReason {
     /// The messages of the subscription are no longer delivered to this reader, because the caller ended the subscription. Another reader may
     /// still receive them.
     Detached,
-    /// The exchange ended the subscription with an error. On the perpetuals API also: it ended another subscription, or that was made
-    /// again, so a notice about the market may be lost.
+    /// The exchange ended the subscription with an error. On the perpetuals API, this is also the reason if another subscription ended
+    /// or was made again, because a notice about the market may have been lost.
     SubscriptionEnded,
     /// The connection was lost.
     Disconnected,
