@@ -123,3 +123,30 @@ async fn pages_without_rows_are_counted() {
     let walk = walk(orders, &last_error, |_| true, |_: &Order| true);
     assert_eq!(walk.await.unwrap().pages, 2);
 }
+
+/// The archive has two pages, and only it is read again.
+#[tokio::test]
+async fn only_the_list_with_several_pages_is_read_again() {
+    let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => Reply::Drop,
+        Some("user_data_timestamp") => Reply::json(200, &json!({ "as_of_time": Utc::now() })),
+        Some("orders") if !request.path.contains("historical") => page(&[]),
+        Some("orders") if request.query.contains_key("cursor") => page(&[]),
+        _ => Reply::json(200, &json!({ "orders": [], "cursor": "c" })),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let found = reconcile(place(&client, json!({})).await, LONG).await;
+    assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
+    let paths: Vec<_> = exchange
+        .received()
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
+    let of_proof = paths
+        .iter()
+        .rev()
+        .take_while(|path| !path.ends_with("user_data_timestamp"));
+    let is_archive: Vec<_> = of_proof.map(|path| path.contains("historical")).collect();
+    assert_eq!(is_archive, [true, true, true, true, false]);
+}
