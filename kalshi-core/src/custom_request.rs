@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use kalshi_auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP};
 use reqwest::{
     Method, Request, RequestBuilder, Url,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
+    header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
 };
 use serde::{
     Deserializer, Serialize,
@@ -263,7 +263,10 @@ impl CustomRequest {
         let request = request
             .map_err(|fault| Error::invalid(operation, fault))
             .and_then(|request| rt::finish_request(operation, request))
-            .and_then(|request| {
+            .and_then(|mut request| {
+                // Every request is sent with it. Here it is added so that `build` shows it.
+                let json = HeaderValue::from_static("application/json");
+                request.headers_mut().entry(ACCEPT).or_insert(json);
                 // A second check, in case `check_path` misses something: URL parsing must not have changed the path.
                 if is_below(request.url(), &core.shared.base_url, &route.path) {
                     Ok(request)

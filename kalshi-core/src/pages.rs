@@ -70,6 +70,7 @@ pub struct Pages<T> {
     /// The list whose rows are decoded one at a time if the page does not decode. `None` for a stream of pages.
     by_row: Option<&'static str>,
     bytes_received: u64,
+    pages_received: usize,
 }
 
 /// A decoded page.
@@ -126,6 +127,7 @@ impl<T: Page> Pages<T> {
             prefetch: false,
             by_row: None,
             bytes_received: 0,
+            pages_received: 0,
         }
     }
 
@@ -186,6 +188,7 @@ impl<T: Page> Pages<T> {
     fn arrived(&mut self, fetched: &Fetched<T>) {
         let length = u64::try_from(fetched.length).unwrap_or(u64::MAX);
         self.bytes_received = self.bytes_received.saturating_add(length);
+        self.pages_received += 1;
         let is_empty = fetched.rows.is_none() && fetched.page.is_empty();
         self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
         let cursor = fetched.page.next_cursor();
@@ -327,6 +330,11 @@ impl<T: Page, I: DeserializeOwned> Items<T, I> {
     /// Returns the length of all pages received so far.
     pub(crate) fn bytes_received(&self) -> u64 {
         self.pages.bytes_received
+    }
+
+    /// Returns the number of pages received so far, including those without items.
+    pub(crate) fn pages_received(&self) -> usize {
+        self.pages.pages_received
     }
 
     /// Returns the operation that lists the items.

@@ -1,7 +1,7 @@
 //! Cancels, amends and decreases orders.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,6 +11,7 @@ use kalshi_core::rt::{
     orders::{AmendTerms, ChangeVerdict, Finding, LastError, PreparedChange, Reading, inquire},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::{
     Amendment, Decrease, InvalidOrder, OrderRef, OrderRules, Orders, UnknownChange,
@@ -36,8 +37,8 @@ pub enum ChangeOutcome<T> {
     /// The change was not made: the exchange did not find the order under the market, subaccount and shard of the request, but the order
     /// still rests, under these or under others. Its fields show which. An [`OrderRef`] made from this order has the right ones.
     ///
-    /// If the order is under others, two reads show that, because an order does not move. They may be out of date in all else: the order
-    /// may have ended since. If it is under those of the request, reads were up to date with the response.
+    /// If the order is under others, two reads at least half a second apart show that, because an order does not move. They may be out of date
+    /// in all else: the order may have ended since. If it is under those of the request, reads were up to date with the response.
     NotApplied(Box<Order>),
     /// The exchange rejected the change, and the order is unchanged. If the exchange did not find the order, reads that are up to date show
     /// that no such order exists: see [what proves an outcome](crate::orders#what-proves-an-outcome).
@@ -52,6 +53,9 @@ pub enum ChangeOutcome<T> {
 /// Awaiting it sends it and returns a [`ChangeOutcome`]. Before that, `confirm_timeout` can set how long to look for the order if the exchange
 /// responds that it does not exist.
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
+
+/// Minimum time between the two reads that show that an order rests elsewhere. Reads were seen to lag by 360 ms.
+const ELSEWHERE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The operation of a decrease to zero. That is a cancel, so it has priority over other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
@@ -258,15 +262,18 @@ impl Client {
         let last_error = LastError::default();
         let last = &last_error;
         let locations = Mutex::new(vec![None::<OrderLocation>; changes.len()]);
-        let elsewhere = Mutex::new(HashSet::new());
-        let is_repeated = |index: usize| {
+        // Time at which each order was first read elsewhere.
+        let elsewhere = Mutex::new(HashMap::new());
+        let is_repeated = |index: usize, begun: Instant| {
             let mut seen = elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
-            !seen.insert(index)
+            let first = *seen.entry(index).or_insert_with(Instant::now);
+            begun.saturating_duration_since(first) >= ELSEWHERE_INTERVAL
         };
         let is_repeated = &is_repeated;
         let known = || locations.lock().unwrap_or_else(PoisonError::into_inner);
         let known = &known;
         let look = |client: Client, is_fresh: bool| async move {
+            let begun = Instant::now();
             let open: Vec<usize> = (0..changes.len())
                 .filter(|index| known()[*index].is_none())
                 .collect();
@@ -274,8 +281,8 @@ impl Client {
             let report = |index: usize, location: OrderLocation| {
                 let is_proof = match location {
                     OrderLocation::Ended(_) => true,
-                    // An order does not move, but a single read that lags may show one that has ended.
-                    OrderLocation::Elsewhere(_) => is_repeated(open[index]),
+                    // An order does not move, but reads that lag may show one that has ended.
+                    OrderLocation::Elsewhere(_) => is_repeated(open[index], begun),
                     OrderLocation::Here(_) | OrderLocation::NotFound => false,
                 };
                 if is_proof || is_fresh {

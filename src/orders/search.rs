@@ -42,72 +42,95 @@ pub(super) struct Rows {
     pub(super) orders: Vec<Order>,
     /// The error of a row that does not decode, or of the archive.
     pub(super) skipped: Option<Error>,
-    /// `true` if one of the lists had several pages.
-    has_pages: bool,
+}
+
+/// A list of orders.
+#[derive(Clone, Copy)]
+enum List {
+    Live,
+    Archive,
 }
 
 impl Client {
     /// Searches the account's orders of any status, and then the archive if requested.
     ///
-    /// The archive is not read if `is_enough` returns `true` for the orders found until then, and its failure does not discard them: an
-    /// order that is listed exists, whatever the archive says.
+    /// It ends once `is_enough` returns `true` for the orders found until then. A failure of the archive does not discard them: an order
+    /// that is listed exists, whatever the archive says.
     pub(super) async fn search(
         &self,
         search: Search<'_>,
         last_error: &LastError,
         mut is_enough: impl FnMut(&Rows) -> bool,
     ) -> Result<Rows, Error> {
-        let mut rows = self.search_once(search, last_error, &mut is_enough).await?;
-        // An order that moves to a page that was already read is missing from a single walk. On a pooled connection, an empty list may be
-        // the response to another request, which delays the right response to the next one.
-        let is_doubtful = rows.has_pages || !rt::has_evidence_connections(&self.core);
-        if search.proves_absence && is_doubtful && !is_enough(&rows) {
-            let again = self.search_once(search, last_error, is_enough).await?;
-            rows.add(again.orders, again.skipped);
+        let lists: &[List] = match search.archive {
+            true => &[List::Live, List::Archive],
+            false => &[List::Live],
+        };
+        let mut rows = Rows::default();
+        for list in lists {
+            for _ in 0..2 {
+                let pages = match self.walk_list(*list, search, last_error).await {
+                    Ok(mut found) => {
+                        rows.add(found.kept, found.skipped.pop());
+                        found.pages
+                    }
+                    Err(error) if matches!(list, List::Archive) && !rows.orders.is_empty() => {
+                        rows.skipped = Some(error);
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                };
+                if is_enough(&rows) {
+                    return Ok(rows);
+                }
+                // An order that moves to a page that was already read is missing from a single walk. On a pooled connection, an empty
+                // list may be the response to another request, which delays the right response to the next one.
+                let is_doubtful = pages > 1 || !rt::has_evidence_connections(&self.core);
+                if !(search.proves_absence && is_doubtful) {
+                    break;
+                }
+            }
         }
         Ok(rows)
     }
 
-    async fn search_once(
+    async fn walk_list(
         &self,
+        list: List,
         search: Search<'_>,
         last_error: &LastError,
-        is_enough: impl FnOnce(&Rows) -> bool,
-    ) -> Result<Rows, Error> {
+    ) -> Result<Walk<Order>, Error> {
         let is_ours = |order: &Order| search.ticker.is_none_or(|ticker| order.ticker == ticker);
         let keep = |order: &Order| match search.ids {
             Ids::Client(ids) => ids.contains(&order.client_order_id.as_str()),
             Ids::Exchange(id) => order.order_id == *id,
         };
-        let mut live = self.get_orders().limit(1000);
-        if let Some(ticker) = search.ticker {
-            live = live.ticker(ticker);
-        }
-        if let Some(subaccount) = search.subaccount {
-            live = live.subaccount(subaccount);
-        }
-        if let Some(since_ms) = search.since_ms {
-            let seconds = since_ms.saturating_sub(SEARCH_MARGIN_MS) / 1_000;
-            live = live.min_ts(i64::try_from(seconds).unwrap_or_default());
-        }
-        let found = walk(live.by_item(), last_error, is_ours, keep).await?;
-        let mut rows = Rows::default();
-        rows.add_walk(found);
-        if search.archive && !is_enough(&rows) {
-            let mut archive = self.get_historical_orders().limit(1000);
-            if let Some(ticker) = search.ticker {
-                archive = archive.ticker(ticker);
+        match list {
+            List::Live => {
+                let mut live = self.get_orders().limit(1000);
+                if let Some(ticker) = search.ticker {
+                    live = live.ticker(ticker);
+                }
+                if let Some(subaccount) = search.subaccount {
+                    live = live.subaccount(subaccount);
+                }
+                if let Some(since_ms) = search.since_ms {
+                    let seconds = since_ms.saturating_sub(SEARCH_MARGIN_MS) / 1_000;
+                    live = live.min_ts(i64::try_from(seconds).unwrap_or_default());
+                }
+                walk(live.by_item(), last_error, is_ours, keep).await
             }
-            if let Some(subaccount) = search.subaccount {
-                archive = archive.subaccount(subaccount);
-            }
-            match walk(archive.by_item(), last_error, is_ours, keep).await {
-                Ok(found) => rows.add_walk(found),
-                Err(error) if rows.orders.is_empty() => return Err(error),
-                Err(error) => rows.skipped = Some(error),
+            List::Archive => {
+                let mut archive = self.get_historical_orders().limit(1000);
+                if let Some(ticker) = search.ticker {
+                    archive = archive.ticker(ticker);
+                }
+                if let Some(subaccount) = search.subaccount {
+                    archive = archive.subaccount(subaccount);
+                }
+                walk(archive.by_item(), last_error, is_ours, keep).await
             }
         }
-        Ok(rows)
     }
 }
 
@@ -145,11 +168,6 @@ impl Orders {
 }
 
 impl Rows {
-    fn add_walk(&mut self, mut walk: Walk<Order>) {
-        self.has_pages |= walk.pages > 1;
-        self.add(walk.kept, walk.skipped.pop());
-    }
-
     fn add(&mut self, orders: Vec<Order>, skipped: Option<Error>) {
         for order in orders {
             // The archive and the live list overlap, and rows move between pages. What was read last is newer.

@@ -474,9 +474,17 @@ async fn built_request_has_what_would_be_sent() {
     assert!(url.ends_with("/trade-api/v2/perks/a%20b?name=c+d"), "{url}");
     let body = request.body().and_then(|body| body.as_bytes());
     assert_eq!(body, Some(&br#"{"level":1}"#[..]));
+    assert_eq!(request.headers()["accept"], "application/json");
     let error = client.request(Method::GET, "/perks/%2e%2e").build();
     assert!(error.unwrap_err().is_invalid_request());
     assert_eq!(exchange.count(), 0);
+    let csv = || {
+        let request = client.request(Method::GET, "/perks");
+        request.header("accept", "text/csv")
+    };
+    assert_eq!(csv().build().unwrap().headers()["accept"], "text/csv");
+    csv().send_text().await.unwrap();
+    assert_eq!(exchange.received()[0].headers["accept"], "text/csv");
 }
 
 #[tokio::test]

@@ -39,10 +39,10 @@ impl<T> ChangeRequest<T> {
     /// Sets the timeout for reading an order to confirm its state if the exchange responds that it does not exist. In a batch, the timeout
     /// applies to all orders together. Defaults to 2 s; zero returns the outcome `Unknown` immediately.
     ///
-    /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended, and two that
-    /// it is in another market, subaccount or shard than the request named, though there it may have ended since. That an order rests where the
-    /// request named it, or does not exist, is proven only once the API reports that its reads are up to date with the response; otherwise
-    /// the outcome is `Unknown`.
+    /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended, and two
+    /// at least half a second apart that it is in another market, subaccount or shard than the request named, though there it may have ended
+    /// since. That an order rests where the request named it, or does not exist, is proven only once the API reports that its reads are up to
+    /// date with the response; otherwise the outcome is `Unknown`.
     pub fn confirm_timeout(mut self, timeout: Duration) -> Self {
         self.confirm_timeout = timeout;
         self

@@ -220,7 +220,6 @@ macro_rules! order_messages {
                 Self {
                     count: request.count,
                     time_in_force: request.time_in_force.as_str(),
-                    is_reduce_only: request.reduce_only.unwrap_or_default(),
                 }
             }
         }

@@ -266,11 +266,12 @@ async fn impossible_counts_are_unknown() {
         (gtc, ["0.00", "10.01"], "unknown"),
         (gtc, ["0.00", "1.00"], "unknown"),
         (gtc, ["3.00", "7.00"], "other"),
-        // Self-trade prevention cancels the rest.
+        // Self-trade prevention cancels the rest, whatever the time in force.
         (gtc, ["3.00", "0.00"], "other"),
         (ioc, ["0.00", "10.00"], "unknown"),
         (ioc, ["3.00", "0.00"], "other"),
-        (fok, ["3.00", "0.00"], "unknown"),
+        (fok, ["0.00", "10.00"], "unknown"),
+        (fok, ["3.00", "0.00"], "other"),
         (fok, ["10.00", "0.00"], "other"),
     ] {
         let item = json!({

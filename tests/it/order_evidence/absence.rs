@@ -48,9 +48,9 @@ async fn order_with_a_different_row_is_not_reported_as_absent() {
 }
 
 /// Starts an exchange whose list of orders lacks the order in every walk that follows a read of the time up to which reads are complete,
-/// and has it in the next one: it has a second page with this cursor, to whose first page the order moves after that was read, or it is
-/// the empty list of another request.
-async fn incomplete(write: Reply, cursor: &'static str) -> Exchange {
+/// and has it in the next one: it has a second page with this cursor, to whose first page, which has this number of other orders, the order
+/// moves after that was read, or it is the empty list of another request.
+async fn incomplete(write: Reply, cursor: &'static str, others: usize) -> Exchange {
     let is_first = AtomicBool::new(true);
     Exchange::start(move |request| match request.path.rsplit('/').next() {
         _ if request.method != "GET" => write.clone(),
@@ -62,12 +62,10 @@ async fn incomplete(write: Reply, cursor: &'static str) -> Exchange {
         Some("orders") if request.query.contains_key("cursor") => page(&[]),
         Some("orders") if is_first.swap(false, Relaxed) => {
             let other = row(json!({ "order_id": "o2", "client_order_id": "other" }));
-            let rows = if cursor.is_empty() {
-                vec![]
-            } else {
-                vec![other]
-            };
-            Reply::json(200, &json!({ "orders": rows, "cursor": cursor }))
+            Reply::json(
+                200,
+                &json!({ "orders": vec![other; others], "cursor": cursor }),
+            )
         }
         Some("orders") => page(&[row(json!({ "status": "executed" }))]),
         _ => not_found(),
@@ -78,9 +76,9 @@ async fn incomplete(write: Reply, cursor: &'static str) -> Exchange {
 #[tokio::test]
 async fn order_that_is_missing_from_a_single_walk_is_found() {
     let mut cases = tokio::task::JoinSet::new();
-    for (cursor, has_own_client) in [("c", false), ("", true)] {
+    for (cursor, others, has_own_client) in [("c", 1, false), ("c", 0, false), ("", 0, true)] {
         let start = move |write: Reply| async move {
-            let exchange = incomplete(write, cursor).await;
+            let exchange = incomplete(write, cursor, others).await;
             let builder = builder(&exchange);
             let client = match has_own_client {
                 true => builder.http_client(kalshi_sdk::reqwest::Client::new()),
@@ -108,4 +106,47 @@ async fn order_that_is_missing_from_a_single_walk_is_found() {
         });
     }
     cases.join_all().await;
+}
+
+#[tokio::test]
+async fn pages_without_rows_are_counted() {
+    let exchange = exchange(
+        |_| not_found(),
+        |request| {
+            let cursor = if request.number == 0 { "c" } else { "" };
+            Reply::json(200, &json!({ "orders": [], "cursor": cursor }))
+        },
+    )
+    .await;
+    let orders = builder(&exchange).build().unwrap().get_orders().by_item();
+    let last_error = LastError::default();
+    let walk = walk(orders, &last_error, |_| true, |_: &Order| true);
+    assert_eq!(walk.await.unwrap().pages, 2);
+}
+
+/// The archive has two pages, and only it is read again.
+#[tokio::test]
+async fn only_the_list_with_several_pages_is_read_again() {
+    let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => Reply::Drop,
+        Some("user_data_timestamp") => Reply::json(200, &json!({ "as_of_time": Utc::now() })),
+        Some("orders") if !request.path.contains("historical") => page(&[]),
+        Some("orders") if request.query.contains_key("cursor") => page(&[]),
+        _ => Reply::json(200, &json!({ "orders": [], "cursor": "c" })),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let found = reconcile(place(&client, json!({})).await, LONG).await;
+    assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
+    let paths: Vec<_> = exchange
+        .received()
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
+    let of_proof = paths
+        .iter()
+        .rev()
+        .take_while(|path| !path.ends_with("user_data_timestamp"));
+    let is_archive: Vec<_> = of_proof.map(|path| path.contains("historical")).collect();
+    assert_eq!(is_archive, [true, true, true, true, false]);
 }

@@ -203,7 +203,7 @@ pub struct Walk<T> {
     pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
     pub skipped_count: usize,
-    /// Number of pages read. An item that moves between the pages may be missing if there are several.
+    /// Number of pages read, including those without items. An item that moves between the pages may be missing if there are several.
     pub pages: usize,
 }
 
@@ -273,8 +273,9 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
         let received = items.bytes_received() - before;
         if received > 0 {
             (page, failures) = (received, 0);
-            walk.pages += 1;
         }
+        // One poll may receive several pages without items.
+        walk.pages = items.pages_received();
         match next {
             Some(Ok(item)) if !is_ours(&item) => {
                 return Err(Error::unexpected_response(

@@ -97,8 +97,6 @@ impl<R> SentOrder<R> {
 pub struct PlaceTerms<'a> {
     pub count: Contracts,
     pub time_in_force: &'a str,
-    /// The exchange may reduce the count to the position.
-    pub is_reduce_only: bool,
 }
 
 /// The part of a response that identifies its order.
@@ -133,10 +131,9 @@ impl Identity<'_> {
         // What is not filled immediately either rests completely or is cancelled.
         let is_whole = filled.checked_add(remaining) == Some(terms.count);
         let fits = match terms.time_in_force {
-            "immediate_or_cancel" => remaining.is_zero(),
-            "fill_or_kill" => {
-                remaining.is_zero() && (filled.is_zero() || is_whole || terms.is_reduce_only)
-            }
+            // Self-trade prevention may stop a fill-or-kill order that is partly filled, and a reduce-only order may be for more contracts
+            // than the position.
+            "immediate_or_cancel" | "fill_or_kill" => remaining.is_zero(),
             _ => remaining.is_zero() || is_whole,
         };
         if fits {

@@ -237,7 +237,7 @@ impl Flow {
                         .is_some_and(|shard| shard != after.shard);
                 match (after.rests(), is_elsewhere) {
                     (true, _) => {}
-                    // One read suffices to show where an order is, so its status may be out of date.
+                    // Two reads show where an order is, and its status may be out of date in both.
                     (false, true) => self
                         .checks
                         .run
