@@ -79,6 +79,7 @@ impl Session {
                 subscription,
                 change,
                 targets,
+                is_acknowledged,
                 reply,
             } => match self.sid_of(subscription) {
                 None => _ = reply.send(Err(ConnectionError::Ended)),
@@ -96,6 +97,7 @@ impl Session {
                         subscription,
                         change,
                         targets,
+                        is_acknowledged,
                         reply,
                     });
                 }
@@ -208,9 +210,12 @@ impl Session {
 
     /// Adds selected targets to a subscription.
     pub(super) fn write_chunk(&mut self, id: SubscriptionId, sid: u64, targets: Vec<String>) {
-        let Some(tracked) = self.subscriptions.get(&id) else {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
+        for target in &targets {
+            tracked.chunks.remove_unsent(target);
+        }
         let names = tracked.targets;
         let params = json!({"sids": [sid], "action": names.add, names.list: targets});
         let pending = Pending::Chunk {
@@ -229,41 +234,44 @@ impl Session {
         };
         let is_full = self.is_full();
         for id in self.pending.iter().filter_map(due).collect::<Vec<_>>() {
+            let Some(command) = self.pending.get_mut(&id) else {
+                continue;
+            };
             // While the reader is behind, the reply may be unread.
-            if is_full && let Some(command) = self.pending.get_mut(&id) {
+            if is_full {
                 command.sent = now;
                 continue;
             }
-            match self.pending.remove(&id).map(|command| command.pending) {
-                Some(Pending::Chunk {
+            match std::mem::replace(&mut command.pending, Pending::Obsolete) {
+                Pending::Chunk {
                     subscription,
                     sid,
                     mut targets,
-                }) => {
+                } => {
                     let tracked = self.subscriptions.get(&subscription);
                     // A subscription that ended is made again as a whole.
                     let tracked = tracked.filter(|tracked| tracked.sid == Some(sid));
+                    let route = self.sids.get(&sid);
                     targets.retain(|target| {
                         tracked.is_some_and(|tracked| tracked.selected.contains(target))
+                            && route.is_some_and(|route| !route.removing.contains_key(target))
                     });
                     if !targets.is_empty() {
                         self.write_chunk(subscription, sid, targets);
                     }
                 }
-                Some(Pending::Snapshot {
+                Pending::Snapshot {
                     sid,
                     names,
                     missing,
                     mut unsent,
                     snapshots,
                     reply,
-                }) if self.sids.contains_key(&sid) && !reply.is_closed() => {
+                } if self.sids.contains_key(&sid) && !reply.is_closed() => {
                     unsent.extend(missing);
                     self.write_snapshot(sid, names, unsent, snapshots, reply);
                 }
-                pending => {
-                    _ = pending.map(|pending| pending.fail(ConnectionError::Disconnected));
-                }
+                pending => pending.fail(ConnectionError::Disconnected),
             }
         }
     }

@@ -50,11 +50,15 @@ pub(super) enum Pending {
     },
     Unsubscribe(Option<ReplySender<()>>),
     Other(ReplySender<RawReply>),
+    /// A command that was sent again, or whose caller is gone. The reply has no effect, except for an error that ends its subscription.
+    Obsolete,
 }
 
 /// A command that has not been replied to, and the `sid` in its parameters, if any.
 pub(super) struct PendingCommand {
     pub(super) sid: Option<u64>,
+    /// The command subscribes to channels that were not open, so it concerns no other subscription.
+    pub(super) opens_channels: bool,
     pub(super) pending: Pending,
     pub(super) sent: Instant,
 }
@@ -75,10 +79,18 @@ impl PendingCommand {
         Some(self.sent + timeout)
     }
 
-    /// Returns `true` if nothing depends on the reply, or it can no longer arrive.
-    pub(super) fn is_over(&self) -> bool {
-        self.pending.is_abandoned()
-            || !self.pending.has_caller() && self.sent.elapsed() > MAX_REPLY_TIME
+    /// Returns `true` if an error in reply does not show which subscription has ended.
+    pub(super) fn may_concern_all(&self) -> bool {
+        let is_general = matches!(self.pending, Pending::Other(_) | Pending::Obsolete);
+        is_general && self.sid.is_none() && !self.opens_channels
+    }
+
+    /// Drops the data for a caller that is gone. Returns `false` if the reply can no longer arrive.
+    pub(super) fn is_expected(&mut self) -> bool {
+        if self.pending.is_abandoned() {
+            self.pending = Pending::Obsolete;
+        }
+        self.pending.has_caller() || self.sent.elapsed() <= MAX_REPLY_TIME
     }
 }
 
@@ -91,11 +103,12 @@ pub(super) fn sid_in(params: &Value) -> Option<u64> {
 }
 
 impl Pending {
-    /// Returns `true` if the reply would have no effect because the caller is gone.
+    /// Returns `true` if a successful reply would have no effect.
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
             Self::Snapshot { reply, .. } => reply.is_closed(),
             Self::Other(reply) => reply.is_closed(),
+            Self::Obsolete => true,
             _ => false,
         }
     }
@@ -109,13 +122,14 @@ impl Pending {
             }
             Self::Snapshot { reply, .. } => !reply.is_closed(),
             Self::Other(reply) => !reply.is_closed(),
+            Self::Obsolete => false,
         }
     }
 
     pub(super) fn fail(self, error: ConnectionError) {
         // The caller may be gone.
         match self {
-            Self::Subscribe(_) | Self::Chunk { .. } => {}
+            Self::Subscribe(_) | Self::Chunk { .. } | Self::Obsolete => {}
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 _ = reply.map(|reply| reply.send(Err(error)));
             }

@@ -69,7 +69,10 @@ impl Session {
         &mut self,
         id: u64,
         PendingCommand {
-            sid: of, pending, ..
+            sid: of,
+            opens_channels,
+            pending,
+            ..
         }: PendingCommand,
         message: &RawMessage,
         control: &Control,
@@ -131,7 +134,7 @@ impl Session {
             (Pending::Subscribe(subscription), _) => {
                 tracing::warn!(kind, "unexpected reply to `subscribe`");
                 let pending = Pending::Subscribe(subscription);
-                self.wait_longer(id, None, pending);
+                self.wait_longer(id, of, opens_channels, pending);
             }
             (Pending::Snapshot { reply, .. }, Control::Malformed) => {
                 _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
@@ -148,6 +151,7 @@ impl Session {
                 _,
             ) => {
                 if reply.is_closed() {
+                    self.wait_longer(id, Some(of), opens_channels, Pending::Obsolete);
                     return sid;
                 }
                 if names.snapshot == Some(kind) {
@@ -175,7 +179,7 @@ impl Session {
                             snapshots,
                             reply,
                         };
-                        self.wait_longer(id, Some(of), pending);
+                        self.wait_longer(id, Some(of), opens_channels, pending);
                     }
                 }
             }
@@ -197,6 +201,7 @@ impl Session {
                         subscription,
                         change,
                         targets: [targets, rest].concat(),
+                        is_acknowledged: true,
                         reply: reply.unwrap_or_else(|| oneshot::channel().0),
                     });
                     return sid;
@@ -224,16 +229,24 @@ impl Session {
             ) => self.added(id, subscription, sid, &targets),
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
+            // Further snapshots may follow.
+            (Pending::Obsolete, _) => {
+                self.wait_longer(id, of, opens_channels, Pending::Obsolete);
+            }
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
         }
         sid
     }
 
     /// Keeps a command pending until a further reply.
-    fn wait_longer(&mut self, id: u64, sid: Option<u64>, pending: Pending) {
-        let sent = Instant::now();
-        self.pending
-            .insert(id, PendingCommand { sid, pending, sent });
+    fn wait_longer(&mut self, id: u64, sid: Option<u64>, opens_channels: bool, pending: Pending) {
+        let command = PendingCommand {
+            sid,
+            opens_channels,
+            pending,
+            sent: Instant::now(),
+        };
+        self.pending.insert(id, command);
     }
 
     /// Handles a rejected chunk. It is requested again if the error is transient. Otherwise its targets are requested individually, and
@@ -252,11 +265,17 @@ impl Session {
         else {
             return;
         };
-        targets.retain(|target| tracked.selected.contains(target));
+        // A target is rejected only if it was the only one of the command.
+        let is_alone = targets.len() == 1;
+        let route = self.sids.get(&sid);
+        targets.retain(|target| {
+            let is_removing = route.is_some_and(|route| route.removing.contains_key(target));
+            tracked.selected.contains(target) && !is_removing
+        });
         if error.is_transient() {
             return tracked.chunks.return_targets(targets);
         }
-        if targets.len() > 1 {
+        if !is_alone || targets.is_empty() {
             return tracked.chunks.isolate(targets);
         }
         for target in &targets {
