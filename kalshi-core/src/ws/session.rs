@@ -149,6 +149,8 @@ struct Route {
     removing: BTreeMap<String, u64>,
     /// A removal has been requested.
     has_removals: bool,
+    /// Targets whose requested snapshot did not arrive. They are requested after all others.
+    silent: BTreeSet<String>,
     sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
     queues: Vec<u64>,

@@ -12,8 +12,11 @@ use crate::ws::{
     event::SubscriptionId,
 };
 
-/// Time after which an unanswered chunk is sent again.
+/// Time after which an unanswered chunk is sent again. It doubles each time.
 const CHUNK_REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Number of times that the timeout of a chunk doubles.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// Time after which the next snapshots are requested even if some of the previous ones are missing.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,6 +50,10 @@ pub(super) enum Pending {
         subscription: SubscriptionId,
         sid: u64,
         targets: Vec<String>,
+        /// Number of times that the chunk was sent before.
+        repeats: u32,
+        /// The reply is overdue, and another chunk is repeated first.
+        is_postponed: bool,
     },
     Unsubscribe(Option<ReplySender<()>>),
     Other(ReplySender<RawReply>),
@@ -72,7 +79,12 @@ impl PendingCommand {
     /// Returns the time at which the session continues without the reply. `None` if it waits for as long as the caller does.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let timeout = match &self.pending {
-            Pending::Chunk { .. } => CHUNK_REPLY_TIMEOUT,
+            Pending::Chunk {
+                is_postponed: true, ..
+            } => CHUNK_REPLY_TIMEOUT,
+            Pending::Chunk { repeats, .. } => {
+                CHUNK_REPLY_TIMEOUT * 2_u32.pow(MAX_DOUBLINGS.min(*repeats))
+            }
             Pending::Snapshot { unsent, .. } if !unsent.is_empty() => SNAPSHOT_TIMEOUT,
             _ => return None,
         };
@@ -124,6 +136,22 @@ impl Pending {
             Self::Other(reply) => !reply.is_closed(),
             Self::Obsolete => false,
         }
+    }
+
+    /// Returns `true` for a chunk whose reply is overdue.
+    pub(super) fn is_postponed(&self) -> bool {
+        matches!(
+            self,
+            Self::Chunk {
+                is_postponed: true,
+                ..
+            }
+        )
+    }
+
+    /// Returns `true` if an error without an id may be the reply.
+    pub(super) fn may_fail(&self) -> bool {
+        !self.is_abandoned() && !self.is_postponed()
     }
 
     pub(super) fn fail(self, error: ConnectionError) {

@@ -24,7 +24,8 @@ impl Session {
     /// Returns the command that an error without an id belongs to: the only pending one on its subscription. The exchange has been observed
     /// to omit the id in errors of commands on a subscription.
     ///
-    /// A request of snapshots has no effect, so it may fail in place of a change whose caller is gone. No change fails in place of another.
+    /// A request of snapshots has no effect, so it may fail in place of a chunk, or of a change whose caller is gone. No change fails in place
+    /// of another.
     pub(super) fn command_that_failed(
         &self,
         envelope: &Envelope,
@@ -46,9 +47,9 @@ impl Session {
             let command = self.pending.get(id);
             command.is_some_and(|command| matches!(command.pending, Pending::Snapshot { .. }))
         };
-        only(Pending::has_caller)
+        only(|pending| pending.has_caller() && !matches!(pending, Pending::Chunk { .. }))
             .filter(is_request)
-            .or_else(|| only(|pending| !pending.is_abandoned()))
+            .or_else(|| only(Pending::may_fail))
     }
 
     /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one
@@ -88,6 +89,7 @@ impl Session {
                     subscription,
                     sid,
                     targets,
+                    ..
                 } => self.chunk_failed((subscription, sid), targets, error),
                 pending => {
                     if let (
@@ -165,6 +167,9 @@ impl Session {
                     // A repeated snapshot, or one of another target, is not part of the result.
                     if missing.remove(target.as_ref()) {
                         snapshots.push(reply_of(message));
+                        if let Some(route) = self.sids.get_mut(&of) {
+                            route.silent.remove(target.as_ref());
+                        }
                     }
                 }
                 match missing.is_empty() {
@@ -224,6 +229,7 @@ impl Session {
                     subscription,
                     sid,
                     targets,
+                    ..
                 },
                 Control::Ok,
             ) => self.added(id, subscription, sid, &targets),
@@ -332,7 +338,7 @@ impl Session {
                 **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
             });
             if let Some(other) = wants.map(|(other, _)| *other) {
-                self.write_chunk(other, sid, vec![target]);
+                self.write_chunk(other, sid, vec![target], 0);
             }
         }
     }

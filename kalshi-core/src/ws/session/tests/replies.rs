@@ -368,6 +368,28 @@ async fn missing_snapshot_is_requested_again_with_the_last_ones() {
 }
 
 #[tokio::test]
+async fn targets_without_a_snapshot_are_requested_after_all_others() {
+    let (mut session, _receiver) = in_chunks();
+    let (_, result) = request(&mut session, &["A", "B", "C", "D"]);
+    session.continue_due(Instant::now() + Duration::from_secs(3));
+    session.next_outgoing();
+    drop(result);
+    // One of the targets is no longer silent.
+    for expected in [r#"["C","D"]"#, r#"["B","C"]"#] {
+        let (reply, _result) = oneshot::channel();
+        session.command(Command::Snapshot {
+            subscription: SubscriptionId(1),
+            targets: ["A", "B", "C", "D"].map(str::to_owned).to_vec(),
+            reply,
+        });
+        let command = session.next_outgoing().unwrap_or_default();
+        assert!(command.contains(expected), "{command}");
+        let (id, _result) = request(&mut session, &["B"]);
+        deliver_snapshot(&mut session, &format!(r#""id":{id}"#), "B");
+    }
+}
+
+#[tokio::test]
 async fn error_without_an_id_belongs_to_the_snapshot_request_whose_caller_waits() {
     let (mut session, _receiver) = selecting(&["A", "B"]);
     change(&mut session, Change::Add, "C");
@@ -514,4 +536,40 @@ async fn rejected_subscribe_command_ends_no_subscription() {
             ));
         }
     }
+}
+
+/// The exchange rejects two chunks, each because of one target, with errors that name no command.
+#[tokio::test]
+async fn targets_of_two_chunks_that_fail_without_an_id_are_requested_individually() {
+    let (mut session, _receiver) = in_chunks();
+    for _ in 0..2 {
+        session.retry_due(Instant::now() + Duration::from_secs(3));
+    }
+    let (_, _snapshots) = request(&mut session, &["A"]);
+    let mut added = Vec::new();
+    for _ in 0..20 {
+        while let Some(command) = session.next_outgoing() {
+            let command: Value = serde_json::from_str(&command).unwrap_or_default();
+            let (id, action) = (&command["id"], &command["params"]["action"]);
+            if action != "add" {
+                continue;
+            }
+            let targets = command["params"]["market_tickers"].as_array();
+            let targets: Vec<_> = targets.into_iter().flatten().cloned().collect();
+            let is_rejected = targets.contains(&json!("D")) || targets.contains(&json!("F"));
+            let reply = match is_rejected {
+                true => r#"{"type":"error","sid":2,"msg":{"code":14}}"#.to_owned(),
+                false => format!(r#"{{"id":{id},"type":"ok","sid":2,"msg":{{}}}}"#),
+            };
+            if !is_rejected {
+                added.extend(targets);
+            }
+            session.frame(reply.into(), Arrival::default());
+        }
+        session.retry_due(Instant::now() + Duration::from_secs(600));
+    }
+    added.sort_by_key(ToString::to_string);
+    added.dedup();
+    assert_eq!(added, ["C", "E", "G", "H"]);
+    assert_eq!(session.subscriptions[&SubscriptionId(1)].selected.len(), 6);
 }
