@@ -46,8 +46,8 @@ use super::{
 /// The `sid` of a book without a subscription. The exchange numbers subscriptions from 1.
 const NO_SUBSCRIPTION: u64 = 0;
 
-/// Maximum number of changes that the stale book of a market buffers if the market is neither registered nor listed, because there may be
-/// many such markets.
+/// Maximum number of changes that the stale book of a market buffers if the market is neither registered nor listed and had no snapshot,
+/// because there may be many such markets.
 const MAX_UNLISTED_BUFFERED: usize = 100;
 
 /// Time after a reconnect until books without a subscription are dropped.

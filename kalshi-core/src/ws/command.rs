@@ -44,6 +44,8 @@ pub(super) enum Command {
         subscription: SubscriptionId,
         change: Change,
         targets: Vec<String>,
+        /// The exchange has acknowledged the change on a subscription that was made again since, so it is made again even without its caller.
+        is_acknowledged: bool,
         reply: ReplySender<()>,
     },
     Snapshot {
@@ -69,10 +71,14 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Returns `true` if the caller of a command that waits for its subscription is gone.
+    /// Returns `true` if a command that waits for its subscription has no effect, because its caller is gone.
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
-            Self::Change { reply, .. } => reply.is_closed(),
+            Self::Change {
+                is_acknowledged,
+                reply,
+                ..
+            } => !is_acknowledged && reply.is_closed(),
             Self::Snapshot { reply, .. } => reply.is_closed(),
             _ => false,
         }

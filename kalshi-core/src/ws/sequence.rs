@@ -15,7 +15,7 @@
 //! | identical to the previous frame, byte for byte | ignored |
 //! | reply to `get_snapshot`, numbered at or below the last | the count is unchanged, and the snapshot has that position |
 //! | numbered in any other way | gap: every book of the subscription is stale, and the count restarts at this number |
-//! | unrequested snapshot, numbered at or below a number from before the count fell | may be a repeated or late one, so it restores no book; a snapshot is requested |
+//! | unrequested snapshot, numbered at or below a number from before the count fell, other than that of a single frame more than 100 above | may be a repeated or late one, so it restores no book; a snapshot is requested |
 //!
 //! | Change to a live book | Effect |
 //! |---|---|
@@ -51,6 +51,9 @@ pub use replica::{
     CROSSED_TIMEOUT, Effect, MAX_BUFFERED, Replica, ReplicaStaleReason, ReplicatedBook,
 };
 
+/// Maximum distance between the numbers of a late frame and of a single frame that it follows, for later frames to count as repeated.
+const MAX_REORDERED: u64 = 100;
+
 /// Position of a frame among all frames of a subscription.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FramePosition {
@@ -83,7 +86,7 @@ pub struct Sequence<I> {
     /// First number since the last restart.
     first: u64,
     restarts: u64,
-    /// Highest number before the count fell. 0 if it never fell.
+    /// Highest number before the count fell, unless it may have been wrong. 0 if it never fell.
     highest: u64,
     /// Identity of the previous frame.
     previous: Option<I>,
@@ -188,7 +191,12 @@ impl<I: PartialEq> Sequence<I> {
             return Arrival::EarlierSnapshot(FramePosition { restarts, seq });
         }
         if seq <= last {
-            self.highest = self.highest.max(last);
+            // The number of a single frame may be wrong, and would make all later frames count as repeated.
+            let highest = match self.first == last {
+                true => last.min(seq.saturating_add(MAX_REORDERED)),
+                false => last,
+            };
+            self.highest = self.highest.max(highest);
         }
         (self.last, self.first) = (Some(seq), seq);
         self.restarts = self.restarts.saturating_add(1);

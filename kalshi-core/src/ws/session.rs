@@ -149,6 +149,8 @@ struct Route {
     removing: BTreeMap<String, u64>,
     /// A removal has been requested.
     has_removals: bool,
+    /// Targets whose requested snapshot did not arrive. They are requested after all others.
+    silent: BTreeSet<String>,
     sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
     queues: Vec<u64>,
@@ -335,8 +337,16 @@ impl Session {
 
     fn write(&mut self, name: &str, params: Option<Value>, pending: Pending) {
         self.last_id += 1;
-        self.pending.retain(|_, command| !command.is_over());
+        self.pending.retain(|_, command| command.is_expected());
         let sid = params.as_ref().and_then(sid_in);
+        let channels = params
+            .as_ref()
+            .and_then(|params| params["channels"].as_array());
+        let opens_channels = name == "subscribe"
+            && channels.into_iter().flatten().all(|channel| {
+                let mut open = self.sids.values();
+                !open.any(|route| channel.as_str() == Some(&*route.channel))
+            });
         let mut command = json!({"id": self.last_id, "cmd": name});
         if let (Some(params), Some(fields)) = (params, command.as_object_mut()) {
             fields.insert("params".to_owned(), params);
@@ -345,8 +355,13 @@ impl Session {
         self.outgoing_bytes += command.len();
         self.outgoing.push_back(command);
         let sent = Instant::now();
-        self.pending
-            .insert(self.last_id, PendingCommand { sid, pending, sent });
+        let command = PendingCommand {
+            sid,
+            opens_channels,
+            pending,
+            sent,
+        };
+        self.pending.insert(self.last_id, command);
     }
 
     fn subscribe(&mut self, id: SubscriptionId) {
@@ -359,9 +374,11 @@ impl Session {
             return self.send(&[queue], RawEvent::Idle { subscription: id });
         }
         // Only the reply to the last request counts.
-        self.pending.retain(
-            |_, command| !matches!(command.pending, Pending::Subscribe(other) if other == id),
-        );
+        for command in self.pending.values_mut() {
+            if matches!(command.pending, Pending::Subscribe(other) if other == id) {
+                command.pending = Pending::Obsolete;
+            }
+        }
         // In case no valid reply arrives.
         tracked.retry_at = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
         let mut params = tracked.params.clone();

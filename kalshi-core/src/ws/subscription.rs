@@ -131,6 +131,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
             subscription,
             change,
             targets,
+            is_acknowledged: false,
             reply,
         })
         .await

@@ -420,3 +420,66 @@ fn gap_on_one_connection_leaves_redundant_book_live() {
     let best = books.live("A").unwrap().best_bid().unwrap();
     assert_eq!(best.count.to_string(), "11.00");
 }
+
+/// Returns the reply to a snapshot request.
+fn reply(id: u64, seq: u64, count: &str) -> Frame {
+    let envelope = format!(r#""id":{id},"sid":1,"seq":{seq}"#);
+    let levels = format!(r#""bid":[["1.2500","{count}"]]"#);
+    frame("orderbook_snapshot", &envelope, "A", &levels)
+}
+
+/// The count falls because of a repeated change, so an earlier reply makes the book stale again.
+#[test]
+fn reply_from_before_the_last_change_does_not_restore_a_book() {
+    let mut books = Books::new();
+    books.register(1, ["A"]);
+    books.apply(&snapshot(1, "A", "10.00"));
+    for seq in 2..10 {
+        books.apply(&delta(seq, "A", "1.00"));
+    }
+    books.apply(&delta(2, "A", "1.00"));
+    books.drain_snapshot_requests();
+    books.apply(&delta(3, "A", "1.00"));
+    books.apply(&reply(5, 3, "20.00"));
+    assert_eq!(held(&books, "A").unwrap(), "20.00");
+    books.apply(&delta(4, "A", "1.00"));
+    books.apply(&delta(5, "A", "1.00"));
+    books.apply(&reply(5, 3, "20.00"));
+    assert!(books.is_stale("A"));
+    books.drain_snapshot_requests();
+    // It lacks the last change.
+    books.apply(&reply(6, 4, "21.00"));
+    assert!(books.is_stale("A"));
+    books.apply(&reply(7, 5, "22.00"));
+    assert_eq!(held(&books, "A").unwrap(), "22.00");
+}
+
+/// The market is neither registered nor listed.
+#[test]
+fn book_that_was_live_buffers_as_many_changes_as_a_registered_one() {
+    let mut books = Books::new();
+    books.apply(&snapshot(1, "A", "10.00"));
+    assert!(books.live("A").is_some());
+    books.apply(&delta(3, "A", "1.00"));
+    assert_eq!(books.drain_snapshot_requests().len(), 1);
+    for seq in 4..254 {
+        books.apply(&delta(seq, "A", "1.00"));
+    }
+    assert!(books.drain_snapshot_requests().is_empty());
+    books.apply(&reply(5, 3, "12.00"));
+    assert_eq!(held(&books, "A").unwrap(), "262.00");
+}
+
+#[test]
+fn book_recovers_from_a_single_number_that_is_much_too_high() {
+    let mut books = two_markets();
+    books.apply(&delta(1_000_000_000_000, "A", "1.00"));
+    for seq in 3..200 {
+        books.apply(&delta(seq, "A", "1.00"));
+    }
+    books.apply(&snapshot(200, "A", "5.00"));
+    assert_eq!(held(&books, "A").unwrap(), "5.00");
+    let ok = r#"{"type":"ok","id":7,"sid":1,"seq":201,"msg":{"market_tickers":["A","B"]}}"#;
+    books.apply(&Frame::parse(ok));
+    assert!(books.live("A").is_some());
+}

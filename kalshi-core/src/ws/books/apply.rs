@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ws::{
     CommandError, Frame, MalformedMessage,
-    sequence::{Arrival, FramePosition, Sequence},
+    sequence::{Arrival, FramePosition, MAX_BUFFERED, Sequence},
 };
 
 impl<B: ApiBook> Books<B> {
@@ -172,8 +172,10 @@ impl<B: ApiBook> Books<B> {
             return self.reject_unknown_mode(sid, position, ticker, events);
         };
         let book = B::read_snapshot(snapshot.body, mode, sent_ms);
-        let subscription = self.subscriptions.get(&sid);
-        let is_behind = subscription.is_some_and(|subscription| subscription.sequence.is_behind());
+        let sequence = self.subscriptions.get(&sid).map(|of| &of.sequence);
+        let is_behind = sequence.is_some_and(Sequence::is_behind);
+        // A reply may have an earlier position.
+        let last = sequence.map_or(position, Sequence::position);
         let Some((tracked, schedule)) = self.tracked(sid, position, ticker) else {
             return self.doubt(ticker, events);
         };
@@ -185,7 +187,7 @@ impl<B: ApiBook> Books<B> {
         if is_unproven {
             let reason = StaleReason::NoSnapshot;
             if !tracked.replica.is_stale() {
-                return tracked.lose(Loss::After(position), reason, schedule, events);
+                return tracked.lose(Loss::After(last), reason, schedule, events);
             }
             tracked.report_missing(reason, events);
             if tracked.is_unrequested() {
@@ -198,6 +200,10 @@ impl<B: ApiBook> Books<B> {
             Ok(book) => {
                 let clock = snapshot.clock;
                 let effect = tracked.replica.snapshot(position, reply_to, clock, book);
+                if !tracked.replica.is_stale() {
+                    // The market is part of the subscription.
+                    tracked.replica.limit_buffer(MAX_BUFFERED);
+                }
                 tracked.report_effect(position, effect, None, schedule, events);
             }
             Err(error) => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    MAIN, Scope, Session, Tracked,
+    MAIN, MAX_EXTRA, Scope, Session, Tracked,
     chunks::Chunks,
     pending::{Pending, PendingCommand, done},
 };
@@ -79,6 +79,7 @@ impl Session {
                 subscription,
                 change,
                 targets,
+                is_acknowledged,
                 reply,
             } => match self.sid_of(subscription) {
                 None => _ = reply.send(Err(ConnectionError::Ended)),
@@ -96,6 +97,7 @@ impl Session {
                         subscription,
                         change,
                         targets,
+                        is_acknowledged,
                         reply,
                     });
                 }
@@ -171,8 +173,9 @@ impl Session {
         snapshots: Vec<RawReply>,
         reply: ReplySender<Vec<RawReply>>,
     ) {
-        let subscriptions = self.sids.get(&sid).into_iter();
-        let ids = subscriptions.flat_map(|route| &route.subscriptions);
+        let route = self.sids.get(&sid);
+        targets.sort_by_key(|target| route.is_some_and(|route| route.silent.contains(target)));
+        let ids = route.into_iter().flat_map(|route| &route.subscriptions);
         let tracked = ids.filter_map(|id| self.subscriptions.get(id));
         let size = tracked.map(|tracked| tracked.chunks.size()).min();
         let unsent = targets.split_off(size.unwrap_or(usize::MAX).min(targets.len()));
@@ -203,67 +206,103 @@ impl Session {
         if targets.is_empty() {
             return;
         }
-        self.write_chunk(id, sid, targets);
+        self.write_chunk(id, sid, targets, 0);
     }
 
-    /// Adds selected targets to a subscription.
-    pub(super) fn write_chunk(&mut self, id: SubscriptionId, sid: u64, targets: Vec<String>) {
-        let Some(tracked) = self.subscriptions.get(&id) else {
+    /// Adds selected targets to a subscription. `repeats` is the number of times that they were sent before.
+    pub(super) fn write_chunk(
+        &mut self,
+        id: SubscriptionId,
+        sid: u64,
+        targets: Vec<String>,
+        repeats: u32,
+    ) {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
+        for target in &targets {
+            tracked.chunks.remove_unsent(target);
+        }
         let names = tracked.targets;
         let params = json!({"sids": [sid], "action": names.add, names.list: targets});
         let pending = Pending::Chunk {
             subscription: id,
             sid,
             targets,
+            repeats,
+            is_postponed: false,
         };
         self.write("update_subscription", Some(params), pending);
     }
 
     /// Continues without the replies that are overdue: chunks are sent again, and snapshots that are missing are requested with the last
-    /// ones, so that one of them does not delay all others.
+    /// ones, so that one of them does not delay all others. Only one chunk of a subscription is sent again at a time, so that an error without
+    /// an id shows which one it rejects.
     pub(super) fn continue_due(&mut self, now: Instant) {
-        let due = |(id, command): (&u64, &PendingCommand)| {
-            command.due_at().filter(|at| *at <= now).map(|_| *id)
+        let is_due = |command: &PendingCommand| {
+            command.pending.is_postponed() || command.due_at().is_some_and(|at| at <= now)
         };
+        let pending = self.pending.iter();
+        let due = pending.filter_map(|(id, command)| is_due(command).then_some(*id));
+        let due: BTreeSet<_> = due.collect();
         let is_full = self.is_full();
-        for id in self.pending.iter().filter_map(due).collect::<Vec<_>>() {
+        for id in &due {
+            let sid = self.pending.get(id).and_then(|command| command.sid);
+            let mut others = self.pending.iter().filter(|(id, _)| !due.contains(id));
+            let awaits_chunk = others.any(|(_, command)| {
+                command.sid == sid && matches!(command.pending, Pending::Chunk { .. })
+            });
+            let Some(command) = self.pending.get_mut(id) else {
+                continue;
+            };
             // While the reader is behind, the reply may be unread.
-            if is_full && let Some(command) = self.pending.get_mut(&id) {
+            if is_full {
                 command.sent = now;
                 continue;
             }
-            match self.pending.remove(&id).map(|command| command.pending) {
-                Some(Pending::Chunk {
+            if let Pending::Chunk { is_postponed, .. } = &mut command.pending
+                && awaits_chunk
+            {
+                (command.sent, *is_postponed) = (now, true);
+                continue;
+            }
+            match std::mem::replace(&mut command.pending, Pending::Obsolete) {
+                Pending::Chunk {
                     subscription,
                     sid,
                     mut targets,
-                }) => {
+                    repeats,
+                    ..
+                } => {
                     let tracked = self.subscriptions.get(&subscription);
                     // A subscription that ended is made again as a whole.
                     let tracked = tracked.filter(|tracked| tracked.sid == Some(sid));
+                    let route = self.sids.get(&sid);
                     targets.retain(|target| {
                         tracked.is_some_and(|tracked| tracked.selected.contains(target))
+                            && route.is_some_and(|route| !route.removing.contains_key(target))
                     });
                     if !targets.is_empty() {
-                        self.write_chunk(subscription, sid, targets);
+                        self.write_chunk(subscription, sid, targets, repeats + 1);
                     }
                 }
-                Some(Pending::Snapshot {
+                Pending::Snapshot {
                     sid,
                     names,
                     missing,
                     mut unsent,
                     snapshots,
                     reply,
-                }) if self.sids.contains_key(&sid) && !reply.is_closed() => {
+                } if self.sids.contains_key(&sid) && !reply.is_closed() => {
+                    if let Some(route) = self.sids.get_mut(&sid)
+                        && route.silent.len() < MAX_EXTRA
+                    {
+                        route.silent.extend(missing.iter().cloned());
+                    }
                     unsent.extend(missing);
                     self.write_snapshot(sid, names, unsent, snapshots, reply);
                 }
-                pending => {
-                    _ = pending.map(|pending| pending.fail(ConnectionError::Disconnected));
-                }
+                pending => pending.fail(ConnectionError::Disconnected),
             }
         }
     }

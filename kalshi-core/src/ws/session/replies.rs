@@ -24,7 +24,8 @@ impl Session {
     /// Returns the command that an error without an id belongs to: the only pending one on its subscription. The exchange has been observed
     /// to omit the id in errors of commands on a subscription.
     ///
-    /// A request of snapshots has no effect, so it may fail in place of a change whose caller is gone. No change fails in place of another.
+    /// A request of snapshots has no effect, so it may fail in place of a chunk, or of a change whose caller is gone. No change fails in place
+    /// of another.
     pub(super) fn command_that_failed(
         &self,
         envelope: &Envelope,
@@ -46,9 +47,9 @@ impl Session {
             let command = self.pending.get(id);
             command.is_some_and(|command| matches!(command.pending, Pending::Snapshot { .. }))
         };
-        only(Pending::has_caller)
+        only(|pending| pending.has_caller() && !matches!(pending, Pending::Chunk { .. }))
             .filter(is_request)
-            .or_else(|| only(|pending| !pending.is_abandoned()))
+            .or_else(|| only(Pending::may_fail))
     }
 
     /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one
@@ -69,7 +70,10 @@ impl Session {
         &mut self,
         id: u64,
         PendingCommand {
-            sid: of, pending, ..
+            sid: of,
+            opens_channels,
+            pending,
+            ..
         }: PendingCommand,
         message: &RawMessage,
         control: &Control,
@@ -85,6 +89,7 @@ impl Session {
                     subscription,
                     sid,
                     targets,
+                    ..
                 } => self.chunk_failed((subscription, sid), targets, error),
                 pending => {
                     if let (
@@ -131,7 +136,7 @@ impl Session {
             (Pending::Subscribe(subscription), _) => {
                 tracing::warn!(kind, "unexpected reply to `subscribe`");
                 let pending = Pending::Subscribe(subscription);
-                self.wait_longer(id, None, pending);
+                self.wait_longer(id, of, opens_channels, pending);
             }
             (Pending::Snapshot { reply, .. }, Control::Malformed) => {
                 _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
@@ -148,6 +153,7 @@ impl Session {
                 _,
             ) => {
                 if reply.is_closed() {
+                    self.wait_longer(id, Some(of), opens_channels, Pending::Obsolete);
                     return sid;
                 }
                 if names.snapshot == Some(kind) {
@@ -161,6 +167,9 @@ impl Session {
                     // A repeated snapshot, or one of another target, is not part of the result.
                     if missing.remove(target.as_ref()) {
                         snapshots.push(reply_of(message));
+                        if let Some(route) = self.sids.get_mut(&of) {
+                            route.silent.remove(target.as_ref());
+                        }
                     }
                 }
                 match missing.is_empty() {
@@ -175,7 +184,7 @@ impl Session {
                             snapshots,
                             reply,
                         };
-                        self.wait_longer(id, Some(of), pending);
+                        self.wait_longer(id, Some(of), opens_channels, pending);
                     }
                 }
             }
@@ -197,6 +206,7 @@ impl Session {
                         subscription,
                         change,
                         targets: [targets, rest].concat(),
+                        is_acknowledged: true,
                         reply: reply.unwrap_or_else(|| oneshot::channel().0),
                     });
                     return sid;
@@ -219,21 +229,30 @@ impl Session {
                     subscription,
                     sid,
                     targets,
+                    ..
                 },
                 Control::Ok,
             ) => self.added(id, subscription, sid, &targets),
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
+            // Further snapshots may follow.
+            (Pending::Obsolete, _) => {
+                self.wait_longer(id, of, opens_channels, Pending::Obsolete);
+            }
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
         }
         sid
     }
 
     /// Keeps a command pending until a further reply.
-    fn wait_longer(&mut self, id: u64, sid: Option<u64>, pending: Pending) {
-        let sent = Instant::now();
-        self.pending
-            .insert(id, PendingCommand { sid, pending, sent });
+    fn wait_longer(&mut self, id: u64, sid: Option<u64>, opens_channels: bool, pending: Pending) {
+        let command = PendingCommand {
+            sid,
+            opens_channels,
+            pending,
+            sent: Instant::now(),
+        };
+        self.pending.insert(id, command);
     }
 
     /// Handles a rejected chunk. It is requested again if the error is transient. Otherwise its targets are requested individually, and
@@ -252,11 +271,17 @@ impl Session {
         else {
             return;
         };
-        targets.retain(|target| tracked.selected.contains(target));
+        // A target is rejected only if it was the only one of the command.
+        let is_alone = targets.len() == 1;
+        let route = self.sids.get(&sid);
+        targets.retain(|target| {
+            let is_removing = route.is_some_and(|route| route.removing.contains_key(target));
+            tracked.selected.contains(target) && !is_removing
+        });
         if error.is_transient() {
             return tracked.chunks.return_targets(targets);
         }
-        if targets.len() > 1 {
+        if !is_alone || targets.is_empty() {
             return tracked.chunks.isolate(targets);
         }
         for target in &targets {
@@ -313,7 +338,7 @@ impl Session {
                 **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
             });
             if let Some(other) = wants.map(|(other, _)| *other) {
-                self.write_chunk(other, sid, vec![target]);
+                self.write_chunk(other, sid, vec![target], 0);
             }
         }
     }

@@ -41,7 +41,10 @@ impl Session {
     /// Returns `true` if a frame may be a reply to a command, so that its envelope must be parsed completely.
     fn is_command_reply(&self, text: &str, envelope: &Envelope) -> bool {
         let kind = envelope.kind(text);
-        !self.pending.is_empty() || control::is_control(kind) || kind.contains('\\')
+        let mut pending = self.pending.values();
+        pending.any(|command| !matches!(command.pending, Pending::Obsolete))
+            || control::is_control(kind)
+            || kind.contains('\\')
     }
 
     pub(super) fn route(&mut self, mut message: RawMessage, control: Control) {
@@ -70,9 +73,7 @@ impl Session {
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
                 ended_sid = self.sid_ended_by(&command, &control);
-                // A command about no subscription does not show which one has ended.
-                let names_none =
-                    command.sid.is_none() && matches!(command.pending, Pending::Other(_));
+                let may_concern_all = command.may_concern_all();
                 if own_sid.is_none() {
                     // Readers must learn what changed on the subscription even if the reply does not name it.
                     message.envelope.sid = match control {
@@ -87,7 +88,7 @@ impl Session {
                     self.check_sequence(&message);
                 }
                 own_sid = message.envelope.sid;
-                (sid, !(terminal && names_none))
+                (sid, !(terminal && may_concern_all))
             }
             None => (own_sid, false),
         };

@@ -158,6 +158,7 @@ fn change(session: &mut Session, change: Change, target: &str) -> u64 {
         subscription,
         change,
         targets: vec![target.to_owned()],
+        is_acknowledged: false,
         reply,
     });
     next_id(session)
@@ -328,6 +329,7 @@ async fn commands_without_a_reply_are_forgotten() {
                 subscription: SubscriptionId(1),
                 change,
                 targets: vec!["A".to_owned()],
+                is_acknowledged: false,
                 reply,
             });
         }
@@ -367,6 +369,7 @@ fn changed(session: &mut Session, change: Change, target: &str) -> Option<String
         subscription: SubscriptionId(1),
         change,
         targets: vec![target.to_owned()],
+        is_acknowledged: false,
         reply,
     });
     session.next_outgoing()
@@ -445,6 +448,30 @@ async fn target_removed_while_its_chunk_fails_is_not_requested_again() {
         sent.contains(r#""D""#) && !sent.contains(r#""C""#),
         "{sent}"
     );
+}
+
+#[tokio::test]
+async fn target_that_is_being_removed_is_not_added_again_with_its_chunk() {
+    for is_rejected in [false, true] {
+        let (mut session, _receiver) = in_chunks();
+        session.retry_due(Instant::now() + Duration::from_secs(3));
+        let chunk = session.next_outgoing().unwrap_or_default();
+        assert!(chunk.contains(r#"["C","D"]"#), "{chunk}");
+        changed(&mut session, Change::Remove, "C");
+        if is_rejected {
+            let error = r#"{"id":3,"type":"error","msg":{"code":14,"msg":"no"}}"#;
+            session.frame(error.into(), Arrival::default());
+        }
+        session.retry_due(Instant::now() + Duration::from_secs(16));
+        let mut sent = String::new();
+        while let Some(command) = session.next_outgoing() {
+            sent += &command;
+        }
+        assert!(
+            sent.contains(r#"["D"]"#) && !sent.contains(r#""C""#),
+            "{sent}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -120,6 +120,38 @@ async fn target_removed_without_a_sid_is_added_again_for_another_subscription() 
     assert!(added.contains(r#""action":"add""#), "{added}");
 }
 
+#[tokio::test]
+async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chunk() {
+    let (mut session, _receiver) = selecting(&["A", "H"]);
+    let removal = change(&mut session, Change::Remove, "H");
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "books".to_owned(),
+        targets: &TARGETS,
+        params: Map::from_iter([("market_tickers".to_owned(), json!(["E", "F", "G", "H"]))]),
+        queue: None,
+        reply,
+    });
+    let id = next_id(&mut session);
+    if let Some(tracked) = session.subscriptions.get_mut(&SubscriptionId(2)) {
+        tracked.chunks.shrink(8);
+        assert_eq!(tracked.chunks.start(&tracked.selected), ["E", "F"]);
+    }
+    for id in [id, removal] {
+        let ok = format!(r#"{{"id":{id},"type":"ok","sid":1,"msg":{{}}}}"#);
+        session.frame(ok.into(), Arrival::default());
+    }
+    session.retry_due(Instant::now() + Duration::from_secs(3));
+    let mut sent = String::new();
+    while let Some(command) = session.next_outgoing() {
+        sent += &command;
+    }
+    assert!(
+        sent.contains(r#"["H"]"#) && sent.contains(r#"["G"]"#),
+        "{sent}"
+    );
+}
+
 /// Returns the subscriptions that are reported as idle.
 async fn idle(mut receiver: crate::ws::queue::Receiver) -> Vec<SubscriptionId> {
     receiver.close();
@@ -297,11 +329,12 @@ async fn result_of_a_snapshot_request_has_each_target_once() {
         deliver_snapshot(&mut session, &fields, target);
     }
     assert_eq!(targets_in(result), ["A", "B"]);
-    // Nothing is kept for a caller that is gone.
+    // No snapshot is kept for a caller that is gone.
     let (id, result) = request(&mut session, &["A", "B"]);
     drop(result);
     deliver_snapshot(&mut session, &format!(r#""sid":1,"id":{id}"#), "A");
-    assert!(session.pending.is_empty());
+    let mut pending = session.pending.values();
+    assert!(pending.all(|command| matches!(command.pending, Pending::Obsolete)));
 }
 
 #[tokio::test]
@@ -332,6 +365,28 @@ async fn missing_snapshot_is_requested_again_with_the_last_ones() {
         requested.push(id);
     }
     assert_eq!(targets_in(result), ["B", "C", "D", "A"], "{requested:?}");
+}
+
+#[tokio::test]
+async fn targets_without_a_snapshot_are_requested_after_all_others() {
+    let (mut session, _receiver) = in_chunks();
+    let (_, result) = request(&mut session, &["A", "B", "C", "D"]);
+    session.continue_due(Instant::now() + Duration::from_secs(3));
+    session.next_outgoing();
+    drop(result);
+    // One of the targets is no longer silent.
+    for expected in [r#"["C","D"]"#, r#"["B","C"]"#] {
+        let (reply, _result) = oneshot::channel();
+        session.command(Command::Snapshot {
+            subscription: SubscriptionId(1),
+            targets: ["A", "B", "C", "D"].map(str::to_owned).to_vec(),
+            reply,
+        });
+        let command = session.next_outgoing().unwrap_or_default();
+        assert!(command.contains(expected), "{command}");
+        let (id, _result) = request(&mut session, &["B"]);
+        deliver_snapshot(&mut session, &format!(r#""id":{id}"#), "B");
+    }
 }
 
 #[tokio::test]
@@ -377,6 +432,7 @@ async fn change_of_a_replaced_subscription_is_made_again() {
             subscription: SubscriptionId(1),
             change: step,
             targets: vec![target.to_owned()],
+            is_acknowledged: false,
             reply,
         });
         let id = next_id(&mut session);
@@ -403,4 +459,117 @@ async fn change_of_a_replaced_subscription_is_made_again() {
         let tracked = &session.subscriptions[&SubscriptionId(1)];
         assert_eq!(tracked.selected.len(), 2, "{step:?}");
     }
+}
+
+#[tokio::test]
+async fn acknowledged_change_is_made_again_without_its_caller() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    // The caller of this change is gone.
+    let id = change(&mut session, Change::Add, "C");
+    let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
+    session.frame(failed.into(), Arrival::default());
+    session.retry_due(Instant::now() + Duration::from_secs(60));
+    let new = next_id(&mut session);
+    for frame in [
+        format!(r#"{{"id":{id},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#),
+        format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#),
+    ] {
+        session.frame(frame.into(), Arrival::default());
+    }
+    let again = session.next_outgoing().unwrap_or_default();
+    assert!(
+        again.contains(r#""sids":[2]"#) && again.contains(r#""C""#),
+        "{again}"
+    );
+}
+
+/// Nothing waits for the reply any more: the command was sent again, or its caller is gone.
+#[tokio::test]
+async fn late_error_without_a_sid_ends_only_the_subscription_of_its_command() {
+    for is_chunk in [true, false] {
+        for is_repeated in [true, false] {
+            let (mut session, _receiver) = in_chunks();
+            let (id, _result) = subscribe(&mut session, "trades");
+            let ack = r#""type":"subscribed","msg":{"channel":"trades","sid":3}"#;
+            session.frame(format!(r#"{{"id":{id},{ack}}}"#).into(), Arrival::default());
+            session.retry_due(Instant::now() + Duration::from_secs(3));
+            let mut late = next_id(&mut session);
+            if !is_chunk {
+                let (id, result) = request(&mut session, &["A", "B", "C", "D"]);
+                late = id;
+                if is_repeated {
+                    session.continue_due(Instant::now() + Duration::from_secs(3));
+                    deliver_snapshot(&mut session, &format!(r#""id":{late}"#), "A");
+                }
+                drop(result);
+            } else if is_repeated {
+                session.continue_due(Instant::now() + Duration::from_secs(16));
+            }
+            // Old commands are dropped when another one is written.
+            request(&mut session, &["A"]);
+            let overflow = format!(r#"{{"id":{late},"type":"error","msg":{{"code":25}}}}"#);
+            session.frame(overflow.into(), Arrival::default());
+            let sids: Vec<_> = session.sids.keys().copied().collect();
+            assert_eq!(sids, [3], "{is_chunk} {is_repeated}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rejected_subscribe_command_ends_no_subscription() {
+    for code in [10, 25] {
+        for (channel, is_open) in [("trades", false), ("books", true)] {
+            let (mut session, _receiver) = subscribed();
+            let (reply, mut result) = oneshot::channel();
+            session.command(Command::Other {
+                name: "subscribe".to_owned(),
+                params: Some(json!({"channels": [channel]})),
+                reply,
+            });
+            let error = format!(r#"{{"id":2,"type":"error","msg":{{"code":{code}}}}}"#);
+            session.frame(error.into(), Arrival::default());
+            // The command would have been part of the open subscription to its channel.
+            assert_eq!(session.sids.is_empty(), is_open, "{code} {channel}");
+            assert!(matches!(
+                result.try_recv(),
+                Ok(Err(ConnectionError::Command(_)))
+            ));
+        }
+    }
+}
+
+/// The exchange rejects two chunks, each because of one target, with errors that name no command.
+#[tokio::test]
+async fn targets_of_two_chunks_that_fail_without_an_id_are_requested_individually() {
+    let (mut session, _receiver) = in_chunks();
+    for _ in 0..2 {
+        session.retry_due(Instant::now() + Duration::from_secs(3));
+    }
+    let (_, _snapshots) = request(&mut session, &["A"]);
+    let mut added = Vec::new();
+    for _ in 0..20 {
+        while let Some(command) = session.next_outgoing() {
+            let command: Value = serde_json::from_str(&command).unwrap_or_default();
+            let (id, action) = (&command["id"], &command["params"]["action"]);
+            if action != "add" {
+                continue;
+            }
+            let targets = command["params"]["market_tickers"].as_array();
+            let targets: Vec<_> = targets.into_iter().flatten().cloned().collect();
+            let is_rejected = targets.contains(&json!("D")) || targets.contains(&json!("F"));
+            let reply = match is_rejected {
+                true => r#"{"type":"error","sid":2,"msg":{"code":14}}"#.to_owned(),
+                false => format!(r#"{{"id":{id},"type":"ok","sid":2,"msg":{{}}}}"#),
+            };
+            if !is_rejected {
+                added.extend(targets);
+            }
+            session.frame(reply.into(), Arrival::default());
+        }
+        session.retry_due(Instant::now() + Duration::from_secs(600));
+    }
+    added.sort_by_key(ToString::to_string);
+    added.dedup();
+    assert_eq!(added, ["C", "E", "G", "H"]);
+    assert_eq!(session.subscriptions[&SubscriptionId(1)].selected.len(), 6);
 }
