@@ -83,6 +83,17 @@ impl Command {
             _ => false,
         }
     }
+
+    /// Returns `true` for a change that the exchange acknowledged for a subscription that has ended.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        matches!(
+            self,
+            Self::Change {
+                is_acknowledged: true,
+                ..
+            }
+        )
+    }
 }
 
 /// A change to the targets of a subscription.

@@ -147,6 +147,8 @@ struct Route {
     is_listed: bool,
     /// Targets whose removal has been requested and not answered, with the id of the command. The exchange may have removed them.
     removing: BTreeMap<String, u64>,
+    /// Targets that their subscription selects, but that were not added with their chunk because they were being removed.
+    left_out: BTreeMap<String, SubscriptionId>,
     /// A removal has been requested.
     has_removals: bool,
     /// Targets whose requested snapshot did not arrive. They are requested after all others.
@@ -170,6 +172,13 @@ impl Route {
             }
         }
         ended
+    }
+
+    /// Removes the targets that are being removed from those that are added for a subscription.
+    fn leave_out_removals(&mut self, subscription: SubscriptionId, targets: &mut Vec<String>) {
+        let removed = targets.extract_if(.., |target| self.removing.contains_key(target));
+        self.left_out
+            .extend(removed.map(|target| (target, subscription)));
     }
 }
 

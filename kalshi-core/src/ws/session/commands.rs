@@ -220,8 +220,11 @@ impl Session {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
-        for target in &targets {
-            tracked.chunks.remove_unsent(target);
+        // A subscription without an acknowledgement may get another `sid`.
+        if tracked.sid == Some(sid) {
+            for target in &targets {
+                tracked.chunks.remove_unsent(target);
+            }
         }
         let names = tracked.targets;
         let params = json!({"sids": [sid], "action": names.add, names.list: targets});
@@ -277,11 +280,12 @@ impl Session {
                     let tracked = self.subscriptions.get(&subscription);
                     // A subscription that ended is made again as a whole.
                     let tracked = tracked.filter(|tracked| tracked.sid == Some(sid));
-                    let route = self.sids.get(&sid);
                     targets.retain(|target| {
                         tracked.is_some_and(|tracked| tracked.selected.contains(target))
-                            && route.is_some_and(|route| !route.removing.contains_key(target))
                     });
+                    if let Some(route) = self.sids.get_mut(&sid) {
+                        route.leave_out_removals(subscription, &mut targets);
+                    }
                     if !targets.is_empty() {
                         self.write_chunk(subscription, sid, targets, repeats + 1);
                     }
@@ -446,7 +450,16 @@ impl Session {
     /// Queues a command until its subscription has a `sid`, and removes queued commands whose caller is gone.
     fn wait(&mut self, command: Command) {
         self.waiting.retain(|waiting| !waiting.is_abandoned());
-        self.waiting.push(command);
+        // Acknowledged changes are older than those that were not sent.
+        let index = match command.is_acknowledged() {
+            true => self
+                .waiting
+                .iter()
+                .take_while(|waiting| waiting.is_acknowledged())
+                .count(),
+            false => self.waiting.len(),
+        };
+        self.waiting.insert(index, command);
     }
 
     pub(super) fn resume_waiting(&mut self) {

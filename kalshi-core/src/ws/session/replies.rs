@@ -106,7 +106,17 @@ impl Session {
                         && let Some(route) = self.sids.get_mut(&sid)
                     {
                         let kept = route.end_removals(id, targets);
+                        let left_out = |target| route.left_out.remove_entry(target);
+                        let left_out: Vec<_> = kept.iter().filter_map(left_out).collect();
                         self.kept(*subscription, sid, kept);
+                        for (target, owner) in left_out {
+                            let tracked = self.subscriptions.get(&owner);
+                            if tracked.is_some_and(|tracked| {
+                                tracked.sid == Some(sid) && tracked.selected.contains(&target)
+                            }) {
+                                self.write_chunk(owner, sid, vec![target], 0);
+                            }
+                        }
                     }
                     pending.fail(ConnectionError::Command(error.clone()));
                 }
@@ -273,11 +283,10 @@ impl Session {
         };
         // A target is rejected only if it was the only one of the command.
         let is_alone = targets.len() == 1;
-        let route = self.sids.get(&sid);
-        targets.retain(|target| {
-            let is_removing = route.is_some_and(|route| route.removing.contains_key(target));
-            tracked.selected.contains(target) && !is_removing
-        });
+        targets.retain(|target| tracked.selected.contains(target));
+        if let Some(route) = self.sids.get_mut(&sid) {
+            route.leave_out_removals(id, &mut targets);
+        }
         if error.is_transient() {
             return tracked.chunks.return_targets(targets);
         }
@@ -312,6 +321,7 @@ impl Session {
             route.extra.retain(|target| !targets.contains(target));
             if change == Change::Remove {
                 route.end_removals(command, &targets);
+                route.left_out.retain(|target, _| !targets.contains(target));
             }
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
@@ -430,6 +440,10 @@ impl Session {
             .extra
             .retain(|target| !tracked.selected.contains(target));
         route.queues = queues_of(&self.subscriptions, &route.subscriptions);
+        // Earlier commands may concern the channel that is open now.
+        for command in self.pending.values_mut() {
+            command.opens_channels = false;
+        }
         let made = Made {
             id,
             sid,

@@ -152,6 +152,39 @@ async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chu
     );
 }
 
+#[tokio::test]
+async fn target_added_again_on_another_sid_remains_part_of_its_chunk() {
+    let (mut session, _receiver) = selecting(&["A", "H"]);
+    let removal = change(&mut session, Change::Remove, "H");
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "books".to_owned(),
+        targets: &TARGETS,
+        params: Map::from_iter([("market_tickers".to_owned(), json!(["E", "F", "G", "H"]))]),
+        queue: None,
+        reply,
+    });
+    let id = next_id(&mut session);
+    if let Some(tracked) = session.subscriptions.get_mut(&SubscriptionId(2)) {
+        tracked.chunks.shrink(8);
+        assert_eq!(tracked.chunks.start(&tracked.selected), ["E", "F"]);
+    }
+    for frame in [
+        format!(r#"{{"id":{removal},"type":"ok","sid":1,"msg":{{}}}}"#),
+        r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"lag"}}"#.to_owned(),
+        format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#),
+    ] {
+        session.frame(frame.into(), Arrival::default());
+    }
+    session.retry_due(Instant::now() + Duration::from_secs(3));
+    let mut sent = Vec::new();
+    while let Some(command) = session.next_outgoing() {
+        sent.push(command);
+    }
+    let adds_h = |command: &String| command.contains(r#""sids":[2]"#) && command.contains(r#""H""#);
+    assert!(sent.iter().any(adds_h), "{sent:?}");
+}
+
 /// Returns the subscriptions that are reported as idle.
 async fn idle(mut receiver: crate::ws::queue::Receiver) -> Vec<SubscriptionId> {
     receiver.close();
@@ -481,6 +514,86 @@ async fn acknowledged_change_is_made_again_without_its_caller() {
         again.contains(r#""sids":[2]"#) && again.contains(r#""C""#),
         "{again}"
     );
+}
+
+#[tokio::test]
+async fn late_acknowledgement_does_not_undo_a_later_change() {
+    let (mut session, _receiver) = selecting(&["A"]);
+    // The caller of this change is gone.
+    let late = change(&mut session, Change::Add, "C");
+    let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
+    session.frame(failed.into(), Arrival::default());
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Change {
+        subscription: SubscriptionId(1),
+        change: Change::Remove,
+        targets: vec!["C".to_owned()],
+        is_acknowledged: false,
+        reply,
+    });
+    session.retry_due(Instant::now() + Duration::from_secs(60));
+    let new = next_id(&mut session);
+    for frame in [
+        format!(r#"{{"id":{late},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#),
+        format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#),
+    ] {
+        session.frame(frame.into(), Arrival::default());
+    }
+    while let Some(command) = session.next_outgoing() {
+        let command: Value = serde_json::from_str(&command).unwrap_or_default();
+        let ok = json!({"id": command["id"], "type": "ok", "sid": 2, "msg": {}});
+        session.frame(ok.to_string().into(), Arrival::default());
+    }
+    let tracked = session.subscriptions.get(&SubscriptionId(1));
+    assert!(tracked.is_some_and(|tracked| !tracked.selected.contains("C")));
+}
+
+/// The first `subscribe` is answered after it was sent again, and fails once the channel is open.
+#[tokio::test]
+async fn late_error_ends_the_channel_that_its_command_opened() {
+    let (main, _receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
+    let mut session = Session::new(main);
+    session.connected();
+    let (first, _result) = subscribe(&mut session, "books");
+    session.retry_due(Instant::now() + Duration::from_secs(16));
+    let second = next_id(&mut session);
+    for frame in [
+        format!(r#"{{"id":{first},"type":"subscribed","msg":{{"channel":"books","sid":1}}}}"#),
+        format!(r#"{{"id":{second},"type":"ok","sid":1,"msg":{{}}}}"#),
+    ] {
+        session.frame(frame.into(), Arrival::default());
+    }
+    assert_eq!(session.sids.len(), 1);
+    let overflow = format!(r#"{{"id":{first},"type":"error","msg":{{"code":25}}}}"#);
+    session.frame(overflow.into(), Arrival::default());
+    assert!(session.sids.is_empty() && session.next_retry().is_some());
+}
+
+#[tokio::test]
+async fn target_whose_removal_is_rejected_is_added_although_its_chunk_left_it_out() {
+    for code in [14, 27] {
+        for is_rejected in [true, false] {
+            let (mut session, _receiver) = in_chunks();
+            session.retry_due(Instant::now() + Duration::from_secs(3));
+            let chunk = next_id(&mut session);
+            let removal = change(&mut session, Change::Remove, "C");
+            let error = |id: u64| {
+                format!(r#"{{"id":{id},"type":"error","msg":{{"code":{code},"msg":"no"}}}}"#)
+            };
+            if is_rejected {
+                session.frame(error(chunk).into(), Arrival::default());
+            } else {
+                session.continue_due(Instant::now() + Duration::from_secs(16));
+            }
+            session.frame(error(removal).into(), Arrival::default());
+            session.retry_due(Instant::now() + Duration::from_secs(60));
+            let mut sent = String::new();
+            while let Some(command) = session.next_outgoing() {
+                sent += &command;
+            }
+            assert!(sent.contains(r#""C""#), "{code} {is_rejected} {sent}");
+        }
+    }
 }
 
 /// Nothing waits for the reply any more: the command was sent again, or its caller is gone.
