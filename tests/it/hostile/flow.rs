@@ -396,6 +396,7 @@ impl Flow {
                 .first()
                 .map_or(market.clone(), |order| order.ticker.clone());
             let mut lookup = client.orders().find(id).timeout(RECONCILE);
+            let misled_lists = self.checks.run.front.misled_lists();
             // Without a market the lookup reads all orders.
             if self.checks.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
                 lookup = lookup.ticker(&market);
@@ -414,7 +415,8 @@ impl Flow {
                 }
                 OrderLookup::NotFound => {
                     self.checks.check(
-                        in_market().next().is_none(),
+                        in_market().next().is_none()
+                            || misled_lists != self.checks.run.front.misled_lists(),
                         "reported as absent, but exists",
                         (id, &orders),
                     );

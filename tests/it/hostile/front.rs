@@ -92,6 +92,8 @@ struct State {
     recent: HashMap<&'static str, (Option<u64>, Reply)>,
     /// Flows that received the error or the empty list of another request.
     misled: BTreeSet<u64>,
+    /// Number of lists without a market that got the response to another request, which does not show in them.
+    misled_lists: usize,
     counts: BTreeMap<String, usize>,
 }
 
@@ -116,6 +118,12 @@ impl Front {
     /// Returns `true` if the flow received a shifted response that cannot be detected over HTTP/1.1.
     pub fn is_misled(&self, flow: u64) -> bool {
         self.state.lock().unwrap().misled.contains(&flow)
+    }
+
+    /// Returns the number of lists without a market that got the response to another request.
+    #[allow(dead_code, reason = "lists of the perpetuals API prove no absence")]
+    pub fn misled_lists(&self) -> usize {
+        self.state.lock().unwrap().misled_lists
     }
 
     pub fn counts(&self) -> BTreeMap<String, usize> {
@@ -318,6 +326,7 @@ impl Front {
         if let (true, Some(flow)) = (is_silent, flow) {
             state.misled.insert(flow);
         }
+        state.misled_lists += usize::from(flow.is_none() && ["archive", "list"].contains(&kind));
         let name = format!(
             "{} shifted {}",
             if is_new {
