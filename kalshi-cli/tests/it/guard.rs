@@ -411,7 +411,7 @@ async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     for (arguments, message) in [
         (
             "--yes guard --subaccount 0",
-            "requires the exchange to be named",
+            "requires an explicit exchange",
         ),
         ("--profile test --yes guard", "--subaccount"),
         (
