@@ -1,7 +1,5 @@
 //! The request path: a tracing span around the attempts, then decoding.
 
-use std::pin::pin;
-
 use reqwest::Request;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -129,7 +127,8 @@ impl Core {
             charge,
             attempts,
         };
-        let sending = pin!(sending.run());
+        // Boxed, because the caller's future is copied several times when a task is spawned with it.
+        let sending = Box::pin(sending.run());
         // Faster without a subscriber.
         let result = if span.is_none() {
             sending.await
