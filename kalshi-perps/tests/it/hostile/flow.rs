@@ -270,7 +270,11 @@ impl Flow {
             Reconciliation::Unknown(_) => "Unknown",
             other => panic!("{other:?}"),
         };
-        self.checks.run.count(format!("reconcile order: {result}"));
+        let kind = match placed.is_empty() {
+            true => "reconcile no order",
+            false => "reconcile order",
+        };
+        self.checks.run.count(format!("{kind}: {result}"));
         result
     }
 
