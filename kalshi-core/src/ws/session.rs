@@ -174,6 +174,12 @@ impl Route {
         ended
     }
 
+    /// Forgets the removals of these targets after the reply to command `id` acknowledged their addition or removal.
+    fn acknowledged(&mut self, id: u64, targets: &[String]) {
+        self.end_removals(id, targets);
+        self.left_out.retain(|target, _| !targets.contains(target));
+    }
+
     /// Removes the targets that are being removed from those that are added for a subscription.
     fn leave_out_removals(&mut self, subscription: SubscriptionId, targets: &mut Vec<String>) {
         let removed = targets.extract_if(.., |target| self.removing.contains_key(target));

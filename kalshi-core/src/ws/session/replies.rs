@@ -320,8 +320,7 @@ impl Session {
             // They are now selected or removed.
             route.extra.retain(|target| !targets.contains(target));
             if change == Change::Remove {
-                route.end_removals(command, &targets);
-                route.left_out.retain(|target, _| !targets.contains(target));
+                route.acknowledged(command, &targets);
             }
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
@@ -358,7 +357,7 @@ impl Session {
         let Some(route) = self.sids.get_mut(&sid) else {
             return;
         };
-        route.end_removals(id, targets);
+        route.acknowledged(id, targets);
         // The reader may have missed the acknowledgement of a removal, so an acknowledged one is not over for it.
         if route.has_removals {
             let targets = targets.iter();

@@ -120,11 +120,11 @@ async fn target_removed_without_a_sid_is_added_again_for_another_subscription() 
     assert!(added.contains(r#""action":"add""#), "{added}");
 }
 
-#[tokio::test]
-async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chunk() {
-    let (mut session, _receiver) = selecting(&["A", "H"]);
-    let removal = change(&mut session, Change::Remove, "H");
-    let (reply, _result) = oneshot::channel();
+/// Subscribes to E, F, G and H, of which the first command has E and F. Returns the id of the command, and the result.
+fn subscribe_in_chunks(
+    session: &mut Session,
+) -> (u64, oneshot::Receiver<Result<Made, ConnectionError>>) {
+    let (reply, result) = oneshot::channel();
     session.command(Command::Subscribe {
         channel: "books".to_owned(),
         targets: &TARGETS,
@@ -132,11 +132,19 @@ async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chu
         queue: None,
         reply,
     });
-    let id = next_id(&mut session);
+    let id = next_id(session);
     if let Some(tracked) = session.subscriptions.get_mut(&SubscriptionId(2)) {
         tracked.chunks.shrink(8);
         assert_eq!(tracked.chunks.start(&tracked.selected), ["E", "F"]);
     }
+    (id, result)
+}
+
+#[tokio::test]
+async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chunk() {
+    let (mut session, _receiver) = selecting(&["A", "H"]);
+    let removal = change(&mut session, Change::Remove, "H");
+    let (id, _result) = subscribe_in_chunks(&mut session);
     for id in [id, removal] {
         let ok = format!(r#"{{"id":{id},"type":"ok","sid":1,"msg":{{}}}}"#);
         session.frame(ok.into(), Arrival::default());
@@ -156,19 +164,7 @@ async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chu
 async fn target_added_again_on_another_sid_remains_part_of_its_chunk() {
     let (mut session, _receiver) = selecting(&["A", "H"]);
     let removal = change(&mut session, Change::Remove, "H");
-    let (reply, _result) = oneshot::channel();
-    session.command(Command::Subscribe {
-        channel: "books".to_owned(),
-        targets: &TARGETS,
-        params: Map::from_iter([("market_tickers".to_owned(), json!(["E", "F", "G", "H"]))]),
-        queue: None,
-        reply,
-    });
-    let id = next_id(&mut session);
-    if let Some(tracked) = session.subscriptions.get_mut(&SubscriptionId(2)) {
-        tracked.chunks.shrink(8);
-        assert_eq!(tracked.chunks.start(&tracked.selected), ["E", "F"]);
-    }
+    let (id, _result) = subscribe_in_chunks(&mut session);
     for frame in [
         format!(r#"{{"id":{removal},"type":"ok","sid":1,"msg":{{}}}}"#),
         r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"lag"}}"#.to_owned(),
@@ -594,6 +590,23 @@ async fn target_whose_removal_is_rejected_is_added_although_its_chunk_left_it_ou
             assert!(sent.contains(r#""C""#), "{code} {is_rejected} {sent}");
         }
     }
+}
+
+#[tokio::test]
+async fn target_that_was_added_after_its_chunk_left_it_out_is_not_added_again() {
+    let (mut session, _receiver) = in_chunks();
+    session.retry_due(Instant::now() + Duration::from_secs(3));
+    next_id(&mut session);
+    change(&mut session, Change::Remove, "C");
+    session.continue_due(Instant::now() + Duration::from_secs(16));
+    while session.next_outgoing().is_some() {}
+    let addition = change(&mut session, Change::Add, "C");
+    let ok = format!(r#"{{"id":{addition},"type":"ok","sid":2,"msg":{{}}}}"#);
+    session.frame(ok.into(), Arrival::default());
+    let removal = change(&mut session, Change::Remove, "C");
+    let error = format!(r#"{{"id":{removal},"type":"error","msg":{{"code":14,"msg":"no"}}}}"#);
+    session.frame(error.into(), Arrival::default());
+    assert_eq!(session.next_outgoing(), None);
 }
 
 /// Nothing waits for the reply any more: the command was sent again, or its caller is gone.
