@@ -180,7 +180,7 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     if let Some(package) = env::var_os("KALSHI_FEATURES") {
         let features = workspace.join("crates/features");
         fs::create_dir_all(features.join("examples")).unwrap();
-        for file in ["Cargo.toml", "build.rs", "examples/none.rs"] {
+        for file in ["Cargo.toml", "examples/none.rs"] {
             fs::copy(Path::new(&package).join(file), features.join(file)).unwrap();
         }
     }

@@ -1,6 +1,5 @@
 //! Tests of the request path with the rate limiter and the clock. A middleware simulates the exchange, so that time can be paused, except
 //! where the client must see a response from the network.
-#![allow(missing_docs, clippy::panic, clippy::unwrap_used)]
 
 use std::{
     io::{Read, Write},
@@ -23,11 +22,11 @@ use kalshi_core::{
 use tokio::time::{Instant, sleep};
 
 static OPERATIONS: [Operation; 3] = [
-    Operation::new("GetBalance", Method::GET, "/balance", "", Bucket::Balance),
+    Operation::new("GetFunds", Method::GET, "/funds", "", Bucket::Balance),
     Operation::new("GetThing", Method::GET, "/thing", "", Bucket::Read),
     Operation::new("GetStatus", Method::GET, "/status", "", Bucket::Read).public(),
 ];
-static BALANCE: &Operation = &OPERATIONS[0];
+static FUNDS: &Operation = &OPERATIONS[0];
 static THING: &Operation = &OPERATIONS[1];
 static STATUS: &Operation = &OPERATIONS[2];
 
@@ -186,7 +185,7 @@ async fn balance_requests_are_paced_by_responses() {
     let exchange = Exchange::new(300, Some(200));
     let client = exchange.client(0);
     for _ in 0..4 {
-        send(&client, BALANCE).await.unwrap();
+        send(&client, FUNDS).await.unwrap();
     }
     for gap in exchange.gaps() {
         assert!((1_300..=1_303).contains(&gap), "{gap} ms");
@@ -200,7 +199,7 @@ async fn failed_request_frees_the_bucket_of_one_request() {
         let exchange = Exchange::new(delay, None);
         let client = exchange.client(0);
         for _ in 0..3 {
-            send(&client, BALANCE).await.unwrap_err();
+            send(&client, FUNDS).await.unwrap_err();
         }
         for gap in exchange.gaps() {
             assert!((least..=least + 3).contains(&gap), "{gap} ms");
@@ -209,10 +208,10 @@ async fn failed_request_frees_the_bucket_of_one_request() {
     // Dropped halfway, after 100 ms.
     let exchange = Exchange::new(300, Some(200));
     let client = exchange.client(0);
-    let request = send(&client, BALANCE);
+    let request = send(&client, FUNDS);
     let dropped = tokio::time::timeout(Duration::from_millis(100), request).await;
     assert!(dropped.is_err());
-    send(&client, BALANCE).await.unwrap();
+    send(&client, FUNDS).await.unwrap();
     let [gap] = exchange.gaps()[..] else {
         panic!("{:?}", exchange.gaps())
     };
