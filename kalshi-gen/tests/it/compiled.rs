@@ -51,28 +51,25 @@ fn root() -> PathBuf {
 #[test]
 fn small_specs_compile_and_decode_their_samples() {
     let folder = root().join("kalshi-gen/tests/specs");
-    compile(&specs(&folder), &folder, "small");
+    compile(&specs(&folder), &[], &folder, "small");
 }
 
 #[test]
-fn published_specs_compile_side_by_side_and_decode_their_samples() {
+fn published_specs_compile_side_by_side() {
     let Some(folder) = env::var_os("KALSHI_SPECS") else {
         println!("skipped: KALSHI_SPECS is not set, so no published specs are compiled");
         return;
     };
-    let found = specs(Path::new(&folder));
-    assert!(
-        !found.is_empty(),
-        "no specs in {}",
-        Path::new(&folder).display()
-    );
-    let (vendored, others): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|spec| is_vendored(spec));
-    println!("compiled by this workspace: {}", names(&vendored));
-    compile(&others, Path::new(&folder), "published");
+    let folder = Path::new(&folder);
+    let found = specs(folder);
+    assert!(!found.is_empty(), "no specs in {}", folder.display());
+    let (compiled, tested): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|spec| is_vendored(spec) || is_older(spec, folder));
+    compile(&tested, &compiled, folder, "published");
 }
 
-/// Returns `true` if a crate of the workspace was vendored from this file. That crate has its own tests.
+/// Returns `true` if a crate of this workspace was vendored from this file. That crate has its own tests.
 fn is_vendored(spec: &Path) -> bool {
     let hash = format!("{:x}", Sha256::digest(fs::read(spec).unwrap()));
     let locks = [
@@ -84,6 +81,16 @@ fn is_vendored(spec: &Path) -> bool {
         let lock = fs::read_to_string(root().join(lock)).unwrap();
         lock.contains(&hash)
     })
+}
+
+/// Returns `true` for a REST spec in a subfolder, which holds older versions. The operations that hand-written tests
+/// call may not be in it.
+fn is_older(spec: &Path, folder: &Path) -> bool {
+    let is_below = spec
+        .strip_prefix(folder)
+        .is_ok_and(|path| path.components().count() > 1);
+    let protocol = Protocol::from_text(&fs::read_to_string(spec).unwrap()).unwrap();
+    is_below && protocol != Protocol::Streams
 }
 
 /// Returns the specs in a folder and its subfolders.
@@ -162,8 +169,8 @@ fn specs_in_subfolders_and_json_specs_become_crates() {
     assert_eq!(names, expected);
 }
 
-/// Creates a crate for each spec in one workspace, and runs their tests.
-fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
+/// Creates a crate for each spec in one workspace. Compiles all of them, and runs the tests of the first list.
+fn compile(tested: &[PathBuf], compiled: &[PathBuf], folder: &Path, name: &str) {
     let workspace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     _ = fs::remove_dir_all(&workspace);
     fs::create_dir_all(&workspace).unwrap();
@@ -184,12 +191,31 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
             fs::copy(Path::new(&package).join(file), features.join(file)).unwrap();
         }
     }
-    for spec in specs {
-        let crate_name = crate_name(spec, folder);
-        let path = workspace.join("crates").join(&crate_name);
-        assert!(!path.exists(), "two specs are {crate_name}");
-        make_crate(&path, &crate_name, spec, is_older(spec, folder));
+    let make_crates = |specs: &[PathBuf], is_tested| -> Vec<String> {
+        let names = specs.iter().map(|spec| {
+            let crate_name = crate_name(spec, folder);
+            let path = workspace.join("crates").join(&crate_name);
+            assert!(!path.exists(), "two specs are {crate_name}");
+            make_crate(&path, &crate_name, spec, is_tested);
+            crate_name
+        });
+        names.collect()
+    };
+    let (tested, compiled) = (make_crates(tested, true), make_crates(compiled, false));
+    if !compiled.is_empty() {
+        cargo("check", &compiled, &workspace);
+        println!("compiled: {}", compiled.join(", "));
     }
+    if !tested.is_empty() {
+        let (out, err) = cargo("test", &tested, &workspace);
+        let passed = out.matches("test result: ok. ").count();
+        assert_eq!(passed, tested.len(), "{out}\n{err}");
+        println!("tested: {}", tested.join(", "));
+    }
+}
+
+/// Runs a command of cargo on the libraries of packages, and returns what it wrote to stdout and stderr.
+fn cargo(command: &str, packages: &[String], workspace: &Path) -> (String, String) {
     // The target directory of the main build, so that dependencies are reused.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
@@ -200,42 +226,21 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
         }
     }
     let output = cargo
-        .args([
-            "test",
-            "--offline",
-            "--quiet",
-            "--workspace",
-            "--lib",
-            "--target-dir",
-        ])
+        .args([command, "--offline", "--quiet", "--lib", "--target-dir"])
         .arg(target)
+        .args(packages.iter().map(|package| format!("-p={package}")))
+        .args(env::var_os("KALSHI_FEATURES").map(|_| "-p=features"))
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .current_dir(&workspace)
+        .current_dir(workspace)
         .output()
         .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let [out, err] =
+        [output.stdout, output.stderr].map(|output| String::from_utf8_lossy(&output).into_owned());
     assert!(output.status.success(), "{out}\n{err}");
-    let passed = out.matches("test result: ok. ").count();
-    assert_eq!(passed, specs.len(), "{out}\n{err}");
-    println!("{passed} specs compiled: {}", names(specs));
+    (out, err)
 }
 
-/// Returns `true` for a spec in a subfolder, which holds older versions. These are compiled, but their
-/// operations are not called.
-fn is_older(spec: &Path, folder: &Path) -> bool {
-    spec.strip_prefix(folder)
-        .is_ok_and(|path| path.components().count() > 1)
-}
-
-fn names(specs: &[PathBuf]) -> String {
-    let names = specs.iter().filter_map(|spec| spec.file_name()?.to_str());
-    names.collect::<Vec<_>>().join(", ")
-}
-
-fn make_crate(folder: &Path, name: &str, spec: &Path, is_older: bool) {
+fn make_crate(folder: &Path, name: &str, spec: &Path, is_tested: bool) {
     let text = fs::read_to_string(spec).unwrap();
     let generated = generate(&text, &Options::new().fixups(FixupMode::Lenient))
         .unwrap_or_else(|error| panic!("{}: {error}", spec.display()));
@@ -266,7 +271,7 @@ fn make_crate(folder: &Path, name: &str, spec: &Path, is_older: bool) {
         _ => {
             let mut source = template("rest.rs");
             write("kalshi.rs", &generated.rust);
-            if !is_older {
+            if is_tested {
                 let samples = Samples::new(&text, FixupMode::Lenient).unwrap();
                 write("openapi.yaml", &text);
                 write("tests/generated/calls.rs", &samples.calls().unwrap());
