@@ -24,7 +24,7 @@ const OPERATIONS: [&str; 15] = [
 ];
 
 /// Fields of requests and responses that hand-written modules use.
-const REST_FIELDS: [(&str, &[&str]); 20] = [
+const REST_FIELDS: [(&str, &[&str]); 26] = [
     (
         "AmendOrderV2Request",
         &[
@@ -33,6 +33,7 @@ const REST_FIELDS: [(&str, &[&str]); 20] = [
             "exchange_index",
             "expiration_time",
             "price",
+            "side",
             "ticker",
             "updated_client_order_id",
         ],
@@ -46,14 +47,18 @@ const REST_FIELDS: [(&str, &[&str]); 20] = [
             "remaining_count",
         ],
     ),
+    ("BatchCancelOrdersV2Request", &["orders"]),
     (
         "BatchCancelOrdersV2RequestOrders",
         &["exchange_index", "market_ticker", "order_id", "subaccount"],
     ),
+    ("BatchCancelOrdersV2Response", &["orders"]),
     (
         "BatchCancelOrdersV2ResponseOrders",
         &["error", "order_id", "reduced_by"],
     ),
+    ("BatchCreateOrdersV2Request", &["orders"]),
+    ("BatchCreateOrdersV2Response", &["orders"]),
     (
         "BatchCreateOrdersV2ResponseOrders",
         &[
@@ -71,13 +76,16 @@ const REST_FIELDS: [(&str, &[&str]); 20] = [
     (
         "CreateOrderV2Request",
         &[
+            "cancel_order_on_pause",
             "client_order_id",
             "count",
             "exchange_index",
             "expiration_time",
             "order_group_id",
+            "post_only",
             "price",
             "reduce_only",
+            "self_trade_prevention_type",
             "side",
             "subaccount",
             "ticker",
@@ -102,14 +110,22 @@ const REST_FIELDS: [(&str, &[&str]); 20] = [
     ("DecreaseOrderV2Response", &["order_id", "remaining_count"]),
     ("EndpointTokenCost", &["cost", "method", "path"]),
     (
+        "EventData",
+        &["fee_multiplier_override", "fee_type_override"],
+    ),
+    (
         "Fill",
         &[
+            "book_side",
+            "count_fp",
             "created_time",
             "order_id",
+            "outcome_side",
             "subaccount_number",
             "ticker",
             "trade_id",
             "ts",
+            "yes_price_dollars",
         ],
     ),
     ("GetBalanceResponse", &["portfolio_value"]),
@@ -118,7 +134,17 @@ const REST_FIELDS: [(&str, &[&str]); 20] = [
         &["orders_updated_ts", "trades_created_ts"],
     ),
     ("GetUserDataTimestampResponse", &["as_of_time"]),
-    ("Market", &["price_ranges"]),
+    (
+        "Market",
+        &[
+            "fee_waiver_expiration_time",
+            "price_ranges",
+            "yes_ask_dollars",
+            "yes_ask_size_fp",
+            "yes_bid_dollars",
+            "yes_bid_size_fp",
+        ],
+    ),
     (
         "Order",
         &[
@@ -140,6 +166,7 @@ const REST_FIELDS: [(&str, &[&str]); 20] = [
         ],
     ),
     ("PriceRange", &["end", "start", "step"]),
+    ("Series", &["fee_multiplier", "fee_type"]),
     ("Settlement", &["revenue", "value"]),
 ];
 
@@ -149,7 +176,17 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
         "ErrorReply",
         &["code", "market_ticker", "market_tickers", "msg"],
     ),
-    ("Fill", &["order_id", "trade_id", "ts_ms"]),
+    (
+        "Fill",
+        &[
+            "book_side",
+            "count_fp",
+            "order_id",
+            "outcome_side",
+            "trade_id",
+            "ts_ms",
+        ],
+    ),
     ("OkReply", &["market_tickers"]),
     (
         "OrderbookDelta",

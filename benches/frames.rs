@@ -1,6 +1,6 @@
 //! Parsing WebSocket frames and keeping order books from them, compared with hand-written code.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![allow(clippy::unwrap_used, dead_code, missing_docs, reason = "a benchmark")]
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 /// A minimal hand-written struct for this message: fixed-point amounts, times unparsed.
 #[derive(Deserialize)]
-#[allow(dead_code, reason = "read, not used")]
 struct Raw {
     sid: u64,
     seq: u64,
@@ -21,7 +20,6 @@ struct Raw {
 }
 
 #[derive(Deserialize)]
-#[allow(dead_code, reason = "read, not used")]
 struct RawDelta {
     market_ticker: String,
     #[serde(deserialize_with = "fixed_point::<_, 10_000>")]
@@ -34,7 +32,6 @@ struct RawDelta {
 
 /// The same message with every field decoded to its final type, as in this crate, but without the other messages.
 #[derive(Deserialize)]
-#[allow(dead_code, reason = "read, not used")]
 struct RawWhole {
     sid: u64,
     seq: u64,
@@ -43,7 +40,6 @@ struct RawWhole {
 }
 
 #[derive(Deserialize)]
-#[allow(dead_code, reason = "read, not used")]
 struct RawWholeDelta {
     market_ticker: String,
     market_id: String,

@@ -16,7 +16,7 @@ const OPERATIONS: [&str; 7] = [
 ];
 
 /// Fields of requests and responses that hand-written modules use.
-const REST_FIELDS: [(&str, &[&str]); 10] = [
+const REST_FIELDS: [(&str, &[&str]); 11] = [
     (
         "AmendMarginOrderRequest",
         &[
@@ -39,6 +39,7 @@ const REST_FIELDS: [(&str, &[&str]); 10] = [
             "remaining_count",
         ],
     ),
+    ("BucketLimit", &["bucket_capacity", "refill_rate"]),
     ("CancelMarginOrderResponse", &["order_id", "reduced_by"]),
     (
         "CreateMarginOrderRequest",

@@ -70,6 +70,8 @@ pub use api::TradeApi;
 pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
+pub use kalshi_core::auth;
+#[doc(inline)]
 pub use kalshi_core::{
     ApiError, AuthFailure, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts,
     Credentials, CustomRequest, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
@@ -77,7 +79,7 @@ pub use kalshi_core::{
     RetryPolicy, Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds,
     UnknownValue,
 };
-pub use kalshi_core::{auth, reqwest, reqwest_middleware};
+pub use kalshi_core::{reqwest, reqwest_middleware};
 pub use outcome_side::OutcomeSide;
 
 /// Version of the exchange's REST spec that this crate is generated from.

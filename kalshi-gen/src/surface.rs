@@ -61,12 +61,7 @@ pub fn defaulted_fields(spec: &str, fixups: FixupMode) -> Result<Vec<String>, Er
 }
 
 fn collect_defaulted(items: &[Item], out: &mut Vec<String>) {
-    let is_defaulted = |attributes: &[syn::Attribute]| {
-        attributes.iter().any(|attribute| {
-            let text = attribute.to_token_stream().to_string();
-            attribute.path().is_ident("serde") && text.contains("default")
-        })
-    };
+    let is_defaulted = |attributes: &[syn::Attribute]| syntax::has_serde(attributes, "default");
     for item in items {
         match item {
             Item::Mod(module) => {

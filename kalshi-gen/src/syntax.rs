@@ -1,6 +1,6 @@
 //! Helpers for the syntax trees that progenitor returns.
 
-use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
+use syn::{Attribute, Expr, ImplItem, ImplItemFn, ItemImpl, Token, Type, parse_quote};
 
 use crate::docs;
 
@@ -55,6 +55,30 @@ pub(crate) fn foreign_ident(ty: &Type) -> Option<syn::Ident> {
         Type::Path(path) if path.path.leading_colon.is_some() => last_ident(ty),
         _ => None,
     }
+}
+
+/// Returns `true` for an absolute path with these segments, whatever its arguments.
+pub(crate) fn is_absolute(ty: &Type, segments: &[&str]) -> bool {
+    matches!(ty, Type::Path(path) if path.path.leading_colon.is_some()
+        && path.path.segments.iter().map(|segment| &segment.ident).eq(segments))
+}
+
+/// Returns `true` if an attribute of serde has this name, with or without a value.
+pub(crate) fn has_serde(attributes: &[Attribute], name: &str) -> bool {
+    let mut is_found = false;
+    for attribute in attributes {
+        if attribute.path().is_ident("serde") {
+            // Nothing fails, because all values are expressions.
+            _ = attribute.parse_nested_meta(|meta| {
+                is_found |= meta.path.is_ident(name);
+                if meta.input.peek(Token![=]) {
+                    meta.value()?.parse::<Expr>()?;
+                }
+                Ok(())
+            });
+        }
+    }
+    is_found
 }
 
 /// Returns the `T` of `Result<T, _>` or `Result<Option<T>, _>`, the field types of progenitor's builders, and

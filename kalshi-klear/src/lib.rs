@@ -27,11 +27,13 @@ pub use api::KlearApi;
 pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
+pub use kalshi_core::auth;
+#[doc(inline)]
 pub use kalshi_core::{
     ApiError, ConfigError, Contracts, CustomRequest, CustomUrls, Decimal, Dollars, Error,
     ErrorResponse, Id, MoneyError, Operation, Response, RetryPolicy, Rounding, Secret,
     auth::BearerCredentials,
 };
-pub use kalshi_core::{auth, reqwest, reqwest_middleware};
 #[doc(inline)]
 pub use kalshi_core::{limits, pages};
+pub use kalshi_core::{reqwest, reqwest_middleware};

@@ -63,10 +63,6 @@ struct ControlError {
 /// A request to a handler.
 struct Input {
     /// True if the path is one of the margin exchange.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     margin: bool,
     /// Values of the path parameters, in order.
     parameters: Vec<String>,

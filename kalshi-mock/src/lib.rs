@@ -18,6 +18,10 @@ mod books;
 mod buckets;
 mod call;
 mod connection;
+#[cfg_attr(
+    not(feature = "perps"),
+    allow(dead_code, reason = "the margin API uses the rest")
+)]
 mod control;
 mod error;
 mod exchange;
@@ -41,6 +45,10 @@ mod server;
 mod shared;
 mod snapshot;
 mod spec;
+#[cfg_attr(
+    not(feature = "perps"),
+    allow(dead_code, reason = "the margin API uses the rest")
+)]
 mod state;
 mod sync;
 mod time;

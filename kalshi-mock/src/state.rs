@@ -14,10 +14,6 @@ mod fees;
 mod groups;
 mod initial_markets;
 mod ledger;
-#[cfg_attr(
-    not(feature = "perps"),
-    allow(dead_code, reason = "used by the margin API")
-)]
 mod margin;
 mod market;
 mod matching;
@@ -290,10 +286,6 @@ impl State {
     }
 
     /// Returns the number of actions and requests so far.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     pub(crate) fn actions(&self) -> u64 {
         self.actions
     }

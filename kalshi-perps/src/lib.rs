@@ -38,6 +38,8 @@ pub use api_error::MarginRejection;
 pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
+pub use kalshi_core::auth;
+#[doc(inline)]
 pub use kalshi_core::{
     ApiError, AuthFailure, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts,
     Credentials, CustomRequest, CustomUrls, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject,
@@ -45,4 +47,4 @@ pub use kalshi_core::{
     Response, RetryPolicy, Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds,
     UnknownValue,
 };
-pub use kalshi_core::{auth, reqwest, reqwest_middleware};
+pub use kalshi_core::{reqwest, reqwest_middleware};

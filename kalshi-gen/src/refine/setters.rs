@@ -6,7 +6,7 @@ use syn::{ImplItemFn, Type, parse_quote};
 
 use crate::{
     runtime,
-    syntax::{self, arguments, foreign_ident, last_ident},
+    syntax::{self, arguments, foreign_ident, is_absolute, last_ident},
     unix_time::UnixTime,
 };
 
@@ -79,7 +79,7 @@ fn conversion(
     let item = arguments(value).first().copied()?;
     let iterable = |item: TokenStream| quote!(impl ::std::iter::IntoIterator<Item = #item>);
     let (argument_type, items) = match item.to_token_stream().to_string().as_str() {
-        ":: std :: string :: String" => (
+        _ if is_absolute(item, &["std", "string", "String"]) => (
             iterable(quote!(impl ::std::convert::AsRef<str>)),
             quote!(::std::result::Result::Ok(#sdk::rt::texts(items))),
         ),

@@ -1,10 +1,13 @@
 //! Refines the types: open enums, tolerant responses, and builders for types that requests contain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+};
 
 use quote::ToTokens;
 use serde_json::Value;
-use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
+use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, Type, parse_quote};
 
 use super::{
     messages,
@@ -16,7 +19,7 @@ use crate::{
     names::{self, is_ident},
     normalize::Normalized,
     spec,
-    syntax::{arguments, foreign_ident, functions, last_ident, set_doc},
+    syntax::{arguments, foreign_ident, functions, has_serde, is_absolute, last_ident, set_doc},
     unix_time::UnixTime,
 };
 
@@ -209,13 +212,8 @@ fn document_variants(mut item: syn::ItemEnum) -> syn::ItemEnum {
 }
 
 fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
-    item.attrs.retain(|attribute| {
-        !(attribute.path().is_ident("serde")
-            && attribute
-                .to_token_stream()
-                .to_string()
-                .contains("deny_unknown_fields"))
-    });
+    item.attrs
+        .retain(|attribute| !has_serde(slice::from_ref(attribute), "deny_unknown_fields"));
     match &mut item.fields {
         Fields::Named(fields) => {
             item.attrs.push(parse_quote!(#[non_exhaustive]));
@@ -229,10 +227,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     .as_ref()
                     .is_some_and(|ident| schemas.is_cursor(&item.ident, ident));
                 if is_cursor || ["Vec", "BTreeMap", "JsonObject"].contains(&kind.as_str()) {
-                    let is_defaulted = field.attrs.iter().any(|attribute| {
-                        attribute.path().is_ident("serde")
-                            && attribute.to_token_stream().to_string().contains("default")
-                    });
+                    let is_defaulted = has_serde(&field.attrs, "default");
                     // The same applies to its items if they are lists or maps.
                     let is_nested = arguments(&field.ty).last().and_then(|ty| foreign_ident(ty));
                     let is_nested = is_nested.is_some_and(|inner| {
@@ -252,21 +247,15 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     });
                 }
                 refine_placeholder(field);
-                let is_time = field
-                    .ty
-                    .to_token_stream()
-                    .to_string()
-                    .contains("chrono :: DateTime");
-                match (kind.as_str(), is_time) {
-                    ("DateTime", true) => field
+                let is_time = |ty: &Type| is_absolute(ty, &["chrono", "DateTime"]);
+                if is_time(&field.ty) {
+                    field
                         .attrs
-                        .push(parse_quote!(#[serde(with = "::kalshi_core::rt::time")])),
-                    ("Option", true) => {
-                        field.attrs.push(
-                            parse_quote!(#[serde(default, with = "::kalshi_core::rt::optional_time")]),
-                        );
-                    }
-                    _ => {}
+                        .push(parse_quote!(#[serde(with = "::kalshi_core::rt::time")]));
+                } else if kind == "Option" && arguments(&field.ty).into_iter().any(is_time) {
+                    field.attrs.push(
+                        parse_quote!(#[serde(default, with = "::kalshi_core::rt::optional_time")]),
+                    );
                 }
                 if let Some(ident) = &field.ident {
                     let doc = schemas.field_description(&item.ident, ident);

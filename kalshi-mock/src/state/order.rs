@@ -65,10 +65,6 @@ pub(crate) struct Order {
     pub(crate) created: Micros,
     pub(crate) updated: Micros,
     /// Reason of the last update, as the margin API spells it.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     pub(crate) reason: &'static str,
 }
 

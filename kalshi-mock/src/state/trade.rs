@@ -30,10 +30,6 @@ pub(crate) struct Fill {
     pub(crate) is_taker: bool,
     pub(crate) fee: i64,
     /// Entry price and realised profit in a margin market.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     pub(crate) booked: Booked,
     pub(crate) at: Micros,
 }

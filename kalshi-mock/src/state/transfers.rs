@@ -117,10 +117,6 @@ impl State {
     }
 
     /// Moves money from this exchange to the margin exchange.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     pub(crate) fn transfer_to(
         &mut self,
         margin: &mut Self,
@@ -137,10 +133,6 @@ impl State {
     }
 
     /// Moves money from the margin exchange to this one.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     pub(crate) fn transfer_from(
         &mut self,
         margin: &mut Self,

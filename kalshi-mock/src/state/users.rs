@@ -49,10 +49,6 @@ impl User {
 
 /// Returns the token buckets of a tier on the margin exchange. The buckets of Basic were recorded, and the read bucket of
 /// Advanced is documented. All others are those of the Trade API.
-#[cfg_attr(
-    not(feature = "perps"),
-    allow(dead_code, reason = "used by the margin API")
-)]
 pub(crate) fn margin_limits(tier: Tier) -> AccountLimits {
     let limits = AccountLimits::from_tier(tier);
     match tier {
@@ -83,10 +79,6 @@ impl State {
     }
 
     /// Adds a user of the event exchange to the margin exchange, with the same id.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     pub(crate) fn add_margin_user(&mut self, id: Uuid, (tier, limited): (Tier, bool), cents: i64) {
         let user = self.add_user(tier, limited, cents);
         let now = self.now;

@@ -10,10 +10,6 @@ pub(super) enum Kind {
     /// Each market implies the one before it, so fair values decrease.
     Nested,
     /// No dependency, as in a margin market.
-    #[cfg_attr(
-        not(feature = "perps"),
-        allow(dead_code, reason = "used by the margin API")
-    )]
     Free,
 }
 
