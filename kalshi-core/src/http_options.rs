@@ -11,6 +11,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The options of an HTTP client.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct HttpOptions {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) user_agent: Option<String>,

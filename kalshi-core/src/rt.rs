@@ -406,7 +406,7 @@ pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::Bucket;
+    use crate::{http_options::HttpOptions, operation::Bucket};
 
     static OPERATION: Operation =
         Operation::new("GetThing", Method::GET, "/things/{id}", "", Bucket::Read);
@@ -425,8 +425,9 @@ mod tests {
 
     #[test]
     fn lists_are_comma_separated() {
+        let client = HttpOptions::default().build().unwrap();
         let query = |items: Option<&Vec<String>>| {
-            let request = reqwest::Client::new().get("http://localhost/");
+            let request = client.get("http://localhost/");
             let request = comma_separated(&OPERATION, request, "t", items)
                 .ok()?
                 .build();

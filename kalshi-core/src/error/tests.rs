@@ -7,7 +7,7 @@ use kalshi_auth::{ClockError, SignerError};
 use reqwest::{Method, header::HeaderMap};
 
 use super::*;
-use crate::{ConfigError, MoneyError, body::Body, operation::Bucket};
+use crate::{ConfigError, MoneyError, body::Body, http_options::HttpOptions, operation::Bucket};
 
 static OPERATION: Operation = Operation::new("GetThing", Method::GET, "/things", "", Bucket::Read);
 
@@ -38,7 +38,8 @@ fn no_message_repeats_its_source() {
     };
     let status = StatusCode::BAD_REQUEST;
     let api = ApiError::read(status, &HeaderMap::new(), &body, SystemTime::UNIX_EPOCH);
-    let builder = reqwest::Client::new().get("no URL").build().unwrap_err();
+    let client = HttpOptions::default().build().unwrap();
+    let builder = client.get("no URL").build().unwrap_err();
     let json = serde_json::from_str::<u8>("[]").unwrap_err();
     let wait = RateLimitError::Wait {
         needed: second,

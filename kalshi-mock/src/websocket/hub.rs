@@ -16,7 +16,12 @@ use uuid::Uuid;
 #[cfg(feature = "perps")]
 use super::messages;
 use super::{
-    commands, feeds::FEEDS, outbox::Outbox, socket::Socket, subscription::Channel, tickers::Tickers,
+    commands,
+    feeds::FEEDS,
+    outbox::Outbox,
+    socket::{Socket, of_instance},
+    subscription::Channel,
+    tickers::Tickers,
 };
 use crate::{
     call::Caller,
@@ -248,16 +253,6 @@ impl Hub {
         next.remaining -= 1;
         Some(*next)
     }
-}
-
-/// Iterates over the connections to an instance.
-pub(super) fn of_instance(
-    sockets: &mut BTreeMap<u64, Socket>,
-    instance: Instance,
-) -> impl Iterator<Item = &mut Socket> {
-    sockets
-        .values_mut()
-        .filter(move |socket| socket.instance == instance)
 }
 
 /// Merges the changes of each order into one, at the position of the first. The margin exchange sends one for each request.

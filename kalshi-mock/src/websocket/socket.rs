@@ -210,3 +210,13 @@ impl Socket {
         self.subscriptions.remove(&sid)
     }
 }
+
+/// Iterates over the connections to an instance.
+pub(super) fn of_instance(
+    sockets: &mut BTreeMap<u64, Socket>,
+    instance: Instance,
+) -> impl Iterator<Item = &mut Socket> {
+    sockets
+        .values_mut()
+        .filter(move |socket| socket.instance == instance)
+}

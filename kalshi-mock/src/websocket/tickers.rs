@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{hub::of_instance, messages, socket::Socket, subscription::Channel};
+use super::{
+    messages,
+    socket::{Socket, of_instance},
+    subscription::Channel,
+};
 use crate::state::{Event, Instance, MarketIndex, State, Step};
 
 /// The last ticker of each market, without its time.
