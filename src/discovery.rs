@@ -17,7 +17,8 @@ impl Client {
     /// Reads the account's rate limits and token costs from the exchange and applies them to this client, its clones, and all others
     /// that share its [`rate_limiter`](Self::rate_limiter). Sends two reads.
     ///
-    /// The exchange reports the read and write buckets. The balance bucket follows from the tier.
+    /// The exchange reports the read and write buckets. The balance bucket follows from the tier, and that of unsigned requests stays as
+    /// it is.
     ///
     /// # Errors
     ///
@@ -36,7 +37,8 @@ impl Client {
         };
         let limits = AccountLimits::from_tier(tier)
             .with_read(bucket(&response.read)?)
-            .with_write(bucket(&response.write)?);
+            .with_write(bucket(&response.write)?)
+            .with_public(self.rate_limiter().snapshot().public.limit);
         let costs = endpoint_costs(self).await?;
         self.rate_limiter().set_limits(limits);
         rt::set_endpoint_costs(&self.core, &costs);

@@ -15,6 +15,9 @@
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
 //! let positions = client.get_positions().by_market_position().collect_all(1_000).await?.into_vec();
+//! if positions.is_empty() {
+//!     return Ok(()); // An empty list of tickers is an error.
+//! }
 //! let tickers = positions.iter().map(|position| &position.ticker);
 //! let markets = client.get_markets().tickers(tickers).limit(1_000).send().await?;
 //! for position in &positions {

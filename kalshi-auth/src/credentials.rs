@@ -96,7 +96,10 @@ impl Credentials {
         prefix: &str,
         lookup: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, CredentialsError> {
-        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        // Of some tools, an empty value keeps its quotes.
+        let get = |name: &str| {
+            lookup(name).filter(|value| !format::unquoted(value.as_encoded_bytes()).is_empty())
+        };
         let id_variable = format!("{prefix}API_KEY_ID");
         let pem_variable = format!("{prefix}PRIVATE_KEY");
         let path_variable = format!("{prefix}PRIVATE_KEY_PATH");
@@ -115,7 +118,8 @@ impl Credentials {
             .map(|value| utf8_value(value, &pem_variable))
             .transpose()?;
         let path = get(&path_variable);
-        let passphrase = get(&passphrase_variable)
+        let passphrase = lookup(&passphrase_variable)
+            .filter(|value| !value.is_empty())
             .map(|value| utf8_value(value, &passphrase_variable))
             .transpose()?;
         let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_str());

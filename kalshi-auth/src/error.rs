@@ -367,8 +367,8 @@ pub enum SigningMiddlewareError {
         /// The origin of the request.
         found: String,
     },
-    /// A bearer token would be sent over plaintext to another machine.
-    #[error("a bearer token was not sent over plaintext to {origin}; use https")]
+    /// A signed request or a bearer token would be sent over plaintext to another machine.
+    #[error("the request was not sent over plaintext to {origin}; use https")]
     Plaintext {
         /// The origin of the middleware.
         origin: String,

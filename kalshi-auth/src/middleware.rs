@@ -54,7 +54,8 @@ pub struct SigningMiddleware {
 }
 
 impl SigningMiddleware {
-    /// Signs requests to the scheme, host and port of `origin`. The rest of that URL is ignored.
+    /// Signs requests to the scheme, host and port of `origin`. The rest of that URL is ignored. Plaintext is accepted for loopback
+    /// addresses only, because a signature does not cover the query and the body.
     #[must_use]
     pub fn new(credentials: Credentials, origin: &Url) -> Self {
         Self {
@@ -84,6 +85,7 @@ impl SigningMiddleware {
             }
             return Ok(());
         }
+        self.origin.check_encrypted()?;
         let now_ms = self.clock.now_ms()?.saturating_add_signed(offset.0);
         let headers = self
             .credentials

@@ -96,6 +96,18 @@ impl ApiError {
         }
     }
 
+    /// Withholds what may be an excerpt of a response that contains a secret.
+    pub(crate) fn without_excerpt(self) -> Self {
+        match self.code {
+            Some(_) => self,
+            None => Self {
+                message: Some(WITHHELD.to_owned()),
+                details: None,
+                ..self
+            },
+        }
+    }
+
     /// Uses a body that is not an error object as the message. Of an HTML page, only the title is used.
     fn set_text(&mut self, text: &str) {
         let html = text.trim_start().starts_with('<');

@@ -48,13 +48,14 @@ const FAILURE_CODES: [&str; 8] = [
 ];
 
 /// Parts of such codes. A code such as `anchor_order_unavailable` is a rejection, so shorter parts would match too much.
-const FAILURE_CODE_PARTS: [&str; 8] = [
+const FAILURE_CODE_PARTS: [&str; 9] = [
     "deadline",
     "gateway",
     "internalerror",
     "servererror",
     "serviceunavailable",
     "temporarilyunavailable",
+    "timedout",
     "timeout",
     "upstream",
 ];
@@ -252,6 +253,9 @@ pub struct Moment {
     behind_ms: Option<i64>,
 }
 
+/// The time by which a local clock may be ahead of the exchange's without anything having shown it.
+const MAX_UNSEEN_LEAD: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Maximum difference in milliseconds between two measurements of the same skew. A `Date` has whole seconds.
 const MAX_SKEW_ERROR_MS: u64 = 1_000;
 
@@ -280,9 +284,13 @@ impl Moment {
         wall_ms.min(core.earliest_ms(self.instant, true))
     }
 
-    /// Returns the earliest time that the exchange's clock may have shown. See [`earliest_ms`](Self::earliest_ms).
+    /// Returns the earliest time that the exchange's clock may have shown. See [`earliest_ms`](Self::earliest_ms). Until responses agree
+    /// on the exchange's time, the local clock may be ahead of it by [`MAX_UNSEEN_LEAD`].
     pub fn earliest_time(&self, core: &Core) -> SystemTime {
-        let earliest = Duration::from_millis(self.earliest_ms(core));
+        let mut earliest = Duration::from_millis(self.earliest_ms(core));
+        if !core.shared.server_time.is_known() {
+            earliest = earliest.saturating_sub(MAX_UNSEEN_LEAD);
+        }
         let time = SystemTime::UNIX_EPOCH.checked_add(earliest);
         time.unwrap_or(SystemTime::UNIX_EPOCH)
     }
@@ -388,6 +396,7 @@ mod tests {
         for code in [
             "bad_gateway",
             "deadline_exceeded",
+            "request_timed_out",
             "gateway_timeout",
             "GatewayTimeout",
             "internal",

@@ -55,6 +55,9 @@ impl Received {
             is_complete: self.is_complete,
         };
         let mut error = ApiError::read(self.status, &self.headers, &body, shared.exchange_time());
+        if self.operation.returns_secret {
+            error = error.without_excerpt();
+        }
         if !shared.signs {
             error = error.with_unsigned_api();
         }

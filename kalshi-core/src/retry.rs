@@ -94,7 +94,8 @@ impl RetryPolicy {
     }
 
     /// Sets the timeout of a single attempt of a read, after which the next one starts. Defaults to 5 s. With `None`, and for the
-    /// last attempt, only the timeout of the request applies.
+    /// last attempt, only the timeout of the request applies. An attempt is the last one as well if no other could start within
+    /// [`max_elapsed`](Self::max_elapsed).
     #[must_use]
     pub fn with_attempt_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.attempt_timeout = timeout;
@@ -131,11 +132,19 @@ impl RetryPolicy {
         self.attempt_timeout
     }
 
-    /// Returns the timeout of attempt `number`, counted from 1.
-    pub(crate) fn timeout_of(&self, operation: &Operation, number: u32) -> Option<Duration> {
-        // Only reads may be abandoned, and only if another attempt follows.
-        self.attempt_timeout
-            .filter(|_| is_safe(operation) && number < self.max_attempts)
+    /// Returns the timeout of attempt `number`, counted from 1, which starts `elapsed` after the start of the request.
+    pub(crate) fn timeout_of(
+        &self,
+        operation: &Operation,
+        number: u32,
+        elapsed: Duration,
+    ) -> Option<Duration> {
+        // Only reads may be abandoned, and only if another attempt can follow.
+        self.attempt_timeout.filter(|timeout| {
+            is_safe(operation)
+                && number < self.max_attempts
+                && elapsed.saturating_add(*timeout) <= self.max_elapsed
+        })
     }
 
     /// Returns the pause before the next attempt after `attempts` attempts in `elapsed`, or `None` if there is no further attempt.

@@ -405,6 +405,7 @@ pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{http_options::HttpOptions, operation::Bucket};
 

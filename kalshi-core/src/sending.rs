@@ -88,13 +88,13 @@ impl Sending<'_> {
                 Ok(Err(error)) => {
                     return Err(before.unwrap_or_else(|| Error::rate_limit(operation, error)));
                 }
-                Err(_) => return Err(self.timed_out(*timeout)),
+                Err(_) => return Err(before.unwrap_or_else(|| self.timed_out(*timeout))),
             };
             if self.has_overslept(wall_start) {
                 return Err(before.unwrap_or_else(|| self.timed_out(*timeout)));
             }
             let number = attempts.begin();
-            let limit = core.retry.timeout_of(operation, number);
+            let limit = core.retry.timeout_of(operation, number, attempts.elapsed());
             // Only the earlier of both timeouts is set, because a timer costs as much as a middleware.
             let end = limit.map_or(deadline, |limit| deadline.min(end_of(limit)));
             // A block, so that the pause below does not add to the size of the future.
@@ -121,10 +121,12 @@ impl Sending<'_> {
                 Next::Retry(pause, error) => (Some(pause), error),
             };
             if let Some(pause) = pause {
-                tracing::debug!(%error, pause_ms = pause.as_millis(), "retrying");
-                if timeout_at(deadline, sleep(pause)).await.is_err() {
-                    return Err(self.timed_out(*timeout));
+                // Otherwise the timeout would hide what the exchange answered.
+                if pause >= deadline.saturating_duration_since(Instant::now()) {
+                    return Err(error);
                 }
+                tracing::debug!(%error, pause_ms = pause.as_millis(), "retrying");
+                sleep(pause).await;
             }
             before = Some(error);
         }

@@ -21,6 +21,8 @@ impl Client {
     /// Reads the account's rate limits from the exchange and applies them to this client, its clones, and all others that share its
     /// [`rate_limiter`](Self::rate_limiter). Sends one read.
     ///
+    /// The exchange reports the read and write buckets. The others stay as they are.
+    ///
     /// The exchange counts requests to this API separately from those to the Trade API, so clients of the two must not share a limiter.
     ///
     /// # Errors
@@ -33,9 +35,12 @@ impl Client {
             let (rate, capacity) = (bucket.refill_rate, bucket.bucket_capacity);
             rt::bucket_limit(operation, response.status(), rate, capacity)
         };
+        let current = self.rate_limiter().snapshot();
         let limits = basic()
             .with_read(bucket(&response.read)?)
-            .with_write(bucket(&response.write)?);
+            .with_write(bucket(&response.write)?)
+            .with_balance(current.balance.limit)
+            .with_public(current.public.limit);
         self.rate_limiter().set_limits(limits);
         Ok(limits)
     }

@@ -503,3 +503,21 @@ async fn secret_of_an_operation_is_withheld_from_errors() {
     let response = request().send_text().await.unwrap();
     assert!(response.contains("hunter2"));
 }
+
+/// An error without a code shows a part of the body, but not of such an operation.
+#[tokio::test]
+async fn secret_beside_a_reported_error_is_withheld() {
+    for body in [
+        r#"{"error":{"reason":"partial"},"key":"hunter2"}"#,
+        r#"{"error":{"message":"hunter2"}}"#,
+        "hunter2",
+    ] {
+        let exchange = Exchange::start(move |_: &Received| text(400, body)).await;
+        let client = builder(&exchange).build().unwrap();
+        let operation = operation::GENERATE_API_KEY;
+        let request = client.request(operation.method.clone(), operation.path);
+        let error = request.send::<Vec<String>>().await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -1,10 +1,13 @@
 //! Orders and amendments by outcome, and references to orders.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kalshi_sdk::{
-    BookSide, Client, Credentials, Dollars, OutcomeSide, RetryPolicy,
+    BookSide, Client, ClientBuilder, Credentials, Dollars, OutcomeSide, RetryPolicy,
     limits::RateLimits,
     orders::{
         Amendment, ChangeOutcome, Decrease, InvalidOrder, NewOrder, OrderOutcome, OrderRef,
@@ -15,7 +18,7 @@ use kalshi_sdk::{
 use serde_json::{Value, json};
 
 use crate::common::{
-    KEY_ID,
+    KEY_ID, SkewedClock,
     exchange::{Exchange, Reply},
     key,
 };
@@ -32,6 +35,10 @@ fn request(order: NewOrder) -> CreateOrderV2Request {
 
 /// Starts an exchange that accepts every order and every change.
 async fn exchange() -> (Exchange, Client) {
+    exchange_with(|builder| builder).await
+}
+
+async fn exchange_with(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Exchange, Client) {
     let exchange = Exchange::start(|request| {
         let body = request.json();
         let one = |order: &Value| {
@@ -61,14 +68,13 @@ async fn exchange() -> (Exchange, Client) {
         }
     })
     .await;
-    let client = Client::builder()
+    let builder = Client::builder()
         .environment(exchange.environment())
         .credentials(Credentials::new(KEY_ID, key()).unwrap())
         .rate_limits(RateLimits::Unlimited)
         .retry(RetryPolicy::none())
-        .timeout(Duration::from_secs(10))
-        .build()
-        .unwrap();
+        .timeout(Duration::from_secs(10));
+    let client = change(builder).build().unwrap();
     (exchange, client)
 }
 
@@ -271,6 +277,17 @@ async fn amendment_uses_yes_price_and_market_of_its_order() {
     let amendment = Amendment::sell(OutcomeSide::Yes, dollars("1"), 10);
     orders.amend(&order, amendment).await.unwrap_err();
     assert_eq!(exchange.count(), sent);
+}
+
+/// Nothing has shown yet that the local clock is an hour fast.
+#[tokio::test]
+async fn expiry_is_not_judged_by_an_unchecked_clock() {
+    let (exchange, client) =
+        exchange_with(|builder| builder.clock(Arc::new(SkewedClock(TimeDelta::hours(1))))).await;
+    let soon = SystemTime::now() + Duration::from_secs(300);
+    let order = NewOrder::buy(TICKER, OutcomeSide::Yes, dollars("0.40"), 10).expires_at(soon);
+    _ = client.orders().place(order).await;
+    assert_eq!(exchange.count(), 1);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn key_is_read_from_every_environment_variable() {
         (
             vec![
                 ("KALSHI_PRIVATE_KEY_PATH", file),
-                ("KALSHI_PRIVATE_KEY", ""),
+                ("KALSHI_PRIVATE_KEY", "\"\""),
             ],
             "rsa2048.pub.pem",
         ),

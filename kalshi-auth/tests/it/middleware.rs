@@ -161,6 +161,20 @@ async fn requests_to_another_origin_are_stopped() {
     assert!(other.received_requests().await.unwrap().is_empty());
 }
 
+/// The signature covers neither the query nor the body.
+#[tokio::test]
+async fn signed_request_is_not_sent_over_plaintext_to_another_machine() {
+    let origin: Url = "http://192.0.2.1:9".parse().unwrap();
+    let credentials = Credentials::new(KEY_ID, private("ed25519.pem")).unwrap();
+    let client = client(SigningMiddleware::new(credentials, &origin));
+    let error = client.get(origin).send().await.unwrap_err();
+    let error = signing_error(&error);
+    assert!(
+        matches!(error, SigningMiddlewareError::Plaintext { .. }),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn secrets_in_a_stopped_url_are_not_shown() {
     let own = server(200).await;

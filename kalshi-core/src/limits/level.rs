@@ -56,7 +56,8 @@ struct Slack {
     current: Duration,
     /// Time of the last change.
     changed: Instant,
-    rejected: bool,
+    /// Time of the last rejection that widened the slack.
+    widened: Option<Instant>,
 }
 
 impl Slack {
@@ -65,18 +66,19 @@ impl Slack {
             base,
             current: base,
             changed: Instant::now(),
-            rejected: false,
+            widened: None,
         }
     }
 
     /// Doubles the slack after a rejection.
     fn widen(&mut self, now: Instant) {
-        if self.rejected && now.saturating_duration_since(self.changed) < BURST_WINDOW {
+        let is_burst = |widened| now.saturating_duration_since(widened) < BURST_WINDOW;
+        if self.widened.is_some_and(is_burst) {
             return;
         }
         let max = MAX_SLACK.max(self.base);
         self.current = self.current.saturating_mul(2).min(max);
-        (self.changed, self.rejected) = (now, true);
+        (self.changed, self.widened) = (now, Some(now));
     }
 
     /// Halves the slack for every [`SLACK_HALF_LIFE`] since the last rejection.
@@ -381,6 +383,15 @@ mod tests {
             level.advance(now + Duration::from_secs(seconds));
             assert_eq!(level.slack(), ms(expected), "after {seconds} s");
         }
+    }
+
+    #[test]
+    fn slack_doubles_for_a_rejection_just_after_it_halved() {
+        let (mut level, start) = level(10, 10);
+        level.empty(start);
+        assert_eq!(level.slack(), ms(100));
+        level.empty(start + ms(60_500));
+        assert_eq!(level.slack(), ms(100));
     }
 
     #[test]

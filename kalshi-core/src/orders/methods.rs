@@ -21,7 +21,8 @@ macro_rules! new_order_setters {
             }
 
             /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The
-            /// exchange accepts whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
+            /// exchange accepts whole seconds, so a fraction is dropped. Placing an order returns an error if the expiry is in the past, even
+            /// allowing for the uncertainty of the clocks.
             pub fn expires_at(mut self, seconds: impl Into<$crate::UnixSeconds>) -> Self {
                 self.request.expiration_time = Some(seconds.into().get());
                 self

@@ -28,7 +28,13 @@ async fn default_limits_are_those_of_the_basic_tier_of_this_api() {
 async fn discovered_limits_are_applied() {
     let server = Server::start().await;
     server.respond(200, Some(limits(600, 300)));
+    let others = |client: &Client| {
+        let buckets = client.rate_limiter().snapshot();
+        (buckets.balance.limit, buckets.public.limit)
+    };
+    let before = others(&server.client);
     let discovered = server.client.discover_limits().await.unwrap();
+    assert_eq!(others(&server.client), before);
     assert_eq!(discovered.read(), BucketLimit::new(600, 600));
     assert_eq!(discovered.write(), BucketLimit::new(300, 600));
     let request = server.take_request().await;

@@ -244,6 +244,12 @@ async fn limits_and_costs_are_discovered_on_request_or_before_first_signed_reque
         client.rate_limiter().snapshot().write.limit,
         BucketLimit::new(500, 800)
     );
+    // The exchange does not report the bucket of unsigned requests.
+    let public = BucketLimit::new(100, 100);
+    let own = AccountLimits::from_tier(Tier::Basic).with_public(public);
+    let limited = builder(&exchange).rate_limits(own).build().unwrap();
+    limited.discover_limits().await.unwrap();
+    assert_eq!(limited.rate_limiter().snapshot().public.limit, public);
     let create = kalshi_sdk::operation::CREATE_ORDER_GROUP;
     assert_eq!(client.rate_limiter().cost(create, 1), 100);
 
@@ -393,6 +399,24 @@ async fn rate_limit_response_is_not_masked_by_local_rate_limit() {
         error.is_rate_limited() && error.local_rate_limit().is_none(),
         "{error}"
     );
+    assert_eq!(exchange.count(), 1);
+}
+
+/// The 429 is returned at once, not a timeout after a wait that is too long for a retry.
+#[tokio::test]
+async fn rate_limit_response_is_not_masked_by_the_timeout() {
+    let exchange = failing(usize::MAX, || {
+        Reply::rate_limited().with_header("retry-after", "3")
+    })
+    .await;
+    let client = builder(&exchange)
+        .timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    let begin = Instant::now();
+    let error = write(&client).await.unwrap_err();
+    assert!(error.is_rate_limited(), "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(2));
     assert_eq!(exchange.count(), 1);
 }
 

@@ -236,6 +236,22 @@ async fn last_attempt_has_no_attempt_timeout() {
     assert_eq!(exchange.count(), 3);
 }
 
+/// The timeout of an attempt does not apply if no other attempt could start after it.
+#[tokio::test]
+async fn attempt_is_not_abandoned_if_no_other_may_follow() {
+    let exchange = Exchange::start(|_| {
+        let body = balance().to_string().into_bytes();
+        Reply::Slow(Duration::from_millis(200), 200, body)
+    })
+    .await;
+    let policy = quick()
+        .with_attempt_timeout(Some(Duration::from_millis(50)))
+        .with_max_elapsed(Duration::from_millis(40));
+    let client = builder(&exchange).retry(policy).build().unwrap();
+    assert_eq!(read(&client).await.unwrap(), 100);
+    assert_eq!(exchange.count(), 1);
+}
+
 /// `Retry-After` may be a date.
 #[tokio::test]
 async fn retry_after_as_date_is_honoured() {
