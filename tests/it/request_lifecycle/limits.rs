@@ -247,7 +247,10 @@ async fn limits_and_costs_are_discovered_on_request_or_before_first_signed_reque
     // The exchange does not report the bucket of unsigned requests.
     let public = BucketLimit::new(100, 100);
     let own = AccountLimits::from_tier(Tier::Basic).with_public(public);
-    let limited = builder(&exchange).rate_limits(own).build().unwrap();
+    let limited = builder(&exchange)
+        .rate_limits(RateLimits::Account(own))
+        .build()
+        .unwrap();
     limited.discover_limits().await.unwrap();
     assert_eq!(limited.rate_limiter().snapshot().public.limit, public);
     let create = kalshi_sdk::operation::CREATE_ORDER_GROUP;
