@@ -36,26 +36,26 @@ pub enum Outcome<T> {
 }
 
 /// Error codes, without separators and in lower case, of a server that failed while it processed a request.
-const FAILURE_CODES: [&str; 8] = [
+const FAILURE_CODES: [&str; 9] = [
     "aborted",
     "canceled",
     "cancelled",
     "dataloss",
     "internal",
+    "requesttimedout",
     "unavailable",
     "unknown",
     "unknownerror",
 ];
 
 /// Parts of such codes. A code such as `anchor_order_unavailable` is a rejection, so shorter parts would match too much.
-const FAILURE_CODE_PARTS: [&str; 9] = [
+const FAILURE_CODE_PARTS: [&str; 8] = [
     "deadline",
     "gateway",
     "internalerror",
     "servererror",
     "serviceunavailable",
     "temporarilyunavailable",
-    "timedout",
     "timeout",
     "upstream",
 ];

@@ -220,13 +220,13 @@ async fn write_is_not_retried_after_429_of_proxy() {
 async fn last_attempt_has_no_attempt_timeout() {
     let exchange = failing(usize::MAX, || {
         Reply::Slow(
-            Duration::from_millis(300),
+            Duration::from_millis(500),
             200,
             balance().to_string().into_bytes(),
         )
     })
     .await;
-    let policy = quick().with_attempt_timeout(Some(Duration::from_millis(50)));
+    let policy = quick().with_attempt_timeout(Some(Duration::from_millis(200)));
     let client = builder(&exchange)
         .retry(policy)
         .timeout(Duration::from_secs(10))
