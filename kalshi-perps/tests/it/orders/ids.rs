@@ -190,3 +190,35 @@ async fn key_of_a_subaccount_needs_no_subaccount_in_its_orders() {
         "{outcome:?}"
     );
 }
+
+/// Another strategy has placed the same order in subaccount 1. The rejection of the first list belongs to another request.
+#[tokio::test]
+async fn order_of_another_subaccount_is_not_placed_after_a_stray_rejection() {
+    for status in [401, 403] {
+        let lists = AtomicUsize::new(0);
+        let case = Case::new(move |request, _| match request.method.as_str() {
+            "GET" if lists.fetch_add(1, Relaxed) == 3 => Some(error(status, "permission_denied")),
+            "GET" => None,
+            _ => Some(Reply::Drop),
+        })
+        .await;
+        // The exchange's time is known once three responses agree on it.
+        for _ in 0..3 {
+            case.client.get_margin_orders().send().await.unwrap();
+        }
+        let market = ticker(0, 'A');
+        case.model.add_old(&OldOrder {
+            subaccount: 1,
+            age: TimeDelta::zero(),
+            ..old("a", &market)
+        });
+        let unknown = case.unknown(order("a")).await;
+        let found = unknown.reconcile(SHORT).await;
+        assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+        let received = case.server.received();
+        let subaccounts = received[4..6]
+            .iter()
+            .map(|list| list.query.get("subaccount").map(String::as_str));
+        assert_eq!(subaccounts.collect::<Vec<_>>(), [Some("0"), None]);
+    }
+}
