@@ -98,17 +98,30 @@ impl UnknownOrder {
                 proves_absence: is_fresh,
             };
             let order_match = |order: &Order| compare(&self.order.request, order);
-            let is_candidate = |order: &Order| {
-                order_match(order) != OrderMatch::Other && !self.is_older(order, since_ms)
+            let relevant = |rows: &Rows| {
+                let orders = rows.orders.iter().cloned();
+                let (candidates, others): (Vec<_>, Vec<_>) = orders
+                    .filter(|order| !self.is_older(order, since_ms))
+                    .partition(|order| order_match(order) != OrderMatch::Other);
+                // A different order with the id matters only if no order may be this one: it contradicts that the id is free.
+                if candidates.is_empty() {
+                    others
+                } else {
+                    candidates
+                }
             };
-            let is_enough = |rows: &Rows| rows.orders.iter().any(is_candidate);
+            // Called after each walk, whose orders are candidates even if the next one fails.
+            let is_enough = |rows: &Rows| {
+                let orders = relevant(rows);
+                let is_enough = orders
+                    .iter()
+                    .any(|order| order_match(order) != OrderMatch::Other);
+                *last_seen.lock().unwrap_or_else(PoisonError::into_inner) = orders;
+                is_enough
+            };
             let mut rows = client.search(search, last, is_enough).await?;
-            rows.orders.retain(|order| !self.is_older(order, since_ms));
-            // A different order with the id matters only if no order may be this one: it contradicts that the id is free.
-            if is_enough(&rows) {
-                rows.orders.retain(is_candidate);
-            }
-            // More responses may show whether the order is older than the request.
+            rows.orders = relevant(&rows);
+            // More responses may show whether the order is older than the request, and more reads how it was executed.
             let is_conclusive = |order: &Order| match order_match(order) {
                 OrderMatch::AsSent => {
                     self.order.age(&client.core, order.created_time) != Age::Unclear
@@ -117,8 +130,6 @@ impl UnknownOrder {
                 OrderMatch::Other => false,
             };
             let is_found = rows.orders.iter().any(is_conclusive);
-            let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.clone_from(&rows.orders);
             Ok(Reading::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
