@@ -45,6 +45,9 @@
 //! An error means that the order was not found if it is a 404 or its code ends with `not_found`, except that a code about the user or the
 //! balance is an ordinary rejection, and so is `market_not_found` with a 4xx status other than 404.
 //!
+//! An order that is found `resting` although it is immediate-or-cancel or fill-or-kill was read before its execution. Its outcome stays
+//! open until a read shows its fills.
+//!
 //! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request, even allowing
 //! for the uncertainty of the clocks. That does not cover a lag of the archive: while an order that ended weeks ago moves there, no list
 //! may contain it.

@@ -166,6 +166,7 @@ impl ConflictingOrder {
             is_id_generated: self.order.is_id_generated,
         };
         let order_match = |order: &Order| compare(request, order);
+            (Explanation::Ours(order), _) if self.order.predates_execution(order) => None,
         match (conflict.explain(&found, order_match, is_complete), taken) {
             (Explanation::NotListed, _) => None,
             (Explanation::Ours(order), _) => {

@@ -124,7 +124,8 @@ impl UnknownOrder {
             // More responses may show whether the order is older than the request, and more reads how it was executed.
             let is_conclusive = |order: &Order| match order_match(order) {
                 OrderMatch::AsSent => {
-                    self.order.age(&client.core, order.created_time) != Age::Unclear
+                    !self.order.predates_execution(order)
+                        && self.order.age(&client.core, order.created_time) != Age::Unclear
                 }
                 OrderMatch::Unclear => true,
                 OrderMatch::Other => false,
@@ -145,7 +146,7 @@ impl UnknownOrder {
             ([], None) => Reconciliation::Unknown(Unresolved::among(self.candidates.clone())),
             // The row that does not decode may be the order.
             ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
-            ([order], _) if compare(request, order) == OrderMatch::AsSent => {
+            ([order], _) if self.is_shown_by(order) => {
                 let placed = PlacedOrder::found(request, order.clone());
                 match self.order.age(&self.client.core, order.created_time) {
                     Age::Newer => Reconciliation::Placed(placed),
@@ -162,11 +163,17 @@ impl UnknownOrder {
         let request = &self.order.request;
         match seen.as_slice() {
             [] => Reconciliation::Unknown(Unresolved::after(error)),
-            [order] if self.is_taken && compare(request, order) == OrderMatch::AsSent => {
+            [order] if self.is_taken && self.is_shown_by(order) => {
                 Reconciliation::AlreadyExists(PlacedOrder::found(request, order.clone()))
             }
             _ => Reconciliation::Unknown(Unresolved::among(seen)),
         }
+    }
+
+    /// Returns `true` if a listed order has the terms of this one, and its fills if this one never rests.
+    fn is_shown_by(&self, order: &Order) -> bool {
+        compare(&self.order.request, order) == OrderMatch::AsSent
+            && !self.order.predates_execution(order)
     }
 
     /// Returns `true` if a listed order is certainly older than this one, so that its id was free again, given the earliest time at which

@@ -222,3 +222,38 @@ async fn order_of_another_subaccount_is_not_placed_after_a_stray_rejection() {
         assert_eq!(subaccounts.collect::<Vec<_>>(), [Some("0"), None]);
     }
 }
+
+/// The first list shows it before its execution.
+#[tokio::test]
+async fn immediate_order_is_placed_once_a_read_shows_its_fills() {
+    for status in [0, 409] {
+        let lists = AtomicUsize::new(0);
+        let case = Case::new(move |request, model| {
+            if request.method == "GET" {
+                if lists.fetch_add(1, Relaxed) == 1 {
+                    model.execute("order-0-0");
+                }
+                return None;
+            }
+            model.add_old(&OldOrder {
+                age: TimeDelta::zero(),
+                ..old("a", &ticker(0, 'A'))
+            });
+            Some(match status {
+                0 => Reply::Drop,
+                status => error(status, "order_already_exists"),
+            })
+        })
+        .await;
+        let immediate = new_order("a").immediate_or_cancel();
+        let outcome = case.client.orders().place(immediate).await.unwrap();
+        let placed = match outcome {
+            OrderOutcome::AlreadyExists(placed) => placed,
+            outcome => match unknown(outcome).reconcile(LONG).await {
+                Reconciliation::Placed(placed) => placed,
+                other => panic!("{other:?}"),
+            },
+        };
+        assert_eq!(placed.fill_count, 10.into(), "{status}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Reads that show an order as it was before it was executed or changed.
+
+use super::*;
+
+/// An immediate order that the first list shows resting.
+fn executing(lists: usize) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {
+    let count = AtomicUsize::new(0);
+    move |_| match count.fetch_add(1, Relaxed) {
+        list if list < lists => page(&[row(json!({}))]),
+        _ => page(&[row(json!({
+            "status": "executed", "fill_count_fp": "10.00", "remaining_count_fp": "0.00",
+        }))]),
+    }
+}
+
+#[tokio::test]
+async fn immediate_order_is_placed_once_a_read_shows_its_fills() {
+    for time_in_force in ["immediate_or_cancel", "fill_or_kill"] {
+        let immediate = json!({ "time_in_force": time_in_force });
+        let lost = exchange(|_| Reply::Drop, executing(1)).await;
+        let client = builder(&lost).build().unwrap();
+        let found = reconcile(place(&client, immediate.clone()).await, LONG).await;
+        assert!(
+            matches!(&found, Reconciliation::Placed(placed) if placed.fill_count == 10.into()),
+            "{found:?}"
+        );
+        let taken = json!({ "error": { "code": "order_already_exists" } });
+        let duplicate = exchange(move |_| Reply::json(409, &taken), executing(1)).await;
+        let client = builder(&duplicate).build().unwrap();
+        let outcome = place(&client, immediate).await;
+        assert!(
+            matches!(&outcome, OrderOutcome::AlreadyExists(placed) if placed.fill_count == 10.into()),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn immediate_order_that_stays_resting_is_only_a_candidate() {
+    let exchange = exchange(|_| Reply::Drop, executing(usize::MAX)).await;
+    let client = builder(&exchange).build().unwrap();
+    let outcome = place(&client, json!({ "time_in_force": "immediate_or_cancel" })).await;
+    let found = reconcile(outcome, LONG).await;
+    assert!(
+        matches!(&found, Reconciliation::Unknown(unresolved) if unresolved.candidates().len() == 1),
+        "{found:?}"
+    );
+}
