@@ -46,3 +46,31 @@ async fn immediate_order_that_stays_resting_is_only_a_candidate() {
         "{found:?}"
     );
 }
+
+/// The request names the right shard and the reference to the order a wrong one. The order has been filled, which reads do not show yet.
+#[tokio::test]
+async fn amendment_is_compared_with_the_shard_that_was_sent() {
+    let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => not_found(),
+        Some("user_data_timestamp") => {
+            let as_of = Utc::now() - TimeDelta::seconds(30);
+            Reply::json(200, &json!({ "as_of_time": as_of }))
+        }
+        _ => Reply::json(
+            200,
+            &json!({ "order": row(json!({ "exchange_index": 2 })) }),
+        ),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let order = OrderRef::new("o1").with_exchange_index(1);
+    let amended = client
+        .orders()
+        .amend(order, amend(json!({ "exchange_index": 2 })))
+        .confirm_timeout(Duration::from_millis(1_500));
+    let outcome = amended.await.unwrap();
+    let ChangeOutcome::Unknown(unknown) = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(unknown.order().exchange_index(), Some(2));
+}
