@@ -74,3 +74,34 @@ async fn amendment_is_compared_with_the_shard_that_was_sent() {
     };
     assert_eq!(unknown.order().exchange_index(), Some(2));
 }
+
+/// A pooled connection may have the response to an earlier read.
+#[tokio::test]
+async fn pooled_connections_are_read_twice_more_before_a_proof() {
+    for (has_own_client, reads_of_proof) in [(true, 3), (false, 1)] {
+        let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+            _ if request.method != "GET" => Reply::Drop,
+            Some("user_data_timestamp") => Reply::json(200, &json!({ "as_of_time": Utc::now() })),
+            _ => Reply::json(200, &json!({ "order": row(json!({})) })),
+        })
+        .await;
+        let client = match has_own_client {
+            true => builder(&exchange).http_client(kalshi_sdk::reqwest::Client::new()),
+            false => builder(&exchange),
+        };
+        let change = amend(json!({ "price": "0.5700" }));
+        let outcome = client.build().unwrap().orders().amend("o1", change).await;
+        let ChangeOutcome::Unknown(unknown) = outcome.unwrap() else {
+            panic!()
+        };
+        let found = unknown.reconcile(LONG).await;
+        assert!(
+            matches!(found, ChangeReconciliation::NotDone(_)),
+            "{found:?}"
+        );
+        let received = exchange.received();
+        let reads = received.iter().rev();
+        let reads = reads.take_while(|read| !read.path.ends_with("user_data_timestamp"));
+        assert_eq!(reads.count(), reads_of_proof);
+    }
+}
