@@ -39,11 +39,14 @@
 //! | `AlreadyExists` | An error with the code `order_already_exists`, or a 409 without a code, and the exchange has a matching order under the client order id that you set |
 //! | `AlreadyGone` | An error that means that the order was not found, and the order is cancelled or executed |
 //! | `NotApplied` | The same, and the order still rests: under a different market, subaccount or shard from the request's, or under the same ones according to up-to-date reads |
-//! | `NotFound` | Reads that reflect everything up to the request do not contain the order, and all their rows decoded. If a list has several pages, it is read twice, because an order may move between them |
+//! | `NotFound` | Reads that reflect everything up to the request do not contain the order, and all their rows decoded. Each list is read twice |
 //! | `Unknown` | Anything else |
 //!
 //! An error means that the order was not found if it is a 404 or its code ends with `not_found`, except that a code about the user or the
 //! balance is an ordinary rejection, and so is `market_not_found` with a 4xx status other than 404.
+//!
+//! An order that is found `resting` although it is immediate-or-cancel or fill-or-kill was read before its execution. Its outcome stays
+//! open until a read shows its fills.
 //!
 //! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request, even allowing
 //! for the uncertainty of the clocks. That does not cover a lag of the archive: while an order that ended weeks ago moves there, no list
@@ -52,8 +55,12 @@
 //! If a server or proxy sends an extra response on an HTTP/1.1 connection, every later response is matched to the wrong request. A
 //! response about another order is detected, and the connections are replaced, except those of an HTTP client of your own. An error
 //! does not name its order, so the client cannot detect that the error response to a write belongs to another request. The reads
-//! that prove an outcome therefore use a new connection for each request, unless the HTTP client is your own: it sends them over its pooled
-//! connections, and a list without the order is read twice. If HTTP/2 is negotiated, which takes the feature `http2`, none of this can
+//! that prove an outcome therefore use a new connection for each request. A list without the order is read twice, because an order may move
+//! between its pages, and because an extra response on a connection between a proxy and the exchange delays the right one.
+//!
+//! An HTTP client of your own sends these reads over its pooled connections. Two more attempts are then made before a read proves that
+//! something is absent or unchanged, but no number of reads excludes that each of them gets the response to another request. Build such a
+//! client with `pool_max_idle_per_host(0)`, or use HTTP/2. If HTTP/2 is negotiated, which takes the feature `http2`, none of this can
 //! happen, because each response carries the stream id of its request.
 //!
 //! # Restarts

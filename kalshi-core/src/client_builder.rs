@@ -161,7 +161,8 @@ impl<A: Api> ClientBuilder<A> {
     /// request whose response comes from another URL fails, but a redirect that ends at the same URL is not detected. Also build it with
     /// `retry(reqwest::retry::never())`: retries inside the HTTP client are not counted, so an order could have been placed even though
     /// its last attempt was rejected. The connections of a custom client cannot be replaced after a response that belongs to another
-    /// request; see the documentation of the module `orders`.
+    /// request. Programs that place orders should also build it with `pool_max_idle_per_host(0)`, unless it uses HTTP/2: see the
+    /// documentation of the module `orders`.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self

@@ -44,6 +44,9 @@
 //! or a 404 when reading it, may therefore mean that the order is not visible yet, so no method here reports that an order does not exist.
 //! An order that a read shows as resting may have ended since. An order that has ended cannot change, so a single read proves its end.
 //!
+//! An order that is found with contracts resting although it is immediate-or-cancel or fill-or-kill was read before its execution. Its
+//! outcome stays open until a read shows its fills.
+//!
 //! A cancel gets the same 404 for a filled order as for a cancelled one. Orders have no status: see [`OrderState`] for how it is derived.
 //!
 //! # Subaccounts

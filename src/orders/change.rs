@@ -168,9 +168,9 @@ impl Client {
         let now = self.earliest_time();
         let outcome_price = amendment.outcome_price();
         let change = amendment.into_request(key, now).map_err(invalid)?;
-        // The exchange routes an amend by the market in its body.
-        key.market_ticker
-            .get_or_insert_with(|| change.ticker.clone());
+        // The exchange routes an amendment by its body, in which a generated request may name another market and shard.
+        key.market_ticker = Some(change.ticker.clone());
+        key.exchange_index = change.exchange_index.as_ref().map(|index| index.0);
         if change.price <= Dollars::ZERO || change.price >= Dollars::ONE {
             return Err(invalid(InvalidOrder::Price(change.price)));
         }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kalshi_core::rt::{
     self, Moment,
     orders::{
-        Conflict, Explanation, LastError, MAX_TIMEOUT, Reader as _, check_connections, is_duplicate,
+        Conflict, Explanation, Freshness, LastError, MAX_TIMEOUT, check_connections, is_duplicate,
     },
 };
 use tokio::time::{Instant, sleep, timeout_at};
@@ -67,6 +67,7 @@ impl Client {
     ) {
         let mut reader = self.clone();
         let (mut round, mut is_fresh) = (Round::Live, false);
+        let mut freshness = Freshness::new(self, ended);
         loop {
             let mut open: Vec<_> = conflicts
                 .iter()
@@ -118,10 +119,7 @@ impl Client {
             sleep(PAUSE).await;
             reader = rt::for_evidence(self);
             if !is_fresh {
-                match reader.reads_are_fresh(ended).await {
-                    Ok(fresh) => is_fresh = fresh,
-                    Err(error) => last_error.set(error),
-                }
+                is_fresh = freshness.check(&reader, last_error).await;
             }
         }
     }
@@ -168,6 +166,7 @@ impl ConflictingOrder {
         let order_match = |order: &Order| compare(request, order);
         match (conflict.explain(&found, order_match, is_complete), taken) {
             (Explanation::NotListed, _) => None,
+            (Explanation::Ours(order), _) if self.order.predates_execution(order) => None,
             (Explanation::Ours(order), _) => {
                 let placed = PlacedOrder::found(request, order.clone());
                 Some(if self.order.is_id_generated {

@@ -10,7 +10,7 @@ use super::{
     search::{Ids, Rows, Search},
 };
 use crate::{
-    Client, Error, operation,
+    Client, Error, OrderId, operation,
     types::{Order, OrderStatus},
 };
 
@@ -39,41 +39,69 @@ impl Client {
         is_fresh: bool,
         last_error: &LastError,
     ) -> Result<OrderLocation, Error> {
-        match self.get_order().order_id(&key.order_id).send().await {
-            Ok(response) if response.order.order_id == key.order_id => {
-                return Ok(OrderLocation::new(key, response.into_inner().order));
-            }
-            Ok(response) => {
-                return Err(rt::unexpected_response(
-                    operation::GET_ORDER,
-                    response.status(),
-                    "the response is about another order".to_owned(),
-                ));
-            }
-            Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_absent) => {}
-            Err(error) => return Err(error),
+        if let Some(order) = self.read_order(&key.order_id).await? {
+            return Ok(OrderLocation::new(key, order));
         }
-        if key.market_ticker.is_none() && !is_fresh {
-            return Ok(OrderLocation::NotFound);
+        let (ids, ticker) = ([&key.order_id], key.market_ticker.as_deref());
+        let (mut found, searched) = self.search_ids(&ids, ticker, is_fresh, last_error).await;
+        match found.pop() {
+            Some(order) => Ok(OrderLocation::new(key, order)),
+            None => searched.map(|()| OrderLocation::NotFound),
         }
-        // Only up-to-date reads can prove that the order does not exist, so all markets are searched only then.
-        let ticker = key.market_ticker.as_deref().filter(|_| !is_fresh);
+    }
+
+    /// Reads an order by its id. Returns `None` if the exchange does not have it.
+    async fn read_order(&self, order_id: &OrderId) -> Result<Option<Order>, Error> {
+        match self.get_order().order_id(order_id).send().await {
+            Ok(response) if response.order.order_id == *order_id => {
+                Ok(Some(response.into_inner().order))
+            }
+            Ok(response) => Err(rt::unexpected_response(
+                operation::GET_ORDER,
+                response.status(),
+                "the response is about another order".to_owned(),
+            )),
+            Err(error) if rt::is_rejection(&error) && error.api().is_some_and(is_absent) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Searches for orders that reads by id do not find: among the orders of their market or, once reads are up to date, of all markets
+    /// and in the archive. Returns those that it found, and an error if the lists may have more of them.
+    async fn search_ids(
+        &self,
+        ids: &[&OrderId],
+        ticker: Option<&str>,
+        is_fresh: bool,
+        last_error: &LastError,
+    ) -> (Vec<Order>, Result<(), Error>) {
+        // Only up-to-date reads can prove that an order does not exist, so all markets are searched only then.
+        if ticker.is_none() && !is_fresh {
+            return (Vec::new(), Ok(()));
+        }
         let search = Search {
-            ids: Ids::Exchange(&key.order_id),
-            ticker,
+            ids: Ids::Exchange(ids),
+            ticker: ticker.filter(|_| !is_fresh),
             subaccount: None,
             since_ms: None,
             archive: is_fresh,
             proves_absence: is_fresh,
         };
-        let is_found = |rows: &Rows| !rows.orders.is_empty();
-        let mut found = self.search(search, last_error, is_found).await?;
-        match (found.orders.pop(), found.skipped) {
-            (Some(order), _) => Ok(OrderLocation::new(key, order)),
-            // The row that does not decode may be the order.
-            (None, Some(error)) => Err(error),
-            (None, None) => Ok(OrderLocation::NotFound),
-        }
+        let (mut found, mut is_complete) = (Vec::new(), false);
+        let is_enough = |rows: &Rows| {
+            found.clone_from(&rows.orders);
+            let has = |id: &&OrderId| rows.orders.iter().any(|order| order.order_id == **id);
+            is_complete = ids.iter().all(has);
+            is_complete
+        };
+        let searched = match self.search(search, last_error, is_enough).await {
+            // The row that does not decode may be an order that was not found.
+            Ok(rows) => rows.skipped.filter(|_| !is_complete).map_or(Ok(()), Err),
+            Err(error) => Err(error),
+        };
+        (found, searched)
     }
 
     /// Looks for several orders and reports each as it is seen. If a page of a market's orders costs less than single reads, it reads that
@@ -112,13 +140,35 @@ impl Client {
                 }
             }
         }
+        let mut missing = Vec::new();
         for (index, key) in keys.iter().enumerate() {
-            match listed.iter().find(|order| order.order_id == key.order_id) {
-                Some(order) => report(index, OrderLocation::new(key, order.clone())),
-                None => match self.locate(key, is_fresh, last_error).await {
-                    Ok(location) => report(index, location),
-                    Err(error) => result = Err(error),
-                },
+            let order = match listed.iter().find(|order| order.order_id == key.order_id) {
+                Some(order) => Ok(Some(order.clone())),
+                None => self.read_order(&key.order_id).await,
+            };
+            match order {
+                Ok(Some(order)) => report(index, OrderLocation::new(key, order)),
+                Ok(None) => missing.push(index),
+                Err(error) => result = Err(error),
+            }
+        }
+        // One search looks for all orders that it can find.
+        let ticker = |index: usize| keys[index].market_ticker.as_deref();
+        missing.sort_by_key(|index| ticker(*index));
+        for group in missing.chunk_by(|a, b| is_fresh || ticker(*a) == ticker(*b)) {
+            let ids: Vec<_> = group.iter().map(|index| &keys[*index].order_id).collect();
+            let ticker = group.first().and_then(|index| ticker(*index));
+            let (found, searched) = self.search_ids(&ids, ticker, is_fresh, last_error).await;
+            for index in group {
+                let key = keys[*index];
+                match found.iter().find(|order| order.order_id == key.order_id) {
+                    Some(order) => report(*index, OrderLocation::new(key, order.clone())),
+                    None if searched.is_ok() => report(*index, OrderLocation::NotFound),
+                    None => {}
+                }
+            }
+            if searched.is_err() {
+                result = searched;
             }
         }
         result

@@ -6,10 +6,11 @@ use kalshi_core::rt::{
     self, Moment,
     orders::{LastError, MAX_TIMEOUT, until_fresh, walk_up_to},
 };
+use reqwest::StatusCode;
 use tokio::time::timeout;
 
 use super::{Orders, Unresolved, location::has_ended};
-use crate::{Client, SubaccountNumber, types::Order};
+use crate::{Client, SubaccountNumber, operation, types::Order};
 
 /// # Listing resting orders
 impl Orders {
@@ -19,8 +20,12 @@ impl Orders {
     /// program that has cancelled its orders can use it to make sure that they are gone. The call takes at least a second, because the
     /// exchange's reads lag behind its writes.
     ///
-    /// An order that is still in flight, such as one whose outcome is unknown, may rest after the call: reconcile it as well. A list of
-    /// more than 1,000 orders is read in several pages, and an order that changes in the meantime may be missing from it.
+    /// An order that is still in flight, such as one whose outcome is unknown, may rest after the call: reconcile it as well. An order that
+    /// ends during the call may be in the list.
+    ///
+    /// The list is read twice, because the first one may be the response to another request. More than 1,000 orders are read in several
+    /// pages. If an order ends between two pages, another one may be missing, so such a list is read again until none has ended since the
+    /// list before. That may take longer than the timeout while orders keep ending.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
@@ -93,17 +98,44 @@ impl RestingOrders {
             let observe_clock = || walk_up_to(1, items(1), &last_error, |_| true, |_| true);
             observe_clock().await?;
             until_fresh(&reader, since, &last_error, observe_clock).await;
-            walk_up_to(usize::MAX, items(1000), &last_error, is_ours, |_| true).await
+            let walk = || async {
+                let mut walk =
+                    walk_up_to(usize::MAX, items(1000), &last_error, is_ours, |_| true).await?;
+                match walk.skipped.pop() {
+                    None => Ok(walk),
+                    Some(error) => Err(error),
+                }
+            };
+            let mut last = walk().await?;
+            loop {
+                let next = walk().await?;
+                // Pages miss an order only if one that was already read leaves the list, and then the next list lacks that one.
+                let is_whole = last.pages.max(next.pages) == 1 || has_all(&next.kept, &last.kept);
+                if is_whole {
+                    // The next list may be the response to another request too.
+                    last.kept.extend(next.kept);
+                    return Ok(latest(last.kept));
+                }
+                last_error.set(rt::unexpected_response(
+                    operation::GET_ORDERS,
+                    StatusCode::OK,
+                    "orders left the list while its pages were read".to_owned(),
+                ));
+                last = next;
+            }
         };
         match timeout(self.timeout.min(MAX_TIMEOUT), list).await {
-            Ok(Ok(mut walk)) => match walk.skipped.pop() {
-                None => Ok(latest(walk.kept)),
-                Some(error) => Err(Unresolved::after(Some(Arc::new(error)))),
-            },
+            Ok(Ok(orders)) => Ok(orders),
             Ok(Err(error)) => Err(Unresolved::after(Some(Arc::new(error)))),
             Err(_) => Err(Unresolved::after(last_error.take())),
         }
     }
+}
+
+/// Returns `true` if `orders` contains every order of `others`.
+fn has_all(orders: &[Order], others: &[Order]) -> bool {
+    let ids: HashSet<_> = orders.iter().map(|order| &order.order_id).collect();
+    others.iter().all(|order| ids.contains(&order.order_id))
 }
 
 /// Returns each order once, in the state that was read last. Rows move between pages, so an order may have been read twice.

@@ -98,27 +98,39 @@ impl UnknownOrder {
                 proves_absence: is_fresh,
             };
             let order_match = |order: &Order| compare(&self.order.request, order);
-            let is_candidate = |order: &Order| {
-                order_match(order) != OrderMatch::Other && !self.is_older(order, since_ms)
+            let relevant = |rows: &Rows| {
+                let orders = rows.orders.iter().cloned();
+                let (candidates, others): (Vec<_>, Vec<_>) = orders
+                    .filter(|order| !self.is_older(order, since_ms))
+                    .partition(|order| order_match(order) != OrderMatch::Other);
+                // A different order with the id matters only if no order may be this one: it contradicts that the id is free.
+                if candidates.is_empty() {
+                    others
+                } else {
+                    candidates
+                }
             };
-            let is_enough = |rows: &Rows| rows.orders.iter().any(is_candidate);
+            // Called after each walk, whose orders are candidates even if the next one fails.
+            let is_enough = |rows: &Rows| {
+                let orders = relevant(rows);
+                let is_enough = orders
+                    .iter()
+                    .any(|order| order_match(order) != OrderMatch::Other);
+                *last_seen.lock().unwrap_or_else(PoisonError::into_inner) = orders;
+                is_enough
+            };
             let mut rows = client.search(search, last, is_enough).await?;
-            rows.orders.retain(|order| !self.is_older(order, since_ms));
-            // A different order with the id matters only if no order may be this one: it contradicts that the id is free.
-            if is_enough(&rows) {
-                rows.orders.retain(is_candidate);
-            }
-            // More responses may show whether the order is older than the request.
+            rows.orders = relevant(&rows);
+            // More responses may show whether the order is older than the request, and more reads how it was executed.
             let is_conclusive = |order: &Order| match order_match(order) {
                 OrderMatch::AsSent => {
-                    self.order.age(&client.core, order.created_time) != Age::Unclear
+                    !self.order.predates_execution(order)
+                        && self.order.age(&client.core, order.created_time) != Age::Unclear
                 }
                 OrderMatch::Unclear => true,
                 OrderMatch::Other => false,
             };
             let is_found = rows.orders.iter().any(is_conclusive);
-            let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.clone_from(&rows.orders);
             Ok(Reading::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
@@ -134,7 +146,7 @@ impl UnknownOrder {
             ([], None) => Reconciliation::Unknown(Unresolved::among(self.candidates.clone())),
             // The row that does not decode may be the order.
             ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
-            ([order], _) if compare(request, order) == OrderMatch::AsSent => {
+            ([order], _) if self.is_shown_by(order) => {
                 let placed = PlacedOrder::found(request, order.clone());
                 match self.order.age(&self.client.core, order.created_time) {
                     Age::Newer => Reconciliation::Placed(placed),
@@ -151,11 +163,17 @@ impl UnknownOrder {
         let request = &self.order.request;
         match seen.as_slice() {
             [] => Reconciliation::Unknown(Unresolved::after(error)),
-            [order] if self.is_taken && compare(request, order) == OrderMatch::AsSent => {
+            [order] if self.is_taken && self.is_shown_by(order) => {
                 Reconciliation::AlreadyExists(PlacedOrder::found(request, order.clone()))
             }
             _ => Reconciliation::Unknown(Unresolved::among(seen)),
         }
+    }
+
+    /// Returns `true` if a listed order has the terms of this one, and its fills if this one never rests.
+    fn is_shown_by(&self, order: &Order) -> bool {
+        compare(&self.order.request, order) == OrderMatch::AsSent
+            && !self.order.predates_execution(order)
     }
 
     /// Returns `true` if a listed order is certainly older than this one, so that its id was free again, given the earliest time at which

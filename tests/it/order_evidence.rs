@@ -3,6 +3,7 @@
 mod absence;
 mod codes;
 mod ids;
+mod outdated;
 
 use std::{
     future::{Future as _, poll_fn},

@@ -1,6 +1,12 @@
 //! `Orders::resting`: proof of which orders rest.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use chrono::{TimeDelta, Utc};
 use kalshi_mock::{Fault, MockExchange};
@@ -88,9 +94,10 @@ fn builder(exchange: &Exchange) -> ClientBuilder {
         .credentials(Credentials::new(KEY_ID, key()).unwrap())
 }
 
-/// Lists the resting orders of an exchange whose reads are up to date and whose list has these pages.
-async fn listed(pages: Vec<Vec<Value>>) -> Result<Vec<Order>, Unresolved> {
-    let exchange = Exchange::start(move |request| {
+/// Starts an exchange whose reads are up to date. `pages` returns the pages of its list, given the number of earlier lists.
+async fn exchange(pages: impl Fn(usize) -> Vec<Vec<Value>> + Send + Sync + 'static) -> Exchange {
+    let lists = AtomicUsize::new(0);
+    Exchange::start(move |request| {
         if request.path.ends_with("/user_data_timestamp") {
             return Reply::json(200, &json!({ "as_of_time": Utc::now() }));
         }
@@ -98,14 +105,35 @@ async fn listed(pages: Vec<Vec<Value>>) -> Result<Vec<Order>, Unresolved> {
             .query
             .get("cursor")
             .map_or(0, |at| at.parse().unwrap());
+        let is_whole = request.query["limit"] != "1";
+        let list = match is_whole && number == 0 {
+            true => lists.fetch_add(1, Relaxed),
+            false => lists.load(Relaxed).saturating_sub(1),
+        };
+        let pages = pages(list);
         let next = match number + 1 {
             end if end == pages.len() => String::new(),
             next => next.to_string(),
         };
         Reply::json(200, &json!({ "orders": pages[number], "cursor": next }))
     })
-    .await;
+    .await
+}
+
+/// Lists the resting orders of an exchange whose list always has these pages.
+async fn listed(pages: Vec<Vec<Value>>) -> Result<Vec<Order>, Unresolved> {
+    let exchange = exchange(move |_| pages.clone()).await;
     builder(&exchange).build().unwrap().orders().resting().await
+}
+
+/// Returns a page with resting orders.
+fn rows(ids: &[&str]) -> Vec<Value> {
+    let ids = ids.iter();
+    ids.map(|id| row(id, "resting", "10.00")).collect()
+}
+
+fn ids(orders: &[Order]) -> Vec<&str> {
+    orders.iter().map(|order| order.order_id.as_str()).collect()
 }
 
 fn row(order_id: &str, status: &str, remaining: &str) -> Value {
@@ -187,4 +215,53 @@ async fn order_without_its_subaccount_is_not_left_out() {
     assert_eq!(resting.len(), 1);
     let others = client.orders().resting().subaccount(0).await.unwrap();
     assert!(others.is_empty(), "{others:?}");
+}
+
+#[tokio::test]
+async fn empty_list_of_another_request_proves_nothing() {
+    let exchange = exchange(|list| match list {
+        0 => vec![rows(&[])],
+        _ => vec![rows(&["o1", "o2"])],
+    });
+    let exchange = exchange.await;
+    let client = builder(&exchange).http_client(kalshi_sdk::reqwest::Client::new());
+    let resting = client.build().unwrap().orders().resting().await.unwrap();
+    assert_eq!(ids(&resting), ["o1", "o2"]);
+}
+
+/// Otherwise an account whose orders end all the time would get no list.
+#[tokio::test]
+async fn list_of_one_page_is_complete_although_an_order_ended() {
+    let exchange = exchange(|list| match list {
+        0 => vec![rows(&["o1", "o2"])],
+        _ => vec![rows(&["o2"])],
+    });
+    let exchange = exchange.await;
+    let resting = builder(&exchange).build().unwrap().orders().resting().await;
+    assert_eq!(ids(&resting.unwrap()), ["o1", "o2"]);
+}
+
+/// The first order ends after it was read, so that the first order of the second page moves to the first page.
+#[tokio::test]
+async fn order_that_moves_to_a_page_already_read_is_listed() {
+    let exchange = exchange(|list| match list {
+        0 => vec![rows(&["o1", "o2"]), rows(&["o4"])],
+        _ => vec![rows(&["o2", "o3"]), rows(&["o4"])],
+    });
+    let exchange = exchange.await;
+    let resting = builder(&exchange).build().unwrap().orders().resting().await;
+    assert_eq!(ids(&resting.unwrap()), ["o2", "o3", "o4"]);
+}
+
+#[tokio::test]
+async fn pages_whose_orders_keep_ending_prove_nothing() {
+    let exchange = exchange(|list| vec![rows(&[&format!("o{list}")]), rows(&["last"])]).await;
+    let client = builder(&exchange)
+        .rate_limits(kalshi_sdk::limits::RateLimits::Unlimited)
+        .build()
+        .unwrap();
+    let resting = client.orders().resting().timeout(Duration::from_secs(2));
+    let unresolved = resting.await.unwrap_err();
+    let error = unresolved.error().unwrap().to_string();
+    assert!(error.contains("orders left the list"), "{error}");
 }

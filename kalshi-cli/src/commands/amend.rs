@@ -72,6 +72,9 @@ impl Amend {
         let client = context.client()?;
         let read = client.get_order().order_id(&self.id).send().await?;
         let order = read.into_inner().order;
+        if order.order_id != self.id.as_str() {
+            return Err("the response is about another order: run the command again".into());
+        }
         let subaccount = order.subaccount_number.map(|number| number.get());
         let estimator = Estimator::load(context, &client, &order.ticker, subaccount).await?;
         let change = self.change(&estimator, &order)?;

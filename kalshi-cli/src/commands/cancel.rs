@@ -13,7 +13,7 @@ use kalshi_sdk::{
 
 use super::{
     interrupt::unless_interrupted,
-    listing::ListOptions,
+    listing::describe_unresolved,
     tables::{locator_query, orders_table, request_row, requests_table},
     time_args::duration,
 };
@@ -43,7 +43,7 @@ pub(crate) struct Cancel {
     /// Only orders of this order group, listed and cancelled one by one.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
-    /// Maximum time to resolve the outcome of each cancel.
+    /// Maximum time to list the orders of a market or a group, and to resolve the outcome of each cancel.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -117,21 +117,26 @@ impl Cancel {
         self.cancel_each(context, &client, refs).await
     }
 
-    /// Lists the resting orders of a market or a group, because the exchange's cancel-all has neither filter.
+    /// Lists the resting orders of a market or a group, because the exchange's cancel-all has neither filter. The list is up to date: an
+    /// order that it lacks would not be cancelled.
     async fn list_orders(&self, context: &Context, client: &Client) -> Result<Vec<Order>, Failure> {
-        let in_group = match &self.group {
-            None => None,
-            Some(group) => {
-                let mut request = client.get_order_group().order_group_id(group);
-                if let Some(subaccount) = self.subaccount {
-                    request = request.subaccount(subaccount);
-                }
-                Some(request.send().await?.into_inner().orders)
+        let mut list = client.orders().resting().timeout(self.timeout);
+        if let Some(subaccount) = self.subaccount {
+            list = list.subaccount(subaccount);
+        }
+        let spinner = context.output.spinner("listing the resting orders");
+        let listed = list.await;
+        spinner.finish();
+        let mut orders = listed.map_err(describe_unresolved)?;
+        if let Some(market) = &self.market {
+            orders.retain(|order| order.ticker == *market);
+        }
+        if let Some(group) = &self.group {
+            let mut request = client.get_order_group().order_group_id(group);
+            if let Some(subaccount) = self.subaccount {
+                request = request.subaccount(subaccount);
             }
-        };
-        let mut orders =
-            list_resting(context, client, self.market.as_deref(), self.subaccount).await?;
-        if let (Some(group), Some(ids)) = (&self.group, in_group) {
+            let ids = request.send().await?.into_inner().orders;
             orders.retain(|order| {
                 order.order_group_id.as_deref() == Some(group) || ids.contains(&order.order_id)
             });
@@ -194,27 +199,6 @@ impl Cancel {
     }
 }
 
-/// Lists all resting orders of a market and a subaccount, or of all if they are `None`.
-async fn list_resting(
-    context: &Context,
-    client: &Client,
-    market: Option<&str>,
-    subaccount: Option<i64>,
-) -> Result<Vec<Order>, Failure> {
-    let list = ListOptions::unlimited();
-    let mut request = client
-        .get_orders()
-        .status(OrderStatus::Resting)
-        .limit(list.page_size());
-    if let Some(market) = market {
-        request = request.ticker(market);
-    }
-    if let Some(subaccount) = subaccount {
-        request = request.subaccount(subaccount);
-    }
-    list.read(context, "orders", request.by_item()).await
-}
-
 /// Reads orders by id. An order that is not found is returned as a bare reference, because reads lag behind writes.
 async fn read_orders(
     context: &Context,
@@ -226,6 +210,9 @@ async fn read_orders(
     // An id that is given twice is cancelled once.
     for id in ids.iter().filter(|id| seen.insert(id.as_str())) {
         match client.get_order().order_id(id).send().await {
+            Ok(response) if response.order.order_id != id.as_str() => {
+                return Err("the response is about another order: run the command again".into());
+            }
             Ok(response) => orders.push(response.into_inner().order),
             Err(error) if error.is_not_found() => {
                 context.output.note(&format!(

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use futures_util::{Stream, TryStreamExt};
-use kalshi_sdk::{Dollars, Error};
+use kalshi_sdk::{Dollars, Error, orders::Unresolved};
 
 use crate::{context::Context, failure::Failure};
 
@@ -64,6 +64,14 @@ impl ListOptions {
             ));
         }
         Ok(read)
+    }
+}
+
+/// Describes why the resting orders are unknown.
+pub(super) fn describe_unresolved(unresolved: Unresolved) -> String {
+    match unresolved.error() {
+        Some(error) => format!("the resting orders cannot be read: {error}"),
+        None => "reads of the exchange are not up to date".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use kalshi_sdk::{
     Client, ClientOrderId, Contracts, Dollars, OutcomeSide, operation,
     orders::{NewOrder, OrderOutcome, OrderRules, PlacedOrder, PriceGrid},
-    types::{CreateOrderV2Request, TimeInForce},
+    types::CreateOrderV2Request,
 };
 
 use super::{
@@ -134,7 +134,6 @@ impl Order {
         let sent = SentOrder {
             outcome: self.outcome.into(),
             client_order_id: client_order_id.clone(),
-            time_in_force: order.time_in_force.clone(),
             lookup: format!(
                 "{} orders {} {}",
                 context.program(),
@@ -273,7 +272,6 @@ struct SentOrder {
     /// The outcome that the order buys or sells.
     outcome: OutcomeSide,
     client_order_id: ClientOrderId,
-    time_in_force: TimeInForce,
     /// The command that looks for the order.
     lookup: String,
 }
@@ -281,10 +279,8 @@ struct SentOrder {
 impl SentOrder {
     /// Returns the exit code and the record of the outcome.
     fn outcome(&self, outcome: OrderOutcome) -> (Exit, Record) {
-        let is_immediate = self.time_in_force != TimeInForce::GoodTillCanceled;
-        let is_unfilled = |placed: &PlacedOrder| {
-            placed.fill_count.is_zero() && (is_immediate || placed.remaining_count.is_zero())
-        };
+        let is_unfilled =
+            |placed: &PlacedOrder| placed.fill_count.is_zero() && placed.remaining_count.is_zero();
         match outcome {
             OrderOutcome::Placed(placed) if is_unfilled(&placed) => {
                 (Exit::Unfilled, self.placed("unfilled", &placed))

@@ -84,6 +84,30 @@ async fn market_and_group_are_cancelled_one_by_one() -> TestResult {
     Ok(())
 }
 
+/// A list that lags lacks the orders, or still has them.
+#[tokio::test]
+async fn orders_that_reads_do_not_show_yet_are_cancelled() -> TestResult {
+    let setup = Setup::with(MockExchange::builder().seed(7).without_markets()).await?;
+    let fault = Fault::StaleReads(Duration::from_millis(700));
+    setup.exchange.fault(fault);
+    setup.exchange.market("KXTEST-26-A");
+    let client = setup.exchange.client()?;
+    let order = NewOrder::buy("KXTEST-26-A", OutcomeSide::Yes, Dollars::from_cents(30), 10);
+    drop(client.orders().place(order).await?);
+    let document = setup.json("cancel --market KXTEST-26-A --yes").await?;
+    assert_eq!(document["totals"]["cancelled"], 1);
+    assert_eq!(resting(&setup), 0);
+    setup
+        .exchange
+        .fault(Fault::StaleReads(Duration::from_secs(3_600)));
+    let run = setup
+        .run("cancel --market KXTEST-26-A --yes --timeout 1s")
+        .await?;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("not up to date"), "{}", run.stderr);
+    Ok(())
+}
+
 #[tokio::test]
 async fn lost_cancels_are_reconciled_and_not_sent_twice() -> TestResult {
     for (fault, code, outcome) in [

@@ -404,6 +404,31 @@ async fn group_is_triggered_even_if_responses_are_lost() -> TestResult {
     Ok(())
 }
 
+/// Reads do not show a new group for seconds.
+#[tokio::test]
+async fn group_that_is_not_found_is_not_proven_closed() -> TestResult {
+    let setup = setup().await?;
+    let client = setup.exchange.client()?;
+    let body = CreateOrderGroupRequest::builder().contracts_limit_fp(Contracts::from(100));
+    let group = client.create_order_group().body(body).send().await?;
+    let group = group.into_inner().order_group_id;
+    let arguments = SUBACCOUNT.replace("--subaccount 0", &format!("--group {group}"));
+    let guard = setup
+        .guard(&format!("{arguments} --timeout 4"), "quote")
+        .spawn()?;
+    setup.wait_until_quoted(2).await?;
+    client.cancel_all_orders().send().await?;
+    setup
+        .exchange
+        .fault(Fault::ServerError(500).on(operation::TRIGGER_ORDER_GROUP));
+    let hidden = Fault::StaleReads(Duration::from_secs(3_600));
+    setup.exchange.fault(hidden.on(operation::GET_ORDER_GROUP));
+    kill_process(setup.bot_processes()[0], Signal::KILL)?;
+    let run = finish(guard).await?;
+    assert_eq!(run.code, Some(20), "{}", run.stderr);
+    Ok(())
+}
+
 #[tokio::test]
 async fn bot_is_not_started_unless_guard_can_protect_it() -> TestResult {
     let setup = setup().await?;

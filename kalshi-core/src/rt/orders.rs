@@ -12,8 +12,8 @@ pub use self::{
     change::{AmendTerms, ChangeVerdict, PreparedChange},
     conflict::{Conflict, Explanation, OrderMatch},
     inquiry::{
-        Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk, check_connections,
-        inquire, retry_transient, until_fresh, walk, walk_up_to,
+        Finding, Freshness, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk,
+        check_connections, inquire, retry_transient, until_fresh, walk, walk_up_to,
     },
     place::{Age, Identity, PlaceTerms, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
 };

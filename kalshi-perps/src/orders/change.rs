@@ -182,8 +182,8 @@ impl Client {
         let change = amendment
             .into_request(key, now)
             .map_err(|error| rt::invalid(operation::AMEND_MARGIN_ORDER, error.to_string()))?;
-        // A generated amendment may name the market that the reference lacks.
-        key.ticker = key.ticker.take().or_else(|| change.ticker.clone());
+        // A generated amendment may name another market than the reference.
+        key.ticker = change.ticker.clone().or(key.ticker.take());
         let terms = AmendTerms::from(&change);
         let mut request = self.amend_margin_order().order_id(&key.order_id);
         if let Some(subaccount) = key.subaccount {

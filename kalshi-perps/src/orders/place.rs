@@ -141,6 +141,10 @@ impl Client {
                     }
                     None
                 }
+                Explanation::Ours(shown) if order.predates_execution(shown) => {
+                    remember(&found);
+                    None
+                }
                 Explanation::Ours(found) => {
                     let placed = PlacedOrder::found(&order.request, found);
                     Some(if order.is_id_generated {

@@ -95,9 +95,10 @@ impl UnknownOrder {
             search.since_ms = (!self.is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let mut found = client.search(search, last).await?;
             found.retain(|order| compare(request, order) != OrderMatch::Other);
-            // More responses may show whether the order is older than the request.
+            // More responses may show whether the order is older than the request, and more reads how it was executed.
             let is_found = found.iter().any(|order| {
-                compare(request, order) != OrderMatch::AsSent || age(order) != Age::Unclear
+                compare(request, order) != OrderMatch::AsSent
+                    || !self.order.predates_execution(order) && age(order) != Age::Unclear
             });
             let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.clone_from(&found);
@@ -109,7 +110,11 @@ impl UnknownOrder {
                 let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
                 return match seen.as_slice() {
                     [] => Reconciliation::Unknown(Unresolved::after(error)),
-                    [order] if self.is_taken && compare(request, order) == OrderMatch::AsSent => {
+                    [order]
+                        if self.is_taken
+                            && compare(request, order) == OrderMatch::AsSent
+                            && !self.order.predates_execution(order) =>
+                    {
                         Reconciliation::AlreadyExists(PlacedOrder::found(request, order))
                     }
                     _ => Reconciliation::Unknown(Unresolved::among(seen)),

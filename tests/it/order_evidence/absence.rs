@@ -76,7 +76,13 @@ async fn incomplete(write: Reply, cursor: &'static str, others: usize) -> Exchan
 #[tokio::test]
 async fn order_that_is_missing_from_a_single_walk_is_found() {
     let mut cases = tokio::task::JoinSet::new();
-    for (cursor, others, has_own_client) in [("c", 1, false), ("c", 0, false), ("", 0, true)] {
+    for (cursor, others, has_own_client) in [
+        ("c", 1, false),
+        ("c", 0, false),
+        ("", 0, false),
+        ("", 1, false),
+        ("", 0, true),
+    ] {
         let start = move |write: Reply| async move {
             let exchange = incomplete(write, cursor, others).await;
             let builder = builder(&exchange);
@@ -124,29 +130,203 @@ async fn pages_without_rows_are_counted() {
     assert_eq!(walk.await.unwrap().pages, 2);
 }
 
-/// The archive has two pages, and only it is read again.
+/// Returns the paths of the requests since the last read of the time up to which reads are complete.
+fn paths_of_proof(exchange: &Exchange) -> Vec<String> {
+    let received = exchange.received();
+    let paths = received.into_iter().map(|request| request.path);
+    let paths: Vec<_> = paths.collect();
+    let of_proof = paths.rsplit(|path| path.ends_with("user_data_timestamp"));
+    of_proof.take(1).flatten().cloned().collect()
+}
+
 #[tokio::test]
-async fn only_the_list_with_several_pages_is_read_again() {
+async fn every_list_of_a_proof_is_read_twice() {
     let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
         _ if request.method != "GET" => Reply::Drop,
         Some("user_data_timestamp") => Reply::json(200, &json!({ "as_of_time": Utc::now() })),
         Some("orders") if !request.path.contains("historical") => page(&[]),
         Some("orders") if request.query.contains_key("cursor") => page(&[]),
+        // The archive has two pages.
         _ => Reply::json(200, &json!({ "orders": [], "cursor": "c" })),
     })
     .await;
     let client = builder(&exchange).build().unwrap();
     let found = reconcile(place(&client, json!({})).await, LONG).await;
     assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
-    let paths: Vec<_> = exchange
-        .received()
-        .into_iter()
-        .map(|request| request.path)
-        .collect();
-    let of_proof = paths
+    let paths = paths_of_proof(&exchange);
+    let is_archive: Vec<_> = paths
         .iter()
-        .rev()
-        .take_while(|path| !path.ends_with("user_data_timestamp"));
-    let is_archive: Vec<_> = of_proof.map(|path| path.contains("historical")).collect();
-    assert_eq!(is_archive, [true, true, true, true, false]);
+        .map(|path| path.contains("historical"))
+        .collect();
+    assert_eq!(is_archive, [false, false, true, true, true, true]);
+}
+
+#[tokio::test]
+async fn orders_of_a_batch_share_the_searches_of_a_proof() {
+    let exchange = exchange(
+        |_| {
+            let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
+            Reply::json(200, &json!({ "orders": [item("o1"), item("o2"), item("o3")] }))
+        },
+        |request| match request.path.contains("historical") {
+            true => page(&[row(json!({ "order_id": "o3", "status": "executed" }))]),
+            false => page(&[]),
+        },
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let keys = ["o1", "o2", "o3"].map(|id| OrderRef::new(id).with_market(TICKER));
+    let cancels = client.orders().cancel_batch(&keys).confirm_timeout(LONG);
+    let outcomes = cancels.await.unwrap();
+    assert!(
+        matches!(
+            outcomes.as_slice(),
+            [
+                ChangeOutcome::Rejected(_),
+                ChangeOutcome::Rejected(_),
+                ChangeOutcome::AlreadyGone(_)
+            ]
+        ),
+        "{outcomes:?}"
+    );
+    let paths = paths_of_proof(&exchange);
+    let lists = paths.iter().filter(|path| path.ends_with("/orders"));
+    assert_eq!(lists.count(), 4, "{paths:?}");
+}
+
+/// One order is listed, and the archive that may have the other one cannot be read.
+#[tokio::test]
+async fn failing_archive_does_not_hide_a_listed_order_of_a_batch() {
+    let exchange = exchange(
+        |_| {
+            let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
+            Reply::json(200, &json!({ "orders": [item("o1"), item("o2")] }))
+        },
+        |request| match request.path.contains("historical") {
+            true => Reply::json(400, &json!({ "error": { "code": "bad_request" } })),
+            false => page(&[row(json!({ "status": "executed" }))]),
+        },
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let keys = ["o1", "o2"].map(OrderRef::new);
+    let cancels = client.orders().cancel_batch(&keys);
+    let outcomes = cancels.confirm_timeout(Duration::from_millis(2_500)).await;
+    let outcomes = outcomes.unwrap();
+    assert!(
+        matches!(
+            outcomes.as_slice(),
+            [ChangeOutcome::AlreadyGone(_), ChangeOutcome::Unknown(_)]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+/// Starts an exchange whose list of orders is `list`, given the number of lists since the last read of the time up to which reads are
+/// complete, or `None` before the first one.
+async fn listing(list: impl Fn(Option<usize>) -> Reply + Send + Sync + 'static) -> Exchange {
+    let lists = Mutex::new(None);
+    Exchange::start(move |request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => Reply::Drop,
+        Some("user_data_timestamp") => {
+            *lists.lock().unwrap() = Some(0);
+            Reply::json(200, &json!({ "as_of_time": Utc::now() }))
+        }
+        _ if request.path.contains("historical") || request.query.contains_key("cursor") => {
+            page(&[])
+        }
+        _ => {
+            let mut lists = lists.lock().unwrap();
+            let number = *lists;
+            *lists = number.map(|number| number + 1);
+            list(number)
+        }
+    })
+    .await
+}
+
+/// The first two lists are the responses to requests for another subaccount of the market.
+#[tokio::test]
+async fn list_of_another_subaccount_proves_nothing() {
+    let exchange = listing(|number| match number {
+        None => page(&[]),
+        Some(0 | 1) => page(&[row(json!({ "order_id": "o2", "client_order_id": "other" }))]),
+        Some(_) => page(&[row(json!({ "subaccount_number": 1 }))]),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let lookup = client.orders().find("mine").ticker(TICKER).subaccount(1);
+    let found = lookup.await;
+    assert!(matches!(found, OrderLookup::Found(_)), "{found:?}");
+    let received = exchange.received();
+    let connections = received.iter().map(|request| request.connection);
+    let connections: Vec<_> = connections.collect();
+    let [.., before, last] = connections[..] else {
+        panic!("{connections:?}")
+    };
+    assert_ne!(before, last, "{connections:?}");
+}
+
+/// The row of the other subaccount has the id, but not the subaccount that the lookup asked for.
+#[tokio::test]
+async fn order_of_another_subaccount_does_not_end_a_lookup() {
+    let lists = AtomicUsize::new(0);
+    let exchange = exchange(
+        |_| Reply::Drop,
+        move |request| match lists.fetch_add(1, Relaxed) {
+            _ if request.path.contains("historical") => page(&[]),
+            0 => page(&[row(json!({ "order_id": "o2" }))]),
+            _ => page(&[row(json!({ "subaccount_number": 1 }))]),
+        },
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let found = client.orders().find("mine").ticker(TICKER).subaccount(1);
+    let found = found.await;
+    assert!(
+        matches!(&found, OrderLookup::Found(order) if order.order_id == "o1"),
+        "{found:?}"
+    );
+}
+
+/// Only lists of proofs have the order. The second list of each proof is rejected.
+#[tokio::test]
+async fn failed_list_does_not_discard_the_candidates_of_the_list_before() {
+    let exchange = listing(|number| {
+        let orders = match number {
+            None | Some(0) => Vec::new(),
+            Some(number) if number % 2 == 1 => {
+                return Reply::json(400, &json!({ "error": { "code": "bad_request" } }));
+            }
+            Some(_) => vec![row(json!({ "book_side": "ask", "outcome_side": "no" }))],
+        };
+        Reply::json(200, &json!({ "orders": orders, "cursor": "c" }))
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let timeout = Duration::from_secs(3);
+    let found = reconcile(place(&client, json!({})).await, timeout).await;
+    assert!(
+        matches!(&found, Reconciliation::Unknown(unresolved) if unresolved.candidates().len() == 1),
+        "{found:?}"
+    );
+}
+
+/// Its client order id was free again, so the order with it is no candidate.
+#[tokio::test]
+async fn archive_that_fails_for_a_while_is_read_again_despite_an_older_order() {
+    let archive = AtomicUsize::new(0);
+    let older = row(json!({ "created_time": Utc::now() - TimeDelta::hours(3) }));
+    let exchange = exchange(
+        |_| Reply::Drop,
+        move |request| match request.path.contains("historical") {
+            true if archive.fetch_add(1, Relaxed) < 6 => Reply::status(503),
+            true => page(&[]),
+            false => page(std::slice::from_ref(&older)),
+        },
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let found = reconcile(place(&client, json!({})).await, LONG).await;
+    assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
 }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use kalshi_sdk::{Client, operation, types::Order};
+use kalshi_sdk::{
+    Client, operation,
+    types::{Order, OrderStatus},
+};
 
-use super::{Cancel, list_resting};
+use super::Cancel;
 use crate::{
     commands::{
         interrupt::unless_interrupted,
+        listing::ListOptions,
         tables::{orders_table, request_row, requests_table},
     },
     context::Context,
@@ -28,7 +32,7 @@ pub(super) async fn run(
     context: &Context,
     client: &Client,
 ) -> Result<Exit, Failure> {
-    let orders = list_resting(context, client, None, options.subaccount).await?;
+    let orders = list_resting(context, client, options.subaccount).await?;
     let table = orders_table(&orders);
     context.output.note(WARNING);
     if context.dry_run {
@@ -83,6 +87,23 @@ pub(super) async fn run(
         context.output.note(&failure.to_string());
     }
     Ok(exit)
+}
+
+/// Lists the resting orders of a subaccount, or of all if it is `None`. Reads may lag: the orders are only shown.
+async fn list_resting(
+    context: &Context,
+    client: &Client,
+    subaccount: Option<i64>,
+) -> Result<Vec<Order>, Failure> {
+    let list = ListOptions::unlimited();
+    let mut request = client
+        .get_orders()
+        .status(OrderStatus::Resting)
+        .limit(list.page_size());
+    if let Some(subaccount) = subaccount {
+        request = request.subaccount(subaccount);
+    }
+    list.read(context, "orders", request.by_item()).await
 }
 
 /// Outcome of the cancel: its name, the exit code, the remaining orders if they could be read, and an error.

@@ -1,11 +1,11 @@
 //! Cancels orders until reads prove that none rests.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
     Client, Error,
-    orders::{ChangeOutcome, OrderGroupRef, OrderRef, Unresolved},
+    orders::{ChangeOutcome, OrderGroupRef, OrderRef},
 };
 use tokio::{
     select,
@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::target::Target;
+use crate::commands::listing::describe_unresolved;
 
 /// Pauses between rounds of cancelling: the first one, doubled up to the second one.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
@@ -27,6 +28,8 @@ pub(super) struct Canceller<'a> {
     /// Time between the two reads that must both find no resting order.
     pub(super) settle: Duration,
     pub(super) deadline: Instant,
+    /// `true` once the group was triggered or read, or a trigger showed that it does not exist.
+    pub(super) has_found_group: Cell<bool>,
 }
 
 /// Result of cancelling the orders of a target.
@@ -177,14 +180,19 @@ impl Canceller<'_> {
     }
 
     async fn trigger(&self, group: &OrderGroupRef) -> Result<(), Error> {
-        self.client
+        let result = self
+            .client
             .trigger_order_group()
             .order_group_id(&group.order_group_id)
             .subaccount(group.subaccount)
             .exchange_index(group.exchange_index)
             .send()
-            .await
-            .map(|_| ())
+            .await;
+        // Writes do not lag.
+        if result.as_ref().err().is_none_or(is_absent) {
+            self.has_found_group.set(true);
+        }
+        result.map(|_| ())
     }
 
     async fn read_target(&self) -> Result<TargetState, String> {
@@ -224,6 +232,7 @@ impl Canceller<'_> {
             .await
         {
             Ok(group_state) => {
+                self.has_found_group.set(true);
                 state.is_open = group_state.is_auto_cancel_enabled;
                 for id in &group_state.orders {
                     let order = OrderRef::new(id.as_str())
@@ -238,19 +247,15 @@ impl Canceller<'_> {
                     }
                 }
             }
-            // A group that was deleted has no orders and accepts none.
-            Err(error)
-                if error.is_not_found()
-                    && error.api().is_some_and(|api| api.is_from_exchange()) => {}
+            // A group that was deleted has no orders and accepts none. Reads do not show a new group for seconds.
+            Err(error) if is_absent(&error) && self.has_found_group.get() => {}
             Err(error) => return Err(format!("the order group cannot be read: {error}")),
         }
         Ok(state)
     }
 }
 
-fn describe_unresolved(unresolved: Unresolved) -> String {
-    match unresolved.error() {
-        Some(error) => format!("the resting orders cannot be read: {error}"),
-        None => "reads of the exchange are not up to date".to_owned(),
-    }
+/// Returns `true` if the exchange responded that the group does not exist.
+fn is_absent(error: &Error) -> bool {
+    error.is_not_found() && error.api().is_some_and(|api| api.is_from_exchange())
 }

@@ -1,6 +1,7 @@
 //! Runs the bot, and cancels its orders when it ends.
 
 use std::{
+    cell::Cell,
     io::{self, IsTerminal},
     path::Path,
     process::{Command, Stdio},
@@ -123,6 +124,7 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
         target: &target,
         settle: guard.settle,
         deadline: Instant::now() + guard.timeout,
+        has_found_group: Cell::new(false),
     };
     let outcome = {
         let report = |problem: &str| messages.note(problem);

@@ -91,6 +91,44 @@ impl LastError {
     }
 }
 
+/// Number of attempts that prove nothing after reads are up to date, if they use the pooled connections. The response that an attempt gets
+/// there may be older: that to an earlier request.
+const DRAINING_LOOKS: u32 = 2;
+
+/// Determines when reads prove that a write had no effect: once they reflect everything written before a time.
+pub struct Freshness {
+    since: Moment,
+    is_current: bool,
+    /// Number of attempts that still prove nothing.
+    draining: u32,
+}
+
+impl Freshness {
+    pub fn new<C: Reader>(client: &C, since: Moment) -> Self {
+        Self {
+            since,
+            is_current: false,
+            draining: match rt::has_evidence_connections(client.core()) {
+                true => 0,
+                false => DRAINING_LOOKS,
+            },
+        }
+    }
+
+    /// Returns `true` if the next attempt proves that something is absent or unchanged. Called before each attempt.
+    pub async fn check<C: Reader>(&mut self, reader: &C, last_error: &LastError) -> bool {
+        if self.is_current {
+            self.draining = self.draining.saturating_sub(1);
+        } else {
+            match reader.reads_are_fresh(self.since).await {
+                Ok(fresh) => self.is_current = fresh,
+                Err(error) => last_error.set(error),
+            }
+        }
+        self.is_current && self.draining == 0
+    }
+}
+
 /// Repeats `look` until it is conclusive, until it is tentative and reads reflect everything written before `since`, or until the timeout.
 ///
 /// `look` receives the client to read with and whether reads are up to date. The first attempt uses the client's pooled connections, and
@@ -109,7 +147,7 @@ where
     let begun = Instant::now();
     let inquiry = async {
         let (mut reader, mut is_fresh, mut pause) = (client.clone(), false, FIRST_PAUSE);
-        let mut has_looked = false;
+        let (mut freshness, mut has_looked) = (Freshness::new(client, since), false);
         loop {
             match check_connections(&reader, look(reader.clone(), is_fresh)).await {
                 Ok(Reading::Conclusive(found)) => return Finding::Conclusive(found),
@@ -124,10 +162,7 @@ where
             // Only signed responses, such as those of `look`, show the exchange's clock. Without one, stale reads would count as up to date
             // if the local clock is behind.
             if has_looked && !is_fresh {
-                match reader.reads_are_fresh(since).await {
-                    Ok(fresh) => is_fresh = fresh,
-                    Err(error) => last_error.set(error),
-                }
+                is_fresh = freshness.check(&reader, last_error).await;
             }
         }
     };

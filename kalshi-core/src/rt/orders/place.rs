@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use reqwest::Request;
 use serde::de::DeserializeOwned;
 
-use super::{check_counts, is_conflict};
+use super::{OrderRow, check_counts, is_conflict};
 use crate::{
     api_error::ApiError,
     client::Core,
@@ -93,10 +93,28 @@ impl<R> SentOrder<R> {
     }
 }
 
+impl<R> SentOrder<R>
+where
+    for<'a> PlaceTerms<'a>: From<&'a R>,
+{
+    /// Returns `true` if a read shows this order as it was before it was executed: resting, although it never rests. Its fills are still
+    /// missing.
+    pub fn predates_execution(&self, order: &impl OrderRow) -> bool {
+        PlaceTerms::from(&self.request).is_immediate() && !order.fields().remaining_count.is_zero()
+    }
+}
+
 /// Terms of an order that its response must fit.
 pub struct PlaceTerms<'a> {
     pub count: Contracts,
     pub time_in_force: &'a str,
+}
+
+impl PlaceTerms<'_> {
+    /// Returns `true` if the order never rests: what is not filled immediately is cancelled.
+    fn is_immediate(&self) -> bool {
+        matches!(self.time_in_force, "immediate_or_cancel" | "fill_or_kill")
+    }
 }
 
 /// The part of a response that identifies its order.
@@ -130,13 +148,9 @@ impl Identity<'_> {
         check_counts(filled, remaining, terms.count)?;
         // What is not filled immediately either rests completely or is cancelled.
         let is_whole = filled.checked_add(remaining) == Some(terms.count);
-        let fits = match terms.time_in_force {
-            // Self-trade prevention may stop a fill-or-kill order that is partly filled, and a reduce-only order may be for more contracts
-            // than the position.
-            "immediate_or_cancel" | "fill_or_kill" => remaining.is_zero(),
-            _ => remaining.is_zero() || is_whole,
-        };
-        if fits {
+        // Self-trade prevention may stop a fill-or-kill order that is partly filled, and a reduce-only order may be for more contracts than
+        // the position.
+        if remaining.is_zero() || is_whole && !terms.is_immediate() {
             return Ok(());
         }
         Err(format!(

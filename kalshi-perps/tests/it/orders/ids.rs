@@ -190,3 +190,70 @@ async fn key_of_a_subaccount_needs_no_subaccount_in_its_orders() {
         "{outcome:?}"
     );
 }
+
+/// Another strategy has placed the same order in subaccount 1. The rejection of the first list belongs to another request.
+#[tokio::test]
+async fn order_of_another_subaccount_is_not_placed_after_a_stray_rejection() {
+    for status in [401, 403] {
+        let lists = AtomicUsize::new(0);
+        let case = Case::new(move |request, _| match request.method.as_str() {
+            "GET" if lists.fetch_add(1, Relaxed) == 3 => Some(error(status, "permission_denied")),
+            "GET" => None,
+            _ => Some(Reply::Drop),
+        })
+        .await;
+        // The exchange's time is known once three responses agree on it.
+        for _ in 0..3 {
+            case.client.get_margin_orders().send().await.unwrap();
+        }
+        let market = ticker(0, 'A');
+        case.model.add_old(&OldOrder {
+            subaccount: 1,
+            age: TimeDelta::zero(),
+            ..old("a", &market)
+        });
+        let unknown = case.unknown(order("a")).await;
+        let found = unknown.reconcile(SHORT).await;
+        assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+        let received = case.server.received();
+        let subaccounts = received[4..6]
+            .iter()
+            .map(|list| list.query.get("subaccount").map(String::as_str));
+        assert_eq!(subaccounts.collect::<Vec<_>>(), [Some("0"), None]);
+    }
+}
+
+/// The first list shows it before its execution.
+#[tokio::test]
+async fn immediate_order_is_placed_once_a_read_shows_its_fills() {
+    for status in [0, 409] {
+        let lists = AtomicUsize::new(0);
+        let case = Case::new(move |request, model| {
+            if request.method == "GET" {
+                if lists.fetch_add(1, Relaxed) == 1 {
+                    model.execute("order-0-0");
+                }
+                return None;
+            }
+            model.add_old(&OldOrder {
+                age: TimeDelta::zero(),
+                ..old("a", &ticker(0, 'A'))
+            });
+            Some(match status {
+                0 => Reply::Drop,
+                status => error(status, "order_already_exists"),
+            })
+        })
+        .await;
+        let immediate = new_order("a").immediate_or_cancel();
+        let outcome = case.client.orders().place(immediate).await.unwrap();
+        let placed = match outcome {
+            OrderOutcome::AlreadyExists(placed) => placed,
+            outcome => match unknown(outcome).reconcile(LONG).await {
+                Reconciliation::Placed(placed) => placed,
+                other => panic!("{other:?}"),
+            },
+        };
+        assert_eq!(placed.fill_count, 10.into(), "{status}");
+    }
+}
