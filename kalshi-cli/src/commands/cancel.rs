@@ -98,9 +98,7 @@ impl Cancel {
             context.output.print([Part::from(table), requests.into()])?;
             return Ok(Exit::Success);
         }
-        context
-            .output
-            .check_fields(FIELDS.into_iter().chain(TOTALS))?;
+        context.output.check_fields(FIELDS, TOTALS)?;
         if refs.is_empty() {
             // There is nothing to confirm, and nothing is sent.
             return self.cancel_each(context, &client, refs).await;

@@ -28,6 +28,7 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        Checks::check_fields(context)?;
         let progress = context.output.progress("checks");
         let mut checks = Checks::default();
         let environment = context.environment()?;

@@ -43,9 +43,7 @@ pub(super) async fn run(
         return Ok(Exit::Success);
     }
     let table = Part::from(table);
-    context
-        .output
-        .check_fields(table.fields().into_iter().chain(FIELDS))?;
+    context.output.check_fields(FIELDS, table.fields())?;
     context.output.print_to_stderr(&[table]);
     let scope = match options.subaccount {
         Some(subaccount) => format!("subaccount {subaccount}"),
