@@ -160,7 +160,12 @@ async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Resul
             None => return Err(no_key_file(context)),
         },
     };
-    if let (Some(key), false) = (key, offline) {
+    // A file on the command line replaces the configured key.
+    let is_accepted = file.is_some()
+        || key.is_none()
+        || context.key_id().is_none()
+        || doctor::check_credentials(&mut checks, context);
+    if let (Some(key), false) = (key.filter(|_| is_accepted), offline) {
         match context.key_id() {
             Some(id) => doctor::check_with_exchange(&mut checks, context, &id, key).await?,
             None => checks.warning(
