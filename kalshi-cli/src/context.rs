@@ -365,8 +365,8 @@ fn selection(options: &Global, profile_name: Option<&str>) -> String {
     if options.production {
         selection.insert_str(0, "--production ");
     }
-    if let Some(path) = &options.config {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    if let Some(path) = options.config() {
+        let path = std::path::absolute(&path).unwrap_or(path);
         let config = shell::option("--config", &path.to_string_lossy());
         selection.push_str(&format!(" {config}"));
     }

@@ -59,6 +59,14 @@ impl Failure {
         }
     }
 
+    /// Returns a failure of a write that the exchange rejected.
+    pub(crate) fn rejected(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            exit: Exit::Rejected,
+            error: error.into(),
+        }
+    }
+
     /// Returns a failure of a write that may have taken effect.
     pub(crate) fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {

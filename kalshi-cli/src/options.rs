@@ -1,6 +1,6 @@
 //! Command-line options and commands.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -29,9 +29,9 @@ pub(crate) struct Global {
     /// Use this profile of the config file [default: that of KALSHI_PROFILE, else its `default_profile`, else the demo exchange].
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Config file with the profiles [default: kalshi/config.toml in the configuration directory].
-    #[arg(long, global = true, env = "KALSHI_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    /// Config file with the profiles [default: that of KALSHI_CONFIG, else kalshi/config.toml in the configuration directory].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Use the production exchange, with real money, and the key that KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH name.
     #[arg(long, global = true)]
     pub(crate) production: bool,
@@ -70,6 +70,16 @@ pub(crate) struct Global {
         hide_default_value = true
     )]
     pub(crate) color: Color,
+}
+
+impl Global {
+    /// Returns the config file that the command line or KALSHI_CONFIG names. An empty variable counts as unset.
+    pub(crate) fn config(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| {
+            let path = env::var_os("KALSHI_CONFIG")?;
+            (!path.is_empty()).then(|| path.into())
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

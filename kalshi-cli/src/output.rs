@@ -67,7 +67,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Returns an error if `--fields` names a field that no part has, or if the output cannot be written.
+    /// Returns an error if `--fields` names a field that no printed part has, or if the output cannot be written.
     pub(crate) fn print<P: Into<Part>>(
         &self,
         parts: impl IntoIterator<Item = P>,
@@ -159,16 +159,22 @@ impl Output {
         let _ = write!(anstream::stderr(), "{}", text::text(parts, width));
     }
 
-    /// Checks `--fields` against the fields that will be printed, before anything is written to the exchange.
+    /// Checks `--fields` against the fields of the first part and of the others, before the command does anything that cannot be undone.
     ///
     /// # Errors
     ///
-    /// Returns an error if `--fields` names a field that no part has.
+    /// Returns an error if `--fields` names a field that no printed part has.
     pub(crate) fn check_fields(
         &self,
-        fields: impl IntoIterator<Item = &'static str>,
+        first: impl IntoIterator<Item = &'static str>,
+        others: impl IntoIterator<Item = &'static str>,
     ) -> Result<(), Failure> {
-        self.check_field_names(&fields.into_iter().collect())
+        let mut known: BTreeSet<_> = first.into_iter().collect();
+        // Comma-separated values are those of the first part only.
+        if self.format != Format::Csv {
+            known.extend(others);
+        }
+        self.check_field_names(&known)
     }
 
     /// Shows a spinner on standard error, if that is a terminal.
@@ -189,7 +195,9 @@ impl Output {
         if self.fields.is_empty() {
             return Ok(());
         }
-        self.check_field_names(&parts.iter().flat_map(Part::fields).collect())?;
+        let mut fields = parts.iter().map(Part::fields);
+        let first = fields.next().unwrap_or_default();
+        self.check_fields(first, fields.flatten())?;
         for part in parts {
             part.select(&self.fields);
         }

@@ -140,14 +140,16 @@ impl Profile {
 }
 
 impl Config {
-    /// Reads the config file. Its absence is an error only if the command line names it.
+    /// Reads the config file. Its absence is an error only if the command line or KALSHI_CONFIG names it.
     fn read(options: &Global) -> Result<Self, Failure> {
-        let Some(path) = options.config.clone().or_else(default_path) else {
+        let named = options.config();
+        let is_named = named.is_some();
+        let Some(path) = named.or_else(default_path) else {
             return Ok(Self::default());
         };
         let text = match read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && options.config.is_none() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => {
                 return Ok(Self::default());
             }
             Err(error) => {

@@ -12,6 +12,7 @@ use kalshi_sdk::{
 use super::{
     estimate::Estimator,
     interrupt::unless_interrupted,
+    listing::describe_unresolved,
     preview::Preview,
     price::{count, price},
     tables::{request_row, requests_table},
@@ -52,7 +53,7 @@ pub(crate) struct Amend {
     /// Remove the expiry, so that the order rests until it is filled or cancelled.
     #[arg(long, group = "change")]
     no_expiry: bool,
-    /// Maximum time to resolve an unknown outcome.
+    /// Maximum time to read the price and the count that the order keeps, and to resolve an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -70,11 +71,7 @@ const OUTCOME_FIELDS: [&str; 6] = [
 impl Amend {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client()?;
-        let read = client.get_order().order_id(&self.id).send().await?;
-        let order = read.into_inner().order;
-        if order.order_id != self.id.as_str() {
-            return Err("the response is about another order: run the command again".into());
-        }
+        let order = self.read_order(context, &client).await?;
         let subaccount = order.subaccount_number.map(|number| number.get());
         let estimator = Estimator::load(context, &client, &order.ticker, subaccount).await?;
         let change = self.change(&estimator, &order)?;
@@ -106,6 +103,44 @@ impl Amend {
         };
         preview.print_outcome(context, record);
         Ok(exit)
+    }
+
+    /// Reads the order. The terms of the order that the change keeps are sent again, so they come from reads that reflect everything
+    /// written before this command: an older price or count would undo an earlier change.
+    async fn read_order(&self, context: &Context, client: &Client) -> Result<Order, Failure> {
+        let names_terms = self.yes_price.or(self.no_price).is_some() && self.count.is_some();
+        if names_terms {
+            match client.get_order().order_id(&self.id).send().await {
+                Ok(read) if read.order.order_id == self.id.as_str() => {
+                    return Ok(read.into_inner().order);
+                }
+                Ok(_) => {}
+                // Reads may not show a new order yet.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let spinner = context.output.spinner("reading the order");
+        let resting = client.orders().resting().timeout(self.timeout).await;
+        spinner.finish();
+        let orders = resting.map_err(|unresolved| {
+            let error = describe_unresolved(unresolved);
+            match names_terms {
+                true => format!("the order was not found: {error}; try again later"),
+                false => format!(
+                    "the price and the count of the order are unknown: {error}; name a price and --count, or try again later"
+                ),
+            }
+        })?;
+        let mut orders = orders.into_iter();
+        if let Some(order) = orders.find(|order| order.order_id == self.id.as_str()) {
+            return Ok(order);
+        }
+        let read = client.get_order().order_id(&self.id).send().await?;
+        match read.order.order_id == self.id.as_str() {
+            true => Ok(read.into_inner().order),
+            false => Err("the response is about another order: run the command again".into()),
+        }
     }
 
     /// Returns the validated change. Values that are not given are those of the order.

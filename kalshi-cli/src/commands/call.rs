@@ -154,6 +154,9 @@ impl Invocation {
             Err(error) if is_write && error.may_have_taken_effect() => {
                 return Err(Failure::unknown(error));
             }
+            Err(error) if is_write && !error.was_not_processed() => {
+                return Err(Failure::rejected(error));
+            }
             Err(error) => return Err(error.into()),
         };
         match serde_json::from_str::<&RawValue>(&text) {

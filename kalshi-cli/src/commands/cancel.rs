@@ -1,16 +1,15 @@
 //! `kalshi cancel`: cancels orders, one by one or all at once.
 
 mod all;
+mod each;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
-use kalshi_sdk::{
-    Client, operation,
-    orders::{ChangeOutcome, ChangeReconciliation, OrderRef},
-    types::{CancelOrderV2Response, Order, OrderStatus},
-};
+use kalshi_sdk::{Client, operation, orders::OrderRef, types::Order};
+use tokio::time::{Instant, timeout_at};
 
+use self::each::Cancels;
 use super::{
     interrupt::unless_interrupted,
     listing::describe_unresolved,
@@ -43,7 +42,7 @@ pub(crate) struct Cancel {
     /// Only orders of this order group, listed and cancelled one by one.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
-    /// Maximum time to list the orders of a market or a group, and to resolve the outcome of each cancel.
+    /// Maximum time to list the orders of a market or a group, and to resolve the outcomes of the cancels.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -56,6 +55,9 @@ const FIELDS: [&str; 6] = [
     "filled",
     "error",
 ];
+
+/// Maximum time to read orders only to show them. A cancel does not wait longer for reads that fail.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Fields of the totals: the number of cancels with each outcome.
 const TOTALS: [&str; 5] = [
@@ -76,7 +78,7 @@ impl Cancel {
         let orders = match self.ids.is_empty() {
             true => self.list_orders(context, &client).await?,
             false => {
-                let (orders, unlisted) = read_orders(context, &client, &self.ids).await?;
+                let (orders, unlisted) = read_orders(context, &client, &self.ids).await;
                 refs.extend(unlisted);
                 orders
             }
@@ -98,9 +100,7 @@ impl Cancel {
             context.output.print([Part::from(table), requests.into()])?;
             return Ok(Exit::Success);
         }
-        context
-            .output
-            .check_fields(FIELDS.into_iter().chain(TOTALS))?;
+        context.output.check_fields(FIELDS, TOTALS)?;
         if refs.is_empty() {
             // There is nothing to confirm, and nothing is sent.
             return self.cancel_each(context, &client, refs).await;
@@ -151,20 +151,14 @@ impl Cancel {
         orders: Vec<OrderRef>,
     ) -> Result<Exit, Failure> {
         let mut table = Table::new("cancels", FIELDS);
-        let (mut exit, mut is_interrupted) = (Exit::Success, false);
+        let mut exit = Exit::Success;
         let progress = context.output.progress("cancels");
-        for order in orders {
-            let result = match is_interrupted {
-                true => CancelResult::failed("not_sent", Exit::Interrupted, "interrupted"),
-                false => {
-                    let result = unless_interrupted(cancel(client, &order, self.timeout)).await;
-                    is_interrupted = result.is_none();
-                    result.unwrap_or_else(|| {
-                        let error = "interrupted before the outcome was known";
-                        CancelResult::failed("unknown", Exit::Unknown, error)
-                    })
-                }
-            };
+        let mut cancels = Cancels::new(orders);
+        // Handlers of signals last until the process ends, so there is one wait for all cancels.
+        let run = cancels.run(client, self.timeout, || progress.increment());
+        unless_interrupted(run).await;
+        progress.finish();
+        for (order, result) in cancels.into_results() {
             exit = more_severe(exit, result.exit);
             table.push([
                 order.order_id().as_str().into(),
@@ -174,9 +168,7 @@ impl Cancel {
                 result.filled,
                 result.error.into(),
             ]);
-            progress.increment();
         }
-        progress.finish();
         let totals = TOTALS
             .into_iter()
             .fold(Record::new("totals"), |totals, outcome| {
@@ -199,108 +191,36 @@ impl Cancel {
     }
 }
 
-/// Reads orders by id. An order that is not found is returned as a bare reference, because reads lag behind writes.
+/// Reads orders by id, to show them. An order that cannot be read is returned as a bare reference: reads lag behind writes, and a cancel
+/// must be possible while they fail.
 async fn read_orders(
     context: &Context,
     client: &Client,
     ids: &[String],
-) -> Result<(Vec<Order>, Vec<OrderRef>), Failure> {
+) -> (Vec<Order>, Vec<OrderRef>) {
     let (mut orders, mut unlisted) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
+    let deadline = Instant::now() + READ_TIMEOUT;
     // An id that is given twice is cancelled once.
     for id in ids.iter().filter(|id| seen.insert(id.as_str())) {
-        match client.get_order().order_id(id).send().await {
-            Ok(response) if response.order.order_id != id.as_str() => {
-                return Err("the response is about another order: run the command again".into());
+        let problem = match timeout_at(deadline, client.get_order().order_id(id).send()).await {
+            Ok(Ok(response)) if response.order.order_id == id.as_str() => {
+                orders.push(response.into_inner().order);
+                continue;
             }
-            Ok(response) => orders.push(response.into_inner().order),
-            Err(error) if error.is_not_found() => {
-                context.output.note(&format!(
-                    "the order {id} was not found, perhaps because reads lag behind: the cancel is sent anyway"
-                ));
-                unlisted.push(OrderRef::new(id.as_str()));
+            Ok(Ok(_)) => "cannot be read: the response is about another order".to_owned(),
+            Ok(Err(error)) if error.is_not_found() => {
+                "was not found, perhaps because reads lag behind".to_owned()
             }
-            Err(error) => return Err(error.into()),
-        }
+            Ok(Err(error)) => format!("cannot be read: {error}"),
+            Err(_) => "cannot be read: the reads took too long".to_owned(),
+        };
+        context.output.note(&format!(
+            "the order {id} {problem}; it can be cancelled nevertheless"
+        ));
+        unlisted.push(OrderRef::new(id.as_str()));
     }
-    Ok((orders, unlisted))
-}
-
-/// The outcome of one cancel.
-struct CancelResult {
-    outcome: &'static str,
-    exit: Exit,
-    cancelled: Cell,
-    filled: Cell,
-    error: Option<String>,
-}
-
-impl CancelResult {
-    fn failed(outcome: &'static str, exit: Exit, error: impl ToString) -> Self {
-        Self {
-            outcome,
-            exit,
-            cancelled: Cell::Absent,
-            filled: Cell::Absent,
-            error: Some(error.to_string()),
-        }
-    }
-
-    fn succeeded(outcome: &'static str, order: &Order) -> Self {
-        Self {
-            outcome,
-            exit: Exit::Success,
-            cancelled: Cell::Absent,
-            filled: order.fill_count_fp.into(),
-            error: None,
-        }
-    }
-}
-
-async fn cancel(client: &Client, order: &OrderRef, timeout: Duration) -> CancelResult {
-    let outcome = client.orders().cancel(order).confirm_timeout(timeout).await;
-    let not_applied = "the exchange did not find the order, although it rests: cancel it again";
-    let unknown: ChangeOutcome<CancelOrderV2Response> = match outcome {
-        Ok(outcome) => outcome,
-        Err(error) => return CancelResult::failed("not_sent", Exit::Failure, error),
-    };
-    let unknown = match unknown {
-        ChangeOutcome::Done(response) => {
-            return CancelResult {
-                outcome: "cancelled",
-                exit: Exit::Success,
-                cancelled: response.reduced_by.into(),
-                filled: Cell::Absent,
-                error: None,
-            };
-        }
-        ChangeOutcome::AlreadyGone(order) => {
-            return CancelResult::succeeded("already_gone", &order);
-        }
-        ChangeOutcome::NotApplied(_) => {
-            return CancelResult::failed("rejected", Exit::Rejected, not_applied);
-        }
-        ChangeOutcome::Rejected(error) => {
-            return CancelResult::failed("rejected", Exit::Rejected, error);
-        }
-        ChangeOutcome::Unknown(unknown) => unknown,
-        other => return CancelResult::failed("unknown", Exit::Unknown, format!("{other:?}")),
-    };
-    match unknown.reconcile(timeout).await {
-        ChangeReconciliation::Done(order) => CancelResult::succeeded("cancelled", &order),
-        ChangeReconciliation::NotDone(order) if order.status == OrderStatus::Executed => {
-            CancelResult::succeeded("already_gone", &order)
-        }
-        ChangeReconciliation::NotDone(_) => CancelResult::failed(
-            "rejected",
-            Exit::Rejected,
-            "the response was lost, and the order rests: cancel it again",
-        ),
-        ChangeReconciliation::NotFound => {
-            CancelResult::failed("rejected", Exit::Rejected, "there is no such order")
-        }
-        _ => CancelResult::failed("unknown", Exit::Unknown, unknown.error()),
-    }
+    (orders, unlisted)
 }
 
 /// Returns the more serious of two exit codes.

@@ -64,9 +64,13 @@ impl Candles {
         // The latest candlestick ends with its period, in the future.
         let now = || Utc::now() + TimeDelta::minutes(minutes.into());
         let end = self.until.unwrap_or_else(now);
-        let since = self
-            .since
-            .unwrap_or_else(|| end - TimeDelta::minutes(i64::from(minutes) * DEFAULT_PERIODS));
+        let length = TimeDelta::minutes(i64::from(minutes) * DEFAULT_PERIODS);
+        let since = match self.since {
+            Some(since) => since,
+            None => end
+                .checked_sub_signed(length)
+                .ok_or_else(|| Failure::usage("--until is out of range"))?,
+        };
         // Unlike the operation for a single market, this one does not require the series.
         let response = client
             .batch_get_market_candlesticks()

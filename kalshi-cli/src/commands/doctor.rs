@@ -11,7 +11,7 @@ use kalshi_sdk::{AuthFailure, Client, PrivateKey};
 pub(crate) use self::{
     account::check_with_exchange,
     checks::Checks,
-    key::{algorithm, check_file, check_key},
+    key::{algorithm, check_credentials, check_file, check_key},
 };
 use crate::{
     context::Context,
@@ -28,6 +28,7 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        Checks::check_fields(context)?;
         let progress = context.output.progress("checks");
         let mut checks = Checks::default();
         let environment = context.environment()?;
@@ -124,7 +125,7 @@ fn check_configuration(checks: &mut Checks, context: &Context) -> Option<(String
     if context.key_path().is_none() && !check_key(checks, &key) {
         return None;
     }
-    Some((id, key))
+    check_credentials(checks, context).then_some((id, key))
 }
 
 fn is_uuid(text: &str) -> bool {

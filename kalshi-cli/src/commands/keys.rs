@@ -64,8 +64,12 @@ impl Keys {
     }
 }
 
+/// Fields of a key, in order.
+const FIELDS: [&str; 4] = ["file", "algorithm", "fingerprint", "public_key"];
+
 impl Generate {
     async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        context.output.check_fields(FIELDS, [])?;
         if context.dry_run {
             context
                 .output
@@ -134,14 +138,16 @@ fn no_key_file(context: &Context) -> Failure {
 
 fn record(key: &PrivateKey, file: Option<&Path>) -> Record {
     let public = key.public_key();
+    let [path, algorithm, fingerprint, pem] = FIELDS;
     Record::new("key")
-        .field("file", file.map(|path| path.display().to_string()))
-        .field("algorithm", doctor::algorithm(key.algorithm()))
-        .field("fingerprint", public.fingerprint())
-        .field("public_key", public.to_pem().trim_end())
+        .field(path, file.map(|path| path.display().to_string()))
+        .field(algorithm, doctor::algorithm(key.algorithm()))
+        .field(fingerprint, public.fingerprint())
+        .field(pem, public.to_pem().trim_end())
 }
 
 async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Result<Exit, Failure> {
+    Checks::check_fields(context)?;
     let mut checks = Checks::default();
     let configured = context.key_path();
     let key = match file.as_ref().or(configured.as_ref()) {
@@ -154,7 +160,12 @@ async fn check(context: &Context, file: Option<PathBuf>, offline: bool) -> Resul
             None => return Err(no_key_file(context)),
         },
     };
-    if let (Some(key), false) = (key, offline) {
+    // A file on the command line replaces the configured key.
+    let is_accepted = file.is_some()
+        || key.is_none()
+        || context.key_id().is_none()
+        || doctor::check_credentials(&mut checks, context);
+    if let (Some(key), false) = (key.filter(|_| is_accepted), offline) {
         match context.key_id() {
             Some(id) => doctor::check_with_exchange(&mut checks, context, &id, key).await?,
             None => checks.warning(

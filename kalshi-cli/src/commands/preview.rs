@@ -24,10 +24,9 @@ impl Preview {
             Format::Json => preview[0].fields(),
             _ => Vec::new(),
         };
-        let fields = preview_fields
-            .into_iter()
-            .chain(outcome_fields.iter().copied());
-        context.output.check_fields(fields)?;
+        context
+            .output
+            .check_fields(outcome_fields.iter().copied(), preview_fields)?;
         context.output.print_to_stderr(&preview);
         if !context.confirm(question)? {
             context.output.note("nothing was sent");

@@ -19,7 +19,7 @@ use crate::{
 /// happen within a second.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Records the WebSocket messages of markets until ctrl-C.
+/// Records the WebSocket messages of markets until ctrl-C, SIGTERM or SIGHUP.
 ///
 /// Frames are kept as received, with the time of receipt and the events of the connection, in segments compressed with zstd. If the
 /// recorder is killed, at most a second is lost.
@@ -45,8 +45,12 @@ pub(crate) struct Record {
     segment_time: Duration,
 }
 
+/// Fields of the report, in order.
+const FIELDS: [&str; 5] = ["directory", "segments", "frames", "events", "bytes"];
+
 impl Record {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        context.output.check_fields(FIELDS, [])?;
         if context.dry_run {
             context.output.note(&format!(
                 "dry run: would record {} from {} in {}",
@@ -80,7 +84,9 @@ impl Record {
             channels,
             limits,
         )?;
-        let end = self.duration.map(|duration| Instant::now() + duration);
+        let end = self
+            .duration
+            .and_then(|duration| Instant::now().checked_add(duration));
         let progress = context.output.progress("frames");
         let mut flushes = tokio::time::interval(FLUSH_INTERVAL);
         flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -117,12 +123,13 @@ impl Record {
         writer.event(&ConnectionEvent::Stopped)?;
         let summary = writer.close()?;
         books.shutdown().await;
+        let [directory, segments, frames, events, bytes] = FIELDS;
         let record = OutputRecord::new("recording")
-            .field("directory", self.output.display().to_string())
-            .field("segments", summary.segments)
-            .field("frames", i64::try_from(summary.frames)?)
-            .field("events", i64::try_from(summary.events)?)
-            .field("bytes", i64::try_from(summary.bytes)?);
+            .field(directory, self.output.display().to_string())
+            .field(segments, summary.segments)
+            .field(frames, i64::try_from(summary.frames)?)
+            .field(events, i64::try_from(summary.events)?)
+            .field(bytes, i64::try_from(summary.bytes)?);
         context.output.print([record])?;
         Ok(Exit::Success)
     }

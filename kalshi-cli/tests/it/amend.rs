@@ -136,7 +136,7 @@ async fn lost_responses_are_reconciled_and_nothing_is_sent_twice() -> TestResult
         .fault(Fault::StaleReads(Duration::from_secs(2)));
     let run = setup
         .run(&format!(
-            "amend {id} --yes-price 0.62 --yes --json --timeout 1s"
+            "amend {id} --yes-price 0.62 --count 10 --yes --json --timeout 1s"
         ))
         .await?;
     // Reads that show the order without the change prove nothing.
@@ -168,5 +168,51 @@ async fn size_of_an_earlier_change_stays() -> TestResult {
         .json(&format!("amend {id} --expires 1h --yes"))
         .await?;
     assert_eq!(price_and_count(&setup), pair("0.5900", "3.00"));
+    Ok(())
+}
+
+/// Reads that lag show the order as it was before the last change.
+#[tokio::test]
+async fn terms_of_an_earlier_change_are_kept_while_reads_lag() -> TestResult {
+    for (first, second, result) in [
+        ("--count 4", "--no-price 41c", pair("0.5900", "4.00")),
+        ("--yes-price 0.61", "--count 4", pair("0.6100", "4.00")),
+    ] {
+        let (setup, id) = setup().await?;
+        setup
+            .exchange
+            .fault(Fault::StaleReads(Duration::from_millis(1_500)));
+        for change in [first, second] {
+            setup.json(&format!("amend {id} {change} --yes")).await?;
+        }
+        assert_eq!(price_and_count(&setup), result, "{first} {second}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn terms_are_not_taken_from_reads_that_are_out_of_date() -> TestResult {
+    let (setup, id) = setup().await?;
+    let lag = Fault::StaleReads(Duration::from_secs(3_600));
+    setup
+        .exchange
+        .fault(lag.on(operation::GET_USER_DATA_TIMESTAMP));
+    for change in ["--count 4", "--no-price 41c", "--expires 1h"] {
+        let run = setup
+            .run(&format!("amend {id} {change} --yes --timeout 1s"))
+            .await?;
+        assert_eq!(run.code, Some(1), "{change}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("name a price and --count"),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(setup.count(operation::AMEND_ORDER_V2), 0);
+    // Nothing is taken from the reads.
+    setup
+        .json(&format!("amend {id} --count 4 --no-price 41c --yes"))
+        .await?;
+    assert_eq!(price_and_count(&setup), pair("0.5900", "4.00"));
     Ok(())
 }

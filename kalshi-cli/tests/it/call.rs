@@ -141,7 +141,7 @@ async fn writes_ask_first_and_dry_run_sends_nothing() -> TestResult {
     assert_eq!(received[0].body, body);
     // A rejection is a certain outcome.
     let run = setup.run(&format!("{call} --yes")).await?;
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(run.code, Some(10), "{}", run.stderr);
     Ok(())
 }
 

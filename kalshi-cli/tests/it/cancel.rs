@@ -319,3 +319,86 @@ async fn id_that_is_given_twice_is_cancelled_once() -> TestResult {
     assert_eq!(setup.count(operation::CANCEL_ORDER_V2), 1);
     Ok(())
 }
+
+/// The orders are read only to show them.
+#[tokio::test]
+async fn cancels_are_sent_although_reads_fail() -> TestResult {
+    let (setup, ids) = setup().await?;
+    setup
+        .exchange
+        .fault(Fault::ServerError(503).on(operation::GET_ORDER));
+    let document = setup
+        .json(&format!("cancel {} {} --yes", ids[0], ids[1]))
+        .await?;
+    assert_eq!(document["totals"]["cancelled"], 2);
+    for fault in [
+        Fault::MissingField("order_id".to_owned()),
+        Fault::ServerError(503),
+    ] {
+        setup.exchange.clear_faults();
+        setup.exchange.clear_requests();
+        setup.exchange.fault(fault.on(operation::GET_ORDERS));
+        let run = setup.run("cancel --all --yes --timeout 1s --json").await?;
+        assert_eq!(
+            setup.count(operation::CANCEL_ALL_ORDERS),
+            1,
+            "{}",
+            run.stderr
+        );
+        assert!(run.document()?["outcome"]["listed"].is_null());
+        assert!(
+            run.stderr.contains("cannot list the orders"),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(resting(&setup), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_outcomes_do_not_delay_other_cancels() -> TestResult {
+    let (setup, ids) = setup().await?;
+    for fault in [Fault::DropAfter, Fault::Latency(Duration::from_secs(30))] {
+        setup.exchange.clear_requests();
+        setup
+            .exchange
+            .fault(fault.clone().on(operation::CANCEL_ORDER_V2));
+        // The orders cannot be read.
+        setup
+            .exchange
+            .fault(Fault::ServerError(503).on(operation::GET_USER_DATA_TIMESTAMP));
+        let mut cancel = setup
+            .command(&format!("cancel {} --yes", ids.join(" ")))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let all_sent = async {
+            while setup.count(operation::CANCEL_ORDER_V2) < 3 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let is_sent = tokio::time::timeout(Duration::from_secs(10), all_sent).await;
+        assert!(is_sent.is_ok(), "{fault:?}");
+        cancel.kill().await?;
+        setup.exchange.clear_faults();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn fields_that_csv_lacks_are_rejected_before_cancels() -> TestResult {
+    let (setup, ids) = setup().await?;
+    for arguments in [
+        &*format!("cancel {} --fields not_sent --yes", ids[0]),
+        "cancel --all --fields ticker --yes",
+        "orders --fields fees",
+    ] {
+        let run = setup.run(&format!("{arguments} --csv")).await?;
+        assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
+        assert!(run.stderr.contains("there is no field"), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+    assert_eq!(resting(&setup), 3);
+    Ok(())
+}

@@ -7,7 +7,7 @@ use kalshi_mock::Fault;
 use kalshi_sdk::{Dollars, PrivateKey};
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, TestResult};
+use crate::harness::{Run, Setup, TestResult};
 
 /// Runs doctor, and returns its exit code and the results of one check: result and detail.
 async fn doctor(
@@ -207,5 +207,66 @@ async fn failed_check_fails_although_nobody_reads_the_report() -> TestResult {
         drop(child.stdout.take());
         assert_eq!(child.wait().await?.code(), Some(1), "{arguments}");
     }
+    Ok(())
+}
+
+/// The commands would not start with these keys.
+#[tokio::test]
+async fn key_from_contradicting_places_is_a_failure() -> TestResult {
+    let setup = Setup::new().await?;
+    let config = fs::read_to_string(setup.config_path())?;
+    let key_id = setup.exchange.user().credentials().key_id().to_owned();
+    let pem = setup.exchange.user().private_key().to_pkcs8_pem();
+    let path = setup.key_path().display().to_string();
+    let id_variable = ("KALSHI_DEMO_API_KEY_ID", &*key_id);
+    let key_variable = ("KALSHI_DEMO_PRIVATE_KEY", pem.as_str());
+    let path_variable = ("KALSHI_DEMO_PRIVATE_KEY_PATH", &*path);
+    for (setting, variables, message) in [
+        (
+            "",
+            &[id_variable, key_variable, path_variable][..],
+            "unset one of them",
+        ),
+        ("private_key_path", &[id_variable], "or neither"),
+        ("key_id", &[key_variable], "or neither"),
+    ] {
+        let is_kept = |line: &&str| {
+            let is_key = line.starts_with("key_id") || line.starts_with("private_key_path");
+            !is_key || (!setting.is_empty() && line.starts_with(setting))
+        };
+        let lines: Vec<_> = config.lines().filter(is_kept).collect();
+        fs::write(setup.config_path(), lines.join("\n"))?;
+        for command in ["doctor", "keys check", "keys check --offline"] {
+            let mut program = setup.command(&format!("{command} --json"));
+            program.envs(variables.iter().copied());
+            let run = Run::capture(program).await?;
+            assert_ne!(run.code, Some(0), "{command} {setting}: {}", run.stdout);
+            if setting == "key_id" && command != "doctor" {
+                assert!(
+                    run.stderr.contains("there is no key file"),
+                    "{}",
+                    run.stderr
+                );
+                continue;
+            }
+            let document = run.document()?;
+            let mut checks = document["checks"].as_array().into_iter().flatten();
+            let failure = checks.find(|check| check["result"] == "failure");
+            let failure = failure.ok_or("a failure")?.to_string();
+            assert!(failure.contains("credentials"), "{failure}");
+            assert!(failure.contains(message), "{failure}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_field_is_rejected_before_the_checks() -> TestResult {
+    let setup = Setup::new().await?;
+    for command in ["doctor", "keys check"] {
+        let run = setup.run(&format!("{command} --fields nothing")).await?;
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+    }
+    assert!(setup.exchange.requests().is_empty());
     Ok(())
 }

@@ -20,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::harness::{Run, Setup, TestResult};
+use crate::harness::{Run, Setup, TestResult, program};
 use bot::TICKER;
 
 const SUBACCOUNT: &str = "--profile test --yes guard --subaccount 0 --settle 0.2 --grace 0.5";
@@ -528,5 +528,29 @@ async fn bot_runs_on_the_local_exchange() -> TestResult {
     let run = Run::capture(command).await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("exit code"), "{}", run.stdout);
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_field_is_rejected_before_the_bot_starts() -> TestResult {
+    let setup = setup().await?;
+    let arguments = format!("{SUBACCOUNT} --fields nothing");
+    let run = finish(setup.guard(&arguments, "quote").spawn()?).await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(setup.bot_processes().is_empty());
+    Ok(())
+}
+
+/// The bot could not read the key of the local exchange beside another one.
+#[tokio::test]
+async fn bot_of_the_local_exchange_gets_only_its_key() -> TestResult {
+    let mut guard = program("--mock --yes guard --subaccount 0 --settle 0.2 --json -- /bin/sh -c");
+    guard
+        .arg(r#"test -n "$KALSHI_DEMO_PRIVATE_KEY" && test -z "$KALSHI_DEMO_PRIVATE_KEY_PATH$KALSHI_DEMO_PRIVATE_KEY_PASSPHRASE""#)
+        .env("KALSHI_DEMO_PRIVATE_KEY_PATH", "/key.pem")
+        .env("KALSHI_DEMO_PRIVATE_KEY_PASSPHRASE", "words");
+    let run = Run::capture(guard).await?;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(report(&run)?["exit_code"], 0);
     Ok(())
 }

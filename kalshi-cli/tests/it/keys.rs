@@ -133,3 +133,18 @@ async fn completions_include_the_commands() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn unknown_field_is_rejected_before_a_key_is_written() -> TestResult {
+    let setup = Setup::new().await?;
+    let path = setup.directory.path().join("new.pem");
+    let run = setup
+        .run(&format!(
+            "keys generate {} --fields nothing",
+            path.display()
+        ))
+        .await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(!path.exists());
+    Ok(())
+}

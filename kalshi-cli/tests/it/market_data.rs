@@ -6,7 +6,7 @@ use kalshi_sdk::{
     orders::{NewOrder, OrderOutcome},
 };
 
-use crate::harness::{Setup, TestResult, golden};
+use crate::harness::{Run, Setup, TestResult, golden, program};
 
 const TICKER: &str = "KXTEST-26-A";
 /// Time of the exchange's clock.
@@ -214,5 +214,17 @@ async fn control_characters_of_tickers_are_not_printed() -> TestResult {
     }
     let run = setup.run("market KXEVIL-26-\u{1b}[2J").await?;
     assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn candles_before_the_earliest_time_are_a_usage_error() -> TestResult {
+    let run = Run::capture(program("--mock candles KXTEST-26-A --until=-262143-01-01")).await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("--until is out of range"),
+        "{}",
+        run.stderr
+    );
     Ok(())
 }

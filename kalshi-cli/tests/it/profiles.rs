@@ -154,3 +154,14 @@ async fn mock_needs_no_account() -> TestResult {
     assert_eq!(document["balance"]["cash"], "10000.0000");
     Ok(())
 }
+
+#[tokio::test]
+async fn empty_config_variable_counts_as_unset() -> TestResult {
+    for (arguments, code) in [("operations", 0), ("--config= operations", 2)] {
+        let mut command = program(arguments);
+        command.env("KALSHI_CONFIG", "");
+        let run = Run::capture(command).await?;
+        assert_eq!(run.code, Some(code), "{arguments}: {}", run.stderr);
+    }
+    Ok(())
+}

@@ -355,3 +355,18 @@ async fn dry_run_records_nothing() -> TestResult {
     assert!(!directory.exists());
     Ok(())
 }
+
+#[tokio::test]
+async fn unknown_field_is_rejected_before_the_recording() -> TestResult {
+    let setup = Setup::new().await?;
+    let path = setup.directory.path().join("recording");
+    let run = setup
+        .run(&format!(
+            "record T -o {} --for 1ms --fields nothing",
+            path.display()
+        ))
+        .await?;
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(!path.exists());
+    Ok(())
+}

@@ -6,8 +6,9 @@ use kalshi_sdk::{
     Client, operation,
     types::{Order, OrderStatus},
 };
+use tokio::time::timeout;
 
-use super::Cancel;
+use super::{Cancel, READ_TIMEOUT};
 use crate::{
     commands::{
         interrupt::unless_interrupted,
@@ -32,8 +33,21 @@ pub(super) async fn run(
     context: &Context,
     client: &Client,
 ) -> Result<Exit, Failure> {
-    let orders = list_resting(context, client, options.subaccount).await?;
-    let table = orders_table(&orders);
+    let list = list_resting(context, client, options.subaccount);
+    let listed = timeout(READ_TIMEOUT, list)
+        .await
+        .unwrap_or_else(|_| Err("the reads took too long".into()));
+    // The cancel does not depend on the list.
+    let orders = match listed {
+        Ok(orders) => Some(orders),
+        Err(failure) => {
+            context.output.note(&format!(
+                "cannot list the orders: {failure}; they can be cancelled nevertheless"
+            ));
+            None
+        }
+    };
+    let table = orders_part(orders.as_deref());
     context.output.note(WARNING);
     if context.dry_run {
         let subaccount = options
@@ -43,22 +57,22 @@ pub(super) async fn run(
         let mut requests = requests_table();
         let row = request_row(operation::CANCEL_ALL_ORDERS, "", &query, None::<&()>)?;
         requests.push(row);
-        context.output.print([Part::from(table), requests.into()])?;
+        context.output.print([table, requests.into()])?;
         return Ok(Exit::Success);
     }
-    let table = Part::from(table);
-    context
-        .output
-        .check_fields(table.fields().into_iter().chain(FIELDS))?;
+    context.output.check_fields(FIELDS, table.fields())?;
     context.output.print_to_stderr(&[table]);
     let scope = match options.subaccount {
         Some(subaccount) => format!("subaccount {subaccount}"),
         None => "all subaccounts".to_owned(),
     };
     let question = format!(
-        "Cancel all orders of {scope} on {}? {} are listed.",
+        "Cancel all orders of {scope} on {}? {}",
         context.exchange(),
-        orders.len()
+        match &orders {
+            Some(orders) => format!("{} are listed.", orders.len()),
+            None => "They could not be listed.".to_owned(),
+        }
     );
     if !context.confirm(&question)? {
         context.output.note("nothing was sent");
@@ -72,21 +86,26 @@ pub(super) async fn run(
                 ("unknown", Exit::Unknown, None, Some(error))
             }
         };
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let count = |orders: &Vec<Order>| i64::try_from(orders.len()).unwrap_or(i64::MAX);
     let record = Record::new("outcome")
         .field("outcome", outcome)
-        .field("listed", count(orders.len()))
-        .field("left", remaining.as_ref().map(|orders| count(orders.len())))
+        .field("listed", orders.as_ref().map(count))
+        .field("left", remaining.as_ref().map(count))
         .field("error", error);
-    let remaining = match remaining {
-        Some(orders) => Part::from(orders_table(&orders)),
-        None => Part::unknown(orders_table(&[])),
-    };
+    let remaining = orders_part(remaining.as_deref());
     // The exit code reports the outcome even if the output cannot be written.
     if let Err(failure) = context.output.print([Part::from(record), remaining]) {
         context.output.note(&failure.to_string());
     }
     Ok(exit)
+}
+
+/// Returns a table of orders, or an unknown part if they could not be read.
+fn orders_part(orders: Option<&[Order]>) -> Part {
+    match orders {
+        Some(orders) => orders_table(orders).into(),
+        None => Part::unknown(orders_table(&[])),
+    }
 }
 
 /// Lists the resting orders of a subaccount, or of all if it is `None`. Reads may lag: the orders are only shown.

@@ -38,6 +38,12 @@ impl Status {
     }
 }
 
+/// Columns of the table of checks.
+const COLUMNS: [&str; 4] = ["check", "result", "detail", "remedy"];
+
+/// Fields of the summary.
+const SUMMARY: [&str; 2] = ["exchange", "passed"];
+
 /// One line of a report.
 struct Check {
     name: &'static str,
@@ -87,6 +93,11 @@ impl Checks {
         });
     }
 
+    /// Checks `--fields` before the checks, which take a while.
+    pub(crate) fn check_fields(context: &Context) -> Result<(), Failure> {
+        context.output.check_fields(COLUMNS, SUMMARY)
+    }
+
     /// Prints the report. The exit code is a failure if a check failed.
     pub(crate) fn print(&self, context: &Context) -> Result<Exit, Failure> {
         let has_failed = self.0.iter().any(|check| check.status == Status::Failure);
@@ -105,17 +116,17 @@ impl Checks {
                 output.line(&check.text())?;
             }
         } else {
+            let [exchange, passed] = SUMMARY;
             let summary = Record::new("summary")
-                .field("exchange", context.exchange())
-                .field("passed", has_passed);
+                .field(exchange, context.exchange())
+                .field(passed, has_passed);
             output.print([Part::from(self.table()), summary.into()])?;
         }
         Ok(())
     }
 
     fn table(&self) -> Table {
-        let columns = ["check", "result", "detail", "remedy"];
-        let mut table = Table::new("checks", columns)
+        let mut table = Table::new("checks", COLUMNS)
             .flexible("detail")
             .flexible("remedy");
         for check in &self.0 {

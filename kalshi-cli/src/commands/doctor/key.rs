@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use kalshi_sdk::{PrivateKey, auth::KeyAlgorithm};
 
 use super::Checks;
+use crate::context::Context;
 
 /// Checks permissions, format and algorithm of a key file, and that the key signs. Returns the key if it is usable.
 pub(crate) fn check_file(
@@ -54,6 +55,20 @@ pub(crate) fn check_key(checks: &mut Checks, key: &PrivateKey) -> bool {
         ),
     }
     verifies
+}
+
+/// Checks that the commands accept the configured key: its parts may contradict each other, or come from different places.
+pub(crate) fn check_credentials(checks: &mut Checks, context: &Context) -> bool {
+    let Err(failure) = context.credentials() else {
+        return true;
+    };
+    let problem = failure.to_string();
+    let (problem, remedy) = match problem.split_once("; ") {
+        Some((problem, remedy)) => (problem, remedy),
+        None => (&*problem, "correct the profile or the variables of the key"),
+    };
+    checks.failure("credentials", problem, remedy);
+    false
 }
 
 pub(crate) fn algorithm(algorithm: KeyAlgorithm) -> &'static str {

@@ -23,11 +23,26 @@ use super::{
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    output::{Format, Record},
+    output::{self, Format, Record},
 };
 
 /// Variable with the path of the heartbeat file.
 const HEARTBEAT: &str = "KALSHI_GUARD_HEARTBEAT";
+
+/// Fields of the report, in order.
+const FIELDS: [&str; 11] = [
+    "exchange",
+    "group",
+    "subaccount",
+    "reason",
+    "exit_code",
+    "signal",
+    "bot_stopped",
+    "proven",
+    "resting_orders",
+    "rounds",
+    "new_orders_may_be_cancelled_until",
+];
 
 /// Reason for stopping the bot.
 enum StopReason {
@@ -48,6 +63,7 @@ pub(super) async fn run(guard: Guard, context: &Context) -> Result<Exit, Failure
             "--timeout must be longer than --settle: the proof takes two reads that are --settle apart",
         ));
     }
+    context.output.check_fields(FIELDS, [])?;
     let client = context.client()?;
     let CheckedTarget { target, notes } = Target::check(&guard, &client, context).await?;
     let output = &context.output;
@@ -219,7 +235,10 @@ fn command(
             .env(
                 "KALSHI_DEMO_PRIVATE_KEY",
                 user.private_key().to_pkcs8_pem().as_str(),
-            );
+            )
+            // Those of another key, which the bot would reject or use.
+            .env_remove("KALSHI_DEMO_PRIVATE_KEY_PATH")
+            .env_remove("KALSHI_DEMO_PRIVATE_KEY_PASSPHRASE");
     }
     // The bot is in a background process group: reading from the terminal would stop it.
     if io::stdin().is_terminal() {
@@ -263,21 +282,26 @@ fn report(
         StopReason::NoHeartbeat => "no heartbeat".to_owned(),
         StopReason::Signal(signal) => signals::name(*signal),
     };
-    Record::new("guard")
-        .field("exchange", context.exchange())
-        .field("group", group)
-        .field("subaccount", subaccount.get())
-        .field("reason", reason)
-        .field("exit_code", code.map(i64::from))
-        .field("signal", signal.map(i64::from))
-        .field("bot_stopped", is_stopped)
-        .field("proven", outcome.is_proven)
-        .field(
-            "resting_orders",
-            outcome
-                .resting
-                .map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
-        )
-        .field("rounds", outcome.requests.count)
-        .field("new_orders_may_be_cancelled_until", may_cancel_until)
+    let resting = outcome
+        .resting
+        .map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    let values: [output::Cell; FIELDS.len()] = [
+        context.exchange().into(),
+        group.into(),
+        subaccount.get().into(),
+        reason.into(),
+        code.map(i64::from).into(),
+        signal.map(i64::from).into(),
+        is_stopped.into(),
+        outcome.is_proven.into(),
+        resting.into(),
+        outcome.requests.count.into(),
+        may_cancel_until.into(),
+    ];
+    FIELDS
+        .into_iter()
+        .zip(values)
+        .fold(Record::new("guard"), |record, (name, value)| {
+            record.field(name, value)
+        })
 }
