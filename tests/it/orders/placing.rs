@@ -159,6 +159,35 @@ async fn outcome_stays_unknown_while_reads_fail() {
     ));
 }
 
+/// Checks reconciliation while reads fail in runs that are longer than the attempts of a request.
+async fn check_reconciles_despite(of_write: Fault, of_read: Break) {
+    let (orders, reads) = (Orders::default(), AtomicUsize::new(0));
+    let exchange = exchange(&orders, move |request| match request.method.as_str() {
+        "GET" if reads.fetch_add(1, Relaxed) / 4 % 2 == 0 => Some(Fault::Before(of_read)),
+        "GET" => None,
+        _ => Some(of_write),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let unknown = unknown(client.orders().place(order()).await.unwrap());
+    match (of_write, unknown.reconcile(LONG).await) {
+        (Fault::After(_), Reconciliation::Placed(_))
+        | (Fault::Before(_), Reconciliation::NotFound) => {}
+        (_, found) => panic!("{of_write:?} {of_read:?} {found:?}"),
+    }
+}
+
+#[tokio::test]
+async fn unknown_order_is_resolved_although_reads_often_fail() {
+    let mut cases = tokio::task::JoinSet::new();
+    for of_read in AFTER.into_iter().chain([Break::Status(429)]) {
+        for of_write in [Fault::After(Break::Drop), Fault::Before(Break::Drop)] {
+            cases.spawn(check_reconciles_despite(of_write, of_read));
+        }
+    }
+    cases.join_all().await;
+}
+
 #[tokio::test]
 async fn api_errors_are_rejections_and_unprocessed_requests_are_errors() {
     for (fault, code) in [
