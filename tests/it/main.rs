@@ -50,8 +50,6 @@ mod book_recovery;
 #[cfg(feature = "ws")]
 mod book_stream;
 #[cfg(feature = "ws")]
-mod books;
-#[cfg(feature = "ws")]
 mod books_oracle;
 #[cfg(feature = "ws")]
 mod books_rules;
