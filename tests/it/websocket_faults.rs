@@ -480,7 +480,7 @@ async fn books_survive_a_day_with_a_closure() {
                     return day;
                 }
             } else {
-                exchange.reject(503, None).await;
+                exchange.reject(503).await;
                 rejections.fetch_add(1, Ordering::Relaxed);
             }
         }

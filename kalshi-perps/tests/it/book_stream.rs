@@ -106,28 +106,6 @@ async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
     assert_eq!(held(&books).unwrap(), "10.50");
 }
 
-#[tokio::test(start_paused = true)]
-async fn lost_connection_makes_books_stale_until_reconnected() {
-    let exchange = Exchange::new().await;
-    let (mut books, mut peer) = connected(&exchange).await;
-    peer.send(snapshot(1, 1)).await;
-    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
-    drop(peer);
-    match change(&mut books).await {
-        BookEvent::Stale { reason, .. } => assert_eq!(reason, StaleReason::Disconnected),
-        other => panic!("{other:?}"),
-    }
-    let reconnected = async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.send(snapshot(1, 1)).await;
-        peer
-    };
-    let (live, _peer) = tokio::join!(change(&mut books), reconnected);
-    assert!(matches!(live, BookEvent::Live { .. }));
-    assert_eq!(held(&books).unwrap(), "10.00");
-}
-
 #[tokio::test]
 async fn messages_of_other_channels_are_delivered() {
     let exchange = Exchange::new().await;

@@ -15,14 +15,29 @@ fn price_out_of_range_makes_book_stale() {
 }
 
 #[test]
-fn change_that_does_not_fit_makes_book_stale() {
-    let mut books = books();
-    books.apply(&snapshot(1, None, "10"));
+fn faulty_frame_makes_only_its_book_stale() {
     let price = "0.40".parse().unwrap();
-    let expected = StaleReason::InvalidChange(BookError::Negative { price });
-    assert_eq!(stale(&mut books, &delta(2, None, "-11")), expected);
-    books.apply(&snapshot(3, None, "10"));
-    assert_eq!(held(&books).unwrap(), "10.00");
+    for (faulty, expected) in [
+        (
+            delta(3, None, "-11"),
+            StaleReason::InvalidChange(BookError::Negative { price }),
+        ),
+        (delta(3, None, "much"), StaleReason::Malformed),
+        (
+            snapshot(3, None, "-1"),
+            StaleReason::InvalidSnapshot(BookError::NegativeLevel { price }),
+        ),
+    ] {
+        let mut books = books();
+        books.apply(&snapshot(1, None, "10"));
+        let other = r#"{"type":"orderbook_snapshot","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"m"}}"#;
+        books.apply(&Frame::parse(other));
+        assert_eq!(stale(&mut books, &faulty), expected);
+        assert!(books.live("B").is_some(), "{expected:?}");
+        assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+        books.apply(&snapshot(4, None, "10"));
+        assert_eq!(held(&books).unwrap(), "10.00");
+    }
 }
 
 #[test]

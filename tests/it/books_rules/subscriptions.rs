@@ -95,12 +95,16 @@ fn each_cause_has_its_stale_reason() {
 }
 
 #[test]
-fn rejection_without_sid_ends_no_subscription() {
+fn message_of_no_subscription_to_books_changes_nothing() {
     let mut books = books();
     books.apply(&snapshot(1, None, "10"));
-    let unknown = r#"{"type":"error","id":2,"msg":{"code":7,"msg":"unknown"}}"#;
-    assert!(books.apply(&Frame::parse(unknown)).is_empty());
-    assert!(held(&books).is_some());
+    for other in [
+        r#"{"type":"error","id":2,"msg":{"code":7,"msg":"unknown"}}"#,
+        r#"{"type":"weather","sid":8,"seq":1,"msg":{}}"#,
+    ] {
+        assert!(books.apply(&Frame::parse(other)).is_empty(), "{other}");
+        assert!(held(&books).is_some());
+    }
 }
 
 #[test]

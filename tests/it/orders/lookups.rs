@@ -130,41 +130,6 @@ async fn order_is_reconciled_despite_wrong_local_clock() {
     }
 }
 
-/// A client order id may already belong to an earlier order. That order is not mistaken for the new one.
-#[tokio::test]
-async fn earlier_order_with_same_client_id_is_not_mistaken() {
-    let orders = Orders::default();
-    let calm = exchange(&orders, |_| None).await;
-    let mut mine = order();
-    mine.client_order_id = Some("mine".into());
-    let client = builder(&calm).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.orders().place(mine.clone()).await.unwrap() else {
-        panic!()
-    };
-    // The existing order differs only in price, so it may be this order, amended since.
-    let mut other = mine.clone();
-    other.price = "0.1000".parse().unwrap();
-    let outcome = client.orders().place(other).await.unwrap();
-    assert!(
-        matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.candidates().len() == 1),
-        "{outcome:?}"
-    );
-    // The side differs, so the id belongs to another order.
-    let mut other = mine.clone();
-    other.side = BookSide::Ask;
-    let outcome = client.orders().place(other).await.unwrap();
-    assert!(
-        matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.existing().is_some_and(|order| order.order_id == placed.order_id)),
-        "{outcome:?}"
-    );
-    // Every field matches, as after a restart of the program that placed it.
-    let outcome = client.orders().place(mine).await.unwrap();
-    assert!(
-        matches!(&outcome, OrderOutcome::AlreadyExists(existing) if existing.order_id == placed.order_id),
-        "{outcome:?}"
-    );
-}
-
 #[tokio::test]
 async fn reconcile_accepts_extreme_timeouts() {
     let orders = Orders::default();
