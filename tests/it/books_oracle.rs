@@ -4,7 +4,7 @@
 //! are late, lost or invalid, buffer overflows, and actions that cross the book temporarily. It acknowledges commands, and ends
 //! subscriptions and connections. After every frame, each live book must equal the model's.
 //!
-//! 500 seeds run by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
+//! 200 seeds run by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -374,7 +374,7 @@ fn live_books_equal_the_exchanges_at_every_frame() {
     let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
     let seeds: Range<u64> = match number("KALSHI_TEST_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("KALSHI_TEST_SEEDS").unwrap_or(500),
+        None => 0..number("KALSHI_TEST_SEEDS").unwrap_or(200),
     };
     let (mut live, mut steps) = (0, 0);
     for seed in seeds {

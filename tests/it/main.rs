@@ -60,9 +60,6 @@ mod frames;
 #[cfg(feature = "ws")]
 mod hostile_ws;
 #[cfg(feature = "ws")]
-#[path = "hostile_ws/mock.rs"]
-mod hostile_ws_mock;
-#[cfg(feature = "ws")]
 mod order_book;
 #[cfg(all(feature = "testing", feature = "ws"))]
 mod own_order;
