@@ -71,6 +71,15 @@ impl Exchange {
         self.accept_or_reject(None).await.unwrap()
     }
 
+    /// Accepts the next WebSocket connection and `count` subscriptions.
+    pub(crate) async fn accept_subscribed(&self, count: usize) -> Peer {
+        let mut peer = self.accept().await;
+        for _ in 0..count {
+            peer.acknowledge().await;
+        }
+        peer
+    }
+
     /// Rejects the next handshake with `status` and returns its request headers.
     pub(crate) async fn reject(&self, status: u16) -> HeaderMap {
         self.accept_or_reject(Some(status)).await.err().unwrap()

@@ -45,12 +45,10 @@ async fn live_with_notices(exchange: &Exchange) -> (BookStream, Peer) {
         .client
         .websocket()
         .channel(Channel::CorporateActions);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(
+        builder.market(MARKET).books(),
+        exchange.accept_subscribed(2)
+    );
     let mut books = books.unwrap();
     peer.send(snapshot(2, 1)).await;
     assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
@@ -110,12 +108,10 @@ async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
 async fn messages_of_other_channels_are_delivered() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().channel(Channel::Fill);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(
+        builder.market(MARKET).books(),
+        exchange.accept_subscribed(2)
+    );
     let mut books = books.unwrap();
     let fill = json!({"trade_id": "cf8d2468-0797-71d2-240f-2b6f1705c5df", "order_id": "fbe76436-cf10-42e3-ac88-357ef9e4b8f2",
         "market_ticker": MARKET, "is_taker": true, "side": "bid", "ts_ms": 1_781_231_146_425_u64, "price": "6.3616", "count": "1.00",

@@ -97,6 +97,11 @@ impl Reply {
         )
     }
 
+    /// Sets the time at which the response says that it was sent.
+    pub fn dated(self, time: SystemTime) -> Self {
+        self.with_header("date", httpdate::fmt_http_date(time))
+    }
+
     pub fn with_header(self, name: &'static str, value: impl ToString) -> Self {
         match self {
             Self::Response(status, mut headers, body) => {

@@ -390,7 +390,7 @@ impl Front {
         if date != now {
             *state.counts.entry("wrong date".to_owned()).or_default() += 1;
         }
-        reply.with_header("date", httpdate::fmt_http_date(date))
+        reply.dated(date)
     }
 }
 

@@ -106,7 +106,7 @@ async fn order_is_reconciled_despite_wrong_local_clock() {
                 "POST" => broken(Break::Status(500), orders.handle(request)),
                 _ => orders.handle(request),
             }
-            .with_header("date", httpdate::fmt_http_date(theirs))
+            .dated(theirs)
         })
         .await
     };
