@@ -45,7 +45,6 @@ use crate::{
     outcome::is_rejection_of_read,
     pages::{Items, List, Page, Pages},
     response::Response,
-    retry,
     unix_time::{UnixMillis, UnixSeconds},
     wire::Attempts,
 };
@@ -272,11 +271,6 @@ pub fn unexpected_response(
     message: String,
 ) -> Error {
     Error::unexpected_response(operation, status, message)
-}
-
-/// Returns `true` if the failed request may be sent again, judging by its last attempt alone.
-pub fn may_retry(error: &Error) -> bool {
-    retry::may_retry(error.operation(), error)
 }
 
 /// Returns `true` if an error object has any field set.

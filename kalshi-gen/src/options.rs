@@ -70,14 +70,7 @@ impl Options {
         self
     }
 
-    /// Requires the operation with this id, such as `CreateOrderV2`. Generation fails if the spec lacks it.
-    #[must_use]
-    pub fn require_operation(mut self, id: impl Into<String>) -> Self {
-        self.operations.push(id.into());
-        self
-    }
-
-    /// Requires the operations with these ids. Generation fails if the spec lacks one of them.
+    /// Requires the operations with these ids, such as `CreateOrderV2`. Generation fails if the spec lacks one of them.
     #[must_use]
     pub fn require_operations(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.operations.extend(ids.into_iter().map(Into::into));

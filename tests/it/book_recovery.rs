@@ -482,11 +482,7 @@ async fn age_is_measured_with_the_clock_of_the_client() {
     let exchange = Exchange::with(|builder| builder.clock(clock)).await;
     let builder = exchange.client.websocket().market(MARKET);
     let builder = builder.channel(Channel::OrderbookDelta);
-    let (books, mut peer) = tokio::join!(builder.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(builder.books(), exchange.accept_subscribed(1));
     let mut books = books.unwrap();
     peer.send(snapshot(1, 1)).await;
     let mut change = delta(1, 2, "0.41", "1.00");
@@ -506,9 +502,7 @@ async fn changed_coalesces_changes_and_keeps_fills() {
         .channel(Channel::OrderbookDelta)
         .channel(Channel::Fill);
     let (books, mut peer) = tokio::join!(builder.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
+        let mut peer = exchange.accept_subscribed(2).await;
         peer.send(snapshot(1, 1)).await;
         peer
     });

@@ -15,11 +15,7 @@ const BAD: &str = "KXTEST-26-B";
 async fn connected(exchange: &Exchange) -> (BookStream, Peer) {
     let (books, peer) = tokio::join!(
         exchange.client.websocket().market(GOOD).market(BAD).books(),
-        async {
-            let mut peer = exchange.accept().await;
-            peer.acknowledge().await;
-            peer
-        }
+        exchange.accept_subscribed(1)
     );
     (books.unwrap(), peer)
 }
@@ -116,11 +112,7 @@ async fn rejected_market_is_found_by_halves() {
         (json!(bad), &[8, 7, 1]),
     ] {
         let builder = exchange.client.websocket().markets(&tickers);
-        let (books, mut peer) = tokio::join!(builder.books(), async {
-            let mut peer = exchange.accept().await;
-            peer.acknowledge().await;
-            peer
-        });
+        let (books, mut peer) = tokio::join!(builder.books(), exchange.accept_subscribed(1));
         let mut books = books.unwrap();
         let playing = async {
             let (mut seq, mut last) = (0, None::<Instant>);
@@ -264,8 +256,7 @@ async fn lost_first_snapshot_is_requested() {
         assert_eq!(command["params"]["market_tickers"], json!([BAD]));
         // The same happens after a reconnect.
         drop(peer);
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
+        let mut peer = exchange.accept_subscribed(1).await;
         peer.send(of(snapshot(1, 2), BAD)).await;
         let command = peer.command().await;
         assert_eq!(command["params"]["market_tickers"], json!([GOOD]));
@@ -332,8 +323,7 @@ async fn missing_snapshots_are_requested_again() {
         peer.send(of(snapshot(1, 2), BAD)).await;
         // After a reconnection that is acknowledged without snapshots, both are requested.
         drop(peer);
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
+        let mut peer = exchange.accept_subscribed(1).await;
         let began = Instant::now();
         let command = peer.command().await;
         assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
@@ -376,12 +366,10 @@ async fn book_that_stays_crossed_is_stale_without_another_frame() {
 async fn change_of_another_subscription_makes_book_stale_on_its_own() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().channel(Channel::Fill);
-    let (books, mut peer) = tokio::join!(builder.markets([GOOD, BAD]).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(
+        builder.markets([GOOD, BAD]).books(),
+        exchange.accept_subscribed(2)
+    );
     let mut books = books.unwrap();
     // The number of the channel `fill`, and one without a subscription.
     for (sid, seq) in [(1, 1), (7, 3)] {
@@ -484,11 +472,7 @@ async fn malformed_message_before_acknowledgement_makes_snapshots_stale() {
 async fn messages_of_books_are_reported_too_if_their_text_is_kept() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().market(GOOD).keep_raw(true);
-    let (books, mut peer) = tokio::join!(builder.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(builder.books(), exchange.accept_subscribed(1));
     let mut books = books.unwrap();
     peer.send(of(snapshot(1, 1), GOOD)).await;
     let change = of(delta(1, 2, "0.40", "1.00"), GOOD).to_string();

@@ -78,11 +78,7 @@ async fn subscription_can_change_while_connection_is_read() {
         .websocket()
         .channel(Channel::Trade)
         .market("KXTEST-26-A");
-    let (connection, mut peer) = tokio::join!(connecting.connect(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept_subscribed(1));
     let mut connection = connection.unwrap();
     let (handle, id) = (connection.handle(), connection.subscriptions()[0].id());
     let changing = async {
@@ -131,11 +127,8 @@ async fn raw_text_is_kept_if_enabled_and_shared_by_readers() {
             .keep_raw(keep)
             .channel(Channel::OrderbookDelta)
             .market("KXTEST-26-A");
-        let (connection, mut peer) = tokio::join!(connecting.connect(), async {
-            let mut peer = exchange.accept().await;
-            peer.acknowledge().await;
-            peer
-        });
+        let (connection, mut peer) =
+            tokio::join!(connecting.connect(), exchange.accept_subscribed(1));
         let mut connection = connection.unwrap();
         let joining = connection
             .subscribe(Channel::OrderbookDelta)
@@ -213,8 +206,7 @@ async fn books_are_stale_after_overflow_in_reply_to_addition() {
     let market = "KXTEST-26-A";
     let books = exchange.client.websocket().market(market);
     let (books, mut peer) = tokio::join!(books.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
+        let mut peer = exchange.accept_subscribed(1).await;
         peer.send(snapshot(1, 1)).await;
         peer
     });

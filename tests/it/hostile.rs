@@ -1,12 +1,12 @@
 //! Outcomes of orders and changes on a server that fails, lags and mixes up responses, compared with its actual orders.
 
-mod case;
+pub(crate) mod case;
 mod changes;
 mod flow;
 mod front;
 mod lookups;
 mod memory;
-mod model;
+pub(crate) mod model;
 mod outcomes;
 mod run;
 mod samples;

@@ -50,8 +50,6 @@ mod book_recovery;
 #[cfg(feature = "ws")]
 mod book_stream;
 #[cfg(feature = "ws")]
-mod books;
-#[cfg(feature = "ws")]
 mod books_oracle;
 #[cfg(feature = "ws")]
 mod books_rules;
@@ -61,9 +59,6 @@ mod connection;
 mod frames;
 #[cfg(feature = "ws")]
 mod hostile_ws;
-#[cfg(feature = "ws")]
-#[path = "hostile_ws/mock.rs"]
-mod hostile_ws_mock;
 #[cfg(feature = "ws")]
 mod order_book;
 #[cfg(all(feature = "testing", feature = "ws"))]

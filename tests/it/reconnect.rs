@@ -132,50 +132,55 @@ async fn every_rejected_handshake_is_retried_and_reported() {
             other => panic!("{other:?}"),
         }
     }
-    let mut tcp = exchange.accept_tcp().await;
-    let mut request = [0; 4_096];
-    _ = tcp.read(&mut request).await.unwrap();
-    tcp.write_all(
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n",
-    )
-    .await
-    .unwrap();
-    let reason = failure(&mut connection).await;
-    assert!(
-        matches!(&*reason, ConnectionError::Handshake(_)),
-        "{reason:?}"
-    );
+    // To another protocol, and with the key of another handshake.
+    for upgrade in [
+        "h2c",
+        "websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    ] {
+        let mut tcp = exchange.accept_tcp().await;
+        let mut request = [0; 4_096];
+        _ = tcp.read(&mut request).await.unwrap();
+        let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade";
+        let response = format!("{switching}\r\nupgrade: {upgrade}\r\n\r\n");
+        tcp.write_all(response.as_bytes()).await.unwrap();
+        let reason = failure(&mut connection).await;
+        assert!(
+            matches!(&*reason, ConnectionError::Handshake(_)),
+            "{reason:?}"
+        );
+    }
     let _peer = exchange.accept().await;
     assert!(matches!(event(&mut connection).await, Event::Connected));
 }
 
 #[tokio::test]
 async fn expired_timestamp_is_corrected_by_date_of_the_response() {
-    let clock = Arc::new(FixedClock(1_700_000_000_000));
-    let exchange = Exchange::with(|builder| builder.clock(clock)).await;
     let date = |ms: u64| httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_millis(ms));
-    // Three responses confirm that the clock is right.
-    for _ in 0..3 {
-        let unavailable = response("503 No", Some(&date(1_700_000_000_000)), "");
-        let connecting = exchange.client.websocket().connect();
-        let (result, _) = tokio::join!(connecting, respond(&exchange, &unavailable));
-        result.unwrap_err();
+    // Responses that confirm that the clock is right.
+    for confirmations in [0, 3] {
+        let clock = Arc::new(FixedClock(1_700_000_000_000));
+        let exchange = Exchange::with(|builder| builder.clock(clock)).await;
+        for _ in 0..confirmations {
+            let unavailable = response("503 No", Some(&date(1_700_000_000_000)), "");
+            let connecting = exchange.client.websocket().connect();
+            let (result, _) = tokio::join!(connecting, respond(&exchange, &unavailable));
+            result.unwrap_err();
+        }
+        let expired = response("401 No", Some(&date(1_700_000_060_000)), EXPIRED);
+        let (result, peer) = tokio::join!(exchange.client.websocket().connect(), async {
+            let first = respond(&exchange, &expired).await;
+            let signed = "kalshi-access-timestamp: 1700000000000\r\n";
+            assert!(first.contains(signed), "{first}");
+            exchange.accept().await
+        });
+        let _connection = result.unwrap();
+        let signed = peer.headers["kalshi-access-timestamp"].to_str().unwrap();
+        let signed: u64 = signed.parse().unwrap();
+        assert!(
+            (1_700_000_059_000..=1_700_000_061_000).contains(&signed),
+            "{signed}"
+        );
     }
-    let expired = response("401 No", Some(&date(1_700_000_060_000)), EXPIRED);
-    let (result, peer) = tokio::join!(exchange.client.websocket().connect(), async {
-        respond(&exchange, &expired).await;
-        exchange.accept().await
-    });
-    let _connection = result.unwrap();
-    let signed: u64 = peer.headers["kalshi-access-timestamp"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!(
-        (1_700_000_059_000..=1_700_000_061_000).contains(&signed),
-        "{signed}"
-    );
 }
 
 /// The body takes longer than the clock would have to be set for the measured skew to be invalid.

@@ -71,41 +71,36 @@ impl Exchange {
         self.accept_or_reject(None).await.unwrap()
     }
 
-    /// Rejects the next handshake with `status` and returns its request headers. With a `date`, its timestamp has expired.
-    pub(crate) async fn reject(&self, status: u16, date: Option<&str>) -> HeaderMap {
-        let rejected = self.accept_or_reject(Some((status, date))).await;
-        rejected.err().unwrap()
+    /// Accepts the next WebSocket connection and `count` subscriptions.
+    pub(crate) async fn accept_subscribed(&self, count: usize) -> Peer {
+        let mut peer = self.accept().await;
+        for _ in 0..count {
+            peer.acknowledge().await;
+        }
+        peer
+    }
+
+    /// Rejects the next handshake with `status` and returns its request headers.
+    pub(crate) async fn reject(&self, status: u16) -> HeaderMap {
+        self.accept_or_reject(Some(status)).await.err().unwrap()
     }
 
     #[allow(clippy::result_large_err, reason = "the type is tungstenite's own")]
-    async fn accept_or_reject(
-        &self,
-        rejection: Option<(u16, Option<&str>)>,
-    ) -> Result<Peer, HeaderMap> {
+    async fn accept_or_reject(&self, rejection: Option<u16>) -> Result<Peer, HeaderMap> {
         let tcp = self.accept_tcp().await;
         let mut headers = HeaderMap::new();
         let callback = |request: &Request, response: Response| {
             assert_eq!(request.uri().path(), WEBSOCKET_PATH);
             headers = request.headers().clone();
-            match rejection {
-                None => Ok(response),
-                Some((status, date)) => {
-                    let body = match date {
-                        None => {
-                            r#"{"error":{"code":"authentication_error","message":"authentication_error","details":"NOT_FOUND"}}"#
-                        }
-                        Some(_) => r#"{"error":{"code":"header_timestamp_expired"}}"#,
-                    };
-                    let mut rejected = ErrorResponse::new(Some(body.to_owned()));
-                    *rejected.status_mut() = status.try_into().unwrap();
-                    let length = body.len().into();
-                    rejected.headers_mut().insert("content-length", length);
-                    if let Some(date) = date {
-                        rejected.headers_mut().insert("date", date.parse().unwrap());
-                    }
-                    Err(rejected)
-                }
-            }
+            let Some(status) = rejection else {
+                return Ok(response);
+            };
+            let body = r#"{"error":{"code":"authentication_error","message":"authentication_error","details":"NOT_FOUND"}}"#;
+            let mut rejected = ErrorResponse::new(Some(body.to_owned()));
+            *rejected.status_mut() = status.try_into().unwrap();
+            let length = body.len().into();
+            rejected.headers_mut().insert("content-length", length);
+            Err(rejected)
         };
         let socket = tokio_tungstenite::accept_hdr_async(tcp, callback).await;
         match socket {

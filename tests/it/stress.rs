@@ -1,30 +1,41 @@
-//! Order books on an exchange that loses, duplicates, reorders and corrupts frames and ends subscriptions and connections. Every
-//! book reported as live must equal the exchange's.
+//! Order books on `kalshi-mock`, which loses, repeats, reorders and corrupts frames, ends subscriptions and connections, and rejects
+//! handshakes. Every book reported as live must equal the exchange's, and every book must be live again within [`BOUND`] after the
+//! last fault. Time is virtual.
 //!
-//! By default there are 20,000 changes. `KALSHI_STRESS_CHANGES` sets their number, `KALSHI_TEST_SEED` the seed.
+//! With a few markets, 150 seeds run by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one. With 1,000
+//! markets, one seed runs. It is printed, and `KALSHI_STRESS_STEPS` sets its length.
 
 use std::{
     collections::{HashMap, VecDeque},
+    env,
     time::Duration,
 };
 
-use kalshi_mock::{Market, MockExchange};
+use fastrand::Rng;
+use kalshi_mock::{Market, MockExchange, WebSockets};
 use kalshi_sdk::{
-    Dollars, OutcomeSide,
-    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook},
+    Dollars,
+    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook, ReconnectPolicy},
 };
+use tokio::time::{Instant, timeout};
 
-const MARKETS: usize = 1_000;
+use crate::hostile_ws::seeds;
+
+/// Default number of seeds with few markets.
+const SEEDS: u64 = 150;
+
+/// Time limit for every book to become live after the last fault.
+const BOUND: Duration = Duration::from_secs(60);
 
 /// Number of versions kept of each book.
 const VERSIONS: usize = 200;
 
 /// Past books of the exchange by their clocks.
 #[derive(Default)]
-pub(crate) struct History(HashMap<String, VecDeque<(i64, OrderBook)>>);
+struct History(HashMap<String, VecDeque<(i64, OrderBook)>>);
 
 impl History {
-    pub(crate) fn note(&mut self, market: &Market) {
+    fn note(&mut self, market: &Market) {
         let (clock, book) = truth(market);
         let versions = self.0.entry(market.ticker().to_owned()).or_default();
         if versions.back().is_none_or(|(last, _)| *last != clock) {
@@ -37,7 +48,7 @@ impl History {
 }
 
 /// Returns the exchange's book and its clock.
-pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
+fn truth(market: &Market) -> (i64, OrderBook) {
     let book = market.order_book();
     let no = book.asks.iter().map(|level| {
         let mut level = *level;
@@ -51,8 +62,8 @@ pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
 
 /// Statistics of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Stats {
-    pub(crate) compared: u64,
+struct Stats {
+    compared: u64,
     stale: u64,
     live: u64,
     gaps: u64,
@@ -62,12 +73,7 @@ pub(crate) struct Stats {
     books: HashMap<String, (i64, OrderBook)>,
 }
 
-pub(crate) fn record(
-    update: &BookUpdate,
-    books: &BookStream,
-    history: &History,
-    stats: &mut Stats,
-) {
+fn record(update: &BookUpdate, books: &BookStream, history: &History, stats: &mut Stats) {
     let event = match update {
         BookUpdate::Book(event) => event,
         BookUpdate::Connection(event) => {
@@ -105,89 +111,177 @@ pub(crate) fn record(
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn live_books_match_the_exchange_under_random_faults() {
-    let changes: u64 =
-        std::env::var("KALSHI_STRESS_CHANGES").map_or(20_000, |text| text.parse().unwrap());
-    let seed = std::env::var("KALSHI_TEST_SEED")
-        .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
-    println!("KALSHI_TEST_SEED={seed} KALSHI_STRESS_CHANGES={changes}");
-    let mut random = fastrand::Rng::with_seed(seed);
+/// Size of a run.
+struct Size {
+    markets: usize,
+    steps: usize,
+    /// Maximum number of changes per step.
+    changes: usize,
+}
+
+fn change(market: &Market, random: &mut Rng, history: &mut History) {
+    let price = |cents: i64| Dollars::from_micros(cents * 10_000);
+    match random.u32(0..100) {
+        0 => _ = market.clear(),
+        1..50 => _ = market.bid(price(random.i64(1..60)), random.i32(1..500)),
+        _ => _ = market.ask(price(random.i64(40..100)), random.i32(1..500)),
+    }
+    history.note(market);
+}
+
+fn disturb(websockets: &WebSockets, random: &mut Rng) {
+    match random.u32(0..60) {
+        0..3 => websockets.drop_frames(random.u32(1..4)),
+        3..6 => websockets.repeat_frame(),
+        6..9 => websockets.swap_frames(),
+        9 => websockets.end_subscriptions(10),
+        10 => websockets.end_subscriptions(25),
+        11 => websockets.reset(),
+        12 => websockets.reset_in_frame(),
+        13 => websockets.close(
+            *random
+                .choice(&[1000, 1001, 1011, 1012, 4000])
+                .unwrap_or(&1000),
+            "hostile",
+        ),
+        14 => websockets.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
+        15 => websockets.send_raw(r#"{"type":"orderbook_summary","sid":1,"msg":{}}"#),
+        16 => websockets.send_raw(""),
+        17 => websockets.silence(),
+        18..22 => websockets.resume(),
+        22 => {
+            let status = *random
+                .choice(&[401, 403, 404, 429, 500, 503])
+                .unwrap_or(&503);
+            websockets.reject_handshakes(status, random.u32(1..3));
+            websockets.reset();
+        }
+        _ => {}
+    }
+}
+
+async fn read(
+    books: &mut BookStream,
+    pause: Duration,
+    history: &History,
+    stats: &mut Stats,
+) -> bool {
+    match timeout(pause, books.next()).await {
+        Ok(Some(Ok(update))) => {
+            record(&update, books, history, stats);
+            true
+        }
+        Ok(end) => panic!("the book stream ended: {end:?}"),
+        Err(_) => false,
+    }
+}
+
+async fn run(seed: u64, size: &Size) -> Result<Stats, String> {
+    // Pauses between connections use the global generator.
+    fastrand::seed(seed);
+    let mut random = Rng::with_seed(seed);
     let exchange = MockExchange::builder()
         .without_markets()
+        .seed(seed)
         .start()
         .await
         .unwrap();
     let websockets = exchange.websockets();
-    let markets: Vec<_> = (0..MARKETS)
-        .map(|number| exchange.market(&format!("KXSTORM-26NOV24-T{number}")))
+    let markets: Vec<_> = (0..size.markets)
+        .map(|number| exchange.market(&format!("KXSTRESS-26NOV28-T{number}")))
         .collect();
-    let mut history = History::default();
+    let (mut history, mut stats) = (History::default(), Stats::default());
     markets.iter().for_each(|market| history.note(market));
+    let policy = ReconnectPolicy::default().with_max_backoff(Duration::from_secs(4));
     let client = exchange.client().unwrap();
-    let tickers = markets.iter().map(|market| market.ticker().to_owned());
-    let mut books = client.websocket().markets(tickers).books().await.unwrap();
-    let mut stats = Stats::default();
-    let mut made = 0;
-    while made < changes {
-        for _ in 0..random.usize(1..60) {
+    let builder = client.websocket().reconnect(policy);
+    let builder = builder.markets(markets.iter().map(Market::ticker));
+    let mut books = builder.books().await.unwrap();
+    for _ in 0..size.steps {
+        for _ in 0..random.usize(1..=size.changes) {
             // Half of the changes are in ten busy markets.
             let number = match random.bool() {
-                true => random.usize(0..10),
-                false => random.usize(0..MARKETS),
+                true => random.usize(..markets.len().min(10)),
+                false => random.usize(..markets.len()),
             };
-            let market = &markets[number];
-            let price = |cents: i64| Dollars::from_micros(cents * 10_000);
-            match random.u32(0..100) {
-                0 => _ = market.clear(),
-                1..50 => _ = market.bid(price(random.i64(1..60)), random.i32(1..500)),
-                _ => _ = market.ask(price(random.i64(40..100)), random.i32(1..500)),
+            change(&markets[number], &mut random, &mut history);
+        }
+        disturb(&websockets, &mut random);
+        let pause = Duration::from_millis(random.u64(1..200));
+        for _ in 0..random.usize(1..=size.changes * 4) {
+            if !read(&mut books, pause, &history, &mut stats).await {
+                break;
             }
-            history.note(market);
-            made += 1;
-        }
-        match random.u32(0..400) {
-            0..8 => websockets.drop_frames(random.u32(1..4)),
-            8..16 => websockets.repeat_frame(),
-            16..24 => websockets.swap_frames(),
-            24..26 => websockets.end_subscriptions(if random.bool() { 10 } else { 25 }),
-            26 => websockets.reset(),
-            27 => websockets.reset_in_frame(),
-            28 => websockets.close(1001, "going away"),
-            29 => websockets.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
-            _ => {}
-        }
-        // Reads some of the updates that have arrived.
-        for _ in 0..random.usize(1..200) {
-            let update = tokio::time::timeout(Duration::from_millis(50), books.next()).await;
-            let Ok(update) = update else { break };
-            record(&update.unwrap().unwrap(), &books, &history, &mut stats);
         }
     }
-    // Without further faults, all books become live and correct.
-    let is_true = |books: &BookStream, market: &Market| {
-        let (_, expected) = truth(market);
+    websockets.resume();
+    for market in &markets {
+        // The next changes reveal what was lost, even if one of them is held back or dropped.
+        for _ in 0..5 {
+            change(market, &mut random, &mut history);
+        }
+    }
+    let deadline = Instant::now() + BOUND;
+    let is_right = |books: &BookStream, market: &Market| {
         books
             .live(market.ticker())
-            .is_some_and(|book| *book == expected)
+            .is_some_and(|book| *book == truth(market).1)
     };
-    while !markets.iter().all(|market| is_true(&books, market)) {
-        let update = tokio::time::timeout(Duration::from_secs(600), books.next()).await;
-        let update = update
-            .unwrap_or_else(|_| panic!("no more updates, but not every book is live: {stats:?}"));
-        record(&update.unwrap().unwrap(), &books, &history, &mut stats);
+    while let Some(wrong) = markets.iter().find(|market| !is_right(&books, market)) {
+        if Instant::now() > deadline {
+            let ticker = wrong.ticker();
+            return Err(format!("{ticker} is not live and right within {BOUND:?}"));
+        }
+        read(&mut books, Duration::from_secs(1), &history, &mut stats).await;
     }
-    stats.books.clear();
-    println!("{stats:?}");
-    assert!(
-        stats.compared > changes / 20 && stats.gaps > 0 && stats.disconnected > 0,
-        "{stats:?}"
-    );
-    let sum: usize = markets
-        .iter()
-        .map(|market| books.live(market.ticker()).unwrap().depth(OutcomeSide::Yes))
-        .sum();
-    assert!(sum > 0);
     books.shutdown().await;
     exchange.shutdown().await;
+    stats.books.clear();
+    Ok(stats)
+}
+
+#[test]
+fn live_books_match_the_mock() {
+    let seeds = seeds::chosen(SEEDS);
+    let size = Size {
+        markets: 4,
+        steps: 20,
+        changes: 7,
+    };
+    let (mut compared, mut failures) = (0, Vec::new());
+    for result in seeds::run_all(&seeds, async |seed| run(seed, &size).await) {
+        match result {
+            Ok(stats) => compared += stats.compared,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    println!("{compared} live books compared, {seeds:?}");
+    assert!(
+        failures.is_empty(),
+        "{} failed: {failures:#?}",
+        failures.len()
+    );
+    assert!(compared > 0);
+}
+
+#[test]
+fn live_books_of_1000_markets_match_the_mock() {
+    let number = |name| env::var(name).map(|text| text.parse::<usize>().unwrap());
+    let steps = number("KALSHI_STRESS_STEPS").unwrap_or(300);
+    let seed = number("KALSHI_TEST_SEED").unwrap_or_else(|_| fastrand::usize(..1_000_000_000));
+    println!("KALSHI_TEST_SEED={seed} KALSHI_STRESS_STEPS={steps}");
+    let seed = u64::try_from(seed).unwrap();
+    let size = Size {
+        markets: 1_000,
+        steps,
+        changes: 60,
+    };
+    for result in seeds::run_all(&(seed..seed + 1), async |seed| run(seed, &size).await) {
+        let stats = result.unwrap();
+        println!("{stats:?}");
+        assert!(
+            stats.compared > 100 && stats.gaps > 0 && stats.disconnected > 0,
+            "{stats:?}"
+        );
+    }
 }

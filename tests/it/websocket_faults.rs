@@ -31,11 +31,7 @@ async fn connect(exchange: &Exchange) -> (Connection, Peer) {
         .websocket()
         .channel(Channel::OrderbookDelta)
         .market(MARKET);
-    let (connection, peer) = tokio::join!(connection.connect(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (connection, peer) = tokio::join!(connection.connect(), exchange.accept_subscribed(1));
     let mut connection = connection.unwrap();
     assert!(matches!(
         connection.next().await,
@@ -193,8 +189,7 @@ async fn book_recovers_after_reset_within_a_frame() {
     let exchange = Exchange::new().await;
     let books = exchange.client.websocket().market(MARKET);
     let (books, mut peer) = tokio::join!(books.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
+        let mut peer = exchange.accept_subscribed(1).await;
         peer.send(snapshot(1, 1)).await;
         peer
     });
@@ -239,8 +234,7 @@ async fn rejected_snapshot_request_after_gap_is_repeated() {
     let exchange = Exchange::new().await;
     let books = exchange.client.websocket().market(MARKET);
     let (books, mut peer) = tokio::join!(books.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
+        let mut peer = exchange.accept_subscribed(1).await;
         peer.send(snapshot(1, 1)).await;
         peer.send(delta(1, 3, "0.41", "1.00")).await;
         peer
@@ -480,7 +474,7 @@ async fn books_survive_a_day_with_a_closure() {
                     return day;
                 }
             } else {
-                exchange.reject(503, None).await;
+                exchange.reject(503).await;
                 rejections.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -43,8 +43,8 @@ pub fn levels(book: &OrderBook, side: Side) -> Vec<PriceLevel> {
     book.bids(side).collect()
 }
 
-pub fn register(books: &mut Books, style: Style, tickers: &[String]) {
-    books.register_with_mode(1, style, tickers);
+pub fn register(books: &mut Books, sid: u64, style: Style, tickers: &[String]) {
+    books.register_with_mode(sid, style, tickers);
 }
 
 fn quoted(style: Style, side: Side, price: Dollars) -> Dollars {

@@ -244,7 +244,7 @@ fn code_blocks_keep_their_content_and_the_rest_is_unchanged() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn descriptions_never_become_doctests(parts in proptest::collection::vec(prop::sample::select(vec![
         "```", "~~~", "````", "`", "\n", "\n", "\n", "\n\n", "    ", "\t", " ", "  ", "> ", ">", "- ", "-", "* ", "1. ", "2)", "[ ] ",

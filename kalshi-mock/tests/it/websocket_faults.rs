@@ -100,8 +100,12 @@ async fn silenced_connection_can_be_closed_by_the_client() {
     let (exchange, _, listener) = listening().await;
     exchange.websockets().silence();
     drop(listener);
-    exchange.websockets().wait_for_connections(0).await;
-    exchange.shutdown().await;
+    let closed = async {
+        exchange.websockets().wait_for_connections(0).await;
+        exchange.shutdown().await;
+    };
+    let timeout = Duration::from_secs(10);
+    tokio::time::timeout(timeout, closed).await.unwrap();
 }
 
 #[tokio::test]

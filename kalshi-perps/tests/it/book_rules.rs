@@ -1,9 +1,6 @@
 //! Live and stale books. The frames have no clocks, and all markets of a subscription share its sequence numbers, as on the exchange.
 
-use kalshi_perps::{
-    Dollars,
-    ws::{BookError, BookEvent, Books, Frame, Message, RedundantBooks, StaleReason},
-};
+use kalshi_perps::ws::{BookError, BookEvent, Books, Frame, Message, RedundantBooks, StaleReason};
 
 fn frame(kind: &str, envelope: &str, market: &str, fields: &str) -> Frame {
     Frame::parse(&format!(
@@ -101,14 +98,6 @@ fn gap_makes_each_book_stale_until_its_snapshot() {
     assert_eq!(held(&books, "A").unwrap(), "3.00");
 }
 
-#[test]
-fn repeated_frame_is_ignored() {
-    let mut books = two_markets();
-    books.apply(&delta(3, "A", "1.00"));
-    assert!(books.apply(&delta(3, "A", "1.00")).is_empty());
-    assert_eq!(held(&books, "A").unwrap(), "11.00");
-}
-
 /// The frame of the snapshot is repeated, or swaps places with that of the change after it.
 #[test]
 fn repeated_or_late_snapshot_makes_no_book_live() {
@@ -143,26 +132,6 @@ fn repeated_or_late_snapshot_makes_no_book_live() {
 }
 
 #[test]
-fn change_that_removes_too_much_makes_its_book_stale() {
-    let mut books = two_markets();
-    let price: Dollars = "1.25".parse().unwrap();
-    let expected = StaleReason::InvalidChange(BookError::Negative { price });
-    assert_eq!(stale(&mut books, &delta(3, "A", "-10.01")), expected);
-    assert!(books.is_stale("A") && books.live("B").is_some());
-    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
-}
-
-#[test]
-fn snapshot_with_a_negative_level_makes_its_book_stale() {
-    let mut books = two_markets();
-    let price = "1.25".parse().unwrap();
-    let expected = StaleReason::InvalidSnapshot(BookError::NegativeLevel { price });
-    assert_eq!(stale(&mut books, &snapshot(3, "A", "-0.01")), expected);
-    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
-    assert_eq!(held(&books, "B").unwrap(), "20.00");
-}
-
-#[test]
 fn change_with_invalid_side_or_price_makes_its_book_stale() {
     let mut books = two_markets();
     let unknown = change(3, "A", "neither", "1.25", "1.00");
@@ -172,44 +141,6 @@ fn change_with_invalid_side_or_price_makes_its_book_stale() {
     let negative = change(4, "B", "bid", "-1.25", "1.00");
     let expected = StaleReason::InvalidChange(BookError::Price { price });
     assert_eq!(stale(&mut books, &negative), expected);
-}
-
-#[tokio::test(start_paused = true)]
-async fn book_that_stays_crossed_is_withheld_and_then_stale() {
-    let mut books = two_markets();
-    let events = books.apply(&change(3, "A", "bid", "1.26", "1.00"));
-    assert!(matches!(events[..], [BookEvent::Withheld { .. }]));
-    assert!(books.live("A").is_none() && !books.is_stale("A"));
-    let events = books.apply(&change(4, "A", "ask", "1.26", "-2.00"));
-    assert!(matches!(events[..], [BookEvent::Changed { .. }]));
-    books.apply(&change(5, "A", "ask", "1.26", "2.00"));
-    let events = books.poll_timeouts(books.next_timeout().unwrap());
-    let crossed = StaleReason::Crossed;
-    assert!(matches!(&events[..], [BookEvent::Stale { reason, .. }] if *reason == crossed));
-}
-
-#[test]
-fn unknown_message_makes_books_of_its_subscription_stale() {
-    let mut books = two_markets();
-    let unknown =
-        Frame::parse(r#"{"type":"orderbook_trim","sid":1,"seq":3,"msg":{"market_ticker":"A"}}"#);
-    let events = books.apply(&unknown);
-    assert_eq!(events.len(), 2);
-    let elsewhere = Frame::parse(r#"{"type":"weather","sid":8,"seq":1,"msg":{}}"#);
-    assert!(books.apply(&elsewhere).is_empty());
-}
-
-#[test]
-fn malformed_change_makes_its_book_stale() {
-    let mut books = two_markets();
-    let malformed = frame(
-        "orderbook_delta",
-        r#""sid":1,"seq":3"#,
-        "A",
-        r#""price":"much","delta":"1.00","side":"bid""#,
-    );
-    assert_eq!(stale(&mut books, &malformed), StaleReason::Malformed);
-    assert_eq!(held(&books, "B").unwrap(), "20.00");
 }
 
 fn action(kind: &str, market: &str, terms: &str) -> Frame {

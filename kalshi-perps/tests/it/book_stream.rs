@@ -45,12 +45,10 @@ async fn live_with_notices(exchange: &Exchange) -> (BookStream, Peer) {
         .client
         .websocket()
         .channel(Channel::CorporateActions);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(
+        builder.market(MARKET).books(),
+        exchange.accept_subscribed(2)
+    );
     let mut books = books.unwrap();
     peer.send(snapshot(2, 1)).await;
     assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
@@ -106,38 +104,14 @@ async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
     assert_eq!(held(&books).unwrap(), "10.50");
 }
 
-#[tokio::test(start_paused = true)]
-async fn lost_connection_makes_books_stale_until_reconnected() {
-    let exchange = Exchange::new().await;
-    let (mut books, mut peer) = connected(&exchange).await;
-    peer.send(snapshot(1, 1)).await;
-    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
-    drop(peer);
-    match change(&mut books).await {
-        BookEvent::Stale { reason, .. } => assert_eq!(reason, StaleReason::Disconnected),
-        other => panic!("{other:?}"),
-    }
-    let reconnected = async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.send(snapshot(1, 1)).await;
-        peer
-    };
-    let (live, _peer) = tokio::join!(change(&mut books), reconnected);
-    assert!(matches!(live, BookEvent::Live { .. }));
-    assert_eq!(held(&books).unwrap(), "10.00");
-}
-
 #[tokio::test]
 async fn messages_of_other_channels_are_delivered() {
     let exchange = Exchange::new().await;
     let builder = exchange.client.websocket().channel(Channel::Fill);
-    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (books, mut peer) = tokio::join!(
+        builder.market(MARKET).books(),
+        exchange.accept_subscribed(2)
+    );
     let mut books = books.unwrap();
     let fill = json!({"trade_id": "cf8d2468-0797-71d2-240f-2b6f1705c5df", "order_id": "fbe76436-cf10-42e3-ac88-357ef9e4b8f2",
         "market_ticker": MARKET, "is_taker": true, "side": "bid", "ts_ms": 1_781_231_146_425_u64, "price": "6.3616", "count": "1.00",

@@ -55,8 +55,8 @@ pub fn levels(book: &OrderBook, side: Side) -> Vec<PriceLevel> {
     book.levels(side).collect()
 }
 
-pub fn register(books: &mut Books, _: Style, tickers: &[String]) {
-    books.register(1, tickers);
+pub fn register(books: &mut Books, sid: u64, _: Style, tickers: &[String]) {
+    books.register(sid, tickers);
 }
 
 /// Returns the JSON fields of a change apart from the market.

@@ -271,11 +271,10 @@ async fn private_channel_is_resubscribed_in_one_command_after_overflow() {
     let server = Server::new().await;
     let markets = ["A", "B", "C", "D", "E", "F", "G", "H"].map(|name| format!("KXTEST-26-{name}"));
     let builder = server.client.websocket().channel(Channel::Fill);
-    let (connection, mut peer) = tokio::join!(builder.markets(&markets).connect(), async {
-        let mut peer = server.accept().await;
-        peer.acknowledge().await;
-        peer
-    });
+    let (connection, mut peer) = tokio::join!(
+        builder.markets(&markets).connect(),
+        server.accept_subscribed(1)
+    );
     let mut connection = connection.unwrap();
     let mut backfill = Backfill::new(&server.client).subscriptions(connection.subscriptions());
     peer.send(json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}}))
@@ -297,12 +296,7 @@ async fn private_subscription_without_markets_does_not_block_fetch() {
         let server = Server::new().await;
         let builder = server.client.websocket().market(MARKET);
         let builder = builder.channel(Channel::Fill).channel(Channel::UserOrders);
-        let (connection, mut peer) = tokio::join!(builder.connect(), async {
-            let mut peer = server.accept().await;
-            peer.acknowledge().await;
-            peer.acknowledge().await;
-            peer
-        });
+        let (connection, mut peer) = tokio::join!(builder.connect(), server.accept_subscribed(2));
         let mut connection = connection.unwrap();
         let mut backfill = Backfill::new(&server.client);
         if are_named {

@@ -97,6 +97,11 @@ impl Reply {
         )
     }
 
+    /// Sets the time at which the response says that it was sent.
+    pub fn dated(self, time: SystemTime) -> Self {
+        self.with_header("date", httpdate::fmt_http_date(time))
+    }
+
     pub fn with_header(self, name: &'static str, value: impl ToString) -> Self {
         match self {
             Self::Response(status, mut headers, body) => {
@@ -119,22 +124,16 @@ pub struct Exchange {
 impl Exchange {
     /// Starts a server that handles every request as `reply` returns.
     pub async fn start(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start_unreliable(|| false, reply).await
+        Self::run(true, Arc::new(|| false), Arc::new(reply)).await
     }
 
-    /// Like [`start`](Self::start), but closes the connection instead of reading a request whenever `closes_connection` returns `true`.
+    /// Like [`start`](Self::start), but does not record the requests, and closes the connection instead of reading a request whenever
+    /// `closes_connection` returns `true`.
     pub async fn start_unreliable(
         closes_connection: impl Fn() -> bool + Send + Sync + 'static,
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::run(true, Arc::new(closes_connection), Arc::new(reply)).await
-    }
-
-    /// Like [`start`](Self::start), but does not record the requests.
-    pub async fn start_unrecorded(
-        reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Self::run(false, Arc::new(|| false), Arc::new(reply)).await
+        Self::run(false, Arc::new(closes_connection), Arc::new(reply)).await
     }
 
     // Not generic: the runtime's code for tasks would be compiled for every caller.

@@ -130,6 +130,17 @@ impl Front {
         self.state.lock().unwrap().counts.clone()
     }
 
+    /// Returns `true` if a connection is to be closed instead of reading its next request.
+    pub fn closes_connection(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let is_closed = state.random.u32(0..100) < 3;
+        if is_closed {
+            let name = "closed before a request".to_owned();
+            *state.counts.entry(name).or_default() += 1;
+        }
+        is_closed
+    }
+
     pub fn reply(&self, request: &Received) -> Reply {
         let own = if request.method == "GET" {
             self.read(request)
@@ -379,7 +390,7 @@ impl Front {
         if date != now {
             *state.counts.entry("wrong date".to_owned()).or_default() += 1;
         }
-        reply.with_header("date", httpdate::fmt_http_date(date))
+        reply.dated(date)
     }
 }
 

@@ -38,7 +38,7 @@ fn old<'a>(client_order_id: &'a str, ticker: &'a str, is_archived: bool) -> OldO
 }
 
 fn dated(reply: Reply, time: SystemTime) -> Reply {
-    reply.with_header("date", httpdate::fmt_http_date(time))
+    reply.dated(time)
 }
 
 #[tokio::test]

@@ -53,9 +53,8 @@ async fn memory_stays_within_the_bodies_in_flight() {
     let seed = from_environment("KALSHI_TEST_SEED", 1);
     let orders = from_environment("KALSHI_ORDERS", 1_000);
     let random = Mutex::new(Rng::with_seed(seed));
-    let exchange =
-        Exchange::start_unrecorded(move |request| reply(request, &mut random.lock().unwrap()))
-            .await;
+    let reply = move |request: &Received| reply(request, &mut random.lock().unwrap());
+    let exchange = Exchange::start_unreliable(|| false, reply).await;
     let builder = builder(&exchange).max_body_bytes(MAX_BODY);
     let client = builder.retry(RetryPolicy::none()).build().unwrap();
     let before = peak_memory();

@@ -244,6 +244,17 @@ impl Model {
         orders.write(index, state, self.max_lag);
     }
 
+    /// Changes the status of an order, without a fill.
+    pub fn set_status(&self, id: &str, status: &'static str) {
+        let mut orders = self.lock();
+        let index = orders.by_id[id];
+        let state = State {
+            status,
+            ..orders.all[index].state().clone()
+        };
+        orders.write(index, state, self.max_lag);
+    }
+
     pub fn add_old(&self, old: &OldOrder<'_>) -> String {
         let mut orders = self.lock();
         let created = Utc::now() - old.age;
@@ -333,12 +344,14 @@ impl Model {
                 let now = Utc::now();
                 orders.unseen.retain(|(_, seen)| *seen > now);
                 let written = orders.unseen.iter().map(|(written, _)| *written).min();
-                let error = match orders.is_calm {
-                    true => 0,
-                    false => orders.random.i64(-500..=500),
+                let as_of = match orders.is_calm {
+                    true => now - self.max_lag,
+                    false => {
+                        let error = TimeDelta::milliseconds(orders.random.i64(-500..=500));
+                        written.unwrap_or(now) + error
+                    }
                 };
-                let error = TimeDelta::milliseconds(error);
-                let as_of = written.unwrap_or(now) - TimeDelta::milliseconds(1) + error;
+                let as_of = as_of - TimeDelta::milliseconds(1);
                 Reply::json(200, &json!({ "as_of_time": as_of }))
             }
             (method, ["portfolio", "events", "orders", id, rest @ ..]) => {

@@ -72,8 +72,9 @@ impl Run {
         println!("KALSHI_TEST_SEED={seed} KALSHI_ORDERS={orders}");
         let front = Front::new(seed, Model::new(seed, MAX_LAG));
         let server = {
-            let front = front.clone();
-            Exchange::start_unrecorded(move |request| front.reply(request)).await
+            let (before, front) = (front.clone(), front.clone());
+            let closes_connection = move || before.closes_connection();
+            Exchange::start_unreliable(closes_connection, move |request| front.reply(request)).await
         };
         let run = Arc::new(Self {
             front,

@@ -11,21 +11,13 @@ use std::{
     thread,
 };
 
-/// Default number of seeds.
-const DEFAULT: u64 = 500;
-
-/// Returns the seeds to run.
-pub fn chosen() -> Range<u64> {
+/// Returns the seeds to run. `KALSHI_TEST_SEED` selects one, `KALSHI_TEST_SEEDS` sets their number.
+pub fn chosen(default: u64) -> Range<u64> {
     let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
     match number("KALSHI_TEST_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("KALSHI_TEST_SEEDS").unwrap_or(DEFAULT),
+        None => 0..number("KALSHI_TEST_SEEDS").unwrap_or(default),
     }
-}
-
-/// Returns `true` if there are at least as many seeds as by default.
-pub fn are_all(seeds: &Range<u64>) -> bool {
-    seeds.end - seeds.start >= DEFAULT
 }
 
 /// Runs seeds on all processors and returns their results in any order. An error message starts with the seed.

@@ -3,8 +3,8 @@
 use super::*;
 
 /// Places an order on an exchange that injects `fault` into every later write.
-async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderRef) {
-    let orders = Orders::default();
+async fn resting(fault: Fault) -> (Arc<Model>, Exchange, Client, OrderRef) {
+    let orders = orders();
     let breaks = Arc::new(AtomicBool::new(false));
     let broken = breaks.clone();
     let exchange = exchange(&orders, move |request| {
@@ -37,7 +37,7 @@ fn amend() -> AmendOrderV2Request {
 
 #[tokio::test]
 async fn cancel_of_gone_order_is_already_gone() {
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
     let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
@@ -112,7 +112,10 @@ async fn batch_cancel_returns_one_outcome_per_item() {
     );
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
+    let mut routed = order();
+    routed.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(1));
+    routed.subaccount = Some(2.into());
+    let OrderOutcome::Placed(placed) = client.orders().place(routed).await.unwrap() else {
         panic!()
     };
     let outcomes = client
@@ -193,8 +196,11 @@ async fn check_change_is_reconciled(fault: Fault, done: bool) {
         .reconcile(LONG)
         .await;
     assert!(is(&found), "cancel {fault:?} {found:?}");
-    let status = orders.lock().unwrap().values().next().unwrap().status;
-    assert_eq!(status, if done { "canceled" } else { "resting" });
+    let order = orders.order(key.order_id()).unwrap();
+    assert_eq!(
+        order.state().status,
+        if done { "canceled" } else { "resting" }
+    );
 }
 
 #[tokio::test]
@@ -216,18 +222,8 @@ async fn unknown_changes_are_reconciled() {
 /// An order id does not identify the shard, so a 404 without the market does not prove that the order is gone.
 #[tokio::test]
 async fn resting_order_on_another_shard_is_not_reported_gone() {
-    let orders = Orders::default();
-    let exchange = {
-        let orders = orders.clone();
-        Exchange::start(move |request| {
-            // Simulates an order on another shard: it is not found unless the market is given.
-            if request.method == "DELETE" && !request.query.contains_key("market_ticker") {
-                return Reply::json(404, &json!({ "error": { "code": "not_found" } }));
-            }
-            execute(&orders, request)
-        })
-        .await
-    };
+    let orders = orders();
+    let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
     let mut routed = order();
     routed.subaccount = Some(3.into());
@@ -279,7 +275,7 @@ async fn resting_order_on_another_shard_is_not_reported_gone() {
         (TICKER, "3", "2")
     );
     // The order does not exist according to reads that are up to date.
-    let (_, _exchange, client) =
+    let (_exchange, client) =
         exchange_replying(404, json!({ "error": { "code": "user_not_found" } })).await;
     assert!(matches!(
         client
@@ -317,13 +313,10 @@ async fn reconciliation_compares_every_changed_field() {
     );
     let (amended, cancelled) = (
         client.orders().amend(key.clone(), amend()).await.unwrap(),
-        client.orders().cancel(key).await.unwrap(),
+        client.orders().cancel(key.clone()).await.unwrap(),
     );
-    orders
-        .lock()
-        .unwrap()
-        .values_mut()
-        .for_each(|held| held.status = "executed");
+    orders.execute(key.order_id());
+    orders.shown(key.order_id()).await;
     let found = unknown_change(amended).reconcile(LONG).await;
     assert!(
         matches!(found, ChangeReconciliation::Unclear(_)),
@@ -340,11 +333,8 @@ async fn reconciliation_compares_every_changed_field() {
 #[tokio::test]
 async fn unlisted_order_status_leaves_cancel_unclear() {
     let (orders, _exchange, client, key) = resting(Fault::Before(Break::Drop)).await;
-    orders
-        .lock()
-        .unwrap()
-        .values_mut()
-        .for_each(|held| held.status = "pending");
+    orders.set_status(key.order_id(), "pending");
+    orders.shown(key.order_id()).await;
     let found = unknown_change(client.orders().cancel(key.clone()).await.unwrap())
         .reconcile(LONG)
         .await;

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn invalid_order_is_not_sent() {
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
     let now = i64::try_from(

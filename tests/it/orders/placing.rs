@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn order_is_placed_with_generated_or_given_client_id() {
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
     let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
@@ -12,7 +12,7 @@ async fn order_is_placed_with_generated_or_given_client_id() {
     };
     assert_eq!(
         (placed.order_id.as_str(), placed.remaining_count),
-        ("o0", 10.into())
+        ("order-72-0", 10.into())
     );
     let id = placed.client_order_id;
     assert!(id.len() == 36 && id.as_bytes()[14] == b'4', "{id}");
@@ -36,7 +36,7 @@ async fn order_is_placed_with_generated_or_given_client_id() {
 #[tokio::test]
 async fn executed_order_with_broken_response_is_unknown_then_reconciled() {
     for fault in AFTER {
-        let orders = Orders::default();
+        let orders = orders();
         let exchange = exchange(&orders, of_writes(Fault::After(fault))).await;
         let client = builder(&exchange)
             .timeout(timeout_for(Fault::After(fault)))
@@ -54,14 +54,14 @@ async fn executed_order_with_broken_response_is_unknown_then_reconciled() {
         let Reconciliation::Placed(placed) = unknown.reconcile(LONG).await else {
             panic!("{fault:?}")
         };
-        let held = held(&orders, unknown.client_order_id()).unwrap();
+        let held = orders.placed(unknown.client_order_id()).unwrap();
         assert_eq!(
             (
                 placed.order_id.as_str(),
                 placed.client_order_id.as_str(),
-                held.times
+                orders.duplicates(unknown.client_order_id())
             ),
-            (held.id.as_str(), unknown.client_order_id(), 1),
+            (held.id.as_str(), unknown.client_order_id(), 0),
             "{fault:?}"
         );
         assert!(placed.order.is_some());
@@ -69,7 +69,7 @@ async fn executed_order_with_broken_response_is_unknown_then_reconciled() {
 }
 
 async fn check_reconciles_to_not_found(fault: Fault) {
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = exchange(&orders, of_writes(fault)).await;
     let client = builder(&exchange)
         .timeout(timeout_for(fault))
@@ -87,7 +87,7 @@ async fn check_reconciles_to_not_found(fault: Fault) {
         matches!(found, Reconciliation::NotFound),
         "{fault:?} {found:?}"
     );
-    assert!(orders.lock().unwrap().is_empty());
+    assert!(orders.count() == 0);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn unexecuted_order_is_reconciled_to_not_found() {
 #[tokio::test]
 async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
     for fault in [Fault::After(Break::Drop), Fault::Before(Break::Drop)] {
-        let orders = Orders::default();
+        let orders = orders();
         let exchange = exchange(&orders, of_writes(fault)).await;
         let client = builder(&exchange).build().unwrap();
         let mut routed = order();
@@ -122,7 +122,7 @@ async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
         }
     }
     // Known outcomes are returned unchanged, without a request.
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
     let outcome = client.orders().place(order()).await.unwrap();
@@ -134,7 +134,7 @@ async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
 
 #[tokio::test]
 async fn outcome_stays_unknown_while_reads_fail() {
-    let orders = Orders::default();
+    let orders = orders();
     let down = Arc::new(AtomicBool::new(true));
     let is_down = down.clone();
     let exchange = exchange(&orders, move |request| match request.method.as_str() {
@@ -159,6 +159,35 @@ async fn outcome_stays_unknown_while_reads_fail() {
     ));
 }
 
+/// Checks reconciliation while reads fail in runs that are longer than the attempts of a request.
+async fn check_reconciles_despite(of_write: Fault, of_read: Break) {
+    let (orders, reads) = (orders(), AtomicUsize::new(0));
+    let exchange = exchange(&orders, move |request| match request.method.as_str() {
+        "GET" if reads.fetch_add(1, Relaxed) / 4 % 2 == 0 => Some(Fault::Before(of_read)),
+        "GET" => None,
+        _ => Some(of_write),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let unknown = unknown(client.orders().place(order()).await.unwrap());
+    match (of_write, unknown.reconcile(LONG).await) {
+        (Fault::After(_), Reconciliation::Placed(_))
+        | (Fault::Before(_), Reconciliation::NotFound) => {}
+        (_, found) => panic!("{of_write:?} {of_read:?} {found:?}"),
+    }
+}
+
+#[tokio::test]
+async fn unknown_order_is_resolved_although_reads_often_fail() {
+    let mut cases = tokio::task::JoinSet::new();
+    for of_read in AFTER.into_iter().chain([Break::Status(429)]) {
+        for of_write in [Fault::After(Break::Drop), Fault::Before(Break::Drop)] {
+            cases.spawn(check_reconciles_despite(of_write, of_read));
+        }
+    }
+    cases.join_all().await;
+}
+
 #[tokio::test]
 async fn api_errors_are_rejections_and_unprocessed_requests_are_errors() {
     for (fault, code) in [
@@ -166,7 +195,7 @@ async fn api_errors_are_rejections_and_unprocessed_requests_are_errors() {
         (Break::Status(403), "failed"),
         (Break::ErrorInSuccess, "insufficient_balance"),
     ] {
-        let orders = Orders::default();
+        let orders = orders();
         let exchange = exchange(&orders, of_writes(Fault::Before(fault))).await;
         let OrderOutcome::Rejected(rejection) = builder(&exchange)
             .build()
@@ -181,7 +210,7 @@ async fn api_errors_are_rejections_and_unprocessed_requests_are_errors() {
         assert_eq!(rejection.code(), Some(code));
     }
     // After a 408 the exchange may have started to process the order.
-    let orders = Orders::default();
+    let orders = orders();
     let busy = exchange(&orders, of_writes(Fault::Before(Break::Status(408)))).await;
     unknown(
         builder(&busy)
@@ -213,14 +242,14 @@ async fn api_errors_are_rejections_and_unprocessed_requests_are_errors() {
 /// An intermediary duplicates the request, so the response is a conflict with the order it just placed.
 #[tokio::test]
 async fn conflict_with_own_order_is_placed() {
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = {
         let orders = orders.clone();
         Exchange::start(move |request| {
             if request.method == "POST" && request.number == 0 {
-                execute(&orders, request);
+                orders.handle(request);
             }
-            execute(&orders, request)
+            orders.handle(request)
         })
         .await
     };
@@ -229,7 +258,7 @@ async fn conflict_with_own_order_is_placed() {
         panic!()
     };
     assert_eq!(
-        held(&orders, &placed.client_order_id).unwrap().id,
+        orders.placed(&placed.client_order_id).unwrap().id,
         placed.order_id
     );
     assert!(placed.order.is_some());
@@ -237,7 +266,7 @@ async fn conflict_with_own_order_is_placed() {
 
 #[tokio::test]
 async fn batch_placement_returns_one_outcome_per_item() {
-    let orders = Orders::default();
+    let orders = orders();
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
     let mut taken = order();
@@ -263,7 +292,7 @@ async fn batch_placement_returns_one_outcome_per_item() {
     );
     assert_eq!(existing.client_order_id, "taken");
     for fault in [Fault::After(Break::Half), Fault::Before(Break::Half)] {
-        let orders = Orders::default();
+        let orders = self::orders();
         let exchange = exchange(&orders, of_writes(fault)).await;
         let client = builder(&exchange).build().unwrap();
         let outcomes = client
@@ -279,7 +308,7 @@ async fn batch_placement_returns_one_outcome_per_item() {
             }
         }
         assert_eq!(
-            orders.lock().unwrap().len(),
+            orders.count(),
             if matches!(fault, Fault::After(_)) {
                 2
             } else {
@@ -333,7 +362,7 @@ async fn rejection_of_repeated_attempt_leaves_outcome_unknown() {
             }
         }
     }
-    let orders = Orders::default();
+    let orders = orders();
     let exchange = exchange(&orders, |request| {
         match (request.method.as_str(), request.number) {
             ("POST", 0) => Some(Fault::After(Break::Drop)),

@@ -148,7 +148,7 @@ async fn wrong_date_of_401_costs_one_extra_attempt() {
             401,
             &json!({ "error": { "code": "header_timestamp_expired" } }),
         )
-        .with_header("date", httpdate::fmt_http_date(wrong))
+        .dated(wrong)
     })
     .await;
     let client = builder(&exchange).build().unwrap();
@@ -187,10 +187,7 @@ async fn write_is_not_retried_after_clock_jump() {
 
 #[tokio::test]
 async fn unauthorized_response_with_correct_clock_is_not_retried() {
-    let exchange = Exchange::start(|_| {
-        Reply::status(401).with_header("date", httpdate::fmt_http_date(SystemTime::now()))
-    })
-    .await;
+    let exchange = Exchange::start(|_| Reply::status(401).dated(SystemTime::now())).await;
     let client = builder(&exchange)
         .clock_correction(ClockCorrection::All)
         .build()

@@ -240,8 +240,7 @@ async fn snapshots_do_not_block_next_acknowledgement() {
             .backpressure(backpressure)
             .connect();
         let (connection, _peer) = tokio::join!(connecting, async {
-            let mut peer = exchange.accept().await;
-            peer.acknowledge().await;
+            let mut peer = exchange.accept_subscribed(1).await;
             for seq in 1..=50 {
                 peer.send(snapshot(1, seq)).await;
             }

@@ -18,11 +18,7 @@ fn check(old: &str, new: &str, forward: &[&str], backward: &[&str]) {
 
 #[test]
 fn identical_specs_have_no_differences() {
-    for spec in [
-        EXCHANGE,
-        include_str!("../../../../openapi.yaml"),
-        include_str!("../../../tests/specs/bare.yaml"),
-    ] {
+    for spec in [EXCHANGE, include_str!("../../../tests/specs/bare.yaml")] {
         let diff = diff(spec, spec);
         assert_eq!(summaries(&diff), Vec::<String>::new());
         assert_eq!(diff.verdict(), "no differences: no release needed");

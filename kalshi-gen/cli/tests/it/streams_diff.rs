@@ -17,11 +17,9 @@ fn check(old: &str, new: &str, forward: &[&str], backward: &[&str]) {
 
 #[test]
 fn identical_specs_have_no_differences() {
-    for spec in [STREAMS, include_str!("../../../../asyncapi.yaml")] {
-        let diff = diff(spec, spec);
-        assert_eq!(summaries(&diff), Vec::<String>::new());
-        assert_eq!(diff.verdict(), "no differences: no release needed");
-    }
+    let diff = diff(STREAMS, STREAMS);
+    assert_eq!(summaries(&diff), Vec::<String>::new());
+    assert_eq!(diff.verdict(), "no differences: no release needed");
 }
 
 #[test]

@@ -74,16 +74,17 @@ impl Orders {
             1 => "3".parse().unwrap(),
             _ => Contracts::ZERO,
         };
-        let remaining = less(count, filled);
+        let rests = order["time_in_force"] == "good_till_canceled";
+        let (remaining, status) = match less(count, filled) {
+            Contracts::ZERO => (Contracts::ZERO, "executed"),
+            rest if rests => (rest, "resting"),
+            _ => (Contracts::ZERO, "canceled"),
+        };
         let state = State {
             price: text("price"),
             filled,
             remaining,
-            status: if remaining == Contracts::ZERO {
-                "executed"
-            } else {
-                "resting"
-            },
+            status,
         };
         let ticker = text("ticker");
         let shard = order["exchange_index"].as_i64().filter(|shard| *shard >= 0);
