@@ -109,7 +109,7 @@ async fn quotes_of_env_files_are_removed() {
             .map(|(name, value)| (*name, value.as_str()));
         assert!(matches!(
             lookup("KALSHI_", &empty),
-            Err(CredentialsError::EmptyKeyId)
+            Err(CredentialsError::KeyIdNotSet { .. })
         ));
     }
 }
