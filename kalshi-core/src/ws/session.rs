@@ -3,9 +3,11 @@
 
 mod chunks;
 mod commands;
+mod effects;
 mod pending;
 mod replies;
 mod routing;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
