@@ -114,11 +114,6 @@ impl<B: ApiBook> TrackedBook<B> {
             }
             Effect::Stale(cause) => {
                 let reason = StaleReason::from(cause);
-                self.report_stale(reason, events);
-                self.request_after_fault(reason, schedule);
-            }
-            Effect::StillStale(cause) => {
-                let reason = StaleReason::from(cause);
                 // A book that was withheld in between may have been reported as live.
                 self.report_stale(reason, events);
                 self.request_after_fault(reason, schedule);

@@ -93,10 +93,8 @@ pub enum Effect<E> {
     Live,
     /// The book is crossed and withheld.
     Withheld,
-    /// The book was live or withheld and is now stale.
+    /// The book is stale and needs another snapshot. It may have been stale before.
     Stale(ReplicaStaleReason<E>),
-    /// The book was stale and needs another snapshot.
-    StillStale(ReplicaStaleReason<E>),
 }
 
 impl<B: ReplicatedBook> Replica<B> {
@@ -236,7 +234,7 @@ impl<B: ReplicatedBook> Replica<B> {
         };
         if let Some(recovery) = &mut self.recovery {
             let cause = recovery.buffer(buffered(change), self.max_buffered);
-            return cause.map_or(Effect::Unchanged, Effect::StillStale);
+            return cause.map_or(Effect::Unchanged, Effect::Stale);
         }
         let was_crossed = self.crossed_until.is_some();
         match self.advance(position, clock, change) {
@@ -301,7 +299,9 @@ impl<B: ReplicatedBook> Replica<B> {
             let doubted = self.doubted.filter(|_| reply_to.is_some() && !is_late);
             if position > self.position {
                 self.doubted = None;
-            } else if doubted.is_none_or(|doubted| position < doubted) || book == self.book {
+            } else if doubted.is_none_or(|doubted| position < doubted)
+                || (position == self.position && book == self.book)
+            {
                 // An older snapshot contains nothing new.
                 return Effect::Unchanged;
             } else if position < self.position {
@@ -343,7 +343,7 @@ impl<B: ReplicatedBook> Replica<B> {
                 },
             };
             recovery.keep(position, clock, book);
-            return Effect::StillStale(cause);
+            return Effect::Stale(cause);
         }
         let mut changes = std::mem::take(&mut recovery.changes);
         changes.retain(|change| !change.is_in(position, clock));
@@ -373,10 +373,7 @@ impl<B: ReplicatedBook> Replica<B> {
         {
             if let Err(cause) = self.advance(position, clock, &change) {
                 self.lose(newest.max(position));
-                return match effect {
-                    Effect::Live => Effect::StillStale(cause),
-                    _ => Effect::Stale(cause),
-                };
+                return Effect::Stale(cause);
             }
         }
         match self.crossed_until {
