@@ -51,6 +51,12 @@ const NO_SUBSCRIPTION: u64 = 0;
 /// because there may be many such markets.
 const MAX_UNLISTED_BUFFERED: usize = 100;
 
+/// Maximum number of books, and of markets of a subscription, up to which messages about further markets create books.
+const MAX_UNLISTED: usize = 10_000;
+
+/// Maximum number of subscriptions up to which messages create further ones, and of ended subscriptions that are remembered.
+const MAX_SUBSCRIPTIONS: usize = 1_000;
+
 /// Time after a reconnect until books without a subscription are dropped.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -139,8 +145,8 @@ impl<B: ApiBook> Books<B> {
     /// to books have no effect. An acknowledgement that does not list its markets drops all books of the subscription, and each is
     /// resynchronised after its next change.
     ///
-    /// A market that is neither registered nor listed gets a book with its first message, unless the subscription already has 10,000 books or
-    /// the ticker is longer than 256 bytes.
+    /// A market that is neither registered nor listed gets a book with its first message, unless there are already 10,000 books or the ticker
+    /// is longer than 256 bytes.
     pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
         // A new subscription may reuse the number of an ended one.
         self.apply_frame(frame, true)
@@ -168,7 +174,7 @@ impl<B: ApiBook> Books<B> {
                 self.mark_all_stale(StaleReason::Gap { expected, got }, &mut events);
             }
             Event::Detached { sid, .. } => {
-                self.ended.insert(*sid);
+                self.mark_ended(*sid);
                 self.forget(*sid, StaleReason::Detached, &mut events);
             }
             // A new connection implies that the previous one is gone.
@@ -339,7 +345,8 @@ impl<B: ApiBook> Books<B> {
         ticker: &str,
     ) -> Option<(&mut TrackedBook<B>, &mut Schedule)> {
         let subscription = self.subscriptions.get_mut(&sid)?;
-        if !subscription.admits(ticker) {
+        let has_room = self.books.len().max(subscription.tickers.len()) < MAX_UNLISTED;
+        if !subscription.admits(ticker, has_room) {
             return None;
         }
         let ticker = match self.books.get(ticker) {

@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Books, NO_SUBSCRIPTION, ORPHAN_TIMEOUT,
+    Books, MAX_SUBSCRIPTIONS, NO_SUBSCRIPTION, ORPHAN_TIMEOUT,
     api::ApiBook,
     event::StaleReason,
     events::BookEvents,
@@ -90,15 +90,18 @@ impl<B: ApiBook> Books<B> {
             Some(_) => Listing::Current,
             None => Listing::Outdated,
         };
+        let has_list = listed.is_some();
         let listed = listed.unwrap_or_default();
         self.drop_unlisted(sid, listed, reason, events);
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
         subscription.listing = listing;
-        // The list may be from before the removal of a market.
         let removing = &mut subscription.removing;
-        removing.retain(|ticker, _| listed.iter().any(|listed| **listed == **ticker));
+        if has_list {
+            removing.retain(|ticker, _| listed.iter().any(|listed| **listed == **ticker));
+        }
+        // The list may be from before the removal of a market.
         let removing = removing.clone();
         for ticker in listed {
             if !removing.contains_key(ticker.as_str()) {
@@ -136,6 +139,14 @@ impl<B: ApiBook> Books<B> {
         self.subscriptions.remove(&sid);
     }
 
+    /// Remembers an ended subscription, in place of the oldest one if there are many.
+    pub(super) fn mark_ended(&mut self, sid: u64) {
+        self.ended.insert(sid);
+        if self.ended.len() > MAX_SUBSCRIPTIONS {
+            self.ended.pop_first();
+        }
+    }
+
     /// Ends all subscriptions.
     pub(super) fn end_all(&mut self, reason: StaleReason, events: &mut BookEvents) {
         for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
@@ -148,7 +159,7 @@ impl<B: ApiBook> Books<B> {
         let Some(Subscription { tickers, .. }) = self.subscriptions.remove(&sid) else {
             return;
         };
-        self.ended.insert(sid);
+        self.mark_ended(sid);
         let books = self.books.values_mut();
         // A message may have moved a book to another subscription.
         let is_own =

@@ -98,3 +98,18 @@ fn book_that_is_live_again_is_not_due() {
     assert!(books.drain_requests_of(|_| true, |_, _| false).is_empty());
     assert!(!books.schedule.has_due());
 }
+
+/// The reply to an earlier command does not show the outcome of a removal.
+#[test]
+fn acknowledgement_without_a_list_keeps_pending_removals() {
+    let (mut books, mut events) = (Books::<EmptyBook>::new(), BookEvents::default());
+    let removed = ["A".to_owned()];
+    books.register(1, ["A", "B"]);
+    books.removing(1, &removed, &mut events);
+    books.listed(1, Some(4), None, &mut events);
+    // The removed market gets no book from a late message.
+    let position = FramePosition::default();
+    assert!(books.tracked(1, position, "A").is_none() && books.tracked(1, position, "B").is_some());
+    books.kept(1, &removed, &mut events);
+    assert!(books.has(1, "A"));
+}
