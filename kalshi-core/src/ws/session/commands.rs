@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    MAIN, MAX_EXTRA, Scope, Session, Tracked,
+    MAIN, MAX_EXTRA, Removal, Scope, Session, Tracked,
     chunks::Chunks,
     pending::{Pending, PendingCommand, done},
 };
@@ -51,7 +51,6 @@ impl Session {
                     params,
                     selected,
                     chunks: Chunks::default(),
-                    requested: Arc::default(),
                     scope,
                     is_waking: false,
                     queue,
@@ -181,7 +180,6 @@ impl Session {
         let unsent = targets.split_off(size.unwrap_or(usize::MAX).min(targets.len()));
         let params = json!({"sids": [sid], "action": "get_snapshot", names.list: targets});
         let pending = Pending::Snapshot {
-            sid,
             names,
             missing: targets.into_iter().collect(),
             unsent,
@@ -230,12 +228,27 @@ impl Session {
         let params = json!({"sids": [sid], "action": names.add, names.list: targets});
         let pending = Pending::Chunk {
             subscription: id,
-            sid,
             targets,
             repeats,
             is_postponed: false,
         };
         self.write("update_subscription", Some(params), pending);
+    }
+
+    /// Adds selected targets to a subscription, except those that it is removing.
+    pub(super) fn add_again(
+        &mut self,
+        id: SubscriptionId,
+        sid: u64,
+        mut targets: Vec<String>,
+        repeats: u32,
+    ) {
+        if let Some(route) = self.sids.get_mut(&sid) {
+            route.leave_out_removals(id, &mut targets);
+        }
+        if !targets.is_empty() {
+            self.write_chunk(id, sid, targets, repeats);
+        }
     }
 
     /// Continues without the replies that are overdue: chunks are sent again, and snapshots that are missing are requested with the last
@@ -250,10 +263,12 @@ impl Session {
         let due: BTreeSet<_> = due.collect();
         let is_full = self.is_full();
         for id in &due {
-            let sid = self.pending.get(id).and_then(|command| command.sid);
+            let sid = self.pending.get(id).and_then(PendingCommand::sid);
             let mut others = self.pending.iter().filter(|(id, _)| !due.contains(id));
             let awaits_chunk = others.any(|(_, command)| {
-                command.sid == sid && matches!(command.pending, Pending::Chunk { .. })
+                sid.is_some()
+                    && command.sid() == sid
+                    && matches!(command.pending, Pending::Chunk { .. })
             });
             let Some(command) = self.pending.get_mut(id) else {
                 continue;
@@ -269,35 +284,37 @@ impl Session {
                 (command.sent, *is_postponed) = (now, true);
                 continue;
             }
-            match std::mem::replace(&mut command.pending, Pending::Obsolete) {
-                Pending::Chunk {
-                    subscription,
-                    sid,
-                    mut targets,
-                    repeats,
-                    ..
-                } => {
+            // A subscription that ended is made again as a whole.
+            match (
+                std::mem::replace(&mut command.pending, Pending::Obsolete),
+                sid,
+            ) {
+                (
+                    Pending::Chunk {
+                        subscription,
+                        mut targets,
+                        repeats,
+                        ..
+                    },
+                    Some(sid),
+                ) => {
                     let tracked = self.subscriptions.get(&subscription);
-                    // A subscription that ended is made again as a whole.
                     let tracked = tracked.filter(|tracked| tracked.sid == Some(sid));
                     targets.retain(|target| {
                         tracked.is_some_and(|tracked| tracked.selected.contains(target))
                     });
-                    if let Some(route) = self.sids.get_mut(&sid) {
-                        route.leave_out_removals(subscription, &mut targets);
-                    }
-                    if !targets.is_empty() {
-                        self.write_chunk(subscription, sid, targets, repeats + 1);
-                    }
+                    self.add_again(subscription, sid, targets, repeats + 1);
                 }
-                Pending::Snapshot {
-                    sid,
-                    names,
-                    missing,
-                    mut unsent,
-                    snapshots,
-                    reply,
-                } if self.sids.contains_key(&sid) && !reply.is_closed() => {
+                (
+                    Pending::Snapshot {
+                        names,
+                        missing,
+                        mut unsent,
+                        snapshots,
+                        reply,
+                    },
+                    Some(sid),
+                ) if self.sids.contains_key(&sid) && !reply.is_closed() => {
                     if let Some(route) = self.sids.get_mut(&sid)
                         && route.silent.len() < MAX_EXTRA
                     {
@@ -306,7 +323,7 @@ impl Session {
                     unsent.extend(missing);
                     self.write_snapshot(sid, names, unsent, snapshots, reply);
                 }
-                pending => pending.fail(ConnectionError::Disconnected),
+                (pending, _) => pending.fail(ConnectionError::Disconnected),
             }
         }
     }
@@ -386,11 +403,14 @@ impl Session {
             && let Some(route) = self.sids.get_mut(&sid)
         {
             // Books must not stay live if the acknowledgement is lost.
-            let id = self.last_id + 1;
+            let removal = Removal {
+                id: self.last_id + 1,
+                subscription,
+            };
             route.has_removals = true;
             route
                 .removing
-                .extend(targets.iter().map(|target| (target.clone(), id)));
+                .extend(targets.iter().map(|target| (target.clone(), removal)));
             let queues = route.queues.clone();
             let event = RawEvent::TargetsRemoved {
                 subscription,
@@ -405,19 +425,31 @@ impl Session {
             change,
             targets,
             rest,
+            superseded: Vec::new(),
             reply,
         };
         self.write("update_subscription", Some(params), pending);
     }
 
-    /// Deselects the targets that have not been requested yet. Returns the others.
+    /// Drops the targets that have not been requested yet. Returns the others.
     fn drop_unsent(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return targets;
         };
-        let (unsent, sent): (Vec<_>, Vec<_>) = targets
-            .into_iter()
-            .partition(|target| tracked.chunks.remove_unsent(target));
+        let mut dropped = BTreeSet::new();
+        for command in self.pending.values_mut() {
+            if let Pending::Change {
+                subscription, rest, ..
+            } = &mut command.pending
+                && *subscription == id
+            {
+                dropped.extend(rest.extract_if(.., |target| targets.contains(target)));
+            }
+        }
+        let (unsent, sent): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| {
+            tracked.chunks.remove_unsent(target)
+                || (dropped.contains(target) && !tracked.selected.contains(target))
+        });
         tracked.selected.retain(|target| !unsent.contains(target));
         sent
     }
@@ -440,11 +472,21 @@ impl Session {
         own
     }
 
-    /// Returns `true` if another subscription to the channel selects the target.
+    /// Returns `true` if another subscription to the channel selects the target and is not removing it.
     fn is_wanted(&self, id: SubscriptionId, channel: &str, target: &str) -> bool {
         self.subscriptions.iter().any(|(other, tracked)| {
-            *other != id && *tracked.channel == *channel && tracked.selects(target)
+            *other != id
+                && *tracked.channel == *channel
+                && tracked.selects(target)
+                && !self.is_removing(*other, target)
         })
+    }
+
+    /// Returns `true` if the target is being removed from the subscription.
+    pub(super) fn is_removing(&self, id: SubscriptionId, target: &str) -> bool {
+        let sid = self.sid_of(id).flatten();
+        let route = sid.and_then(|sid| self.sids.get(&sid));
+        route.is_some_and(|route| route.is_removing(id, target))
     }
 
     pub(super) fn unsubscribe(&mut self, id: SubscriptionId, reply: Option<ReplySender<()>>) {

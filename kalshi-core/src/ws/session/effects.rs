@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{Route, Scope, Session, pending::Pending, queues_of};
+use super::{
+    Route, Scope, Session,
+    pending::{Pending, done},
+    queues_of,
+};
 use crate::ws::{
     backoff::subscribe_pause,
-    command::{Change, Made},
+    command::{Change, Command, Made, ReplySender},
     error::{CommandError, ConnectionError},
     event::{RawEvent, SubscriptionId},
     sequence::Sequence,
@@ -19,16 +23,16 @@ impl Session {
     /// those that are rejected are deselected.
     pub(super) fn chunk_failed(
         &mut self,
-        (id, sid): (SubscriptionId, u64),
+        (id, sid): (SubscriptionId, Option<u64>),
         mut targets: Vec<String>,
         error: &CommandError,
     ) {
         // A subscription that ended is made again as a whole.
-        let Some(tracked) = self
-            .subscriptions
-            .get_mut(&id)
-            .filter(|tracked| tracked.sid == Some(sid) && !error.ends_subscription())
-        else {
+        let tracked = self.subscriptions.get_mut(&id);
+        let (Some(sid), Some(tracked)) = (
+            sid,
+            tracked.filter(|tracked| tracked.sid == sid && !error.ends_subscription()),
+        ) else {
             return;
         };
         // A target is rejected only if it was the only one of the command.
@@ -93,13 +97,119 @@ impl Session {
         }
         for target in targets {
             // Another subscription has selected the target while it was being removed.
-            let wants = self.subscriptions.iter().find(|(other, tracked)| {
+            let wants = self.subscriptions.iter().filter(|(other, tracked)| {
                 **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
             });
-            if let Some(other) = wants.map(|(other, _)| *other) {
-                self.write_chunk(other, sid, vec![target], 0);
+            let wants = wants.map(|(other, _)| *other);
+            if let Some(other) = wants.min_by_key(|other| self.is_removing(*other, &target)) {
+                self.add_again(other, sid, vec![target], 0);
             }
         }
+    }
+
+    /// Handles a rejected removal. Targets that were left out of a chunk because of it are added.
+    pub(super) fn removal_rejected(
+        &mut self,
+        command: u64,
+        (id, sid): (SubscriptionId, u64),
+        targets: &[String],
+    ) {
+        let Some(route) = self.sids.get_mut(&sid) else {
+            return;
+        };
+        let kept = route.end_removals(command, targets);
+        let left_out = kept.iter().filter(|target| route.left_out.remove(*target));
+        let mut left_out: Vec<_> = left_out.cloned().collect();
+        self.kept(id, sid, kept);
+        let tracked = self.subscriptions.get(&id);
+        left_out.retain(|target| tracked.is_some_and(|tracked| tracked.selected.contains(target)));
+        for target in left_out {
+            self.write_chunk(id, sid, vec![target], 0);
+        }
+    }
+
+    /// Records that the exchange has acknowledged change `id`: earlier changes of these targets no longer count.
+    pub(super) fn supersede(&mut self, id: u64, of: SubscriptionId, targets: &[String]) {
+        for (earlier, command) in &mut self.pending {
+            if let Pending::Change {
+                subscription,
+                targets: before,
+                rest,
+                superseded,
+                ..
+            } = &mut command.pending
+                && *subscription == of
+                && *earlier < id
+            {
+                superseded.extend(before.extract_if(.., |target| targets.contains(target)));
+                rest.retain(|target| !targets.contains(target));
+            }
+        }
+    }
+
+    /// Returns the targets that no change after `id` concerns.
+    fn unchanged_since(
+        &self,
+        id: u64,
+        of: SubscriptionId,
+        mut targets: Vec<String>,
+    ) -> Vec<String> {
+        for (later, command) in &self.pending {
+            if let Pending::Change {
+                subscription,
+                targets: after,
+                rest,
+                ..
+            } = &command.pending
+                && *subscription == of
+                && *later > id
+            {
+                targets.retain(|target| !after.contains(target) && !rest.contains(target));
+            }
+        }
+        targets
+    }
+
+    /// Makes an acknowledged change again, except for targets that a later change concerns.
+    pub(super) fn change_again(
+        &mut self,
+        id: u64,
+        subscription: SubscriptionId,
+        change: Change,
+        targets: Vec<String>,
+        reply: Option<ReplySender<()>>,
+    ) {
+        let targets = self.unchanged_since(id, subscription, targets);
+        match targets.is_empty() {
+            true => done(reply),
+            false => self.command(Command::Change {
+                subscription,
+                change,
+                targets,
+                is_acknowledged: true,
+                reply: reply.unwrap_or_else(|| oneshot::channel().0),
+            }),
+        }
+    }
+
+    /// Makes the later changes of targets again if an earlier one was acknowledged after them: the exchange may have made them in that order.
+    pub(super) fn repeat_later_changes(
+        &mut self,
+        id: u64,
+        subscription: SubscriptionId,
+        earlier: Change,
+        mut targets: Vec<String>,
+    ) {
+        let later = match earlier {
+            Change::Add => Change::Remove,
+            Change::Remove => Change::Add,
+        };
+        let tracked = self.subscriptions.get(&subscription);
+        targets.retain(|target| {
+            let is_selected = tracked.is_some_and(|tracked| tracked.selected.contains(target));
+            is_selected == (later == Change::Add)
+        });
+        self.change_again(id, subscription, later, targets, None);
     }
 
     /// Reports targets whose addition is acknowledged by the reply to command `id`, unless a later command removes them.
@@ -145,12 +255,11 @@ impl Session {
         }
     }
 
-    /// Returns the `sid` of another subscription to the same channel.
-    pub(super) fn sid_of_channel(&self, id: SubscriptionId) -> Option<u64> {
-        let channel = &self.subscriptions.get(&id)?.channel;
+    /// Returns the `sid` of the subscriptions to a channel.
+    pub(super) fn sid_of_channel(&self, channel: &str) -> Option<u64> {
         self.subscriptions
             .values()
-            .filter(|tracked| tracked.channel == *channel)
+            .filter(|tracked| *tracked.channel == *channel)
             .find_map(|tracked| tracked.sid)
     }
 
@@ -168,7 +277,13 @@ impl Session {
     }
 
     /// Handles the acknowledgement of a subscription. `is_new` is `true` if the exchange opened the `sid` for it.
-    pub(super) fn subscribed(&mut self, id: SubscriptionId, sid: u64, is_new: bool) {
+    pub(super) fn subscribed(
+        &mut self,
+        id: SubscriptionId,
+        sid: u64,
+        is_new: bool,
+        requested: Arc<[String]>,
+    ) {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             // The subscription was removed before it was acknowledged.
             let none = Pending::Unsubscribe(None);
@@ -178,14 +293,14 @@ impl Session {
             return self.deliver_early(Some(sid));
         };
         tracked.retry_at = None;
-        if tracked.sid == Some(sid) {
-            return self.deliver_early(Some(sid));
+        // An earlier attempt may have had more targets than the last one.
+        for target in &*requested {
+            tracked.chunks.remove_unsent(target);
         }
         (tracked.sid, tracked.since) = (Some(sid), Some(Instant::now()));
         let was_waking = std::mem::take(&mut tracked.is_waking);
         let is_in_chunks = tracked.chunks.next_at().is_some();
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
-        let requested = Arc::clone(&tracked.requested);
         let route = self.sids.entry(sid).or_insert_with(|| Route {
             sequence: match is_new && tracked.targets.counts_from_one {
                 true => Sequence::from_start(),
@@ -200,10 +315,7 @@ impl Session {
             .extra
             .retain(|target| !tracked.selected.contains(target));
         route.queues = queues_of(&self.subscriptions, &route.subscriptions);
-        // Earlier commands may concern the channel that is open now.
-        for command in self.pending.values_mut() {
-            command.opens_channels = false;
-        }
+        self.forget_attempts(id);
         let made = Made {
             id,
             sid,
@@ -241,6 +353,12 @@ impl Session {
                 false => self.early.push((message, control)),
             }
         }
+        if let Some(sid) = sid {
+            self.report_early_loss(sid);
+        }
+        if !still_early {
+            self.early_losses.clear();
+        }
     }
 
     pub(super) fn subscribe_failed(&mut self, id: SubscriptionId, error: CommandError) {
@@ -260,6 +378,7 @@ impl Session {
             tracked.chunks.stop();
             tracked.retry_at = None;
             let queue = tracked.queue;
+            self.forget_attempts(id);
             self.send(&[queue], RawEvent::Idle { subscription: id });
             self.fail_waiting(id, &ConnectionError::Command(error));
         } else if error.is_transient() {

@@ -2,19 +2,27 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     Session,
-    pending::{Pending, PendingCommand, done},
+    pending::{CommandScope, Pending, PendingCommand, done},
 };
 use crate::ws::{
-    command::{Change, Command, RawReply},
+    command::{Change, RawReply},
     control::{self, Control},
     envelope::Envelope,
     error::ConnectionError,
     event::RawMessage,
 };
+
+/// The subscriptions that a reply ends.
+pub(super) enum Ended {
+    None,
+    Sid(u64),
+    /// Any of them may have ended.
+    All,
+}
 
 impl Session {
     /// Returns the command that an error without an id belongs to: the only pending one on its subscription. The exchange has been observed
@@ -32,10 +40,9 @@ impl Session {
         };
         let sid = envelope.sid.filter(|_| !error.is_terminal())?;
         let only = |is_candidate: fn(&Pending) -> bool| {
-            let mut candidates = self
-                .pending
-                .iter()
-                .filter(|(_, command)| command.sid == Some(sid) && is_candidate(&command.pending));
+            let mut candidates = self.pending.iter().filter(|(_, command)| {
+                command.sid() == Some(sid) && is_candidate(&command.pending)
+            });
             let (id, _) = candidates.next()?;
             candidates.next().is_none().then_some(*id)
         };
@@ -48,16 +55,23 @@ impl Session {
             .or_else(|| only(Pending::may_fail))
     }
 
-    /// Returns the `sid` that the reply to a command ends: that of an unsubscription, that of the channel that failed or overflowed, or one
-    /// that the exchange does not know.
-    pub(super) fn sid_ended_by(&self, command: &PendingCommand, control: &Control) -> Option<u64> {
-        match (&command.pending, control) {
-            (Pending::Unsubscribe(_), Control::Unsubscribed) => command.sid,
-            (Pending::Subscribe(id), Control::Error(error)) if error.is_terminal() => {
-                self.sid_of_channel(*id)
+    /// Returns the subscriptions that an error in reply to a command ends.
+    pub(super) fn ended_by(&self, command: &PendingCommand, control: &Control) -> Ended {
+        let Control::Error(error) = control else {
+            return Ended::None;
+        };
+        match &command.scope {
+            CommandScope::Sid(sid) if error.ends_subscription() => Ended::Sid(*sid),
+            CommandScope::Channels(channels) if error.is_terminal() => {
+                let mut sids = channels.iter().filter_map(|name| self.sid_of_channel(name));
+                match (sids.next(), sids.next()) {
+                    (None, _) => Ended::None,
+                    (Some(sid), None) => Ended::Sid(sid),
+                    (Some(_), Some(_)) => Ended::All,
+                }
             }
-            (_, Control::Error(error)) if error.ends_subscription() => command.sid,
-            _ => None,
+            CommandScope::All if error.is_terminal() => Ended::All,
+            _ => Ended::None,
         }
     }
 
@@ -65,28 +79,29 @@ impl Session {
     pub(super) fn replied(
         &mut self,
         id: u64,
-        PendingCommand {
-            sid: of,
-            opens_channels,
-            pending,
-            ..
-        }: PendingCommand,
+        command: PendingCommand,
         message: &RawMessage,
         control: &Control,
     ) -> Option<u64> {
         let sid = message.envelope.sid;
         let kind = message.envelope.kind(&message.text);
+        let of = command.sid();
+        let PendingCommand { scope, pending, .. } = command;
         if let Control::Error(error) = control {
             match pending {
-                Pending::Subscribe(subscription) => {
-                    self.subscribe_failed(subscription, error.clone());
+                Pending::Subscribe { subscription, .. } => {
+                    let is_later = |(other, command): (&u64, &PendingCommand)| {
+                        *other > id && command.subscribes(subscription)
+                    };
+                    if !self.pending.iter().any(is_later) {
+                        self.subscribe_failed(subscription, error.clone());
+                    }
                 }
                 Pending::Chunk {
                     subscription,
-                    sid,
                     targets,
                     ..
-                } => self.chunk_failed((subscription, sid), targets, error),
+                } => self.chunk_failed((subscription, of), targets, error),
                 pending => {
                     if let (
                         Pending::Change {
@@ -99,20 +114,8 @@ impl Session {
                     ) = (&pending, of)
                         && message.envelope.id.is_some()
                         && error.is_rejection()
-                        && let Some(route) = self.sids.get_mut(&sid)
                     {
-                        let kept = route.end_removals(id, targets);
-                        let left_out = |target| route.left_out.remove_entry(target);
-                        let left_out: Vec<_> = kept.iter().filter_map(left_out).collect();
-                        self.kept(*subscription, sid, kept);
-                        for (target, owner) in left_out {
-                            let tracked = self.subscriptions.get(&owner);
-                            if tracked.is_some_and(|tracked| {
-                                tracked.sid == Some(sid) && tracked.selected.contains(&target)
-                            }) {
-                                self.write_chunk(owner, sid, vec![target], 0);
-                            }
-                        }
+                        self.removal_rejected(id, (*subscription, sid), targets);
                     }
                     pending.fail(ConnectionError::Command(error.clone()));
                 }
@@ -120,36 +123,40 @@ impl Session {
             return sid;
         }
         match (pending, control) {
-            (Pending::Subscribe(subscription), Control::Subscribed { sid, channel })
-                if self.may_join(subscription, *sid, channel.as_deref()) =>
-            {
-                self.subscribed(subscription, *sid, true);
+            (
+                Pending::Subscribe {
+                    subscription,
+                    requested,
+                },
+                Control::Subscribed { sid, channel },
+            ) if self.may_join(subscription, *sid, channel.as_deref()) => {
+                self.subscribed(subscription, *sid, true, requested);
                 return Some(*sid);
             }
             // The channel was already open on this connection, and its subscription now includes these targets.
-            (Pending::Subscribe(subscription), Control::Ok)
-                if sid.is_none_or(|sid| self.may_join(subscription, sid, None)) =>
-            {
-                let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
-                self.subscribed(subscription, sid, false);
+            (
+                Pending::Subscribe {
+                    subscription,
+                    requested,
+                },
+                Control::Ok,
+            ) if sid.is_none_or(|sid| self.may_join(subscription, sid, None)) => {
                 let tracked = self.subscriptions.get(&subscription);
-                if let Some(requested) = tracked.map(|tracked| Arc::clone(&tracked.requested)) {
-                    self.added(id, subscription, sid, &requested);
-                }
+                let sid = sid.or_else(|| self.sid_of_channel(&tracked?.channel))?;
+                self.subscribed(subscription, sid, false, Arc::clone(&requested));
+                self.added(id, subscription, sid, &requested);
                 return Some(sid);
             }
             // The right one may follow. Otherwise the subscription is requested again.
-            (Pending::Subscribe(subscription), _) => {
+            (pending @ Pending::Subscribe { .. }, _) => {
                 tracing::warn!(kind, "unexpected reply to `subscribe`");
-                let pending = Pending::Subscribe(subscription);
-                self.wait_longer(id, of, opens_channels, pending);
+                self.wait_longer(id, scope, pending);
             }
             (Pending::Snapshot { reply, .. }, Control::Malformed) => {
                 _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
             }
             (
                 Pending::Snapshot {
-                    sid: of,
                     names,
                     mut missing,
                     unsent,
@@ -159,7 +166,7 @@ impl Session {
                 _,
             ) => {
                 if reply.is_closed() {
-                    self.wait_longer(id, Some(of), opens_channels, Pending::Obsolete);
+                    self.wait_longer(id, scope, Pending::Obsolete);
                     return sid;
                 }
                 if names.snapshot == Some(kind) {
@@ -173,24 +180,24 @@ impl Session {
                     // A repeated snapshot, or one of another target, is not part of the result.
                     if missing.remove(target.as_ref()) {
                         snapshots.push(reply_of(message));
-                        if let Some(route) = self.sids.get_mut(&of) {
+                        if let Some(route) = of.and_then(|of| self.sids.get_mut(&of)) {
                             route.silent.remove(target.as_ref());
                         }
                     }
                 }
-                match missing.is_empty() {
-                    true if unsent.is_empty() => _ = reply.send(Ok(snapshots)),
-                    true => self.write_snapshot(of, names, unsent, snapshots, reply),
-                    false => {
+                match (missing.is_empty(), of) {
+                    (true, _) if unsent.is_empty() => _ = reply.send(Ok(snapshots)),
+                    (true, Some(of)) => self.write_snapshot(of, names, unsent, snapshots, reply),
+                    (true, None) => _ = reply.send(Err(ConnectionError::Disconnected)),
+                    (false, _) => {
                         let pending = Pending::Snapshot {
-                            sid: of,
                             names,
                             missing,
                             unsent,
                             snapshots,
                             reply,
                         };
-                        self.wait_longer(id, Some(of), opens_channels, pending);
+                        self.wait_longer(id, scope, pending);
                     }
                 }
             }
@@ -199,51 +206,54 @@ impl Session {
                     subscription,
                     channel,
                     change,
-                    targets,
-                    rest,
+                    mut targets,
+                    mut rest,
+                    superseded,
                     reply,
                 },
                 Control::Ok,
             ) => {
+                self.supersede(id, subscription, &targets);
                 let tracked = self.subscriptions.get(&subscription);
-                if tracked.is_some_and(|tracked| tracked.sid != of) {
-                    // The subscription has been made again since, without the change.
-                    self.command(Command::Change {
-                        subscription,
-                        change,
-                        targets: [targets, rest].concat(),
-                        is_acknowledged: true,
-                        reply: reply.unwrap_or_else(|| oneshot::channel().0),
-                    });
+                if of.is_none() || tracked.is_some_and(|tracked| tracked.sid != of) {
+                    // The subscription has been made again since, without the change, unless the program has ended it.
+                    match tracked {
+                        Some(_) => {
+                            targets.append(&mut rest);
+                            self.change_again(id, subscription, change, targets, reply);
+                        }
+                        None => done(reply),
+                    }
                     return sid;
                 }
                 self.changed(id, (subscription, &channel), change, targets, sid);
+                self.repeat_later_changes(id, subscription, change, superseded);
                 let tracked = self.subscriptions.get(&subscription);
                 match tracked.and_then(|tracked| tracked.sid) {
                     _ if rest.is_empty() => done(reply),
                     Some(sid) => self.change(sid, subscription, change, rest, reply),
-                    // The subscription ended while targets were being added.
-                    None => {
-                        let error = Err(ConnectionError::Disconnected);
-                        _ = reply.map(|reply| reply.send(error));
-                    }
+                    // The program ended the subscription while targets were being added.
+                    None => _ = reply.map(|reply| reply.send(Err(ConnectionError::Ended))),
                 }
             }
             // The next chunk is sent once the snapshots of this one have arrived.
             (
                 Pending::Chunk {
                     subscription,
-                    sid,
                     targets,
                     ..
                 },
                 Control::Ok,
-            ) => self.added(id, subscription, sid, &targets),
+            ) => {
+                if let Some(of) = of {
+                    self.added(id, subscription, of, &targets);
+                }
+            }
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
             // Further snapshots may follow.
             (Pending::Obsolete, _) => {
-                self.wait_longer(id, of, opens_channels, Pending::Obsolete);
+                self.wait_longer(id, scope, Pending::Obsolete);
             }
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
         }
@@ -251,10 +261,9 @@ impl Session {
     }
 
     /// Keeps a command pending until a further reply.
-    fn wait_longer(&mut self, id: u64, sid: Option<u64>, opens_channels: bool, pending: Pending) {
+    fn wait_longer(&mut self, id: u64, scope: CommandScope, pending: Pending) {
         let command = PendingCommand {
-            sid,
-            opens_channels,
+            scope,
             pending,
             sent: Instant::now(),
         };
