@@ -6,6 +6,8 @@ mod commands;
 mod effects;
 mod pending;
 mod replies;
+mod requests;
+mod route;
 mod routing;
 mod waiting;
 
@@ -22,6 +24,7 @@ use tokio::{sync::oneshot, time::Instant};
 use self::{
     chunks::Chunks,
     pending::{CommandScope, Pending, PendingCommand, reply_timeout},
+    route::{Removal, Route},
 };
 use super::{
     api::Targets,
@@ -31,7 +34,6 @@ use super::{
     error::ConnectionError,
     event::{RawEvent, RawMessage, SubscriptionId},
     queue::EventQueue,
-    sequence::Sequence,
 };
 
 /// Id of the connection's own queue.
@@ -138,75 +140,6 @@ impl Tracked {
     /// Returns `true` if the subscription may include the target.
     fn selects(&self, target: &str) -> bool {
         matches!(self.scope, Scope::All | Scope::Ids) || self.selected.contains(target)
-    }
-}
-
-/// Routing of a `sid`, the exchange's number for one or several subscriptions on the current socket.
-#[derive(Default)]
-struct Route {
-    channel: Arc<str>,
-    /// Kind of target by which its subscriptions select messages.
-    targets: Option<&'static Targets>,
-    /// Targets that no subscription selects, because a command of the user added them: those that the last acknowledgement lists, or
-    /// those with a snapshot if none had a list.
-    extra: BTreeSet<String>,
-    /// An acknowledgement has listed the targets.
-    is_listed: bool,
-    /// Targets whose removal has been requested and not answered. The exchange may have removed them.
-    removing: BTreeMap<String, Removal>,
-    /// Targets that were not added with a chunk because their own subscription is removing them.
-    left_out: BTreeSet<String>,
-    /// A removal has been requested.
-    has_removals: bool,
-    /// Targets whose requested snapshot did not arrive. They are requested after all others.
-    silent: BTreeSet<String>,
-    sequence: Sequence<Arc<str>>,
-    subscriptions: Vec<SubscriptionId>,
-    queues: Vec<u64>,
-}
-
-/// A request to remove a target.
-#[derive(Clone, Copy)]
-struct Removal {
-    /// Id of the command.
-    id: u64,
-    subscription: SubscriptionId,
-}
-
-impl Route {
-    /// Forgets the removals of these targets that the reply to command `id` answers or makes obsolete. Returns their targets.
-    fn end_removals(&mut self, id: u64, targets: &[String]) -> Vec<String> {
-        let mut ended = Vec::new();
-        for target in targets {
-            if self
-                .removing
-                .get(target)
-                .is_some_and(|removal| removal.id <= id)
-            {
-                ended.extend(self.removing.remove_entry(target).map(|(target, _)| target));
-            }
-        }
-        ended
-    }
-
-    /// Forgets the removals of these targets after the reply to command `id` acknowledged their addition or removal.
-    fn acknowledged(&mut self, id: u64, targets: &[String]) {
-        self.end_removals(id, targets);
-        self.left_out.retain(|target| !targets.contains(target));
-    }
-
-    /// Returns `true` if the target is being removed from this subscription.
-    fn is_removing(&self, subscription: SubscriptionId, target: &str) -> bool {
-        let removal = self.removing.get(target);
-        removal.is_some_and(|removal| removal.subscription == subscription)
-    }
-
-    /// Leaves out the targets that are being removed from the subscription for which they are added. Those that another one is removing are
-    /// added, because their removal is the earlier command.
-    fn leave_out_removals(&mut self, subscription: SubscriptionId, targets: &mut Vec<String>) {
-        let removed = targets.extract_if(.., |target| self.is_removing(subscription, target));
-        let removed: Vec<_> = removed.collect();
-        self.left_out.extend(removed);
     }
 }
 
