@@ -60,6 +60,20 @@ impl Session {
         self.send(&[queue], event);
     }
 
+    /// Handles an acknowledged chunk. Targets whose removal was acknowledged before are removed again, because the exchange may have made the
+    /// changes in the order of its replies.
+    pub(super) fn chunk_added(
+        &mut self,
+        command: u64,
+        (id, sid): (SubscriptionId, u64),
+        mut targets: Vec<String>,
+    ) {
+        self.added(command, id, sid, &targets);
+        let tracked = self.subscriptions.get(&id);
+        targets.retain(|target| tracked.is_some_and(|tracked| !tracked.selected.contains(target)));
+        self.change_again(command, id, Change::Remove, targets, None);
+    }
+
     pub(super) fn changed(
         &mut self,
         command: u64,

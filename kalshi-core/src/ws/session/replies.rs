@@ -246,7 +246,7 @@ impl Session {
                 Control::Ok,
             ) => {
                 if let Some(of) = of {
-                    self.added(id, subscription, of, &targets);
+                    self.chunk_added(id, (subscription, of), targets);
                 }
             }
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),

@@ -169,6 +169,21 @@ async fn acknowledgement_after_that_of_a_later_change_does_not_undo_it() {
 }
 
 #[tokio::test]
+async fn target_of_a_late_chunk_is_removed_again() {
+    let (mut session, _receiver) = in_chunks();
+    session.retry_due(Instant::now() + Duration::from_secs(3));
+    let chunk = next_id(&mut session);
+    let removal = change(&mut session, Change::Remove, "C");
+    acknowledge(&mut session, removal, 2);
+    acknowledge(&mut session, chunk, 2);
+    let sent = outgoing(&mut session);
+    assert!(
+        sent.contains(r#""action":"remove""#) && sent.contains(r#"["C"]"#),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
 async fn acknowledgement_on_a_replaced_sid_does_not_undo_a_later_change() {
     for is_acknowledged in [true, false] {
         let (mut session, _receiver) = selecting(&["A", "B"]);
