@@ -23,7 +23,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use self::{
     chunks::Chunks,
-    pending::{CommandScope, Pending, PendingCommand, reply_timeout},
+    pending::{CommandScope, Pending, PendingCommand, REPLY_TIMEOUT},
     route::{Removal, Route},
 };
 use super::{
@@ -292,7 +292,7 @@ impl Session {
                 && let Some(tracked) = self.subscriptions.get_mut(&id)
             {
                 // While the reader is behind, the reply may be unread.
-                tracked.retry_at = Some(now + reply_timeout(0));
+                tracked.retry_at = Some(now + REPLY_TIMEOUT);
             } else {
                 self.subscribe(id);
             }
@@ -341,13 +341,8 @@ impl Session {
             let queue = tracked.queue;
             return self.send(&[queue], RawEvent::Idle { subscription: id });
         }
-        let attempts = self
-            .pending
-            .values()
-            .filter(|command| command.subscribes(id));
-        let attempts = u32::try_from(attempts.count()).unwrap_or(u32::MAX);
         // In case no valid reply arrives.
-        tracked.retry_at = Some(Instant::now() + reply_timeout(attempts));
+        tracked.retry_at = Some(Instant::now() + REPLY_TIMEOUT);
         let mut params = tracked.params.clone();
         let targets = match tracked.targets.snapshot {
             Some(_) => tracked.chunks.start(&tracked.selected),

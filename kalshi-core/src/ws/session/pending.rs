@@ -12,10 +12,10 @@ use crate::ws::{
     event::SubscriptionId,
 };
 
-/// Time after which the session sends an unanswered command again. It doubles each time.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time after which the session sends an unanswered command again. It doubles with each repeat of a chunk.
+pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Number of times that this timeout doubles.
+/// Number of times that the timeout of a chunk doubles.
 const MAX_DOUBLINGS: u32 = 6;
 
 /// Time after which the next snapshots are requested even if some of the previous ones are missing.
@@ -103,11 +103,6 @@ impl CommandScope {
     }
 }
 
-/// Returns the time after which a command that was sent this number of times before is sent again.
-pub(super) fn reply_timeout(repeats: u32) -> Duration {
-    REPLY_TIMEOUT * 2_u32.pow(MAX_DOUBLINGS.min(repeats))
-}
-
 impl PendingCommand {
     /// Returns the `sid` of the command's subscription, unless it has ended.
     pub(super) fn sid(&self) -> Option<u64> {
@@ -132,8 +127,10 @@ impl PendingCommand {
         let timeout = match &self.pending {
             Pending::Chunk {
                 is_postponed: true, ..
-            } => reply_timeout(0),
-            Pending::Chunk { repeats, .. } => reply_timeout(*repeats),
+            } => REPLY_TIMEOUT,
+            Pending::Chunk { repeats, .. } => {
+                REPLY_TIMEOUT * 2_u32.pow(MAX_DOUBLINGS.min(*repeats))
+            }
             Pending::Snapshot { unsent, .. } if !unsent.is_empty() => SNAPSHOT_TIMEOUT,
             _ => return None,
         };
@@ -168,16 +165,17 @@ impl Pending {
         }
     }
 
-    /// Returns `true` if a caller or the subscription itself waits for the reply.
+    /// Returns `true` if a caller waits for the reply, or the subscription for that to a chunk. It makes another attempt instead of waiting
+    /// for the reply to `subscribe`.
     pub(super) fn has_caller(&self) -> bool {
         match self {
-            Self::Subscribe { .. } | Self::Chunk { .. } => true,
+            Self::Chunk { .. } => true,
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 reply.as_ref().is_some_and(|reply| !reply.is_closed())
             }
             Self::Snapshot { reply, .. } => !reply.is_closed(),
             Self::Other(reply) => !reply.is_closed(),
-            Self::Obsolete => false,
+            Self::Subscribe { .. } | Self::Obsolete => false,
         }
     }
 
