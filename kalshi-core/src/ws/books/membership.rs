@@ -46,8 +46,11 @@ impl<B: ApiBook> Books<B> {
         );
         let tracked = match self.books.get_mut(&ticker) {
             Some(tracked) if tracked.sid == sid => {
-                tracked.is_unproven = false;
                 tracked.replica.limit_buffer(MAX_BUFFERED);
+                if std::mem::take(&mut tracked.is_unproven) && tracked.replica.is_stale() {
+                    // Earlier requests had no effect, because the market was not part of the subscription.
+                    tracked.expect_snapshot(&mut self.schedule);
+                }
                 return;
             }
             Some(tracked) => {

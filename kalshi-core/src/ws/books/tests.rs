@@ -113,3 +113,29 @@ fn acknowledgement_without_a_list_keeps_pending_removals() {
     books.kept(1, &removed, &mut events);
     assert!(books.has(1, "A"));
 }
+
+/// The connection requested no snapshot of it, and its timeout has grown.
+#[test]
+fn market_that_is_part_of_a_subscription_again_is_requested_soon() {
+    let (mut books, mut events) = (Books::<EmptyBook>::new(), BookEvents::default());
+    books.register(1, ["A"]);
+    books.listed(1, Some(1), Some(&["A".to_owned()]), &mut events);
+    let position = FramePosition::default();
+    books.mark_subscription_stale(1, Loss::Before(position), StaleReason::Lagged, &mut events);
+    if let Some((tracked, schedule)) = books.tracked(1, position, "B") {
+        tracked.request_now(schedule);
+    }
+    let mut now = Instant::now();
+    for _ in 0..8 {
+        books.drain_snapshot_requests();
+        now += Duration::from_secs(100);
+        books.poll_timeouts(now);
+    }
+    books.drain_snapshot_requests();
+    let listed = ["A".to_owned(), "B".to_owned()];
+    books.listed(1, Some(2), Some(&listed), &mut events);
+    books.poll_timeouts(Instant::now() + Duration::from_secs(6));
+    let requests = books.drain_snapshot_requests();
+    let mut requested = requests.iter().flat_map(|request| &request.market_tickers);
+    assert!(requested.any(|ticker| ticker == "B"));
+}

@@ -262,7 +262,7 @@ impl<B: ApiBook> TrackedBook<B> {
 
     /// Waits for a snapshot that the exchange sends without a request.
     pub(super) fn expect_snapshot(&mut self, schedule: &mut Schedule) {
-        self.request = Request::Sent;
+        (self.request, self.attempts) = (Request::Sent, 0);
         self.set_timer(schedule, Some(Instant::now() + timeout(1)));
     }
 
