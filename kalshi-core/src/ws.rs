@@ -13,6 +13,7 @@
 mod api;
 mod backoff;
 pub mod books;
+mod closing;
 mod command;
 mod connection;
 mod control;
@@ -23,6 +24,7 @@ mod event;
 pub(crate) mod frame;
 mod handshake;
 mod message;
+mod options;
 mod queue;
 mod reconnect;
 pub mod sequence;

@@ -10,6 +10,7 @@ mod event;
 mod events;
 mod evidence;
 mod ladders;
+mod membership;
 mod notices;
 mod redundant;
 mod requests;
@@ -17,7 +18,7 @@ mod stream;
 mod tracked;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -40,7 +41,7 @@ use self::{
 };
 use super::{
     Event, Frame, Received, SnapshotRequest,
-    sequence::{Clock, Fingerprint, FramePosition, MAX_BUFFERED, Sequence},
+    sequence::{Clock, FramePosition, Sequence},
 };
 
 /// The `sid` of a book without a subscription. The exchange numbers subscriptions from 1.
@@ -49,6 +50,12 @@ const NO_SUBSCRIPTION: u64 = 0;
 /// Maximum number of changes that the stale book of a market buffers if the market is neither registered nor listed and had no snapshot,
 /// because there may be many such markets.
 const MAX_UNLISTED_BUFFERED: usize = 100;
+
+/// Maximum number of books, and of markets of a subscription, up to which messages about further markets create books.
+const MAX_UNLISTED: usize = 10_000;
+
+/// Maximum number of subscriptions up to which messages create further ones, and of ended subscriptions that are remembered.
+const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// Time after a reconnect until books without a subscription are dropped.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -138,8 +145,8 @@ impl<B: ApiBook> Books<B> {
     /// to books have no effect. An acknowledgement that does not list its markets drops all books of the subscription, and each is
     /// resynchronised after its next change.
     ///
-    /// A market that is neither registered nor listed gets a book with its first message, unless the subscription already has 10,000 books or
-    /// the ticker is longer than 256 bytes.
+    /// A market that is neither registered nor listed gets a book with its first message, unless there are already 10,000 books or the ticker
+    /// is longer than 256 bytes.
     pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
         // A new subscription may reuse the number of an ended one.
         self.apply_frame(frame, true)
@@ -167,7 +174,7 @@ impl<B: ApiBook> Books<B> {
                 self.mark_all_stale(StaleReason::Gap { expected, got }, &mut events);
             }
             Event::Detached { sid, .. } => {
-                self.ended.insert(*sid);
+                self.mark_ended(*sid);
                 self.forget(*sid, StaleReason::Detached, &mut events);
             }
             // A new connection implies that the previous one is gone.
@@ -219,52 +226,6 @@ impl<B: ApiBook> Books<B> {
             }
         }
         events
-    }
-
-    /// Records a subscription if it is new. Books that no subscription includes are dropped later, because they would never be updated.
-    fn start(&mut self, sid: u64, sequence: Sequence<Fingerprint>) {
-        let Entry::Vacant(entry) = self.subscriptions.entry(sid) else {
-            return;
-        };
-        entry.insert(Subscription::new(sequence));
-        let drop_at = Instant::now() + ORPHAN_TIMEOUT;
-        for tracked in self.books.values_mut() {
-            if tracked.sid == NO_SUBSCRIPTION {
-                tracked.set_timer(&mut self.schedule, Some(drop_at));
-            }
-        }
-    }
-
-    /// Expects the snapshot of a market, unless the subscription has a book of it.
-    fn expect(&mut self, sid: u64, ticker: &str, events: &mut BookEvents) {
-        let ticker = self.interned(ticker);
-        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
-            return;
-        };
-        subscription.removing.remove(&ticker);
-        subscription.tickers.insert(Arc::clone(&ticker));
-        let (since, has_loss) = (
-            subscription.sequence.position(),
-            !subscription.sequence.is_complete(),
-        );
-        let tracked = match self.books.get_mut(&ticker) {
-            Some(tracked) if tracked.sid == sid => {
-                tracked.is_unproven = false;
-                tracked.replica.limit_buffer(MAX_BUFFERED);
-                return;
-            }
-            Some(tracked) => {
-                tracked.replica.limit_buffer(MAX_BUFFERED);
-                tracked.move_to(sid, since, has_loss);
-                tracked.report_stale(StaleReason::OtherSubscription, events);
-                tracked
-            }
-            None => {
-                let new = TrackedBook::new(Arc::clone(&ticker), sid, since, has_loss);
-                self.books.entry(ticker).or_insert(new)
-            }
-        };
-        tracked.expect_snapshot(&mut self.schedule);
     }
 
     /// Makes all books stale because the connection is lost. Subscriptions of the next connection have other ids.
@@ -384,7 +345,8 @@ impl<B: ApiBook> Books<B> {
         ticker: &str,
     ) -> Option<(&mut TrackedBook<B>, &mut Schedule)> {
         let subscription = self.subscriptions.get_mut(&sid)?;
-        if !subscription.admits(ticker) {
+        let has_room = self.books.len().max(subscription.tickers.len()) < MAX_UNLISTED;
+        if !subscription.admits(ticker, has_room) {
             return None;
         }
         let ticker = match self.books.get(ticker) {
@@ -443,101 +405,6 @@ impl<B: ApiBook> Books<B> {
             if let Some((tracked, schedule)) = self.tracked(sid, loss.since(), &ticker) {
                 tracked.lose(loss, reason, schedule, events);
             }
-        }
-    }
-
-    fn has(&self, sid: u64, market_ticker: &str) -> bool {
-        let subscription = self.subscriptions.get(&sid);
-        subscription.is_some_and(|subscription| subscription.tickers.contains(market_ticker))
-    }
-
-    /// Processes the list of a subscription's markets in the reply to command `id`. Books of other markets are dropped, because no further
-    /// changes follow.
-    fn listed(
-        &mut self,
-        sid: u64,
-        id: Option<u64>,
-        listed: Option<&[String]>,
-        events: &mut BookEvents,
-    ) {
-        let subscription = self.subscriptions.get_mut(&sid);
-        let is_current = subscription.is_some_and(|subscription| subscription.acknowledged(id));
-        let listed = listed.filter(|_| is_current);
-        // Without a list, any market may have been removed. Those that were not return with their next change.
-        let reason = match listed {
-            Some(_) => StaleReason::Unsubscribed,
-            None => StaleReason::UnlistedMarkets,
-        };
-        let listing = match listed {
-            Some(_) => Listing::Current,
-            None => Listing::Outdated,
-        };
-        let listed = listed.unwrap_or_default();
-        self.drop_unlisted(sid, listed, reason, events);
-        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
-            return;
-        };
-        subscription.listing = listing;
-        // The list may be from before the removal of a market.
-        let removing = &mut subscription.removing;
-        removing.retain(|ticker, _| listed.iter().any(|listed| **listed == **ticker));
-        let removing = removing.clone();
-        for ticker in listed {
-            if !removing.contains_key(ticker.as_str()) {
-                // A snapshot follows, unless subscriptions were merged.
-                self.expect(sid, ticker, events);
-            }
-        }
-    }
-
-    fn drop_unlisted(
-        &mut self,
-        sid: u64,
-        listed: &[String],
-        reason: StaleReason,
-        events: &mut BookEvents,
-    ) {
-        let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
-        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
-            return;
-        };
-        let tickers = std::mem::take(&mut subscription.tickers).into_iter();
-        let (kept, gone): (BTreeSet<Arc<str>>, BTreeSet<_>) =
-            tickers.partition(|ticker| listed.contains(ticker.as_ref()));
-        subscription.tickers = kept;
-        for ticker in gone {
-            if let Some(tracked) = self.books.remove(&ticker) {
-                tracked.report_dropped(reason, &mut self.schedule, events);
-            }
-        }
-    }
-
-    /// Drops a subscription that ended permanently.
-    fn forget(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
-        self.drop_unlisted(sid, &[], reason, events);
-        self.subscriptions.remove(&sid);
-    }
-
-    /// Ends all subscriptions.
-    fn end_all(&mut self, reason: StaleReason, events: &mut BookEvents) {
-        for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
-            self.end(sid, reason, events);
-        }
-    }
-
-    /// Ends a subscription that is about to be made again.
-    fn end(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
-        let Some(Subscription { tickers, .. }) = self.subscriptions.remove(&sid) else {
-            return;
-        };
-        self.ended.insert(sid);
-        let books = self.books.values_mut();
-        // A message may have moved a book to another subscription.
-        let is_own =
-            |tracked: &TrackedBook<B>| tracked.sid == sid || tickers.contains(&tracked.ticker);
-        for tracked in books.filter(|tracked| is_own(tracked)) {
-            // The next connection may reuse the number for another subscription.
-            tracked.close(NO_SUBSCRIPTION, reason, &mut self.schedule, events);
         }
     }
 }

@@ -17,12 +17,12 @@ use tokio::{
 use super::{
     api::WebSocketApi,
     backoff::ConnectLimit,
-    books::{BookStream, OrderBookApi},
     command::Command,
-    driver::{Driver, Options, Outage},
+    driver::{Driver, Outage},
     error::ConnectionError,
     event::{Event, RawItem, Received},
     handshake::Socket,
+    options::Options,
     queue::{Backpressure, EventQueue, Receiver, bytes_of},
     reconnect::ReconnectPolicy,
     subscription::{ConnectionHandle, SubscribeBuilder, Subscription},
@@ -268,18 +268,6 @@ async fn first_connection(
             return Err(error);
         }
         outage.failed(error);
-    }
-}
-
-impl<A: OrderBookApi> ConnectionBuilder<A> {
-    /// Connects and maintains the order books of the chosen markets. The order book channel is added automatically.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the connection cannot be established, if a subscription is rejected, or if order books cannot be maintained with
-    /// a parameter of the builder.
-    pub async fn books(self) -> Result<BookStream<A>, ConnectionError> {
-        BookStream::connect(self).await
     }
 }
 

@@ -11,31 +11,25 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, Sleep, sleep_until, timeout, timeout_at},
+    time::{Instant, Sleep, sleep_until, timeout_at},
 };
-use tokio_tungstenite::tungstenite::{
-    Error as SocketError, Message as Data,
-    error::CapacityError,
-    protocol::{CloseFrame, frame::coding::CloseCode},
-};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Data};
 
 use super::{
     backoff::ConnectLimit,
+    closing::{close_gracefully, close_oversized, closed, lost},
     command::Command,
     error::ConnectionError,
     event::{Arrival, RawEvent},
     handshake::{self, Socket},
+    options::Options,
     queue::EventQueue,
-    reconnect::ReconnectPolicy,
     session::Session,
 };
 use crate::{client::Core, server_time::Skew};
 
 /// Interval of the pongs that keep a connection alive while it is not being read.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Timeout of the closing handshake.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum total size of unwritten commands, in bytes.
 const MAX_OUTGOING_BYTES: usize = 64 * 1024 * 1024;
@@ -52,22 +46,6 @@ const MAX_FRAMES_PER_TURN: usize = 64;
 /// Delay of the idle timer above which the task is assumed not to have been running, so that the exchange may have sent frames in the
 /// meantime.
 const MAX_TIMER_DELAY: Duration = Duration::from_secs(1);
-
-/// Options of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Options {
-    /// Maximum time without a frame before the connection is considered dead.
-    pub(super) idle_timeout: Duration,
-    /// Timeout of a handshake and of the reply to a command.
-    pub(super) command_timeout: Duration,
-    /// Maximum size of a message, in bytes.
-    pub(super) max_message_bytes: usize,
-    /// Maximum number of queued message bytes per reader.
-    pub(super) max_queued_bytes: usize,
-    pub(super) reconnect: ReconnectPolicy,
-    /// Messages keep the JSON of their frame.
-    pub(super) keep_raw: bool,
-}
 
 /// The task of a connection.
 pub(super) struct Driver {
@@ -466,62 +444,4 @@ impl Driver {
             unsent.is_any = true;
         }
     }
-}
-
-fn lost(error: SocketError) -> ConnectionError {
-    match error {
-        SocketError::ConnectionClosed | SocketError::AlreadyClosed => closed(None),
-        SocketError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
-            ConnectionError::MessageTooLarge(max_size)
-        }
-        error => ConnectionError::broken(error),
-    }
-}
-
-fn closed(frame: Option<CloseFrame>) -> ConnectionError {
-    match frame {
-        None => ConnectionError::Closed {
-            code: Some(1005),
-            reason: String::new(),
-        },
-        // tungstenite replaces an invalid close code by this one and drops the reason.
-        Some(frame)
-            if frame.code == CloseCode::Protocol
-                && frame.reason.as_str() == "Protocol violation" =>
-        {
-            ConnectionError::Closed {
-                code: None,
-                reason: String::new(),
-            }
-        }
-        Some(frame) => ConnectionError::Closed {
-            code: Some(frame.code.into()),
-            reason: frame.reason.as_str().to_owned(),
-        },
-    }
-}
-
-/// Sends a close frame because a message is too large, if the socket accepts it without waiting.
-fn close_oversized(socket: &mut Socket, context: &mut Context<'_>) {
-    let frame = CloseFrame {
-        code: CloseCode::Size,
-        reason: "message too large".into(),
-    };
-    if matches!(socket.poll_ready_unpin(context), Poll::Ready(Ok(())))
-        && socket.start_send_unpin(Data::Close(Some(frame))).is_ok()
-    {
-        _ = socket.poll_flush_unpin(context);
-    }
-}
-
-/// Sends a close frame and waits briefly for the reply.
-async fn close_gracefully(mut socket: Socket) {
-    let closing = async {
-        socket.close(None).await?;
-        while let Some(data) = socket.next().await {
-            data?;
-        }
-        Ok::<(), SocketError>(())
-    };
-    _ = timeout(CLOSE_TIMEOUT, closing).await;
 }

@@ -97,7 +97,8 @@ pub enum Event<T> {
         /// The sequence number that was received.
         got: u64,
     },
-    /// Messages were dropped because they were not read in time. See [`Backpressure::DropOldest`](super::Backpressure::DropOldest).
+    /// Messages were dropped because they were not read in time (see [`Backpressure::DropOldest`](super::Backpressure::DropOldest)), or
+    /// because too many arrived before the acknowledgement of their subscription.
     Lagged {
         /// Number of dropped messages. A dropped [`Event::Gap`] counts as one.
         count: u64,

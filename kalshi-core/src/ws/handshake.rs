@@ -18,7 +18,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{backoff::ConnectLimit, driver::Options, error::ConnectionError};
+use super::{backoff::ConnectLimit, error::ConnectionError, options::Options};
 use crate::{
     api_error::ApiError,
     body,

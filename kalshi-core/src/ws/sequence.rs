@@ -32,7 +32,7 @@
 //! | change with a clock below that of the previous one | earlier buffered changes are dropped, and earlier snapshots no longer restore the book |
 //! | more changes than can be buffered | buffered changes are dropped, and snapshots from before the last of them no longer restore the book |
 //! | snapshot from before the book became stale | ignored |
-//! | reply to a later request, numbered like the last frame before the book became stale | accepted if the cause was not a numbered frame; until a later snapshot, replies to further commands replace the book or make it stale if they differ |
+//! | reply to a later request, numbered like the last frame before the book became stale | accepted if the cause was not a numbered frame; until a later snapshot, replies to further commands replace the book, or make it stale if they are from before its last change |
 //! | snapshot with a clock below that of the book, or below that of the first change after a loss | kept as a candidate |
 //! | another snapshot, requested after such a candidate, and not the reply to the same command or to an earlier one | the book is live if the snapshot equals the candidate plus the changes in between |
 //! | any other snapshot | the book is live: changes at or below the snapshot's clock are part of it, later ones are applied in order |
@@ -86,7 +86,7 @@ pub struct Sequence<I> {
     /// First number since the last restart.
     first: u64,
     restarts: u64,
-    /// Highest number before the count fell, unless it may have been wrong. 0 if it never fell.
+    /// Highest number before a gap, unless it is that of a single frame and may have been wrong. 0 if there was none.
     highest: u64,
     /// Identity of the previous frame.
     previous: Option<I>,
@@ -190,14 +190,13 @@ impl<I: PartialEq> Sequence<I> {
             };
             return Arrival::EarlierSnapshot(FramePosition { restarts, seq });
         }
-        if seq <= last {
-            // The number of a single frame may be wrong, and would make all later frames count as repeated.
-            let highest = match self.first == last {
-                true => last.min(seq.saturating_add(MAX_REORDERED)),
-                false => last,
-            };
-            self.highest = self.highest.max(highest);
-        }
+        // The number of a single frame may be wrong, and would make all later frames count as repeated.
+        let highest = match self.first == last {
+            true if seq > last => 0,
+            true => last.min(seq.saturating_add(MAX_REORDERED)),
+            false => last,
+        };
+        self.highest = self.highest.max(highest);
         (self.last, self.first) = (Some(seq), seq);
         self.restarts = self.restarts.saturating_add(1);
         Arrival::Gap {
@@ -309,6 +308,21 @@ mod tests {
         assert!(sequence.is_behind());
         sequence.advance(3, "e", false);
         assert!(!sequence.is_behind());
+    }
+
+    #[test]
+    fn frame_of_a_run_before_a_gap_is_behind() {
+        let mut sequence = Sequence::from_start();
+        for seq in 1..=300 {
+            sequence.advance(seq, seq, false);
+        }
+        // A single frame follows the gap. It is far above the repeated one, so its number does not count.
+        sequence.advance(302, 302, false);
+        assert!(!sequence.is_behind());
+        for (seq, is_behind) in [(5, true), (190, true), (300, true), (301, false)] {
+            sequence.advance(seq, seq, false);
+            assert_eq!(sequence.is_behind(), is_behind, "{seq}");
+        }
     }
 
     #[test]

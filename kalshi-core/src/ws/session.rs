@@ -3,9 +3,13 @@
 
 mod chunks;
 mod commands;
+mod effects;
 mod pending;
 mod replies;
+mod requests;
+mod route;
 mod routing;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -19,7 +23,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 use self::{
     chunks::Chunks,
-    pending::{Pending, PendingCommand, sid_in},
+    pending::{CommandScope, Pending, PendingCommand, REPLY_TIMEOUT},
+    route::{Removal, Route},
 };
 use super::{
     api::Targets,
@@ -29,7 +34,6 @@ use super::{
     error::ConnectionError,
     event::{RawEvent, RawMessage, SubscriptionId},
     queue::EventQueue,
-    sequence::Sequence,
 };
 
 /// Id of the connection's own queue.
@@ -44,9 +48,6 @@ const MAX_EARLY_BYTES: usize = 16 * 1024 * 1024;
 /// Maximum number of targets kept that no subscription selects.
 const MAX_EXTRA: usize = 10_000;
 
-/// Time after which a subscription is requested again if no reply has arrived.
-const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// The subscriptions of a connection, across all its sockets.
 pub(super) struct Session {
     queues: BTreeMap<u64, EventQueue>,
@@ -57,6 +58,8 @@ pub(super) struct Session {
     pending: HashMap<u64, PendingCommand>,
     /// Messages that arrived before the acknowledgement of their subscription.
     early: Vec<(RawMessage, Control)>,
+    /// Messages for which there was no room in `early`, by `sid`.
+    early_losses: BTreeMap<u64, EarlyLoss>,
     /// Commands on subscriptions that currently have no `sid`.
     waiting: Vec<Command>,
     outgoing: VecDeque<String>,
@@ -69,6 +72,14 @@ pub(super) struct Session {
     sockets: u64,
 }
 
+/// Messages of a `sid` that could not be kept until the acknowledgement of their subscription.
+#[derive(Default)]
+struct EarlyLoss {
+    count: u64,
+    /// One of them ended the subscription.
+    has_end: bool,
+}
+
 /// A subscription, which is made again on every new socket.
 struct Tracked {
     channel: Arc<str>,
@@ -77,8 +88,6 @@ struct Tracked {
     selected: BTreeSet<String>,
     chunks: Chunks,
     scope: Scope,
-    /// Targets of the last `subscribe` command.
-    requested: Arc<[String]>,
     /// The first targets have just been added, and the exchange has not acknowledged them yet.
     is_waking: bool,
     queue: u64,
@@ -134,60 +143,6 @@ impl Tracked {
     }
 }
 
-/// Routing of a `sid`, the exchange's number for one or several subscriptions on the current socket.
-#[derive(Default)]
-struct Route {
-    channel: Arc<str>,
-    /// Kind of target by which its subscriptions select messages.
-    targets: Option<&'static Targets>,
-    /// Targets that no subscription selects, because a command of the user added them: those that the last acknowledgement lists, or
-    /// those with a snapshot if none had a list.
-    extra: BTreeSet<String>,
-    /// An acknowledgement has listed the targets.
-    is_listed: bool,
-    /// Targets whose removal has been requested and not answered, with the id of the command. The exchange may have removed them.
-    removing: BTreeMap<String, u64>,
-    /// Targets that their subscription selects, but that were not added with their chunk because they were being removed.
-    left_out: BTreeMap<String, SubscriptionId>,
-    /// A removal has been requested.
-    has_removals: bool,
-    /// Targets whose requested snapshot did not arrive. They are requested after all others.
-    silent: BTreeSet<String>,
-    sequence: Sequence<Arc<str>>,
-    subscriptions: Vec<SubscriptionId>,
-    queues: Vec<u64>,
-}
-
-impl Route {
-    /// Forgets the removals of these targets that the reply to command `id` answers or makes obsolete. Returns their targets.
-    fn end_removals(&mut self, id: u64, targets: &[String]) -> Vec<String> {
-        let mut ended = Vec::new();
-        for target in targets {
-            if self
-                .removing
-                .get(target)
-                .is_some_and(|removal| *removal <= id)
-            {
-                ended.extend(self.removing.remove_entry(target).map(|(target, _)| target));
-            }
-        }
-        ended
-    }
-
-    /// Forgets the removals of these targets after the reply to command `id` acknowledged their addition or removal.
-    fn acknowledged(&mut self, id: u64, targets: &[String]) {
-        self.end_removals(id, targets);
-        self.left_out.retain(|target, _| !targets.contains(target));
-    }
-
-    /// Removes the targets that are being removed from those that are added for a subscription.
-    fn leave_out_removals(&mut self, subscription: SubscriptionId, targets: &mut Vec<String>) {
-        let removed = targets.extract_if(.., |target| self.removing.contains_key(target));
-        self.left_out
-            .extend(removed.map(|target| (target, subscription)));
-    }
-}
-
 impl Session {
     pub(super) fn new(main: EventQueue) -> Self {
         Self {
@@ -197,6 +152,7 @@ impl Session {
             sids: HashMap::new(),
             pending: HashMap::new(),
             early: Vec::new(),
+            early_losses: BTreeMap::new(),
             waiting: Vec::new(),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
@@ -295,6 +251,7 @@ impl Session {
         self.outgoing_bytes = 0;
         self.sids.clear();
         self.early.clear();
+        self.early_losses.clear();
         for command in std::mem::take(&mut self.pending).into_values() {
             command.pending.fail(ConnectionError::Disconnected);
         }
@@ -326,13 +283,18 @@ impl Session {
                 .subscriptions
                 .get(&id)
                 .and_then(|tracked| tracked.reply.as_ref());
-            match reply.is_some_and(oneshot::Sender::is_closed) {
+            if reply.is_some_and(oneshot::Sender::is_closed) {
                 // The caller is gone.
-                true => {
-                    self.remove(id);
-                    self.deliver_early(None);
-                }
-                false => self.subscribe(id),
+                self.remove(id);
+                self.deliver_early(None);
+            } else if self.is_full()
+                && self.pending.values().any(|command| command.subscribes(id))
+                && let Some(tracked) = self.subscriptions.get_mut(&id)
+            {
+                // While the reader is behind, the reply may be unread.
+                tracked.retry_at = Some(now + REPLY_TIMEOUT);
+            } else {
+                self.subscribe(id);
             }
         }
         self.continue_due(now);
@@ -353,15 +315,7 @@ impl Session {
     fn write(&mut self, name: &str, params: Option<Value>, pending: Pending) {
         self.last_id += 1;
         self.pending.retain(|_, command| command.is_expected());
-        let sid = params.as_ref().and_then(sid_in);
-        let channels = params
-            .as_ref()
-            .and_then(|params| params["channels"].as_array());
-        let opens_channels = name == "subscribe"
-            && channels.into_iter().flatten().all(|channel| {
-                let mut open = self.sids.values();
-                !open.any(|route| channel.as_str() == Some(&*route.channel))
-            });
+        let scope = CommandScope::new(name, params.as_ref());
         let mut command = json!({"id": self.last_id, "cmd": name});
         if let (Some(params), Some(fields)) = (params, command.as_object_mut()) {
             fields.insert("params".to_owned(), params);
@@ -371,8 +325,7 @@ impl Session {
         self.outgoing.push_back(command);
         let sent = Instant::now();
         let command = PendingCommand {
-            sid,
-            opens_channels,
+            scope,
             pending,
             sent,
         };
@@ -388,14 +341,8 @@ impl Session {
             let queue = tracked.queue;
             return self.send(&[queue], RawEvent::Idle { subscription: id });
         }
-        // Only the reply to the last request counts.
-        for command in self.pending.values_mut() {
-            if matches!(command.pending, Pending::Subscribe(other) if other == id) {
-                command.pending = Pending::Obsolete;
-            }
-        }
         // In case no valid reply arrives.
-        tracked.retry_at = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
+        tracked.retry_at = Some(Instant::now() + REPLY_TIMEOUT);
         let mut params = tracked.params.clone();
         let targets = match tracked.targets.snapshot {
             Some(_) => tracked.chunks.start(&tracked.selected),
@@ -404,8 +351,20 @@ impl Session {
         if !targets.is_empty() {
             params.insert(tracked.targets.list.to_owned(), targets.clone().into());
         }
-        tracked.requested = targets.into();
-        self.write("subscribe", Some(params.into()), Pending::Subscribe(id));
+        let pending = Pending::Subscribe {
+            subscription: id,
+            requested: targets.into(),
+        };
+        self.write("subscribe", Some(params.into()), pending);
+    }
+
+    /// Ignores the replies to the attempts to make a subscription, except for errors that end it.
+    fn forget_attempts(&mut self, id: SubscriptionId) {
+        for command in self.pending.values_mut() {
+            if command.subscribes(id) {
+                command.pending = Pending::Obsolete;
+            }
+        }
     }
 
     /// Removes a subscription and ends its own queue.
@@ -435,6 +394,11 @@ impl Session {
         let Some(route) = self.sids.remove(&sid) else {
             return;
         };
+        for command in self.pending.values_mut() {
+            if command.sid() == Some(sid) {
+                command.scope = CommandScope::Ended;
+            }
+        }
         for id in route.subscriptions {
             let Some(tracked) = self.subscriptions.get_mut(&id) else {
                 continue;

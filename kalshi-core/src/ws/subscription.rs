@@ -12,10 +12,10 @@ use super::{
     api::WebSocketApi,
     command::{Change, Command, Made, RawReply, ReplySender},
     control::{self, ListedSubscription},
-    driver::Options,
     error::ConnectionError,
     event::SubscriptionId,
     frame::Frame,
+    options::Options,
     queue::{Backpressure, EventQueue},
 };
 

@@ -365,4 +365,19 @@ fn markets_outside_the_subscription_leave_bounded_state() {
         "10.00",
         "the sequence does not count them"
     );
+    // They count for all subscriptions.
+    books.apply(&change_of_b(2, 1));
+    assert_eq!(books.market_tickers().count(), 10_000);
+}
+
+#[test]
+fn messages_of_many_subscriptions_leave_bounded_state() {
+    let mut books = books();
+    for sid in 2..1_100 {
+        let text = format!(
+            r#"{{"type":"orderbook_delta","sid":{sid},"seq":1,"msg":{{"market_ticker":"M{sid}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
+        );
+        books.apply(&Frame::parse(&text));
+    }
+    assert!(books.drain_snapshot_requests().len() <= 1_000);
 }

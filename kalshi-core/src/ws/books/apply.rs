@@ -1,7 +1,7 @@
 //! Application of frames to order books.
 
 use super::{
-    Books,
+    Books, MAX_SUBSCRIPTIONS,
     api::{ApiBook, BookBody, BookMessage},
     event::StaleReason,
     events::BookEvents,
@@ -60,7 +60,7 @@ impl<B: ApiBook> Books<B> {
                 return self.end(sid, reason, events);
             }
             BookMessage::Unsubscribed => {
-                self.ended.insert(sid);
+                self.mark_ended(sid);
                 return self.forget(sid, StaleReason::Unsubscribed, events);
             }
             _ => {}
@@ -75,7 +75,7 @@ impl<B: ApiBook> Books<B> {
                     return self.doubt(&ticker, events);
                 }
                 // It may be the first message of its subscription.
-                Some(_) => {
+                Some(_) if self.subscriptions.len() < MAX_SUBSCRIPTIONS => {
                     self.ended.remove(&sid);
                     self.start(sid, Sequence::default());
                     let Some(subscription) = self.subscriptions.get_mut(&sid) else {
@@ -83,6 +83,7 @@ impl<B: ApiBook> Books<B> {
                     };
                     subscription
                 }
+                Some(_) => return,
                 None => {
                     let is_unreadable = matches!(message, BookMessage::Malformed(malformed) if malformed.kind.is_none());
                     // It may have been a notice about any market.

@@ -113,7 +113,7 @@ pub enum StaleReason {
     /// [`register_with_mode`](super::Books::register_with_mode). Only on APIs with several modes, such as the Trade API
     /// with its parameter `use_yes_price`.
     UnknownPriceMode,
-    /// Messages were dropped because they were not read in time.
+    /// Messages were dropped. See [`Event::Lagged`](crate::ws::Event::Lagged).
     Lagged,
     /// The caller has asked to remove the market from the subscription, an acknowledgement does not list the market, or the subscription has
     /// ended without an error.
@@ -188,7 +188,7 @@ impl fmt::Display for StaleReason {
             Self::MissingSeq => f.write_str("a message has no sequence number"),
             Self::MissingSid => f.write_str("a message has no subscription"),
             Self::UnknownPriceMode => f.write_str("the price mode of the subscription is unknown"),
-            Self::Lagged => f.write_str("messages were not read in time"),
+            Self::Lagged => f.write_str("messages were dropped"),
             Self::Unsubscribed => f.write_str("unsubscribed"),
             Self::Settled => f.write_str("the market has settled"),
             Self::CorporateAction => f.write_str("corporate action"),

@@ -38,9 +38,6 @@ pub(super) enum Listing {
     Outdated,
 }
 
-/// Maximum number of markets of a subscription that no list contains.
-const MAX_UNLISTED: usize = 10_000;
-
 /// Maximum length of the ticker of such a market, in bytes.
 const MAX_TICKER_BYTES: usize = 256;
 
@@ -60,10 +57,10 @@ impl Subscription {
         is_later || !self.sequence.is_behind()
     }
 
-    /// Returns `true` if the market may be part of the subscription.
-    pub(super) fn admits(&self, market_ticker: &str) -> bool {
-        let is_possible = self.listing != Listing::Current
-            && self.tickers.len() < MAX_UNLISTED
+    /// Returns `true` if the market may be part of the subscription. `has_room` is `true` if the subscription may get further markets.
+    pub(super) fn admits(&self, market_ticker: &str, has_room: bool) -> bool {
+        let is_possible = has_room
+            && self.listing != Listing::Current
             && market_ticker.len() <= MAX_TICKER_BYTES
             && !self.removing.contains_key(market_ticker);
         is_possible || self.tickers.contains(market_ticker)

@@ -131,11 +131,21 @@ impl<M> Changes<M> {
     }
 }
 
+impl<A: OrderBookApi> ConnectionBuilder<A> {
+    /// Connects and maintains the order books of the chosen markets. The order book channel is added automatically.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection cannot be established, if a subscription is rejected, or if order books cannot be maintained with
+    /// a parameter of the builder.
+    pub async fn books(self) -> Result<BookStream<A>, ConnectionError> {
+        BookStream::connect(self).await
+    }
+}
+
 impl<A: OrderBookApi> BookStream<A> {
     /// Connects and subscribes to the order books.
-    pub(in crate::ws) async fn connect(
-        builder: ConnectionBuilder<A>,
-    ) -> Result<Self, ConnectionError> {
+    async fn connect(builder: ConnectionBuilder<A>) -> Result<Self, ConnectionError> {
         let mut builder = A::prepare_books(builder)?;
         if !builder.channels().contains(&A::BOOK_CHANNEL) {
             builder = builder.channel(A::BOOK_CHANNEL);

@@ -98,3 +98,44 @@ fn book_that_is_live_again_is_not_due() {
     assert!(books.drain_requests_of(|_| true, |_, _| false).is_empty());
     assert!(!books.schedule.has_due());
 }
+
+/// The reply to an earlier command does not show the outcome of a removal.
+#[test]
+fn acknowledgement_without_a_list_keeps_pending_removals() {
+    let (mut books, mut events) = (Books::<EmptyBook>::new(), BookEvents::default());
+    let removed = ["A".to_owned()];
+    books.register(1, ["A", "B"]);
+    books.removing(1, &removed, &mut events);
+    books.listed(1, Some(4), None, &mut events);
+    // The removed market gets no book from a late message.
+    let position = FramePosition::default();
+    assert!(books.tracked(1, position, "A").is_none() && books.tracked(1, position, "B").is_some());
+    books.kept(1, &removed, &mut events);
+    assert!(books.has(1, "A"));
+}
+
+/// The connection requested no snapshot of it, and its timeout has grown.
+#[test]
+fn market_that_is_part_of_a_subscription_again_is_requested_soon() {
+    let (mut books, mut events) = (Books::<EmptyBook>::new(), BookEvents::default());
+    books.register(1, ["A"]);
+    books.listed(1, Some(1), Some(&["A".to_owned()]), &mut events);
+    let position = FramePosition::default();
+    books.mark_subscription_stale(1, Loss::Before(position), StaleReason::Lagged, &mut events);
+    if let Some((tracked, schedule)) = books.tracked(1, position, "B") {
+        tracked.request_now(schedule);
+    }
+    let mut now = Instant::now();
+    for _ in 0..8 {
+        books.drain_snapshot_requests();
+        now += Duration::from_secs(100);
+        books.poll_timeouts(now);
+    }
+    books.drain_snapshot_requests();
+    let listed = ["A".to_owned(), "B".to_owned()];
+    books.listed(1, Some(2), Some(&listed), &mut events);
+    books.poll_timeouts(Instant::now() + Duration::from_secs(6));
+    let requests = books.drain_snapshot_requests();
+    let mut requested = requests.iter().flat_map(|request| &request.market_tickers);
+    assert!(requested.any(|ticker| ticker == "B"));
+}

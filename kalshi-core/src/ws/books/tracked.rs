@@ -114,11 +114,6 @@ impl<B: ApiBook> TrackedBook<B> {
             }
             Effect::Stale(cause) => {
                 let reason = StaleReason::from(cause);
-                self.report_stale(reason, events);
-                self.request_after_fault(reason, schedule);
-            }
-            Effect::StillStale(cause) => {
-                let reason = StaleReason::from(cause);
                 // A book that was withheld in between may have been reported as live.
                 self.report_stale(reason, events);
                 self.request_after_fault(reason, schedule);
@@ -267,7 +262,7 @@ impl<B: ApiBook> TrackedBook<B> {
 
     /// Waits for a snapshot that the exchange sends without a request.
     pub(super) fn expect_snapshot(&mut self, schedule: &mut Schedule) {
-        self.request = Request::Sent;
+        (self.request, self.attempts) = (Request::Sent, 0);
         self.set_timer(schedule, Some(Instant::now() + timeout(1)));
     }
 

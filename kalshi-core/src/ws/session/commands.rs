@@ -3,12 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::{
-    MAIN, MAX_EXTRA, Scope, Session, Tracked,
+    MAIN, Removal, Scope, Session, Tracked,
     chunks::Chunks,
-    pending::{Pending, PendingCommand, done},
+    pending::{Pending, done},
 };
 use crate::ws::{
     api::Targets,
@@ -51,7 +50,6 @@ impl Session {
                     params,
                     selected,
                     chunks: Chunks::default(),
-                    requested: Arc::default(),
                     scope,
                     is_waking: false,
                     queue,
@@ -164,153 +162,6 @@ impl Session {
         self.write_snapshot(sid, names, targets, Vec::new(), reply);
     }
 
-    /// Requests snapshots in chunks of the subscription's chunk size.
-    pub(super) fn write_snapshot(
-        &mut self,
-        sid: u64,
-        names: &'static Targets,
-        mut targets: Vec<String>,
-        snapshots: Vec<RawReply>,
-        reply: ReplySender<Vec<RawReply>>,
-    ) {
-        let route = self.sids.get(&sid);
-        targets.sort_by_key(|target| route.is_some_and(|route| route.silent.contains(target)));
-        let ids = route.into_iter().flat_map(|route| &route.subscriptions);
-        let tracked = ids.filter_map(|id| self.subscriptions.get(id));
-        let size = tracked.map(|tracked| tracked.chunks.size()).min();
-        let unsent = targets.split_off(size.unwrap_or(usize::MAX).min(targets.len()));
-        let params = json!({"sids": [sid], "action": "get_snapshot", names.list: targets});
-        let pending = Pending::Snapshot {
-            sid,
-            names,
-            missing: targets.into_iter().collect(),
-            unsent,
-            snapshots,
-            reply,
-        };
-        self.write("update_subscription", Some(params), pending);
-    }
-
-    /// Adds the next chunk of a subscription.
-    pub(super) fn send_chunk(&mut self, id: SubscriptionId) {
-        let is_full = self.is_full();
-        let Some(tracked) = self.subscriptions.get_mut(&id) else {
-            return;
-        };
-        // Without a `sid`, the subscription is made again from the start. While the reader is behind, further snapshots
-        // would only queue up.
-        let Some(sid) = tracked.sid.filter(|_| !is_full) else {
-            return tracked.chunks.postpone();
-        };
-        let targets = tracked.chunks.next_chunk();
-        if targets.is_empty() {
-            return;
-        }
-        self.write_chunk(id, sid, targets, 0);
-    }
-
-    /// Adds selected targets to a subscription. `repeats` is the number of times that they were sent before.
-    pub(super) fn write_chunk(
-        &mut self,
-        id: SubscriptionId,
-        sid: u64,
-        targets: Vec<String>,
-        repeats: u32,
-    ) {
-        let Some(tracked) = self.subscriptions.get_mut(&id) else {
-            return;
-        };
-        // A subscription without an acknowledgement may get another `sid`.
-        if tracked.sid == Some(sid) {
-            for target in &targets {
-                tracked.chunks.remove_unsent(target);
-            }
-        }
-        let names = tracked.targets;
-        let params = json!({"sids": [sid], "action": names.add, names.list: targets});
-        let pending = Pending::Chunk {
-            subscription: id,
-            sid,
-            targets,
-            repeats,
-            is_postponed: false,
-        };
-        self.write("update_subscription", Some(params), pending);
-    }
-
-    /// Continues without the replies that are overdue: chunks are sent again, and snapshots that are missing are requested with the last
-    /// ones, so that one of them does not delay all others. Only one chunk of a subscription is sent again at a time, so that an error without
-    /// an id shows which one it rejects.
-    pub(super) fn continue_due(&mut self, now: Instant) {
-        let is_due = |command: &PendingCommand| {
-            command.pending.is_postponed() || command.due_at().is_some_and(|at| at <= now)
-        };
-        let pending = self.pending.iter();
-        let due = pending.filter_map(|(id, command)| is_due(command).then_some(*id));
-        let due: BTreeSet<_> = due.collect();
-        let is_full = self.is_full();
-        for id in &due {
-            let sid = self.pending.get(id).and_then(|command| command.sid);
-            let mut others = self.pending.iter().filter(|(id, _)| !due.contains(id));
-            let awaits_chunk = others.any(|(_, command)| {
-                command.sid == sid && matches!(command.pending, Pending::Chunk { .. })
-            });
-            let Some(command) = self.pending.get_mut(id) else {
-                continue;
-            };
-            // While the reader is behind, the reply may be unread.
-            if is_full {
-                command.sent = now;
-                continue;
-            }
-            if let Pending::Chunk { is_postponed, .. } = &mut command.pending
-                && awaits_chunk
-            {
-                (command.sent, *is_postponed) = (now, true);
-                continue;
-            }
-            match std::mem::replace(&mut command.pending, Pending::Obsolete) {
-                Pending::Chunk {
-                    subscription,
-                    sid,
-                    mut targets,
-                    repeats,
-                    ..
-                } => {
-                    let tracked = self.subscriptions.get(&subscription);
-                    // A subscription that ended is made again as a whole.
-                    let tracked = tracked.filter(|tracked| tracked.sid == Some(sid));
-                    targets.retain(|target| {
-                        tracked.is_some_and(|tracked| tracked.selected.contains(target))
-                    });
-                    if let Some(route) = self.sids.get_mut(&sid) {
-                        route.leave_out_removals(subscription, &mut targets);
-                    }
-                    if !targets.is_empty() {
-                        self.write_chunk(subscription, sid, targets, repeats + 1);
-                    }
-                }
-                Pending::Snapshot {
-                    sid,
-                    names,
-                    missing,
-                    mut unsent,
-                    snapshots,
-                    reply,
-                } if self.sids.contains_key(&sid) && !reply.is_closed() => {
-                    if let Some(route) = self.sids.get_mut(&sid)
-                        && route.silent.len() < MAX_EXTRA
-                    {
-                        route.silent.extend(missing.iter().cloned());
-                    }
-                    unsent.extend(missing);
-                    self.write_snapshot(sid, names, unsent, snapshots, reply);
-                }
-                pending => pending.fail(ConnectionError::Disconnected),
-            }
-        }
-    }
-
     /// Makes a subscription that had no targets with its first ones.
     fn wake(&mut self, id: SubscriptionId, targets: &[String]) {
         let Some(tracked) = self
@@ -386,11 +237,14 @@ impl Session {
             && let Some(route) = self.sids.get_mut(&sid)
         {
             // Books must not stay live if the acknowledgement is lost.
-            let id = self.last_id + 1;
+            let removal = Removal {
+                id: self.last_id + 1,
+                subscription,
+            };
             route.has_removals = true;
             route
                 .removing
-                .extend(targets.iter().map(|target| (target.clone(), id)));
+                .extend(targets.iter().map(|target| (target.clone(), removal)));
             let queues = route.queues.clone();
             let event = RawEvent::TargetsRemoved {
                 subscription,
@@ -405,19 +259,31 @@ impl Session {
             change,
             targets,
             rest,
+            superseded: Vec::new(),
             reply,
         };
         self.write("update_subscription", Some(params), pending);
     }
 
-    /// Deselects the targets that have not been requested yet. Returns the others.
+    /// Drops the targets that have not been requested yet. Returns the others.
     fn drop_unsent(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return targets;
         };
-        let (unsent, sent): (Vec<_>, Vec<_>) = targets
-            .into_iter()
-            .partition(|target| tracked.chunks.remove_unsent(target));
+        let mut dropped = BTreeSet::new();
+        for command in self.pending.values_mut() {
+            if let Pending::Change {
+                subscription, rest, ..
+            } = &mut command.pending
+                && *subscription == id
+            {
+                dropped.extend(rest.extract_if(.., |target| targets.contains(target)));
+            }
+        }
+        let (unsent, sent): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| {
+            tracked.chunks.remove_unsent(target)
+                || (dropped.contains(target) && !tracked.selected.contains(target))
+        });
         tracked.selected.retain(|target| !unsent.contains(target));
         sent
     }
@@ -440,79 +306,21 @@ impl Session {
         own
     }
 
-    /// Returns `true` if another subscription to the channel selects the target.
+    /// Returns `true` if another subscription to the channel selects the target and is not removing it.
     fn is_wanted(&self, id: SubscriptionId, channel: &str, target: &str) -> bool {
         self.subscriptions.iter().any(|(other, tracked)| {
-            *other != id && *tracked.channel == *channel && tracked.selects(target)
+            *other != id
+                && *tracked.channel == *channel
+                && tracked.selects(target)
+                && !self.is_removing(*other, target)
         })
     }
 
-    /// Queues a command until its subscription has a `sid`, and removes queued commands whose caller is gone.
-    fn wait(&mut self, command: Command) {
-        self.waiting.retain(|waiting| !waiting.is_abandoned());
-        // Acknowledged changes are older than those that were not sent.
-        let index = match command.is_acknowledged() {
-            true => self
-                .waiting
-                .iter()
-                .take_while(|waiting| waiting.is_acknowledged())
-                .count(),
-            false => self.waiting.len(),
-        };
-        self.waiting.insert(index, command);
-    }
-
-    pub(super) fn resume_waiting(&mut self) {
-        for command in std::mem::take(&mut self.waiting) {
-            if !command.is_abandoned() {
-                self.command(command);
-            }
-        }
-    }
-
-    /// Completes the waiting commands that add targets to a subscription that was just made with them.
-    pub(super) fn complete_waiting(&mut self, id: SubscriptionId) {
-        let Some(tracked) = self.subscriptions.get(&id) else {
-            return;
-        };
-        let is_done = |command: &Command| match command {
-            Command::Change {
-                subscription,
-                change: Change::Add,
-                targets,
-                ..
-            } => {
-                *subscription == id
-                    && targets
-                        .iter()
-                        .all(|target| tracked.selected.contains(target))
-            }
-            _ => false,
-        };
-        let (completed, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(is_done);
-        self.waiting = waiting;
-        for command in completed {
-            if let Command::Change { reply, .. } = command {
-                _ = reply.send(Ok(()));
-            }
-        }
-    }
-
-    /// Fails the waiting commands that add targets to a subscription.
-    pub(super) fn fail_waiting(&mut self, id: SubscriptionId, error: &ConnectionError) {
-        for command in std::mem::take(&mut self.waiting) {
-            match command {
-                Command::Change {
-                    subscription,
-                    change: Change::Add,
-                    reply,
-                    ..
-                } if subscription == id => _ = reply.send(Err(error.clone())),
-                command => self.waiting.push(command),
-            }
-        }
+    /// Returns `true` if the target is being removed from the subscription.
+    pub(super) fn is_removing(&self, id: SubscriptionId, target: &str) -> bool {
+        let sid = self.sid_of(id).flatten();
+        let route = sid.and_then(|sid| self.sids.get(&sid));
+        route.is_some_and(|route| route.is_removing(id, target))
     }
 
     pub(super) fn unsubscribe(&mut self, id: SubscriptionId, reply: Option<ReplySender<()>>) {

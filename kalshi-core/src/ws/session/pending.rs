@@ -12,8 +12,8 @@ use crate::ws::{
     event::SubscriptionId,
 };
 
-/// Time after which an unanswered chunk is sent again. It doubles each time.
-const CHUNK_REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time after which the session sends an unanswered command again. It doubles with each repeat of a chunk.
+pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Number of times that the timeout of a chunk doubles.
 const MAX_DOUBLINGS: u32 = 6;
@@ -26,7 +26,12 @@ const MAX_REPLY_TIME: Duration = Duration::from_secs(600);
 
 /// A command that has not been replied to.
 pub(super) enum Pending {
-    Subscribe(SubscriptionId),
+    /// An attempt to make a subscription. A reply to an earlier attempt makes it too.
+    Subscribe {
+        subscription: SubscriptionId,
+        /// Targets of the command.
+        requested: Arc<[String]>,
+    },
     Change {
         subscription: SubscriptionId,
         channel: Arc<str>,
@@ -34,10 +39,11 @@ pub(super) enum Pending {
         targets: Vec<String>,
         /// Targets left for further commands.
         rest: Vec<String>,
+        /// Targets of which the exchange has acknowledged a later change.
+        superseded: Vec<String>,
         reply: Option<ReplySender<()>>,
     },
     Snapshot {
-        sid: u64,
         names: &'static Targets,
         missing: BTreeSet<String>,
         /// Targets to request once the missing snapshots have arrived.
@@ -48,7 +54,6 @@ pub(super) enum Pending {
     /// A chunk of a subscription.
     Chunk {
         subscription: SubscriptionId,
-        sid: u64,
         targets: Vec<String>,
         /// Number of times that the chunk was sent before.
         repeats: u32,
@@ -61,19 +66,60 @@ pub(super) enum Pending {
     Obsolete,
 }
 
-/// A command that has not been replied to, and the `sid` in its parameters, if any.
+/// A command that has not been replied to.
 pub(super) struct PendingCommand {
-    pub(super) sid: Option<u64>,
-    /// The command subscribes to channels that were not open, so it concerns no other subscription.
-    pub(super) opens_channels: bool,
+    pub(super) scope: CommandScope,
     pub(super) pending: Pending,
     pub(super) sent: Instant,
 }
 
+/// The subscriptions that a command may concern.
+pub(super) enum CommandScope {
+    /// The one with this `sid`.
+    Sid(u64),
+    /// One that has ended. The exchange may have given its `sid` to another one.
+    Ended,
+    /// Those to these channels.
+    Channels(Vec<String>),
+    All,
+}
+
+impl CommandScope {
+    /// Returns the scope of a command with these parameters.
+    pub(super) fn new(name: &str, params: Option<&Value>) -> Self {
+        let Some(params) = params else {
+            return Self::All;
+        };
+        if name == "subscribe" {
+            let channels = params["channels"].as_array().into_iter().flatten();
+            return Self::Channels(
+                channels
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
+            );
+        }
+        sid_in(params).map_or(Self::All, Self::Sid)
+    }
+}
+
 impl PendingCommand {
+    /// Returns the `sid` of the command's subscription, unless it has ended.
+    pub(super) fn sid(&self) -> Option<u64> {
+        match self.scope {
+            CommandScope::Sid(sid) => Some(sid),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` for an attempt to make this subscription.
+    pub(super) fn subscribes(&self, id: SubscriptionId) -> bool {
+        matches!(self.pending, Pending::Subscribe { subscription, .. } if subscription == id)
+    }
+
     /// Returns `true` if a frame about this subscription may be the reply.
     pub(super) fn may_concern(&self, sid: Option<u64>) -> bool {
-        self.sid.is_none() || sid.is_none() || self.sid == sid
+        self.sid().is_none() || sid.is_none() || self.sid() == sid
     }
 
     /// Returns the time at which the session continues without the reply. `None` if it waits for as long as the caller does.
@@ -81,20 +127,14 @@ impl PendingCommand {
         let timeout = match &self.pending {
             Pending::Chunk {
                 is_postponed: true, ..
-            } => CHUNK_REPLY_TIMEOUT,
+            } => REPLY_TIMEOUT,
             Pending::Chunk { repeats, .. } => {
-                CHUNK_REPLY_TIMEOUT * 2_u32.pow(MAX_DOUBLINGS.min(*repeats))
+                REPLY_TIMEOUT * 2_u32.pow(MAX_DOUBLINGS.min(*repeats))
             }
             Pending::Snapshot { unsent, .. } if !unsent.is_empty() => SNAPSHOT_TIMEOUT,
             _ => return None,
         };
         Some(self.sent + timeout)
-    }
-
-    /// Returns `true` if an error in reply does not show which subscription has ended.
-    pub(super) fn may_concern_all(&self) -> bool {
-        let is_general = matches!(self.pending, Pending::Other(_) | Pending::Obsolete);
-        is_general && self.sid.is_none() && !self.opens_channels
     }
 
     /// Drops the data for a caller that is gone. Returns `false` if the reply can no longer arrive.
@@ -107,7 +147,7 @@ impl PendingCommand {
 }
 
 /// Returns the `sid` in the parameters of a command, if there is exactly one.
-pub(super) fn sid_in(params: &Value) -> Option<u64> {
+fn sid_in(params: &Value) -> Option<u64> {
     match params["sids"].as_array().map(Vec::as_slice) {
         Some([sid]) => sid.as_u64(),
         _ => params["sid"].as_u64(),
@@ -125,16 +165,17 @@ impl Pending {
         }
     }
 
-    /// Returns `true` if a caller or the subscription itself waits for the reply.
+    /// Returns `true` if a caller waits for the reply, or the subscription for that to a chunk. It makes another attempt instead of waiting
+    /// for the reply to `subscribe`.
     pub(super) fn has_caller(&self) -> bool {
         match self {
-            Self::Subscribe(_) | Self::Chunk { .. } => true,
+            Self::Chunk { .. } => true,
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 reply.as_ref().is_some_and(|reply| !reply.is_closed())
             }
             Self::Snapshot { reply, .. } => !reply.is_closed(),
             Self::Other(reply) => !reply.is_closed(),
-            Self::Obsolete => false,
+            Self::Subscribe { .. } | Self::Obsolete => false,
         }
     }
 
@@ -157,7 +198,7 @@ impl Pending {
     pub(super) fn fail(self, error: ConnectionError) {
         // The caller may be gone.
         match self {
-            Self::Subscribe(_) | Self::Chunk { .. } | Self::Obsolete => {}
+            Self::Subscribe { .. } | Self::Chunk { .. } | Self::Obsolete => {}
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 _ = reply.map(|reply| reply.send(Err(error)));
             }

@@ -1,9 +1,10 @@
 //! Routing of frames to subscriptions and readers.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    MAIN, MAX_EARLY, MAX_EARLY_BYTES, MAX_EXTRA, Route, Session, Tracked, pending::Pending,
+    EarlyLoss, MAIN, MAX_EARLY, MAX_EARLY_BYTES, MAX_EXTRA, Route, Session, Tracked,
+    pending::Pending, replies::Ended,
 };
 use crate::ws::{
     control::{self, Control},
@@ -72,12 +73,14 @@ impl Session {
         let mut ended_sid = None;
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
-                ended_sid = self.sid_ended_by(&command, &control);
-                let may_concern_all = command.may_concern_all();
+                let ended = self.ended_by(&command, &control);
+                if let Ended::Sid(sid) = ended {
+                    ended_sid = Some(sid);
+                }
                 if own_sid.is_none() {
                     // Readers must learn what changed on the subscription even if the reply does not name it.
                     message.envelope.sid = match control {
-                        Control::Ok | Control::Unsubscribed => command.sid,
+                        Control::Ok | Control::Unsubscribed => command.sid(),
                         Control::Error(_) => ended_sid,
                         _ => None,
                     };
@@ -88,7 +91,7 @@ impl Session {
                     self.check_sequence(&message);
                 }
                 own_sid = message.envelope.sid;
-                (sid, !(terminal && may_concern_all))
+                (sid, !matches!(ended, Ended::All))
             }
             None => (own_sid, false),
         };
@@ -126,10 +129,17 @@ impl Session {
                 let is_numbered = message.envelope.seq.is_some();
                 if (control == Control::Malformed || (is_numbered && !terminal))
                     && !self.early.is_empty()
-                    && self.has_early_room()
                 {
                     // It may also concern the waiting messages, so their readers get it again after them.
-                    self.early.push((message.clone(), control));
+                    match self.has_early_room() {
+                        true => self.early.push((message.clone(), control)),
+                        false => {
+                            let early = self.early.iter();
+                            let sids: BTreeSet<_> =
+                                early.filter_map(|(early, _)| early.envelope.sid).collect();
+                            sids.into_iter().for_each(|sid| self.lose_early(sid, false));
+                        }
+                    }
                 }
                 self.broadcast(&RawEvent::Message(message));
                 if terminal {
@@ -145,7 +155,15 @@ impl Session {
                     }
                 }
             }
-            _ => self.send(&[MAIN], RawEvent::Message(message)),
+            _ => {
+                if let Some(sid) = own_sid
+                    && !self.sids.contains_key(&sid)
+                    && self.is_subscribing()
+                {
+                    self.lose_early(sid, ends_own);
+                }
+                self.send(&[MAIN], RawEvent::Message(message));
+            }
         }
         if let Some(sid) = ends {
             self.end(sid, is_overflow);
@@ -156,6 +174,28 @@ impl Session {
         let bytes = |(message, _): &(RawMessage, Control)| message.text.len();
         self.early.len() < MAX_EARLY
             && self.early.iter().map(bytes).sum::<usize>() < MAX_EARLY_BYTES
+    }
+
+    /// Records a message that cannot be kept, for the acknowledgement of its subscription.
+    fn lose_early(&mut self, sid: u64, is_end: bool) {
+        if self.early_losses.len() < MAX_EARLY || self.early_losses.contains_key(&sid) {
+            let loss = self.early_losses.entry(sid).or_default();
+            loss.count += 1;
+            loss.has_end |= is_end;
+        }
+    }
+
+    /// Reports the messages of a subscription that could not be kept until its acknowledgement. If one of them ended it, it is made again.
+    pub(super) fn report_early_loss(&mut self, sid: u64) {
+        if let Some(EarlyLoss { count, has_end }) = self.early_losses.remove(&sid)
+            && let Some(route) = self.sids.get(&sid)
+        {
+            let queues = route.queues.clone();
+            self.send(&queues, RawEvent::Lagged { count });
+            if has_end {
+                self.end(sid, true);
+            }
+        }
     }
 
     /// Records the targets that an acknowledgement lists. They belong to the subscription even if another command added them.
@@ -246,7 +286,7 @@ impl Session {
     pub(super) fn is_subscribing(&self) -> bool {
         self.pending
             .values()
-            .any(|command| matches!(&command.pending, Pending::Subscribe(id) if self.subscriptions.contains_key(id)))
+            .any(|command| matches!(&command.pending, Pending::Subscribe { subscription, .. } if self.subscriptions.contains_key(subscription)))
     }
 
     /// Checks the sequence number of a message and reports a gap. Returns `false` if the message is not numbered or has no route.

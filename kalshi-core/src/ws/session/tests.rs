@@ -1,9 +1,16 @@
 //! Tests of the session without a socket.
 
+mod chunks;
+mod early;
+mod late;
 mod replies;
 
 use super::*;
-use crate::ws::{command::Change, event::Arrival, queue::Backpressure};
+use crate::ws::{
+    command::{Change, RawReply},
+    event::Arrival,
+    queue::Backpressure,
+};
 
 static TARGETS: Targets = Targets {
     list: "market_tickers",
@@ -23,7 +30,7 @@ fn subscribed() -> (Session, crate::ws::queue::Receiver) {
 
 /// Like [`subscribed`], with these targets.
 fn selecting(targets: &[&str]) -> (Session, crate::ws::queue::Receiver) {
-    let mut params = Map::new();
+    let mut params = Map::from_iter([("channels".to_owned(), json!(["books"]))]);
     if !targets.is_empty() {
         params.insert("market_tickers".to_owned(), json!(targets));
     }
@@ -144,6 +151,56 @@ async fn unwritten_commands_are_dropped_with_their_socket() {
     assert_eq!(session.next_outgoing(), None);
 }
 
+fn receive(session: &mut Session, frame: impl Into<Arc<str>>) {
+    session.frame(frame.into(), Arrival::default());
+}
+
+/// Acknowledges a command.
+fn acknowledge(session: &mut Session, id: u64, sid: u64) {
+    receive(
+        session,
+        format!(r#"{{"id":{id},"type":"ok","sid":{sid},"msg":{{}}}}"#),
+    );
+}
+
+/// Rejects a command.
+fn reject(session: &mut Session, id: u64, code: i64) {
+    receive(
+        session,
+        format!(r#"{{"id":{id},"type":"error","msg":{{"code":{code}}}}}"#),
+    );
+}
+
+/// Acknowledges a subscription.
+fn open(session: &mut Session, id: u64, channel: &str, sid: u64) {
+    let body = format!(r#"{{"channel":"{channel}","sid":{sid}}}"#);
+    receive(
+        session,
+        format!(r#"{{"id":{id},"type":"subscribed","msg":{body}}}"#),
+    );
+}
+
+/// Returns all outgoing commands.
+fn outgoing(session: &mut Session) -> String {
+    let mut commands = String::new();
+    while let Some(command) = session.next_outgoing() {
+        commands += &command;
+    }
+    commands
+}
+
+fn selects(session: &Session, id: u64, target: &str) -> bool {
+    let tracked = session.subscriptions.get(&SubscriptionId(id));
+    tracked.is_some_and(|tracked| tracked.selected.contains(target))
+}
+
+fn empty_session() -> (Session, crate::ws::queue::Receiver) {
+    let (main, receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
+    let mut session = Session::new(main);
+    session.connected();
+    (session, receiver)
+}
+
 /// Returns the id of the next outgoing command.
 fn next_id(session: &mut Session) -> u64 {
     let text = session.next_outgoing().unwrap_or_default();
@@ -162,6 +219,41 @@ fn change(session: &mut Session, change: Change, target: &str) -> u64 {
         reply,
     });
     next_id(session)
+}
+
+/// Subscribes to a channel. Returns the id of the command, and the result.
+fn subscribe(
+    session: &mut Session,
+    channel: &str,
+) -> (u64, oneshot::Receiver<Result<Made, ConnectionError>>) {
+    let (reply, result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: channel.to_owned(),
+        targets: &TARGETS,
+        params: Map::from_iter([("channels".to_owned(), json!([channel]))]),
+        queue: None,
+        reply,
+    });
+    (next_id(session), result)
+}
+
+type Snapshots = oneshot::Receiver<Result<Vec<RawReply>, ConnectionError>>;
+
+/// Requests snapshots of the subscription of a session. Returns the id of the command, and the result.
+fn request(session: &mut Session, targets: &[&str]) -> (u64, Snapshots) {
+    let (reply, result) = oneshot::channel();
+    session.command(Command::Snapshot {
+        subscription: SubscriptionId(1),
+        targets: targets.iter().map(ToString::to_string).collect(),
+        reply,
+    });
+    (next_id(session), result)
+}
+
+fn deliver_snapshot(session: &mut Session, fields: &str, target: &str) {
+    let snapshot =
+        format!(r#"{{"type":"snapshot",{fields},"msg":{{"market_ticker":"{target}"}}}}"#);
+    session.frame(snapshot.into(), Arrival::default());
 }
 
 #[tokio::test]
@@ -258,28 +350,6 @@ async fn overflow_in_reply_to_a_command_ends_the_subscription() {
     assert!(session.sids.contains_key(&1) && session.next_retry().is_none());
 }
 
-#[tokio::test]
-async fn early_messages_are_bounded_in_bytes() {
-    let (mut session, _receiver) = subscribed();
-    let (reply, _result) = oneshot::channel();
-    session.command(Command::Subscribe {
-        channel: "trades".to_owned(),
-        targets: &TARGETS,
-        params: Map::new(),
-        queue: None,
-        reply,
-    });
-    let text: Arc<str> = format!(
-        r#"{{"type":"trade","sid":9,"msg":{{"x":"{}"}}}}"#,
-        "x".repeat(1 << 20)
-    )
-    .into();
-    for _ in 0..100 {
-        session.frame(text.clone(), Arrival::default());
-    }
-    assert!(session.early.len() <= 16, "{}", session.early.len());
-}
-
 /// Returns the gaps that a subscribed session reports for these frames.
 async fn gaps(frames: &[&str]) -> Vec<(u64, u64)> {
     let (mut session, mut receiver) = subscribed();
@@ -361,117 +431,6 @@ fn in_chunks() -> (Session, crate::ws::queue::Receiver) {
     let reply = r#"{"id":2,"type":"subscribed","msg":{"channel":"books","sid":2}}"#;
     session.frame(reply.into(), Arrival::default());
     (session, receiver)
-}
-
-fn changed(session: &mut Session, change: Change, target: &str) -> Option<String> {
-    let (reply, _) = oneshot::channel();
-    session.command(Command::Change {
-        subscription: SubscriptionId(1),
-        change,
-        targets: vec![target.to_owned()],
-        is_acknowledged: false,
-        reply,
-    });
-    session.next_outgoing()
-}
-
-#[tokio::test]
-async fn target_added_individually_is_not_part_of_a_chunk() {
-    let (mut session, _receiver) = in_chunks();
-    // The exchange does not have the target yet.
-    assert_eq!(changed(&mut session, Change::Remove, "H"), None);
-    let added = changed(&mut session, Change::Add, "G").unwrap_or_default();
-    assert!(added.contains(r#""action":"add""#), "{added}");
-    let ok = r#"{"id":3,"type":"ok","sid":2,"seq":1,"msg":{}}"#;
-    session.frame(ok.into(), Arrival::default());
-    // Now the exchange has the target.
-    let removed = changed(&mut session, Change::Remove, "G").unwrap_or_default();
-    assert!(removed.contains(r#""action":"remove""#), "{removed}");
-    let mut sent = String::new();
-    for _ in 0..3 {
-        session.retry_due(Instant::now() + Duration::from_secs(60));
-        sent += &session.next_outgoing().unwrap_or_default();
-    }
-    assert!(
-        sent.contains(r#"["C","D"]"#) && sent.contains(r#"["E","F"]"#),
-        "{sent}"
-    );
-    assert!(
-        !sent.contains(r#""G""#) && !sent.contains(r#""H""#),
-        "{sent}"
-    );
-}
-
-#[tokio::test]
-async fn unanswered_chunk_is_sent_again() {
-    let (mut session, _receiver) = in_chunks();
-    let sent_later = |session: &mut Session| {
-        session.retry_due(Instant::now() + Duration::from_secs(60));
-        let mut sent = String::new();
-        while let Some(command) = session.next_outgoing() {
-            sent += &command;
-        }
-        sent
-    };
-    for _ in 0..3 {
-        assert!(sent_later(&mut session).contains(r#"["C","D"]"#));
-    }
-    assert!(session.next_retry().is_some());
-    let pending: Vec<_> = session.pending.keys().copied().collect();
-    for id in pending {
-        let ok = format!(r#"{{"id":{id},"type":"ok","sid":2,"msg":{{}}}}"#);
-        session.frame(ok.into(), Arrival::default());
-    }
-    assert!(session.next_retry().is_none());
-}
-
-#[tokio::test]
-async fn target_removed_while_its_chunk_fails_is_not_requested_again() {
-    let (mut session, _receiver) = in_chunks();
-    session.retry_due(Instant::now() + Duration::from_secs(60));
-    let chunk = session.next_outgoing().unwrap_or_default();
-    assert!(chunk.contains(r#"["C","D"]"#), "{chunk}");
-    let removed = changed(&mut session, Change::Remove, "C").unwrap_or_default();
-    assert!(removed.contains(r#""action":"remove""#), "{removed}");
-    for reply in [
-        r#"{"id":3,"type":"error","msg":{"code":27,"msg":"slow down"}}"#,
-        r#"{"id":4,"type":"ok","sid":2,"seq":1,"msg":{}}"#,
-    ] {
-        session.frame(reply.into(), Arrival::default());
-    }
-    let mut sent = String::new();
-    for _ in 0..4 {
-        session.retry_due(Instant::now() + Duration::from_secs(60));
-        sent += &session.next_outgoing().unwrap_or_default();
-    }
-    assert!(
-        sent.contains(r#""D""#) && !sent.contains(r#""C""#),
-        "{sent}"
-    );
-}
-
-#[tokio::test]
-async fn target_that_is_being_removed_is_not_added_again_with_its_chunk() {
-    for is_rejected in [false, true] {
-        let (mut session, _receiver) = in_chunks();
-        session.retry_due(Instant::now() + Duration::from_secs(3));
-        let chunk = session.next_outgoing().unwrap_or_default();
-        assert!(chunk.contains(r#"["C","D"]"#), "{chunk}");
-        changed(&mut session, Change::Remove, "C");
-        if is_rejected {
-            let error = r#"{"id":3,"type":"error","msg":{"code":14,"msg":"no"}}"#;
-            session.frame(error.into(), Arrival::default());
-        }
-        session.retry_due(Instant::now() + Duration::from_secs(16));
-        let mut sent = String::new();
-        while let Some(command) = session.next_outgoing() {
-            sent += &command;
-        }
-        assert!(
-            sent.contains(r#"["D"]"#) && !sent.contains(r#""C""#),
-            "{sent}"
-        );
-    }
 }
 
 #[tokio::test]

@@ -17,6 +17,9 @@ use crate::ws::{
 /// Minimum time between two snapshot requests of one subscription.
 const REQUEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Pause before a failed removal of settled markets is sent again.
+const REMOVAL_PAUSE: Duration = Duration::from_secs(5);
+
 /// A command in flight.
 pub(super) type Request = Pin<Box<dyn Future<Output = Done> + Send>>;
 
@@ -111,13 +114,18 @@ impl<A: OrderBookApi> BookStream<A> {
                         continue;
                     };
                     tracing::debug!(%error, "settled markets not removed");
+                    let is_transient = match error {
+                        ConnectionError::Disconnected | ConnectionError::Timeout(_) => true,
+                        ConnectionError::Command(error) => error.is_transient(),
+                        _ => false,
+                    };
                     // Retry, or they would be resubscribed after every reconnect.
-                    if matches!(
-                        error,
-                        ConnectionError::Disconnected | ConnectionError::Timeout(_)
-                    ) {
+                    if is_transient {
                         failed.clone_from(&settled);
                     }
+                }
+                if !failed.is_empty() {
+                    tokio::time::sleep(REMOVAL_PAUSE).await;
                 }
                 Done::Removed(failed)
             }));

@@ -1,10 +1,7 @@
 //! Tests of replies to commands.
 
 use super::*;
-use crate::ws::{
-    command::{Made, RawReply},
-    control,
-};
+use crate::ws::control;
 
 /// Returns the `sid` of each delivered message.
 async fn delivered(mut receiver: crate::ws::queue::Receiver) -> Vec<Option<u64>> {
@@ -120,67 +117,6 @@ async fn target_removed_without_a_sid_is_added_again_for_another_subscription() 
     assert!(added.contains(r#""action":"add""#), "{added}");
 }
 
-/// Subscribes to E, F, G and H, of which the first command has E and F. Returns the id of the command, and the result.
-fn subscribe_in_chunks(
-    session: &mut Session,
-) -> (u64, oneshot::Receiver<Result<Made, ConnectionError>>) {
-    let (reply, result) = oneshot::channel();
-    session.command(Command::Subscribe {
-        channel: "books".to_owned(),
-        targets: &TARGETS,
-        params: Map::from_iter([("market_tickers".to_owned(), json!(["E", "F", "G", "H"]))]),
-        queue: None,
-        reply,
-    });
-    let id = next_id(session);
-    if let Some(tracked) = session.subscriptions.get_mut(&SubscriptionId(2)) {
-        tracked.chunks.shrink(8);
-        assert_eq!(tracked.chunks.start(&tracked.selected), ["E", "F"]);
-    }
-    (id, result)
-}
-
-#[tokio::test]
-async fn target_added_again_for_another_subscription_is_not_part_of_its_next_chunk() {
-    let (mut session, _receiver) = selecting(&["A", "H"]);
-    let removal = change(&mut session, Change::Remove, "H");
-    let (id, _result) = subscribe_in_chunks(&mut session);
-    for id in [id, removal] {
-        let ok = format!(r#"{{"id":{id},"type":"ok","sid":1,"msg":{{}}}}"#);
-        session.frame(ok.into(), Arrival::default());
-    }
-    session.retry_due(Instant::now() + Duration::from_secs(3));
-    let mut sent = String::new();
-    while let Some(command) = session.next_outgoing() {
-        sent += &command;
-    }
-    assert!(
-        sent.contains(r#"["H"]"#) && sent.contains(r#"["G"]"#),
-        "{sent}"
-    );
-}
-
-#[tokio::test]
-async fn target_added_again_on_another_sid_remains_part_of_its_chunk() {
-    let (mut session, _receiver) = selecting(&["A", "H"]);
-    let removal = change(&mut session, Change::Remove, "H");
-    let (id, _result) = subscribe_in_chunks(&mut session);
-    for frame in [
-        format!(r#"{{"id":{removal},"type":"ok","sid":1,"msg":{{}}}}"#),
-        r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"lag"}}"#.to_owned(),
-        format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#),
-    ] {
-        session.frame(frame.into(), Arrival::default());
-    }
-    session.retry_due(Instant::now() + Duration::from_secs(3));
-    let mut sent = Vec::new();
-    while let Some(command) = session.next_outgoing() {
-        sent.push(command);
-    }
-    let adds_h = |command: &String| command.contains(r#""sids":[2]"#) && command.contains(r#""H""#);
-    assert!(sent.iter().any(adds_h), "{sent:?}");
-}
-
 /// Returns the subscriptions that are reported as idle.
 async fn idle(mut receiver: crate::ws::queue::Receiver) -> Vec<SubscriptionId> {
     receiver.close();
@@ -207,22 +143,6 @@ async fn subscription_without_targets_is_reported_as_idle() {
     let error = format!(r#"{{"id":{added},"type":"error","msg":{{"code":11,"msg":"no"}}}}"#);
     session.frame(error.into(), Arrival::default());
     assert_eq!(idle(receiver).await, [SubscriptionId(1); 2]);
-}
-
-/// Subscribes to a channel. Returns the id of the command, and the result.
-fn subscribe(
-    session: &mut Session,
-    channel: &str,
-) -> (u64, oneshot::Receiver<Result<Made, ConnectionError>>) {
-    let (reply, result) = oneshot::channel();
-    session.command(Command::Subscribe {
-        channel: channel.to_owned(),
-        targets: &TARGETS,
-        params: Map::new(),
-        queue: None,
-        reply,
-    });
-    (next_id(session), result)
 }
 
 #[tokio::test]
@@ -317,25 +237,6 @@ async fn end_without_a_sid_ends_all_subscriptions() {
         );
         assert_eq!(delivered(receiver).await, [None], "{end}");
     }
-}
-
-type Snapshots = oneshot::Receiver<Result<Vec<RawReply>, ConnectionError>>;
-
-/// Requests snapshots of the subscription of a session. Returns the id of the command, and the result.
-fn request(session: &mut Session, targets: &[&str]) -> (u64, Snapshots) {
-    let (reply, result) = oneshot::channel();
-    session.command(Command::Snapshot {
-        subscription: SubscriptionId(1),
-        targets: targets.iter().map(ToString::to_string).collect(),
-        reply,
-    });
-    (next_id(session), result)
-}
-
-fn deliver_snapshot(session: &mut Session, fields: &str, target: &str) {
-    let snapshot =
-        format!(r#"{{"type":"snapshot",{fields},"msg":{{"market_ticker":"{target}"}}}}"#);
-    session.frame(snapshot.into(), Arrival::default());
 }
 
 /// Returns the targets of a complete result.
@@ -447,200 +348,6 @@ async fn overflow_in_reply_to_a_list_ends_all_subscriptions() {
     assert_eq!(delivered(receiver).await, [None]);
 }
 
-/// The subscription ended and was made again before the acknowledgement of a change arrives.
-#[tokio::test]
-async fn change_of_a_replaced_subscription_is_made_again() {
-    for (step, target, is_early) in [
-        (Change::Add, "C", false),
-        (Change::Add, "C", true),
-        (Change::Remove, "B", false),
-    ] {
-        let (mut session, _receiver) = selecting(&["A", "B"]);
-        let (reply, mut result) = oneshot::channel();
-        session.command(Command::Change {
-            subscription: SubscriptionId(1),
-            change: step,
-            targets: vec![target.to_owned()],
-            is_acknowledged: false,
-            reply,
-        });
-        let id = next_id(&mut session);
-        let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
-        session.frame(failed.into(), Arrival::default());
-        session.retry_due(Instant::now() + Duration::from_secs(60));
-        let new = next_id(&mut session);
-        let ok = format!(r#"{{"id":{id},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#);
-        let subscribed =
-            format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#);
-        let frames = match is_early {
-            true => [ok, subscribed],
-            false => [subscribed, ok],
-        };
-        for frame in frames {
-            session.frame(frame.into(), Arrival::default());
-        }
-        let again = session.next_outgoing().unwrap_or_default();
-        assert!(
-            again.contains(r#""sids":[2]"#) && again.contains(target),
-            "{step:?} {again}"
-        );
-        assert!(result.try_recv().is_err());
-        let tracked = &session.subscriptions[&SubscriptionId(1)];
-        assert_eq!(tracked.selected.len(), 2, "{step:?}");
-    }
-}
-
-#[tokio::test]
-async fn acknowledged_change_is_made_again_without_its_caller() {
-    let (mut session, _receiver) = selecting(&["A", "B"]);
-    // The caller of this change is gone.
-    let id = change(&mut session, Change::Add, "C");
-    let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
-    session.frame(failed.into(), Arrival::default());
-    session.retry_due(Instant::now() + Duration::from_secs(60));
-    let new = next_id(&mut session);
-    for frame in [
-        format!(r#"{{"id":{id},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#),
-        format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#),
-    ] {
-        session.frame(frame.into(), Arrival::default());
-    }
-    let again = session.next_outgoing().unwrap_or_default();
-    assert!(
-        again.contains(r#""sids":[2]"#) && again.contains(r#""C""#),
-        "{again}"
-    );
-}
-
-#[tokio::test]
-async fn late_acknowledgement_does_not_undo_a_later_change() {
-    let (mut session, _receiver) = selecting(&["A"]);
-    // The caller of this change is gone.
-    let late = change(&mut session, Change::Add, "C");
-    let failed = r#"{"type":"error","sid":1,"msg":{"code":10,"msg":"failed"}}"#;
-    session.frame(failed.into(), Arrival::default());
-    let (reply, _result) = oneshot::channel();
-    session.command(Command::Change {
-        subscription: SubscriptionId(1),
-        change: Change::Remove,
-        targets: vec!["C".to_owned()],
-        is_acknowledged: false,
-        reply,
-    });
-    session.retry_due(Instant::now() + Duration::from_secs(60));
-    let new = next_id(&mut session);
-    for frame in [
-        format!(r#"{{"id":{late},"type":"ok","sid":1,"seq":3,"msg":{{}}}}"#),
-        format!(r#"{{"id":{new},"type":"subscribed","msg":{{"channel":"books","sid":2}}}}"#),
-    ] {
-        session.frame(frame.into(), Arrival::default());
-    }
-    while let Some(command) = session.next_outgoing() {
-        let command: Value = serde_json::from_str(&command).unwrap_or_default();
-        let ok = json!({"id": command["id"], "type": "ok", "sid": 2, "msg": {}});
-        session.frame(ok.to_string().into(), Arrival::default());
-    }
-    let tracked = session.subscriptions.get(&SubscriptionId(1));
-    assert!(tracked.is_some_and(|tracked| !tracked.selected.contains("C")));
-}
-
-/// The first `subscribe` is answered after it was sent again, and fails once the channel is open.
-#[tokio::test]
-async fn late_error_ends_the_channel_that_its_command_opened() {
-    let (main, _receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
-    let mut session = Session::new(main);
-    session.connected();
-    let (first, _result) = subscribe(&mut session, "books");
-    session.retry_due(Instant::now() + Duration::from_secs(16));
-    let second = next_id(&mut session);
-    for frame in [
-        format!(r#"{{"id":{first},"type":"subscribed","msg":{{"channel":"books","sid":1}}}}"#),
-        format!(r#"{{"id":{second},"type":"ok","sid":1,"msg":{{}}}}"#),
-    ] {
-        session.frame(frame.into(), Arrival::default());
-    }
-    assert_eq!(session.sids.len(), 1);
-    let overflow = format!(r#"{{"id":{first},"type":"error","msg":{{"code":25}}}}"#);
-    session.frame(overflow.into(), Arrival::default());
-    assert!(session.sids.is_empty() && session.next_retry().is_some());
-}
-
-#[tokio::test]
-async fn target_whose_removal_is_rejected_is_added_although_its_chunk_left_it_out() {
-    for code in [14, 27] {
-        for is_rejected in [true, false] {
-            let (mut session, _receiver) = in_chunks();
-            session.retry_due(Instant::now() + Duration::from_secs(3));
-            let chunk = next_id(&mut session);
-            let removal = change(&mut session, Change::Remove, "C");
-            let error = |id: u64| {
-                format!(r#"{{"id":{id},"type":"error","msg":{{"code":{code},"msg":"no"}}}}"#)
-            };
-            if is_rejected {
-                session.frame(error(chunk).into(), Arrival::default());
-            } else {
-                session.continue_due(Instant::now() + Duration::from_secs(16));
-            }
-            session.frame(error(removal).into(), Arrival::default());
-            session.retry_due(Instant::now() + Duration::from_secs(60));
-            let mut sent = String::new();
-            while let Some(command) = session.next_outgoing() {
-                sent += &command;
-            }
-            assert!(sent.contains(r#""C""#), "{code} {is_rejected} {sent}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn target_that_was_added_after_its_chunk_left_it_out_is_not_added_again() {
-    let (mut session, _receiver) = in_chunks();
-    session.retry_due(Instant::now() + Duration::from_secs(3));
-    next_id(&mut session);
-    change(&mut session, Change::Remove, "C");
-    session.continue_due(Instant::now() + Duration::from_secs(16));
-    while session.next_outgoing().is_some() {}
-    let addition = change(&mut session, Change::Add, "C");
-    let ok = format!(r#"{{"id":{addition},"type":"ok","sid":2,"msg":{{}}}}"#);
-    session.frame(ok.into(), Arrival::default());
-    let removal = change(&mut session, Change::Remove, "C");
-    let error = format!(r#"{{"id":{removal},"type":"error","msg":{{"code":14,"msg":"no"}}}}"#);
-    session.frame(error.into(), Arrival::default());
-    assert_eq!(session.next_outgoing(), None);
-}
-
-/// Nothing waits for the reply any more: the command was sent again, or its caller is gone.
-#[tokio::test]
-async fn late_error_without_a_sid_ends_only_the_subscription_of_its_command() {
-    for is_chunk in [true, false] {
-        for is_repeated in [true, false] {
-            let (mut session, _receiver) = in_chunks();
-            let (id, _result) = subscribe(&mut session, "trades");
-            let ack = r#""type":"subscribed","msg":{"channel":"trades","sid":3}"#;
-            session.frame(format!(r#"{{"id":{id},{ack}}}"#).into(), Arrival::default());
-            session.retry_due(Instant::now() + Duration::from_secs(3));
-            let mut late = next_id(&mut session);
-            if !is_chunk {
-                let (id, result) = request(&mut session, &["A", "B", "C", "D"]);
-                late = id;
-                if is_repeated {
-                    session.continue_due(Instant::now() + Duration::from_secs(3));
-                    deliver_snapshot(&mut session, &format!(r#""id":{late}"#), "A");
-                }
-                drop(result);
-            } else if is_repeated {
-                session.continue_due(Instant::now() + Duration::from_secs(16));
-            }
-            // Old commands are dropped when another one is written.
-            request(&mut session, &["A"]);
-            let overflow = format!(r#"{{"id":{late},"type":"error","msg":{{"code":25}}}}"#);
-            session.frame(overflow.into(), Arrival::default());
-            let sids: Vec<_> = session.sids.keys().copied().collect();
-            assert_eq!(sids, [3], "{is_chunk} {is_repeated}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn rejected_subscribe_command_ends_no_subscription() {
     for code in [10, 25] {
@@ -662,40 +369,4 @@ async fn rejected_subscribe_command_ends_no_subscription() {
             ));
         }
     }
-}
-
-/// The exchange rejects two chunks, each because of one target, with errors that name no command.
-#[tokio::test]
-async fn targets_of_two_chunks_that_fail_without_an_id_are_requested_individually() {
-    let (mut session, _receiver) = in_chunks();
-    for _ in 0..2 {
-        session.retry_due(Instant::now() + Duration::from_secs(3));
-    }
-    let (_, _snapshots) = request(&mut session, &["A"]);
-    let mut added = Vec::new();
-    for _ in 0..20 {
-        while let Some(command) = session.next_outgoing() {
-            let command: Value = serde_json::from_str(&command).unwrap_or_default();
-            let (id, action) = (&command["id"], &command["params"]["action"]);
-            if action != "add" {
-                continue;
-            }
-            let targets = command["params"]["market_tickers"].as_array();
-            let targets: Vec<_> = targets.into_iter().flatten().cloned().collect();
-            let is_rejected = targets.contains(&json!("D")) || targets.contains(&json!("F"));
-            let reply = match is_rejected {
-                true => r#"{"type":"error","sid":2,"msg":{"code":14}}"#.to_owned(),
-                false => format!(r#"{{"id":{id},"type":"ok","sid":2,"msg":{{}}}}"#),
-            };
-            if !is_rejected {
-                added.extend(targets);
-            }
-            session.frame(reply.into(), Arrival::default());
-        }
-        session.retry_due(Instant::now() + Duration::from_secs(600));
-    }
-    added.sort_by_key(ToString::to_string);
-    added.dedup();
-    assert_eq!(added, ["C", "E", "G", "H"]);
-    assert_eq!(session.subscriptions[&SubscriptionId(1)].selected.len(), 6);
 }
