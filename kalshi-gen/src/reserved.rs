@@ -41,7 +41,7 @@ const BUILDER_TYPES: [&str; 5] = ["From", "Option", "Result", "Self", "String"];
 
 /// The types, traits and variants that emitted types refer to without a path. An alias schema becomes a tuple struct
 /// and would shadow a variant.
-const TYPES: [&str; 6] = ["Default", "Err", "Ok", "Self", "Some", "String"];
+const TYPES: [&str; 7] = ["Default", "Err", "None", "Ok", "Self", "Some", "String"];
 
 /// The variants of the message enum that are not messages, and the enum's own name.
 const MESSAGES: [&str; 3] = ["Malformed", "Message", "Unknown"];
@@ -216,7 +216,10 @@ mod tests {
             });
             assert_eq!(missing.collect::<Vec<_>>(), ["Api"], "{root:?}");
         }
-        builders.retain(|name| !values.contains(&name.as_str()));
+        let (values, builders): (BTreeSet<_>, BTreeSet<_>) = builders
+            .into_iter()
+            .partition(|name| values.contains(&name.as_str()));
+        types.extend(values);
         assert_eq!(builders, BUILDER_TYPES.map(str::to_owned).into());
         types.retain(|name| !SCALARS.iter().any(|(scalar, _)| scalar == name));
         assert_eq!(types, TYPES.map(str::to_owned).into());
