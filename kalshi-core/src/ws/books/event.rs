@@ -110,18 +110,17 @@ pub enum StaleReason {
     /// A change, a snapshot or an undecodable message has no subscription number.
     MissingSid,
     /// The price mode of the subscription is unknown, so nothing was applied. State it with
-    /// [`register_with_mode`](super::Books::register_with_mode). Only on APIs with several modes, such as the Trade API
-    /// with its parameter `use_yes_price`.
+    /// [`register_with_mode`](super::Books::register_with_mode). Only on APIs with several modes.
     UnknownPriceMode,
     /// Messages were dropped. See [`Event::Lagged`](crate::ws::Event::Lagged).
     Lagged,
     /// The caller has asked to remove the market from the subscription, an acknowledgement does not list the market, or the subscription has
     /// ended without an error.
     Unsubscribed,
-    /// The market has settled. This is reported only if a lifecycle channel is subscribed to: `market_lifecycle_v2` or
-    /// `multivariate_market_lifecycle` on the Trade API, `corporate_actions` on the perpetuals API.
+    /// The market has settled. This is reported only if a channel that announces settlements is subscribed to: see the module `ws` of the
+    /// API crate.
     Settled,
-    /// A corporate action split the market or changed its ticker, as reported on the channel `corporate_actions` of the perpetuals API.
+    /// A corporate action split the market or changed its ticker. Only on APIs with corporate actions.
     CorporateAction,
     /// An acknowledgement did not list the markets of the subscription, so they are unknown.
     UnlistedMarkets,
@@ -130,7 +129,7 @@ pub enum StaleReason {
     /// The messages of the subscription are no longer delivered to this reader, because the caller ended the subscription. Another reader may
     /// still receive them.
     Detached,
-    /// The exchange ended the subscription with an error. On the perpetuals API, this is also the reason if another subscription ended
+    /// The exchange ended the subscription with an error. On APIs with corporate actions, this is also the reason if another subscription ended
     /// or was made again, because a notice about the market may have been lost.
     SubscriptionEnded,
     /// The connection was lost.
