@@ -35,6 +35,8 @@ struct Exchange {
     sid: u64,
     /// Number of the last subscription that the client registered, or 0.
     registered: u64,
+    /// `true` if a book may have had no clock since it was registered.
+    is_fresh: bool,
     seq: u64,
     /// Number of the last frame that the client received.
     delivered: u64,
@@ -59,6 +61,7 @@ impl Exchange {
             has_clock,
             sid: 1,
             registered: 0,
+            is_fresh: true,
             seq: 0,
             delivered: 0,
             books: vec![OrderBook::new(); MARKETS],
@@ -195,8 +198,10 @@ impl Exchange {
 
     fn disturb(&mut self, books: &mut Books) {
         match self.random.u16(..160) {
-            // A frame is lost.
-            0..4 => self.has_hidden_loss |= self.wire.pop_back().is_some(),
+            // A frame is lost. After a restart of the sequence, the next one must not look like the expected one.
+            0..4 if self.seq != self.delivered => {
+                self.has_hidden_loss |= self.wire.pop_back().is_some()
+            }
             // A frame is repeated.
             4..8 if !self.has_hidden_loss => {
                 if let Some(last) = self.wire.back() {
@@ -212,12 +217,19 @@ impl Exchange {
                 self.seq = restart + u64::from(restart == self.delivered);
                 self.has_hidden_loss = true;
             }
-            // Maintenance resets the clocks. A clock that falls between the buffered changes of a book shows only in the next change.
-            10 if self.random.bool() => self.clocks.fill(1),
+            // Maintenance resets the clocks. A clock that falls between the buffered changes of a book shows only in the next change. A
+            // late snapshot from before looks like one of the future to a book that had no clock.
             10 => {
-                for market in 0..MARKETS {
-                    self.clocks[market] = self.random.i64(1..=self.clocks[market]);
-                    self.act(market);
+                if self.is_fresh {
+                    self.late.clear();
+                }
+                if self.random.bool() {
+                    self.clocks.fill(1);
+                } else {
+                    for market in 0..MARKETS {
+                        self.clocks[market] = self.random.i64(1..=self.clocks[market]);
+                        self.act(market);
+                    }
                 }
             }
             11..20 if !self.has_hidden_loss => {
@@ -280,7 +292,7 @@ impl Exchange {
             && (sid != self.registered || is_unlisted)
         {
             register(books, sid, self.style, &tickers());
-            self.registered = sid;
+            (self.registered, self.is_fresh) = (sid, true);
         }
     }
 }
@@ -317,6 +329,7 @@ fn deliver(exchange: &mut Exchange, books: &mut Books, seed: u64) -> usize {
                 "seed {seed}, {event:?}"
             );
         }
+        exchange.is_fresh &= !tickers().iter().all(|ticker| books.live(ticker).is_some());
         for (market, truth) in truth.iter().enumerate() {
             if let Some(book) = books.live(&format!("M{market}")) {
                 assert_eq!(book, truth, "seed {seed}, M{market} after {text}");
