@@ -85,6 +85,7 @@ impl Session {
                     if self.is_idle(subscription)
                         && (change == Change::Remove || targets.is_empty()) =>
                 {
+                    self.cancel_additions(subscription, &targets);
                     _ = reply.send(Ok(()));
                 }
                 Some(None) => {
@@ -270,21 +271,30 @@ impl Session {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return targets;
         };
-        let mut dropped = BTreeSet::new();
+        let (mut dropped, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
         for command in self.pending.values_mut() {
+            let is_current = command.sid() == tracked.sid;
             if let Pending::Change {
-                subscription, rest, ..
+                subscription,
+                targets: sent,
+                rest,
+                ..
             } = &mut command.pending
                 && *subscription == id
             {
                 dropped.extend(rest.extract_if(.., |target| targets.contains(target)));
+                if is_current {
+                    in_flight.extend(sent.iter().cloned());
+                }
             }
         }
         let (unsent, sent): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| {
-            tracked.chunks.remove_unsent(target)
-                || (dropped.contains(target) && !tracked.selected.contains(target))
+            !in_flight.contains(target)
+                && (tracked.chunks.remove_unsent(target)
+                    || (dropped.contains(target) && !tracked.selected.contains(target)))
         });
         tracked.selected.retain(|target| !unsent.contains(target));
+        self.cancel_additions(id, &unsent);
         sent
     }
 
@@ -303,6 +313,7 @@ impl Session {
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
             tracked.selected.retain(|target| !shared.contains(target));
         }
+        self.cancel_additions(id, &shared);
         own
     }
 
