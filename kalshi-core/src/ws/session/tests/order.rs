@@ -87,6 +87,21 @@ async fn target_that_another_subscription_selects_is_not_added_after_its_removal
 }
 
 #[tokio::test]
+async fn target_in_flight_is_removed_with_its_subscription() {
+    let (mut session, _receiver) = selecting(&["A"]);
+    let (id, _result) = subscribe_to(&mut session, &["A", "B"]);
+    acknowledge(&mut session, id, 1);
+    change(&mut session, Change::Add, "B");
+    change(&mut session, Change::Add, "C");
+    session.command(Command::Unsubscribe {
+        subscription: SubscriptionId(1),
+        reply: None,
+    });
+    let sent = outgoing(&mut session);
+    assert!(removes(&sent, "C"), "{sent}");
+}
+
+#[tokio::test]
 async fn late_addition_does_not_wake_a_subscription_whose_target_was_removed() {
     let (mut session, _receiver) = selecting(&["A"]);
     let addition = change(&mut session, Change::Add, "C");
