@@ -345,7 +345,8 @@ impl<B: ApiBook> Books<B> {
         ticker: &str,
     ) -> Option<(&mut TrackedBook<B>, &mut Schedule)> {
         let subscription = self.subscriptions.get_mut(&sid)?;
-        let has_room = self.books.len().max(subscription.tickers.len()) < MAX_UNLISTED;
+        let has_room = subscription.tickers.len() < MAX_UNLISTED
+            && (self.books.len() < MAX_UNLISTED || self.books.contains_key(ticker));
         if !subscription.admits(ticker, has_room) {
             return None;
         }

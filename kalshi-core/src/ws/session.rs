@@ -358,11 +358,15 @@ impl Session {
         self.write("subscribe", Some(params.into()), pending);
     }
 
-    /// Ignores the replies to the attempts to make a subscription, except for errors that end it.
+    /// Ignores the replies to the other attempts to make a subscription. If it was made, they concern its `sid`.
     fn forget_attempts(&mut self, id: SubscriptionId) {
+        let sid = self.subscriptions.get(&id).and_then(|tracked| tracked.sid);
         for command in self.pending.values_mut() {
             if command.subscribes(id) {
-                command.pending = Pending::Obsolete;
+                command.pending.make_obsolete();
+                if let Some(sid) = sid {
+                    command.scope = CommandScope::Sid(sid);
+                }
             }
         }
     }

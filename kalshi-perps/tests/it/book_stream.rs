@@ -143,20 +143,29 @@ async fn settled_market_is_removed_from_the_subscription() {
         other => panic!("{other:?}"),
     }
     let removed = async {
-        // The first removal fails for now.
-        let before = Instant::now();
+        // The first removals fail for now. The second error ends the subscription.
         let mut command = peer.command().await;
-        peer.send(
-            json!({"id": command["id"], "type": "error", "msg": {"code": 27, "msg": "slow down"}}),
-        )
-        .await;
-        command = peer.command().await;
-        assert!(before.elapsed() >= Duration::from_secs(1));
-        assert_eq!(
-            command["params"],
-            json!({"sids": [2], "action": "delete_markets", "market_tickers": [MARKET]})
-        );
-        peer.send(json!({"id": command["id"], "sid": 2, "seq": 2, "type": "ok", "msg": {"market_tickers": []}}))
+        let mut sid = 2;
+        for code in [27, 7] {
+            let before = Instant::now();
+            peer.send(
+                json!({"id": command["id"], "type": "error", "msg": {"code": code, "msg": "no"}}),
+            )
+            .await;
+            if code == 7 {
+                (_, sid) = peer.acknowledge().await;
+            }
+            command = peer.command().await;
+            while command["params"]["action"] == "get_snapshot" {
+                command = peer.command().await;
+            }
+            assert!(before.elapsed() >= Duration::from_secs(1));
+            assert_eq!(
+                command["params"],
+                json!({"sids": [sid], "action": "delete_markets", "market_tickers": [MARKET]})
+            );
+        }
+        peer.send(json!({"id": command["id"], "sid": sid, "seq": 2, "type": "ok", "msg": {"market_tickers": []}}))
             .await;
         peer.close(1001).await;
     };

@@ -373,11 +373,17 @@ fn markets_outside_the_subscription_leave_bounded_state() {
 #[test]
 fn messages_of_many_subscriptions_leave_bounded_state() {
     let mut books = books();
+    let change = |sid: u64, ticker: &str| {
+        Frame::parse(&format!(
+            r#"{{"type":"orderbook_delta","sid":{sid},"seq":1,"msg":{{"market_ticker":"{ticker}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
+        ))
+    };
+    books.apply(&snapshot(1, None, "10"));
     for sid in 2..1_100 {
-        let text = format!(
-            r#"{{"type":"orderbook_delta","sid":{sid},"seq":1,"msg":{{"market_ticker":"M{sid}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
-        );
-        books.apply(&Frame::parse(&text));
+        books.apply(&change(sid, &format!("M{sid}")));
     }
     assert!(books.drain_snapshot_requests().len() <= 1_000);
+    // The market may have moved to a further subscription.
+    books.apply(&change(2_000, "A"));
+    assert!(books.live("A").is_none());
 }

@@ -83,7 +83,7 @@ impl<B: ApiBook> Books<B> {
                     };
                     subscription
                 }
-                Some(_) => return,
+                Some(ticker) => return self.doubt(&ticker, events),
                 None => {
                     let is_unreadable = matches!(message, BookMessage::Malformed(malformed) if malformed.kind.is_none());
                     // It may have been a notice about any market.

@@ -102,15 +102,15 @@ impl<B: ApiBook> Books<B> {
         subscription.listing = listing;
         let removing = &mut subscription.removing;
         if has_list {
-            removing.retain(|ticker, _| listed.iter().any(|listed| **listed == **ticker));
+            let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
+            removing.retain(|ticker, _| listed.contains(ticker.as_ref()));
         }
         // The list may be from before the removal of a market.
-        let removing = removing.clone();
-        for ticker in listed {
-            if !removing.contains_key(ticker.as_str()) {
-                // A snapshot follows, unless subscriptions were merged.
-                self.expect(sid, ticker, events);
-            }
+        let parts = listed.iter().map(String::as_str);
+        let parts: Vec<_> = parts.filter(|part| !removing.contains_key(*part)).collect();
+        for ticker in parts {
+            // A snapshot follows, unless subscriptions were merged.
+            self.expect(sid, ticker, events);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Notices about markets that are not frames of their subscription: settlements, corporate actions, removals, and stray messages.
 
 use super::{
-    Books,
+    Books, MAX_UNLISTED,
     api::{ApiBook, BookMessage},
     event::StaleReason,
     events::BookEvents,
@@ -73,6 +73,9 @@ impl<B: ApiBook> Books<B> {
         };
         for market_ticker in market_tickers {
             let was_part = subscription.tickers.remove(market_ticker.as_str());
+            if subscription.removing.len() >= MAX_UNLISTED {
+                subscription.removing.pop_first();
+            }
             let removing = subscription.removing.entry(market_ticker.as_str().into());
             *removing.or_default() |= was_part;
             if let Some(tracked) = self.books.remove(market_ticker.as_str()) {

@@ -139,3 +139,26 @@ fn market_that_is_part_of_a_subscription_again_is_requested_soon() {
     let mut requested = requests.iter().flat_map(|request| &request.market_tickers);
     assert!(requested.any(|ticker| ticker == "B"));
 }
+
+#[test]
+fn books_without_a_registration_return_after_a_reconnect() {
+    let (mut books, mut events) = (Books::<EmptyBook>::new(), BookEvents::default());
+    let tickers: Vec<_> = (0..MAX_UNLISTED)
+        .map(|number| format!("M{number}"))
+        .collect();
+    books.register(1, &tickers);
+    books.disconnected();
+    books.start(2, Sequence::default());
+    let position = FramePosition::default();
+    assert!(
+        tickers
+            .iter()
+            .all(|ticker| books.tracked(2, position, ticker).is_some())
+    );
+    assert!(books.tracked(2, position, "N").is_none());
+    // Removals without a listed outcome are bounded too.
+    for number in 0..=MAX_UNLISTED {
+        books.removing(2, &[format!("N{number}")], &mut events);
+    }
+    assert_eq!(books.subscriptions[&2].removing.len(), MAX_UNLISTED);
+}

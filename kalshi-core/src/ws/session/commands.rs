@@ -85,6 +85,7 @@ impl Session {
                     if self.is_idle(subscription)
                         && (change == Change::Remove || targets.is_empty()) =>
                 {
+                    self.cancel_additions(subscription, &targets);
                     _ = reply.send(Ok(()));
                 }
                 Some(None) => {
@@ -267,6 +268,7 @@ impl Session {
 
     /// Drops the targets that have not been requested yet. Returns the others.
     fn drop_unsent(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
+        let in_flight = self.in_flight(id, self.sid_of(id).flatten());
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return targets;
         };
@@ -281,11 +283,29 @@ impl Session {
             }
         }
         let (unsent, sent): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| {
-            tracked.chunks.remove_unsent(target)
-                || (dropped.contains(target) && !tracked.selected.contains(target))
+            !in_flight.contains(target)
+                && (tracked.chunks.remove_unsent(target)
+                    || (dropped.contains(target) && !tracked.selected.contains(target)))
         });
         tracked.selected.retain(|target| !unsent.contains(target));
+        self.cancel_additions(id, &unsent);
         sent
+    }
+
+    /// Returns the targets that unanswered commands add to a subscription.
+    fn in_flight(&self, id: SubscriptionId, sid: Option<u64>) -> BTreeSet<String> {
+        let pending = self.pending.values();
+        let current = pending.filter(|command| command.sid() == sid);
+        let added = current.filter_map(|command| match &command.pending {
+            Pending::Change {
+                subscription,
+                change: Change::Add,
+                targets,
+                ..
+            } if *subscription == id => Some(targets),
+            _ => None,
+        });
+        added.flatten().cloned().collect()
     }
 
     /// Deselects the targets that other subscriptions to the channel also select. Returns those to remove at the exchange.
@@ -303,6 +323,7 @@ impl Session {
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
             tracked.selected.retain(|target| !shared.contains(target));
         }
+        self.cancel_additions(id, &shared);
         own
     }
 
@@ -343,9 +364,11 @@ impl Session {
             return self.write("unsubscribe", Some(params), Pending::Unsubscribe(reply));
         }
         // Other subscriptions share the `sid`: remove only the targets that no other selects.
-        let targets = tracked.selected.into_iter();
+        let selected = tracked.selected.into_iter();
+        let mut targets = self.in_flight(id, Some(sid));
+        targets.extend(selected.filter(|target| tracked.chunks.has_sent(target)));
         let targets: Vec<_> = targets
-            .filter(|target| tracked.chunks.has_sent(target))
+            .into_iter()
             .filter(|target| !self.is_wanted(id, &tracked.channel, target))
             .collect();
         match targets.is_empty() {

@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Route, Scope, Session,
-    pending::{Pending, done},
+    pending::{LAST_REPLY_TIMEOUT, Pending, done},
     queues_of,
 };
 use crate::ws::{
@@ -66,11 +66,21 @@ impl Session {
         &mut self,
         command: u64,
         (id, sid): (SubscriptionId, u64),
-        mut targets: Vec<String>,
+        targets: Vec<String>,
     ) {
         self.added(command, id, sid, &targets);
+        self.remove_deselected(command, id, targets);
+    }
+
+    /// Removes the targets of an acknowledged command that the subscription no longer selects.
+    pub(super) fn remove_deselected(
+        &mut self,
+        command: u64,
+        id: SubscriptionId,
+        mut targets: Vec<String>,
+    ) {
         let tracked = self.subscriptions.get(&id);
-        targets.retain(|target| tracked.is_some_and(|tracked| !tracked.selected.contains(target)));
+        targets.retain(|target| tracked.is_some_and(|tracked| !tracked.selects(target)));
         self.change_again(command, id, Change::Remove, targets, None);
     }
 
@@ -142,12 +152,19 @@ impl Session {
         }
     }
 
-    /// Records that the exchange has acknowledged change `id`: earlier changes of these targets no longer count.
-    pub(super) fn supersede(&mut self, id: u64, of: SubscriptionId, targets: &[String]) {
+    /// Records that the exchange has acknowledged change `id`: earlier opposite changes of these targets no longer count.
+    pub(super) fn supersede(
+        &mut self,
+        id: u64,
+        of: SubscriptionId,
+        later: Change,
+        targets: &[String],
+    ) {
         for (earlier, command) in &mut self.pending {
             if let Pending::Change {
                 subscription,
-                targets: before,
+                change,
+                targets: valid,
                 rest,
                 superseded,
                 ..
@@ -155,10 +172,19 @@ impl Session {
                 && *subscription == of
                 && *earlier < id
             {
-                superseded.extend(before.extract_if(.., |target| targets.contains(target)));
+                let (from, to) = match *change == later {
+                    true => (superseded, valid),
+                    false => (valid, superseded),
+                };
+                to.extend(from.extract_if(.., |target| targets.contains(target)));
                 rest.retain(|target| !targets.contains(target));
             }
         }
+    }
+
+    /// Records that targets were removed without a command: additions that are in flight no longer count.
+    pub(super) fn cancel_additions(&mut self, of: SubscriptionId, targets: &[String]) {
+        self.supersede(self.last_id + 1, of, Change::Remove, targets);
     }
 
     /// Returns the targets that no change after `id` concerns.
@@ -210,20 +236,15 @@ impl Session {
     pub(super) fn repeat_later_changes(
         &mut self,
         id: u64,
-        subscription: SubscriptionId,
+        (subscription, sid): (SubscriptionId, u64),
         earlier: Change,
-        mut targets: Vec<String>,
+        targets: Vec<String>,
     ) {
-        let later = match earlier {
-            Change::Add => Change::Remove,
-            Change::Remove => Change::Add,
-        };
-        let tracked = self.subscriptions.get(&subscription);
-        targets.retain(|target| {
-            let is_selected = tracked.is_some_and(|tracked| tracked.selected.contains(target));
-            is_selected == (later == Change::Add)
-        });
-        self.change_again(id, subscription, later, targets, None);
+        match earlier {
+            Change::Add => self.change_again(id, subscription, Change::Remove, targets, None),
+            // They are selected, so they are sent like a chunk, which is repeated and reports what is rejected.
+            Change::Remove => self.add_again(subscription, sid, targets, 0),
+        }
     }
 
     /// Reports targets whose addition is acknowledged by the reply to command `id`, unless a later command removes them.
@@ -375,12 +396,25 @@ impl Session {
         }
     }
 
-    pub(super) fn subscribe_failed(&mut self, id: SubscriptionId, error: CommandError) {
+    /// Handles a rejected attempt to make a subscription.
+    pub(super) fn subscribe_failed(
+        &mut self,
+        command: u64,
+        id: SubscriptionId,
+        error: CommandError,
+    ) {
+        let mut pending = self.pending.iter();
+        let is_repeated = pending.any(|(other, later)| *other > command && later.subscribes(id));
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
         if error.is_overflow() {
             tracked.overflowed();
+        }
+        if is_repeated {
+            // The last attempt decides. Its reply may take as long as this one, so no other attempt is made until then.
+            tracked.retry_at = Some(Instant::now() + LAST_REPLY_TIMEOUT);
+            return;
         }
         if let Some(reply) = tracked.reply.take() {
             _ = reply.send(Err(ConnectionError::Command(error)));

@@ -15,6 +15,9 @@ use crate::ws::{
 /// Time after which the session sends an unanswered command again. It doubles with each repeat of a chunk.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Time for the reply to the last attempt to make a subscription after an earlier one was rejected.
+pub(super) const LAST_REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Number of times that the timeout of a chunk doubles.
 const MAX_DOUBLINGS: u32 = 6;
 
@@ -39,7 +42,7 @@ pub(super) enum Pending {
         targets: Vec<String>,
         /// Targets left for further commands.
         rest: Vec<String>,
-        /// Targets of which the exchange has acknowledged a later change.
+        /// Targets of which a later change is done that is the opposite of this one.
         superseded: Vec<String>,
         reply: Option<ReplySender<()>>,
     },
@@ -62,8 +65,9 @@ pub(super) enum Pending {
     },
     Unsubscribe(Option<ReplySender<()>>),
     Other(ReplySender<RawReply>),
-    /// A command that was sent again, or whose caller is gone. The reply has no effect, except for an error that ends its subscription.
-    Obsolete,
+    /// A command that was sent again, or whose caller is gone. The reply has no effect, except for an error that ends its subscription. If it
+    /// acknowledges targets that the subscription no longer selects, they are removed again.
+    Obsolete(Option<(SubscriptionId, Arc<[String]>)>),
 }
 
 /// A command that has not been replied to.
@@ -140,7 +144,7 @@ impl PendingCommand {
     /// Drops the data for a caller that is gone. Returns `false` if the reply can no longer arrive.
     pub(super) fn is_expected(&mut self) -> bool {
         if self.pending.is_abandoned() {
-            self.pending = Pending::Obsolete;
+            self.pending.make_obsolete();
         }
         self.pending.has_caller() || self.sent.elapsed() <= MAX_REPLY_TIME
     }
@@ -160,9 +164,27 @@ impl Pending {
         match self {
             Self::Snapshot { reply, .. } => reply.is_closed(),
             Self::Other(reply) => reply.is_closed(),
-            Self::Obsolete => true,
+            Self::Obsolete(_) => true,
             _ => false,
         }
+    }
+
+    /// Keeps only the targets that the command may still add. Returns the rest of its data.
+    pub(super) fn make_obsolete(&mut self) -> Self {
+        let added = match self {
+            Self::Subscribe {
+                subscription,
+                requested,
+            } => Some((*subscription, Arc::clone(requested))),
+            Self::Chunk {
+                subscription,
+                targets,
+                ..
+            } => Some((*subscription, targets.clone().into())),
+            Self::Obsolete(added) => added.take(),
+            _ => None,
+        };
+        std::mem::replace(self, Self::Obsolete(added))
     }
 
     /// Returns `true` if a caller waits for the reply, or the subscription for that to a chunk. It makes another attempt instead of waiting
@@ -175,7 +197,7 @@ impl Pending {
             }
             Self::Snapshot { reply, .. } => !reply.is_closed(),
             Self::Other(reply) => !reply.is_closed(),
-            Self::Subscribe { .. } | Self::Obsolete => false,
+            Self::Subscribe { .. } | Self::Obsolete(_) => false,
         }
     }
 
@@ -198,7 +220,7 @@ impl Pending {
     pub(super) fn fail(self, error: ConnectionError) {
         // The caller may be gone.
         match self {
-            Self::Subscribe { .. } | Self::Chunk { .. } | Self::Obsolete => {}
+            Self::Subscribe { .. } | Self::Chunk { .. } | Self::Obsolete(_) => {}
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 _ = reply.map(|reply| reply.send(Err(error)));
             }

@@ -90,12 +90,7 @@ impl Session {
         if let Control::Error(error) = control {
             match pending {
                 Pending::Subscribe { subscription, .. } => {
-                    let is_later = |(other, command): (&u64, &PendingCommand)| {
-                        *other > id && command.subscribes(subscription)
-                    };
-                    if !self.pending.iter().any(is_later) {
-                        self.subscribe_failed(subscription, error.clone());
-                    }
+                    self.subscribe_failed(id, subscription, error.clone());
                 }
                 Pending::Chunk {
                     subscription,
@@ -166,7 +161,7 @@ impl Session {
                 _,
             ) => {
                 if reply.is_closed() {
-                    self.wait_longer(id, scope, Pending::Obsolete);
+                    self.wait_longer(id, scope, Pending::Obsolete(None));
                     return sid;
                 }
                 if names.snapshot == Some(kind) {
@@ -213,9 +208,10 @@ impl Session {
                 },
                 Control::Ok,
             ) => {
-                self.supersede(id, subscription, &targets);
+                self.supersede(id, subscription, change, &targets);
                 let tracked = self.subscriptions.get(&subscription);
-                if of.is_none() || tracked.is_some_and(|tracked| tracked.sid != of) {
+                let current = of.filter(|_| tracked.is_none_or(|tracked| tracked.sid == of));
+                let Some(of) = current else {
                     // The subscription has been made again since, without the change, unless the program has ended it.
                     match tracked {
                         Some(_) => {
@@ -225,9 +221,9 @@ impl Session {
                         None => done(reply),
                     }
                     return sid;
-                }
+                };
                 self.changed(id, (subscription, &channel), change, targets, sid);
-                self.repeat_later_changes(id, subscription, change, superseded);
+                self.repeat_later_changes(id, (subscription, of), change, superseded);
                 let tracked = self.subscriptions.get(&subscription);
                 match tracked.and_then(|tracked| tracked.sid) {
                     _ if rest.is_empty() => done(reply),
@@ -251,9 +247,14 @@ impl Session {
             }
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
-            // Further snapshots may follow.
-            (Pending::Obsolete, _) => {
-                self.wait_longer(id, scope, Pending::Obsolete);
+            (Pending::Obsolete(added), control) => {
+                if let (Some((subscription, targets)), Some(_)) = (&added, of)
+                    && matches!(control, Control::Ok | Control::Subscribed { .. })
+                {
+                    self.remove_deselected(id, *subscription, targets.to_vec());
+                }
+                // Further snapshots may follow.
+                self.wait_longer(id, scope, Pending::Obsolete(added));
             }
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
         }

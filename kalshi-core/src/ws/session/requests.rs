@@ -139,10 +139,7 @@ impl Session {
                 continue;
             }
             // A subscription that ended is made again as a whole.
-            match (
-                std::mem::replace(&mut command.pending, Pending::Obsolete),
-                sid,
-            ) {
+            match (command.pending.make_obsolete(), sid) {
                 (
                     Pending::Chunk {
                         subscription,

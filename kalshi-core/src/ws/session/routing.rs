@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     EarlyLoss, MAIN, MAX_EARLY, MAX_EARLY_BYTES, MAX_EXTRA, Route, Session, Tracked,
-    pending::Pending, replies::Ended,
+    pending::{CommandScope, Pending},
+    replies::Ended,
 };
 use crate::ws::{
     control::{self, Control},
@@ -43,7 +44,7 @@ impl Session {
     fn is_command_reply(&self, text: &str, envelope: &Envelope) -> bool {
         let kind = envelope.kind(text);
         let mut pending = self.pending.values();
-        pending.any(|command| !matches!(command.pending, Pending::Obsolete))
+        pending.any(|command| !matches!(command.pending, Pending::Obsolete(_)))
             || control::is_control(kind)
             || kind.contains('\\')
     }
@@ -71,9 +72,14 @@ impl Session {
             _ => (false, false),
         };
         let mut ended_sid = None;
-        let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
+        let (sid, is_done) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
                 let ended = self.ended_by(&command, &control);
+                // An end without a `sid` may be that of any subscription, unless that of the command has already ended.
+                let is_done = match control {
+                    Control::Unsubscribed => matches!(command.scope, CommandScope::Ended),
+                    _ => !matches!(ended, Ended::All),
+                };
                 if let Ended::Sid(sid) = ended {
                     ended_sid = Some(sid);
                 }
@@ -91,7 +97,7 @@ impl Session {
                     self.check_sequence(&message);
                 }
                 own_sid = message.envelope.sid;
-                (sid, !matches!(ended, Ended::All))
+                (sid, is_done)
             }
             None => (own_sid, false),
         };
@@ -116,9 +122,7 @@ impl Session {
                     }
                 }
             }
-            // An end without a `sid` may be that of any subscription, so all of them are made again: one that the exchange has ended would
-            // otherwise count as active, and deliver nothing.
-            _ if was_reply && own_sid.is_none() && control != Control::Unsubscribed => {}
+            _ if is_done && own_sid.is_none() => {}
             None if own_sid.is_some() && self.has_early_room() && self.is_subscribing() => {
                 self.early.push((message, control));
             }
@@ -150,6 +154,7 @@ impl Session {
                             .filter(|tracked| tracked.sid.is_none())
                             .for_each(Tracked::overflowed);
                     }
+                    // One that the exchange has ended would otherwise count as active, and deliver nothing.
                     for sid in self.sids.keys().copied().collect::<Vec<_>>() {
                         self.end(sid, is_overflow);
                     }

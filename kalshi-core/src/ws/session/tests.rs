@@ -3,6 +3,7 @@
 mod chunks;
 mod early;
 mod late;
+mod order;
 mod replies;
 
 use super::*;

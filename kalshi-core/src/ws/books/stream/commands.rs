@@ -116,7 +116,10 @@ impl<A: OrderBookApi> BookStream<A> {
                     tracing::debug!(%error, "settled markets not removed");
                     let is_transient = match error {
                         ConnectionError::Disconnected | ConnectionError::Timeout(_) => true,
-                        ConnectionError::Command(error) => error.is_transient(),
+                        // The subscription is made again with the settled markets if the error ends it.
+                        ConnectionError::Command(error) => {
+                            error.is_transient() || error.ends_subscription()
+                        }
                         _ => false,
                     };
                     // Retry, or they would be resubscribed after every reconnect.

@@ -268,6 +268,39 @@ async fn only_the_last_attempt_rejects_a_subscription() {
     assert!(session.subscriptions.is_empty());
 }
 
+/// Every reply arrives after the next attempt.
+#[tokio::test(start_paused = true)]
+async fn late_rejections_end_a_subscription() {
+    for (code, is_permanent) in [(14, true), (25, false)] {
+        let (mut session, _receiver) = selecting(&["A", "B", "C", "D"]);
+        session.disconnected();
+        session.connected();
+        let mut pending = vec![next_id(&mut session)];
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_secs(16)).await;
+            session.retry_due(Instant::now());
+            while session.has_outgoing() {
+                pending.push(next_id(&mut session));
+            }
+            if !pending.is_empty() {
+                reject(&mut session, pending.remove(0), code);
+            }
+        }
+        assert_eq!(session.subscriptions.is_empty(), is_permanent, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn overflow_of_an_earlier_attempt_makes_the_chunks_smaller() {
+    let (mut session, _receiver) = selecting(&["A", "B", "C", "D"]);
+    session.disconnected();
+    session.connected();
+    let first = next_id(&mut session);
+    session.retry_due(Instant::now() + Duration::from_secs(16));
+    reject(&mut session, first, 25);
+    assert_eq!(session.subscriptions[&SubscriptionId(1)].chunks.size(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn attempts_without_a_reply_are_forgotten() {
     let (mut session, _receiver) = empty_session();

@@ -239,6 +239,28 @@ async fn end_without_a_sid_ends_all_subscriptions() {
     }
 }
 
+/// The subscription has ended before the command is acknowledged.
+#[tokio::test]
+async fn late_end_without_a_sid_ends_no_other_subscription() {
+    let (mut session, _receiver) = subscribed();
+    let (id, _result) = subscribe(&mut session, "trades");
+    open(&mut session, id, "trades", 2);
+    session.command(Command::Unsubscribe {
+        subscription: SubscriptionId(2),
+        reply: None,
+    });
+    let id = next_id(&mut session);
+    receive(
+        &mut session,
+        r#"{"type":"error","sid":2,"msg":{"code":25}}"#,
+    );
+    receive(
+        &mut session,
+        format!(r#"{{"id":{id},"type":"unsubscribed"}}"#),
+    );
+    assert!(session.sids.contains_key(&1));
+}
+
 /// Returns the targets of a complete result.
 fn targets_in(mut snapshots: Snapshots) -> Vec<String> {
     let Ok(Ok(snapshots)) = snapshots.try_recv() else {
@@ -264,7 +286,7 @@ async fn result_of_a_snapshot_request_has_each_target_once() {
     drop(result);
     deliver_snapshot(&mut session, &format!(r#""sid":1,"id":{id}"#), "A");
     let mut pending = session.pending.values();
-    assert!(pending.all(|command| matches!(command.pending, Pending::Obsolete)));
+    assert!(pending.all(|command| matches!(command.pending, Pending::Obsolete(_))));
 }
 
 #[tokio::test]
