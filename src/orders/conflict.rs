@@ -28,6 +28,14 @@ pub(super) struct ConflictingOrder {
     pub(super) may_be_ours: bool,
 }
 
+/// Progress of resolving a conflict.
+#[derive(Default)]
+struct Progress {
+    outcome: Option<OrderOutcome>,
+    /// The orders with the id that were found last.
+    seen: Vec<Order>,
+}
+
 impl Client {
     /// Looks up the orders that have the client order ids, for at most the client's `lookup_timeout`.
     pub(super) async fn resolve_conflicts(
@@ -38,21 +46,21 @@ impl Client {
         let timeout = rt::lookup_timeout(&self.core);
         let deadline = Instant::now() + timeout.min(MAX_TIMEOUT);
         let last_error = LastError::default();
-        let mut outcomes: Vec<Option<OrderOutcome>> = conflicts.iter().map(|_| None).collect();
+        let mut progress: Vec<_> = conflicts.iter().map(|_| Progress::default()).collect();
         // With a timeout of zero, a fast response could still win the race.
         if !timeout.is_zero() {
-            let search = self.search_conflicts(&conflicts, &mut outcomes, ended, &last_error);
+            let search = self.search_conflicts(&conflicts, &mut progress, ended, &last_error);
             _ = timeout_at(deadline, search).await;
         }
-        let unresolved = |(conflict, outcome): (ConflictingOrder, Option<OrderOutcome>)| {
-            outcome.unwrap_or_else(|| {
-                let error = rt::after_lookup(&conflict.error, timeout);
-                self.unknown_order(conflict.order, Arc::new(error), ended)
+        let unresolved = |(conflict, progress): (ConflictingOrder, Progress)| {
+            progress.outcome.unwrap_or_else(|| {
+                let error = Arc::new(rt::after_lookup(&conflict.error, timeout));
+                self.unknown_order_among(conflict.order, error, ended, progress.seen)
             })
         };
         conflicts
             .into_iter()
-            .zip(outcomes)
+            .zip(progress)
             .map(unresolved)
             .collect()
     }
@@ -61,7 +69,7 @@ impl Client {
     async fn search_conflicts(
         &self,
         conflicts: &[ConflictingOrder],
-        outcomes: &mut [Option<OrderOutcome>],
+        progress: &mut [Progress],
         ended: Moment,
         last_error: &LastError,
     ) {
@@ -71,8 +79,8 @@ impl Client {
         loop {
             let mut open: Vec<_> = conflicts
                 .iter()
-                .zip(outcomes.iter_mut())
-                .filter(|(_, outcome)| outcome.is_none())
+                .zip(progress.iter_mut())
+                .filter(|(_, progress)| progress.outcome.is_none())
                 .collect();
             let Some((first, _)) = open.first() else {
                 return;
@@ -94,17 +102,21 @@ impl Client {
                 proves_absence: is_everywhere && is_fresh,
             };
             let mut judge = |rows: &Rows, is_complete: bool| {
-                for (conflict, outcome) in &mut open {
+                for (conflict, progress) in &mut open {
                     let id = conflict.order.client_order_id.as_str();
                     let found = rows
                         .orders
                         .iter()
                         .filter(|order| order.client_order_id == id);
-                    if outcome.is_none() {
-                        **outcome = conflict.judge(self, found.collect(), ended, is_complete);
+                    let found: Vec<_> = found.collect();
+                    if progress.outcome.is_none() {
+                        if !found.is_empty() {
+                            progress.seen = found.iter().copied().cloned().collect();
+                        }
+                        progress.outcome = conflict.judge(self, found, ended, is_complete);
                     }
                 }
-                open.iter().all(|(_, outcome)| outcome.is_some())
+                open.iter().all(|(_, progress)| progress.outcome.is_some())
             };
             let rows = reader.search(search, last_error, |rows| judge(rows, false));
             match check_connections(&reader, rows).await {
@@ -116,7 +128,9 @@ impl Client {
             }
             // Also after an error, because other lists may be readable.
             round = round.next();
-            sleep(PAUSE).await;
+            if !freshness.is_draining() {
+                sleep(PAUSE).await;
+            }
             reader = rt::for_evidence(self);
             if !is_fresh {
                 is_fresh = freshness.check(&reader, last_error).await;

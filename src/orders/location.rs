@@ -1,5 +1,7 @@
 //! Finds out where an order is, to prove the outcome of a change.
 
+use std::collections::BTreeSet;
+
 use kalshi_core::rt::{
     self,
     orders::{LastError, is_absent},
@@ -43,8 +45,11 @@ impl Client {
             return Ok(OrderLocation::new(key, order));
         }
         let (ids, ticker) = ([&key.order_id], key.market_ticker.as_deref());
-        let (mut found, searched) = self.search_ids(&ids, ticker, is_fresh, last_error).await;
-        match found.pop() {
+        let mut found = None;
+        let see = |order: &Order| found = Some(order.clone());
+        let searched = self.search_ids(&ids, ticker, is_fresh, last_error, see);
+        let searched = searched.await;
+        match found {
             Some(order) => Ok(OrderLocation::new(key, order)),
             None => searched.map(|()| OrderLocation::NotFound),
         }
@@ -69,17 +74,22 @@ impl Client {
     }
 
     /// Searches for orders that reads by id do not find: among the orders of their market or, once reads are up to date, of all markets
-    /// and in the archive. Returns those that it found, and an error if the lists may have more of them.
+    /// and in the archive. Calls `see` with those that it has found after each list.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the lists may have more of them.
     async fn search_ids(
         &self,
         ids: &[&OrderId],
         ticker: Option<&str>,
         is_fresh: bool,
         last_error: &LastError,
-    ) -> (Vec<Order>, Result<(), Error>) {
+        mut see: impl FnMut(&Order),
+    ) -> Result<(), Error> {
         // Only up-to-date reads can prove that an order does not exist, so all markets are searched only then.
         if ticker.is_none() && !is_fresh {
-            return (Vec::new(), Ok(()));
+            return Ok(());
         }
         let search = Search {
             ids: Ids::Exchange(ids),
@@ -89,19 +99,16 @@ impl Client {
             archive: is_fresh,
             proves_absence: is_fresh,
         };
-        let (mut found, mut is_complete) = (Vec::new(), false);
+        let mut is_complete = false;
         let is_enough = |rows: &Rows| {
-            found.clone_from(&rows.orders);
+            rows.orders.iter().for_each(&mut see);
             let has = |id: &&OrderId| rows.orders.iter().any(|order| order.order_id == **id);
             is_complete = ids.iter().all(has);
             is_complete
         };
-        let searched = match self.search(search, last_error, is_enough).await {
-            // The row that does not decode may be an order that was not found.
-            Ok(rows) => rows.skipped.filter(|_| !is_complete).map_or(Ok(()), Err),
-            Err(error) => Err(error),
-        };
-        (found, searched)
+        let rows = self.search(search, last_error, is_enough).await?;
+        // The row that does not decode may be an order that was not found.
+        rows.skipped.filter(|_| !is_complete).map_or(Ok(()), Err)
     }
 
     /// Looks for several orders and reports each as it is seen. If a page of a market's orders costs less than single reads, it reads that
@@ -158,17 +165,21 @@ impl Client {
         for group in missing.chunk_by(|a, b| is_fresh || ticker(*a) == ticker(*b)) {
             let ids: Vec<_> = group.iter().map(|index| &keys[*index].order_id).collect();
             let ticker = group.first().and_then(|index| ticker(*index));
-            let (found, searched) = self.search_ids(&ids, ticker, is_fresh, last_error).await;
-            for index in group {
-                let key = keys[*index];
-                match found.iter().find(|order| order.order_id == key.order_id) {
-                    Some(order) => report(*index, OrderLocation::new(key, order.clone())),
-                    None if searched.is_ok() => report(*index, OrderLocation::NotFound),
-                    None => {}
+            let mut absent: BTreeSet<_> = group.iter().copied().collect();
+            // The search may take longer than the caller waits.
+            let see = |order: &Order| {
+                let is_it = |index: &&usize| keys[**index].order_id == order.order_id;
+                for index in group.iter().filter(is_it) {
+                    absent.remove(index);
+                    report(*index, OrderLocation::new(keys[*index], order.clone()));
                 }
-            }
-            if searched.is_err() {
-                result = searched;
+            };
+            let searched = self.search_ids(&ids, ticker, is_fresh, last_error, see);
+            match searched.await {
+                Ok(()) => absent
+                    .into_iter()
+                    .for_each(|index| report(index, OrderLocation::NotFound)),
+                Err(error) => result = Err(error),
             }
         }
         result

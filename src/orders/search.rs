@@ -1,6 +1,12 @@
 //! Finds orders by their ids.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -238,23 +244,36 @@ impl FindOrder {
         let has_subaccount = |order: &Order| {
             subaccount.is_none_or(|wanted| wanted == order.subaccount_number.unwrap_or_default())
         };
+        let seen = Mutex::new(Vec::new());
+        let is_first = AtomicBool::new(true);
+        let (last_seen, is_first) = (&seen, &is_first);
         let look = |client: Client, is_fresh| async move {
             let search = Search {
                 ids: Ids::Client(ids),
                 ticker,
                 subaccount,
                 since_ms: None,
-                archive: true,
+                // It has orders that ended weeks ago, which repeated reads do not add.
+                archive: is_fresh || is_first.swap(false, Relaxed),
                 proves_absence: is_fresh,
             };
-            let is_found = |rows: &Rows| rows.orders.iter().any(has_subaccount);
+            let is_found = |rows: &Rows| {
+                if !rows.orders.is_empty() {
+                    let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.clone_from(&rows.orders);
+                }
+                rows.orders.iter().any(has_subaccount)
+            };
             let rows = client.search(search, last, is_found).await?;
             let is_conclusive = is_found(&rows);
             Ok(Reading::new(rows, is_conclusive))
         };
         let rows = match inquire(&self.client, since, self.timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
-            Finding::TimedOut(error) => return OrderLookup::Unknown(Unresolved::after(error)),
+            Finding::TimedOut(error) => {
+                let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+                return OrderLookup::Unknown(Unresolved::new(seen, error));
+            }
         };
         match <[Order; 1]>::try_from(rows.orders) {
             Ok([order]) if has_subaccount(&order) => OrderLookup::Found(Box::new(order)),

@@ -110,17 +110,23 @@ impl UnknownOrder {
                     candidates
                 }
             };
+            let see = |orders: &Vec<Order>| {
+                let mut seen = last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.clone_from(orders);
+            };
             // Called after each walk, whose orders are candidates even if the next one fails.
             let is_enough = |rows: &Rows| {
                 let orders = relevant(rows);
-                let is_enough = orders
+                if !orders.is_empty() {
+                    see(&orders);
+                }
+                orders
                     .iter()
-                    .any(|order| order_match(order) != OrderMatch::Other);
-                *last_seen.lock().unwrap_or_else(PoisonError::into_inner) = orders;
-                is_enough
+                    .any(|order| order_match(order) != OrderMatch::Other)
             };
             let mut rows = client.search(search, last, is_enough).await?;
             rows.orders = relevant(&rows);
+            see(&rows.orders);
             // More responses may show whether the order is older than the request, and more reads how it was executed.
             let is_conclusive = |order: &Order| match order_match(order) {
                 OrderMatch::AsSent => {
@@ -162,11 +168,10 @@ impl UnknownOrder {
     fn without_fresh_reads(&self, seen: Vec<Order>, error: Option<Arc<Error>>) -> Reconciliation {
         let request = &self.order.request;
         match seen.as_slice() {
-            [] => Reconciliation::Unknown(Unresolved::after(error)),
             [order] if self.is_taken && self.is_shown_by(order) => {
                 Reconciliation::AlreadyExists(PlacedOrder::found(request, order.clone()))
             }
-            _ => Reconciliation::Unknown(Unresolved::among(seen)),
+            _ => Reconciliation::Unknown(Unresolved::new(seen, error)),
         }
     }
 

@@ -94,11 +94,13 @@ fn builder(exchange: &Exchange) -> ClientBuilder {
         .credentials(Credentials::new(KEY_ID, key()).unwrap())
 }
 
-/// Starts an exchange whose reads are up to date. `pages` returns the pages of its list, given the number of earlier lists.
+/// Starts an exchange whose reads are up to date. `pages` returns the pages of its list, given the number of earlier lists since reads were
+/// up to date.
 async fn exchange(pages: impl Fn(usize) -> Vec<Vec<Value>> + Send + Sync + 'static) -> Exchange {
     let lists = AtomicUsize::new(0);
     Exchange::start(move |request| {
         if request.path.ends_with("/user_data_timestamp") {
+            lists.store(0, Relaxed);
             return Reply::json(200, &json!({ "as_of_time": Utc::now() }));
         }
         let number: usize = request
@@ -253,6 +255,81 @@ async fn order_that_moves_to_a_page_already_read_is_listed() {
     assert_eq!(ids(&resting.unwrap()), ["o2", "o3", "o4"]);
 }
 
+/// The first list is the response to another request, so the second one, from which an order is missing, is the first of the orders.
+#[tokio::test]
+async fn list_of_another_request_does_not_confirm_several_pages() {
+    let exchange = exchange(|list| match list {
+        0 => vec![rows(&[])],
+        1 => vec![rows(&["o1", "o2"]), rows(&["o4"])],
+        _ => vec![rows(&["o2", "o3"]), rows(&["o4"])],
+    });
+    let exchange = exchange.await;
+    let resting = builder(&exchange).build().unwrap().orders().resting().await;
+    assert_eq!(ids(&resting.unwrap()), ["o2", "o3", "o4"]);
+}
+
+/// The connection may have the response to an earlier read of the orders.
+#[tokio::test]
+async fn pooled_connections_are_read_twice_more() {
+    let exchange = exchange(|list| match list {
+        0 | 1 => vec![rows(&[])],
+        _ => vec![rows(&["o1"])],
+    });
+    let exchange = exchange.await;
+    let client = builder(&exchange).http_client(kalshi_sdk::reqwest::Client::new());
+    let resting = client.build().unwrap().orders().resting().await;
+    assert_eq!(ids(&resting.unwrap()), ["o1"]);
+}
+
+#[tokio::test]
+async fn only_the_orders_of_a_market_are_listed() {
+    let exchange = MockExchange::start().await.unwrap();
+    exchange.market(TICKER).clear();
+    let client = exchange.client().unwrap();
+    place(&client, 10).await;
+    let of_market = client.orders().resting().ticker(TICKER).await.unwrap();
+    assert_eq!(of_market.len(), 1);
+    let of_other = client.orders().resting().ticker("KXTEST-26-B").await;
+    assert!(of_other.unwrap().is_empty());
+    let foreign = self::exchange(|_| vec![rows(&["o1"])]).await;
+    let client = builder(&foreign).build().unwrap();
+    let unresolved = client.orders().resting().ticker("KXTEST-26-B").await;
+    let unresolved = unresolved.unwrap_err();
+    assert!(unresolved.candidates().is_empty(), "{unresolved:?}");
+    assert!(unresolved.error().is_some());
+}
+
+/// The second page and the time of the reads are never returned.
+#[tokio::test]
+async fn orders_that_were_read_are_candidates_if_nothing_is_proven() {
+    let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+        Some("orders") if !request.query.contains_key("cursor") => Reply::json(
+            200,
+            &json!({ "orders": rows(&["o1", "o2"]), "cursor": "c" }),
+        ),
+        _ => Reply::status(503),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let resting = client.orders().resting().timeout(Duration::from_secs(1));
+    let unresolved = resting.await.unwrap_err();
+    assert_eq!(ids(unresolved.candidates()), ["o1", "o2"]);
+    assert!(unresolved.error().is_some());
+}
+
+/// An undecodable or ended order elsewhere in the list must not hide the others from a program that cancels them.
+#[tokio::test]
+async fn bad_row_does_not_hide_the_other_orders() {
+    let undecodable = json!({ "order_id": "bad" });
+    for bad in [undecodable, row("bad", "executed", "0.00")] {
+        let mut first = rows(&["o1"]);
+        first.push(bad);
+        let unresolved = listed(vec![first, rows(&["o2"])]).await.unwrap_err();
+        assert_eq!(ids(unresolved.candidates()), ["o1", "o2"]);
+        assert!(unresolved.error().is_some());
+    }
+}
+
 #[tokio::test]
 async fn pages_whose_orders_keep_ending_prove_nothing() {
     let exchange = exchange(|list| vec![rows(&[&format!("o{list}")]), rows(&["last"])]).await;
@@ -260,8 +337,8 @@ async fn pages_whose_orders_keep_ending_prove_nothing() {
         .rate_limits(kalshi_sdk::limits::RateLimits::Unlimited)
         .build()
         .unwrap();
-    let resting = client.orders().resting().timeout(Duration::from_secs(2));
-    let unresolved = resting.await.unwrap_err();
+    let unresolved = client.orders().resting().await.unwrap_err();
+    assert_eq!(ids(unresolved.candidates()), ["o3", "o4", "last"]);
     let error = unresolved.error().unwrap().to_string();
     assert!(error.contains("orders left the list"), "{error}");
 }

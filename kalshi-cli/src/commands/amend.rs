@@ -124,7 +124,7 @@ impl Amend {
         let resting = client.orders().resting().timeout(self.timeout).await;
         spinner.finish();
         let orders = resting.map_err(|unresolved| {
-            let error = describe_unresolved(unresolved);
+            let error = describe_unresolved(&unresolved);
             match names_terms {
                 true => format!("the order was not found: {error}; try again later"),
                 false => format!(

@@ -6,13 +6,13 @@ mod each;
 use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
-use kalshi_sdk::{Client, operation, orders::OrderRef, types::Order};
+use kalshi_sdk::{Client, OrderId, operation, orders::OrderRef, types::Order};
 use tokio::time::{Instant, timeout_at};
 
 use self::each::Cancels;
 use super::{
     interrupt::unless_interrupted,
-    listing::describe_unresolved,
+    listing::split_unresolved,
     tables::{locator_query, orders_table, request_row, requests_table},
     time_args::duration,
 };
@@ -59,6 +59,9 @@ const FIELDS: [&str; 6] = [
 /// Maximum time to read orders only to show them. A cancel does not wait longer for reads that fail.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Maximum time to list the orders of a market or a group. Once it has passed, those that were seen are cancelled.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Fields of the totals: the number of cancels with each outcome.
 const TOTALS: [&str; 5] = [
     "cancelled",
@@ -74,9 +77,14 @@ impl Cancel {
         if self.all && self.market.is_none() && self.group.is_none() {
             return all::run(&self, context, &client).await;
         }
-        let mut refs = Vec::new();
+        let (mut refs, mut doubt) = (Vec::new(), None);
         let orders = match self.ids.is_empty() {
-            true => self.list_orders(context, &client).await?,
+            true => {
+                let listed = self.list_orders(context, &client).await;
+                refs.extend(listed.unlisted);
+                doubt = listed.doubt;
+                listed.orders
+            }
             false => {
                 let (orders, unlisted) = read_orders(context, &client, &self.ids).await;
                 refs.extend(unlisted);
@@ -84,6 +92,14 @@ impl Cancel {
             }
         };
         refs.extend(orders.iter().map(OrderRef::from));
+        if let Some(doubt) = &doubt {
+            // Exit code 0 would mean that none rests.
+            if refs.is_empty() {
+                return Err(doubt.as_str().into());
+            }
+            let note = format!("{doubt}; other orders may rest");
+            context.output.note(&note);
+        }
         let table = orders_table(&orders);
         if context.dry_run {
             let mut requests = requests_table();
@@ -114,34 +130,60 @@ impl Cancel {
             context.output.note("nothing was sent");
             return Ok(Exit::Failure);
         }
-        self.cancel_each(context, &client, refs).await
+        let exit = self.cancel_each(context, &client, refs).await?;
+        Ok(match doubt {
+            Some(_) => more_severe(exit, Exit::Unknown),
+            None => exit,
+        })
     }
 
-    /// Lists the resting orders of a market or a group, because the exchange's cancel-all has neither filter. The list is up to date: an
-    /// order that it lacks would not be cancelled.
-    async fn list_orders(&self, context: &Context, client: &Client) -> Result<Vec<Order>, Failure> {
-        let mut list = client.orders().resting().timeout(self.timeout);
+    /// Lists the resting orders of a market or a group, because the exchange's cancel-all has neither filter. The list is up to date, or
+    /// has a doubt: an order that it lacks would not be cancelled.
+    async fn list_orders(&self, context: &Context, client: &Client) -> Listed {
+        let timeout = self.timeout.min(LIST_TIMEOUT);
+        let mut list = client.orders().resting().timeout(timeout);
+        if let Some(market) = &self.market {
+            list = list.ticker(market);
+        }
         if let Some(subaccount) = self.subaccount {
             list = list.subaccount(subaccount);
         }
         let spinner = context.output.spinner("listing the resting orders");
         let listed = list.await;
         spinner.finish();
-        let mut orders = listed.map_err(describe_unresolved)?;
-        if let Some(market) = &self.market {
-            orders.retain(|order| order.ticker == *market);
-        }
+        let (mut orders, mut doubt) = split_unresolved(listed);
+        let mut unlisted = Vec::new();
         if let Some(group) = &self.group {
             let mut request = client.get_order_group().order_group_id(group);
             if let Some(subaccount) = self.subaccount {
                 request = request.subaccount(subaccount);
             }
-            let ids = request.send().await?.into_inner().orders;
+            let ids = match timeout_at(Instant::now() + READ_TIMEOUT, request.send()).await {
+                Ok(Ok(response)) => response.into_inner().orders,
+                failed => {
+                    let error = match failed {
+                        Ok(Err(error)) => error.to_string(),
+                        _ => "the read took too long".to_owned(),
+                    };
+                    doubt = Some(format!("the order group cannot be read: {error}"));
+                    Vec::new()
+                }
+            };
             orders.retain(|order| {
                 order.order_group_id.as_deref() == Some(group) || ids.contains(&order.order_id)
             });
+            // The group may have orders of other markets.
+            if doubt.is_some() && self.market.is_none() {
+                let is_unlisted = |id: &&OrderId| orders.iter().all(|order| order.order_id != **id);
+                let ids = ids.iter().filter(is_unlisted);
+                unlisted.extend(ids.map(|id| OrderRef::new(id.as_str())));
+            }
         }
-        Ok(orders)
+        Listed {
+            orders,
+            unlisted,
+            doubt,
+        }
     }
 
     async fn cancel_each(
@@ -189,6 +231,15 @@ impl Cancel {
         }
         Ok(exit)
     }
+}
+
+/// The resting orders of a market or a group.
+struct Listed {
+    orders: Vec<Order>,
+    /// Orders that the group names and the list lacks, if it may lack any.
+    unlisted: Vec<OrderRef>,
+    /// The reason why other orders may rest.
+    doubt: Option<String>,
 }
 
 /// Reads orders by id, to show them. An order that cannot be read is returned as a bare reference: reads lag behind writes, and a cancel

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use futures_util::{Stream, TryStreamExt};
-use kalshi_sdk::{Dollars, Error, orders::Unresolved};
+use kalshi_sdk::{Dollars, Error, orders::Unresolved, types::Order};
 
 use crate::{context::Context, failure::Failure};
 
@@ -68,10 +68,23 @@ impl ListOptions {
 }
 
 /// Describes why the resting orders are unknown.
-pub(super) fn describe_unresolved(unresolved: Unresolved) -> String {
+pub(super) fn describe_unresolved(unresolved: &Unresolved) -> String {
     match unresolved.error() {
         Some(error) => format!("the resting orders cannot be read: {error}"),
         None => "reads of the exchange are not up to date".to_owned(),
+    }
+}
+
+/// Returns the resting orders that were read and, if others may rest, the reason why these are unknown.
+pub(super) fn split_unresolved(
+    listed: Result<Vec<Order>, Unresolved>,
+) -> (Vec<Order>, Option<String>) {
+    match listed {
+        Ok(orders) => (orders, None),
+        Err(unresolved) => {
+            let reason = describe_unresolved(&unresolved);
+            (unresolved.candidates().to_vec(), Some(reason))
+        }
     }
 }
 

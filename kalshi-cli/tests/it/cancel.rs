@@ -100,11 +100,50 @@ async fn orders_that_reads_do_not_show_yet_are_cancelled() -> TestResult {
     setup
         .exchange
         .fault(Fault::StaleReads(Duration::from_secs(3_600)));
-    let run = setup
-        .run("cancel --market KXTEST-26-A --yes --timeout 1s")
-        .await?;
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("not up to date"), "{}", run.stderr);
+    // What is listed is cancelled again. If nothing is listed, nothing is sent.
+    for (market, code) in [("A", 11), ("B", 1)] {
+        let run = setup
+            .run(&format!(
+                "cancel --market KXTEST-26-{market} --yes --timeout 1s"
+            ))
+            .await?;
+        assert_eq!(run.code, Some(code), "{}", run.stderr);
+        assert!(run.stderr.contains("not up to date"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn listed_orders_are_cancelled_although_reads_are_not_proven_up_to_date() -> TestResult {
+    let (setup, _) = setup().await?;
+    let client = setup.exchange.client()?;
+    let group = client
+        .create_order_group()
+        .body(kalshi_sdk::types::CreateOrderGroupRequest::builder().contracts_limit_fp(100));
+    let group = group.send().await?.into_inner().order_group_id;
+    let order = NewOrder::buy("KXTEST-26-B", OutcomeSide::No, Dollars::from_cents(20), 1);
+    drop(client.orders().place(order.group(group.clone())).await?);
+    for operation in [
+        operation::GET_USER_DATA_TIMESTAMP,
+        operation::GET_ORDER_GROUP,
+    ] {
+        setup.exchange.fault(Fault::Html(403).on(operation));
+    }
+    for (filter, left) in [
+        ("--market KXTEST-26-A".to_owned(), 2),
+        (format!("--group {group}"), 1),
+    ] {
+        let run = setup
+            .run(&format!("cancel {filter} --yes --timeout 1s"))
+            .await?;
+        assert_eq!(run.code, Some(11), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("other orders may rest"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(resting(&setup), left);
+    }
     Ok(())
 }
 

@@ -404,6 +404,29 @@ async fn group_is_triggered_even_if_responses_are_lost() -> TestResult {
     Ok(())
 }
 
+/// Reads show the orders, but fail before they are up to date.
+#[tokio::test]
+async fn orders_that_were_seen_are_cancelled_although_nothing_is_proven() -> TestResult {
+    let setup = setup().await?;
+    let arguments = format!("{SUBACCOUNT} --timeout 4");
+    let guard = setup.guard(&arguments, "quote").spawn()?;
+    setup.wait_until_quoted(2).await?;
+    setup
+        .exchange
+        .fault(Fault::Html(403).on(operation::CANCEL_ALL_ORDERS));
+    kill_process(setup.bot_processes()[0], Signal::KILL)?;
+    setup
+        .wait_until(|| setup.count(operation::GET_USER_DATA_TIMESTAMP) > 0)
+        .await?;
+    setup
+        .exchange
+        .fault(Fault::Html(403).on(operation::GET_ORDERS));
+    setup.wait_until(|| setup.resting() == 0).await?;
+    let run = finish(guard).await?;
+    assert_eq!(run.code, Some(20), "{}", run.stderr);
+    Ok(())
+}
+
 /// Reads do not show a new group for seconds.
 #[tokio::test]
 async fn group_that_is_not_found_is_not_proven_closed() -> TestResult {

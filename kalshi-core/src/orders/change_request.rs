@@ -42,7 +42,8 @@ impl<T> ChangeRequest<T> {
     /// The exchange returns the same 404 for a cancelled, a filled and an unknown order. One read proves that an order has ended, and two
     /// at least half a second apart that it is in another market, subaccount or shard than the request named, though there it may have ended
     /// since. That an order rests where the request named it, or does not exist, is proven only once the API reports that its reads are up to
-    /// date with the response; otherwise the outcome is `Unknown`.
+    /// date with the response, which takes more than a second; otherwise the outcome is `Unknown`. With an HTTP client of your own, that
+    /// takes two more attempts, so set a longer timeout if a response takes more than about 50 ms.
     pub fn confirm_timeout(mut self, timeout: Duration) -> Self {
         self.confirm_timeout = timeout;
         self

@@ -77,30 +77,30 @@ pub struct Unresolved<O> {
 impl<O> Unresolved<O> {
     #[doc(hidden)]
     #[must_use]
+    pub fn new(candidates: Vec<O>, error: Option<Arc<Error>>) -> Self {
+        Self { candidates, error }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
     pub fn among(candidates: Vec<O>) -> Self {
-        Self {
-            candidates,
-            error: None,
-        }
+        Self::new(candidates, None)
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn after(error: Option<Arc<Error>>) -> Self {
-        Self {
-            candidates: Vec::new(),
-            error,
-        }
+        Self::new(Vec::new(), error)
     }
 
     /// Returns the orders of which one may be the order that was looked up: several orders, or a single one that differs from what was
-    /// sent. Empty if none was found.
+    /// sent. Empty if none was found. For a list of resting orders, those that were read: others may rest too.
     #[must_use]
     pub fn candidates(&self) -> &[O] {
         &self.candidates
     }
 
-    /// Returns the last error, or `None` if no read failed before the timeout, or if the lookup found candidates.
+    /// Returns the last error, or `None` if no read failed before the timeout, or if the orders that were found prove nothing.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_deref()

@@ -13,7 +13,8 @@ pub use self::{
     conflict::{Conflict, Explanation, OrderMatch},
     inquiry::{
         Finding, Freshness, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Reading, Walk,
-        check_connections, inquire, retry_transient, until_fresh, walk, walk_up_to,
+        check_connections, draining_looks, inquire, retry_transient, until_fresh, walk, walk_into,
+        walk_up_to,
     },
     place::{Age, Identity, PlaceTerms, PlaceVerdict, SEARCH_MARGIN_MS, SentOrder, send_order},
 };

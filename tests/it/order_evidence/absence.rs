@@ -222,6 +222,55 @@ async fn failing_archive_does_not_hide_a_listed_order_of_a_batch() {
     );
 }
 
+/// The archive, which may have the other order, does not respond in time.
+#[tokio::test]
+async fn listed_order_of_a_batch_is_reported_before_the_search_ends() {
+    let exchange = exchange(
+        |_| {
+            let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
+            Reply::json(200, &json!({ "orders": [item("o1"), item("o2")] }))
+        },
+        |request| match request.path.contains("historical") {
+            true => Reply::Hang,
+            false => page(&[row(json!({ "status": "executed" }))]),
+        },
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let keys = ["o1", "o2"].map(OrderRef::new);
+    let cancels = client.orders().cancel_batch(&keys);
+    let outcomes = cancels.confirm_timeout(Duration::from_millis(2_500)).await;
+    let outcomes = outcomes.unwrap();
+    assert!(
+        matches!(
+            outcomes.as_slice(),
+            [ChangeOutcome::AlreadyGone(_), ChangeOutcome::Unknown(_)]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+/// The row may be of the subaccount, and the archive that may have another one cannot be read.
+#[tokio::test]
+async fn order_of_an_unclear_subaccount_is_a_candidate() {
+    let exchange = exchange(
+        |_| Reply::Drop,
+        |request| match request.path.contains("historical") {
+            true => Reply::status(503),
+            false => page(&[row(json!({ "subaccount_number": null }))]),
+        },
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let lookup = client.orders().find("mine").ticker(TICKER).subaccount(1);
+    let found = lookup.timeout(Duration::from_secs(2)).await;
+    assert!(
+        matches!(&found, OrderLookup::Unknown(unresolved)
+            if unresolved.candidates().len() == 1 && unresolved.error().is_some()),
+        "{found:?}"
+    );
+}
+
 /// Starts an exchange whose list of orders is `list`, given the number of lists since the last read of the time up to which reads are
 /// complete, or `None` before the first one.
 async fn listing(list: impl Fn(Option<usize>) -> Reply + Send + Sync + 'static) -> Exchange {
@@ -289,16 +338,16 @@ async fn order_of_another_subaccount_does_not_end_a_lookup() {
     );
 }
 
-/// Only lists of proofs have the order. The second list of each proof is rejected.
+/// Only the first list of the second proof has the order. The second list of each proof is rejected.
 #[tokio::test]
 async fn failed_list_does_not_discard_the_candidates_of_the_list_before() {
     let exchange = listing(|number| {
         let orders = match number {
-            None | Some(0) => Vec::new(),
             Some(number) if number % 2 == 1 => {
                 return Reply::json(400, &json!({ "error": { "code": "bad_request" } }));
             }
-            Some(_) => vec![row(json!({ "book_side": "ask", "outcome_side": "no" }))],
+            Some(2) => vec![row(json!({ "book_side": "ask", "outcome_side": "no" }))],
+            _ => Vec::new(),
         };
         Reply::json(200, &json!({ "orders": orders, "cursor": "c" }))
     })

@@ -47,6 +47,20 @@ async fn immediate_order_that_stays_resting_is_only_a_candidate() {
     );
 }
 
+#[tokio::test]
+async fn immediate_order_whose_id_is_taken_and_that_stays_resting_is_a_candidate() {
+    let taken = json!({ "error": { "code": "order_already_exists" } });
+    let exchange = exchange(move |_| Reply::json(409, &taken), executing(usize::MAX));
+    let exchange = exchange.await;
+    let client = builder(&exchange).lookup_timeout(Duration::from_secs(1));
+    let immediate = json!({ "time_in_force": "immediate_or_cancel" });
+    let outcome = place(&client.build().unwrap(), immediate).await;
+    assert!(
+        matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.candidates().len() == 1),
+        "{outcome:?}"
+    );
+}
+
 /// The request names the right shard and the reference to the order a wrong one. The order has been filled, which reads do not show yet.
 #[tokio::test]
 async fn amendment_is_compared_with_the_shard_that_was_sent() {

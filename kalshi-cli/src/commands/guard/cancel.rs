@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use kalshi_sdk::{
     Client, Error,
     orders::{ChangeOutcome, OrderGroupRef, OrderRef},
+    types::Order,
 };
 use tokio::{
     select,
@@ -13,10 +14,13 @@ use tokio::{
 };
 
 use super::target::Target;
-use crate::commands::listing::describe_unresolved;
+use crate::commands::listing::split_unresolved;
 
 /// Pauses between rounds of cancelling: the first one, doubled up to the second one.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+
+/// Maximum time of the first read of the orders, doubled after each round. Then those that were seen are cancelled.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Number of orders in a batch of cancels.
 const BATCH_SIZE: usize = 20;
@@ -52,11 +56,13 @@ pub(super) struct Requests {
     is_pending: bool,
 }
 
-/// State of the target in reads that are up to date.
+/// State of the target.
 struct TargetState {
     orders: Vec<OrderRef>,
     /// `true` if the order group accepts orders.
     is_open: bool,
+    /// The reason why the state is not proven.
+    problem: Option<String>,
 }
 
 impl Canceller<'_> {
@@ -80,11 +86,12 @@ impl Canceller<'_> {
         } = outcome;
         let mut remaining = Vec::new();
         let [mut pause, max_pause] = BACKOFF;
+        let mut read_timeout = READ_TIMEOUT;
         loop {
             let mut orders = std::mem::take(&mut remaining);
             let mut is_cancelled = self.cancel(&mut orders, requests, report).await;
             let [mut repeat_pause, _] = BACKOFF;
-            let proof = self.prove_cancelled(&mut remaining, resting, report);
+            let proof = self.prove_cancelled(read_timeout, &mut remaining, resting, report);
             tokio::pin!(proof);
             // A cancel that failed does not wait for the reads, which may lag or fail for a long time.
             let is_proven = loop {
@@ -103,38 +110,37 @@ impl Canceller<'_> {
             }
             sleep(pause).await;
             pause = (pause * 2).min(max_pause);
+            read_timeout = read_timeout.saturating_mul(2);
         }
     }
 
     /// Reads twice. In between, requests that the bot has sent have time to arrive.
     async fn prove_cancelled(
         &self,
+        read_timeout: Duration,
         remaining: &mut Vec<OrderRef>,
         resting: &mut Option<usize>,
         report: &impl Fn(&str),
     ) -> bool {
         for pause in [Duration::ZERO, self.settle] {
             sleep(pause).await;
-            match self.read_target().await {
-                Ok(state) => {
-                    *resting = Some(state.orders.len());
-                    if !state.orders.is_empty() {
-                        report(&format!(
-                            "{} orders still rest, or rest again",
-                            state.orders.len()
-                        ));
-                    } else if state.is_open {
-                        report("the order group still accepts orders, or accepts them again");
-                    }
-                    *remaining = state.orders;
-                    if !remaining.is_empty() || state.is_open {
-                        return false;
-                    }
-                }
-                Err(problem) => {
-                    report(&problem);
-                    return false;
-                }
+            let state = self.read_target(read_timeout).await;
+            *remaining = state.orders;
+            if let Some(problem) = state.problem {
+                report(&problem);
+                return false;
+            }
+            *resting = Some(remaining.len());
+            if !remaining.is_empty() {
+                report(&format!(
+                    "{} orders still rest, or rest again",
+                    remaining.len()
+                ));
+                return false;
+            }
+            if state.is_open {
+                report("the order group still accepts orders, or accepts them again");
+                return false;
             }
         }
         true
@@ -195,42 +201,38 @@ impl Canceller<'_> {
         result.map(|_| ())
     }
 
-    async fn read_target(&self) -> Result<TargetState, String> {
-        let resting = self.client.orders().resting();
-        let resting = resting.timeout(self.deadline.saturating_duration_since(Instant::now()));
-        let group = match self.target {
-            Target::Subaccount(subaccount) => {
-                let orders = resting
-                    .subaccount(*subaccount)
-                    .await
-                    .map_err(describe_unresolved)?;
-                return Ok(TargetState {
-                    orders: orders
-                        .iter()
-                        // The order may lack its subaccount.
-                        .map(|order| OrderRef::from(order).with_subaccount(*subaccount))
-                        .collect(),
-                    is_open: false,
-                });
-            }
-            Target::Group(group) => group,
+    /// Reads the target. If nothing is proven within `timeout`, the state has the orders that were seen.
+    async fn read_target(&self, timeout: Duration) -> TargetState {
+        let (subaccount, group) = match self.target {
+            Target::Subaccount(subaccount) => (*subaccount, None),
+            Target::Group(group) => (group.subaccount, Some(group)),
         };
-        let id = &group.order_group_id;
-        let orders = resting.await.map_err(describe_unresolved)?;
-        let group_orders = orders
-            .iter()
-            .filter(|order| order.order_group_id.as_deref() == Some(id));
+        let resting = self.client.orders().resting().subaccount(subaccount);
+        let (orders, problem) = split_unresolved(resting.timeout(timeout).await);
+        let is_target = |order: &&Order| {
+            group.is_none_or(|group| {
+                order.order_group_id.as_deref() == Some(group.order_group_id.as_str())
+            })
+        };
+        let orders = orders.iter().filter(is_target);
         let mut state = TargetState {
-            orders: group_orders.map(OrderRef::from).collect(),
+            // The order may lack its subaccount.
+            orders: orders
+                .map(|order| OrderRef::from(order).with_subaccount(subaccount))
+                .collect(),
             is_open: false,
+            problem,
         };
-        match self
-            .client
-            .get_order_group()
-            .order_group_id(id)
-            .send()
-            .await
-        {
+        if let Some(group) = group {
+            self.read_group(group, &mut state).await;
+        }
+        state
+    }
+
+    /// Adds the orders that the group names and the list lacks, and whether the group accepts orders.
+    async fn read_group(&self, group: &OrderGroupRef, state: &mut TargetState) {
+        let request = self.client.get_order_group();
+        match request.order_group_id(&group.order_group_id).send().await {
             Ok(group_state) => {
                 self.has_found_group.set(true);
                 state.is_open = group_state.is_auto_cancel_enabled;
@@ -249,9 +251,10 @@ impl Canceller<'_> {
             }
             // A group that was deleted has no orders and accepts none. Reads do not show a new group for seconds.
             Err(error) if is_absent(&error) && self.has_found_group.get() => {}
-            Err(error) => return Err(format!("the order group cannot be read: {error}")),
+            Err(error) => {
+                state.problem = Some(format!("the order group cannot be read: {error}"));
+            }
         }
-        Ok(state)
     }
 }
 

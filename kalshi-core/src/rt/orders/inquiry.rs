@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     api::ApiClient,
+    client::Core,
     error::Error,
     outcome::Moment,
     pages::{Items, Page},
@@ -95,6 +96,14 @@ impl LastError {
 /// there may be older: that to an earlier request.
 const DRAINING_LOOKS: u32 = 2;
 
+/// Returns the number of attempts that prove nothing after reads are up to date.
+pub fn draining_looks(core: &Core) -> u32 {
+    match rt::has_evidence_connections(core) {
+        true => 0,
+        false => DRAINING_LOOKS,
+    }
+}
+
 /// Determines when reads prove that a write had no effect: once they reflect everything written before a time.
 pub struct Freshness {
     since: Moment,
@@ -108,11 +117,13 @@ impl Freshness {
         Self {
             since,
             is_current: false,
-            draining: match rt::has_evidence_connections(client.core()) {
-                true => 0,
-                false => DRAINING_LOOKS,
-            },
+            draining: draining_looks(client.core()),
         }
+    }
+
+    /// Returns `true` if reads are up to date, but the next attempt may still prove nothing. It takes no pause before it.
+    pub fn is_draining(&self) -> bool {
+        self.is_current && self.draining > 0
     }
 
     /// Returns `true` if the next attempt proves that something is absent or unchanged. Called before each attempt.
@@ -156,9 +167,11 @@ where
                 Err(error) => last_error.set(error),
             }
             reader = rt::for_evidence(client);
-            sleep(pause).await;
-            let is_early = begun.elapsed() < Duration::from_secs(5);
-            pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
+            if !freshness.is_draining() {
+                sleep(pause).await;
+                let is_early = begun.elapsed() < Duration::from_secs(5);
+                pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
+            }
             // Only signed responses, such as those of `look`, show the exchange's clock. Without one, stale reads would count as up to date
             // if the local clock is behind.
             if has_looked && !is_fresh {
@@ -232,6 +245,7 @@ const MAX_KEPT_BYTES: u64 = 256 << 20;
 pub const MAX_SKIPPED: usize = 16;
 
 /// Items kept by a walk through a list.
+#[derive(Debug)]
 pub struct Walk<T> {
     pub kept: Vec<T>,
     /// The last errors of rows that do not decode, at most [`MAX_SKIPPED`]. One of those rows may be the item that was searched for.
@@ -240,6 +254,17 @@ pub struct Walk<T> {
     pub skipped_count: usize,
     /// Number of pages read, including those without items. An item that moves between the pages may be missing if there are several.
     pub pages: usize,
+}
+
+impl<T> Default for Walk<T> {
+    fn default() -> Self {
+        Self {
+            kept: Vec::new(),
+            skipped: Vec::new(),
+            skipped_count: 0,
+            pages: 0,
+        }
+    }
 }
 
 impl<T> Walk<T> {
@@ -265,7 +290,9 @@ pub async fn walk<T: Page, I: DeserializeOwned>(
 ) -> Result<Walk<I>, Error> {
     // Several candidates are inconclusive, however many there are.
     let limits = (MAX_KEPT, MAX_PAGE_FAILURES);
-    walk_within(limits, items, last_error, is_ours, keep).await
+    let mut walk = Walk::default();
+    walk_within(limits, &mut walk, items, last_error, is_ours, keep).await?;
+    Ok(walk)
 }
 
 /// Like [`walk`], with a given limit on the number of kept items, and without a limit on transient errors.
@@ -280,23 +307,31 @@ pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     is_ours: impl Fn(&I) -> bool,
     keep: impl Fn(&I) -> bool,
 ) -> Result<Walk<I>, Error> {
-    walk_within((max_kept, u32::MAX), items, last_error, is_ours, keep).await
+    let limits = (max_kept, u32::MAX);
+    let mut walk = Walk::default();
+    walk_within(limits, &mut walk, items, last_error, is_ours, keep).await?;
+    Ok(walk)
+}
+
+/// Like [`walk_up_to`], for all items. `walk` has those that were read before an error, or before the future was dropped.
+pub async fn walk_into<T: Page, I: DeserializeOwned>(
+    walk: &mut Walk<I>,
+    items: Items<T, I>,
+    last_error: &LastError,
+) -> Result<(), Error> {
+    let limits = (usize::MAX, u32::MAX);
+    walk_within(limits, walk, items, last_error, |_| true, |_| true).await
 }
 
 async fn walk_within<T: Page, I: DeserializeOwned>(
     (max_kept, max_failures): (usize, u32),
+    walk: &mut Walk<I>,
     mut items: Items<T, I>,
     last_error: &LastError,
     is_ours: impl Fn(&I) -> bool,
     keep: impl Fn(&I) -> bool,
-) -> Result<Walk<I>, Error> {
+) -> Result<(), Error> {
     let operation = items.operation();
-    let mut walk = Walk {
-        kept: Vec::new(),
-        skipped: Vec::new(),
-        skipped_count: 0,
-        pages: 0,
-    };
     // Length of the current page until one of its items is kept.
     let (mut page, mut kept_bytes) = (0, 0);
     let mut failures = 0;
@@ -330,7 +365,7 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
                 }
                 walk.kept.push(item);
                 if walk.kept.len() >= max_kept {
-                    return Ok(walk);
+                    return Ok(());
                 }
             }
             Some(Ok(_)) => {}
@@ -344,7 +379,7 @@ async fn walk_within<T: Page, I: DeserializeOwned>(
                 items.resume();
             }
             Some(Err(error)) => return Err(error),
-            None => return Ok(walk),
+            None => return Ok(()),
         }
     }
 }
@@ -371,4 +406,49 @@ fn is_transient(error: &Error) -> bool {
         .local_rate_limit()
         .is_some_and(|limit| limit.wait().is_some());
     is_local_wait || retry::may_retry(error.operation(), error)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use super::*;
+    use crate::{
+        Api, ClientBuilder,
+        http_options::HttpOptions,
+        test_client::{Local, TestClient},
+    };
+
+    struct TestApi;
+
+    impl Api for TestApi {
+        type Client = TestClient;
+        type Environment = Local;
+        type Credentials = kalshi_auth::Credentials;
+    }
+
+    impl Reader for TestClient {
+        async fn reads_are_fresh(&self, _: Moment) -> Result<bool, Error> {
+            Ok(true)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_that_drain_the_pool_do_not_pause() {
+        let own = HttpOptions::default().build().unwrap();
+        let builder = ClientBuilder::<TestApi>::default().http_client(own);
+        let client = builder.build().unwrap();
+        let (begun, looks) = (Instant::now(), AtomicUsize::new(0));
+        let look = |_, is_fresh| {
+            let number = looks.fetch_add(1, Relaxed);
+            async move { Ok(Reading::Tentative((number, is_fresh))) }
+        };
+        let since = Moment::now(client.core());
+        let last_error = LastError::default();
+        let timeout = Duration::from_secs(2);
+        let finding = inquire(&client, since, timeout, &last_error, look).await;
+        assert!(matches!(finding, Finding::Fresh((3, true))));
+        assert_eq!(begun.elapsed(), FIRST_PAUSE);
+    }
 }
