@@ -398,7 +398,6 @@ pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;

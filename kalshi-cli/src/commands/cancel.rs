@@ -114,7 +114,11 @@ impl Cancel {
                 requests.push(row);
             }
             context.output.print([Part::from(table), requests.into()])?;
-            return Ok(Exit::Success);
+            // The requests may not be all.
+            return Ok(match doubt {
+                Some(_) => Exit::Failure,
+                None => Exit::Success,
+            });
         }
         context.output.check_fields(FIELDS, TOTALS)?;
         if refs.is_empty() {
@@ -149,7 +153,14 @@ impl Cancel {
             list = list.subaccount(subaccount);
         }
         let spinner = context.output.spinner("listing the resting orders");
-        let listed = list.await;
+        let mut listed = list.clone().await;
+        // The limit is for orders that wait to be cancelled.
+        if let Err(unresolved) = &listed
+            && unresolved.candidates().is_empty()
+            && self.timeout > timeout
+        {
+            listed = list.timeout(self.timeout - timeout).await;
+        }
         spinner.finish();
         let (mut orders, mut doubt) = split_unresolved(listed);
         let mut unlisted = Vec::new();
@@ -158,8 +169,13 @@ impl Cancel {
             if let Some(subaccount) = self.subaccount {
                 request = request.subaccount(subaccount);
             }
+            let mut shard = 0;
             let ids = match timeout_at(Instant::now() + READ_TIMEOUT, request.send()).await {
-                Ok(Ok(response)) => response.into_inner().orders,
+                Ok(Ok(response)) => {
+                    let group = response.into_inner();
+                    shard = group.exchange_index.map_or(0, |index| index.0);
+                    group.orders
+                }
                 failed => {
                     let error = match failed {
                         Ok(Err(error)) => error.to_string(),
@@ -176,7 +192,13 @@ impl Cancel {
             if doubt.is_some() && self.market.is_none() {
                 let is_unlisted = |id: &&OrderId| orders.iter().all(|order| order.order_id != **id);
                 let ids = ids.iter().filter(is_unlisted);
-                unlisted.extend(ids.map(|id| OrderRef::new(id.as_str())));
+                unlisted.extend(ids.map(|id| {
+                    let order = OrderRef::new(id.as_str()).with_exchange_index(shard);
+                    match self.subaccount {
+                        Some(subaccount) => order.with_subaccount(subaccount),
+                        None => order,
+                    }
+                }));
             }
         }
         Listed {

@@ -85,10 +85,16 @@ impl Canceller<'_> {
             requests, resting, ..
         } = outcome;
         let mut remaining = Vec::new();
+        let mut orders: Vec<OrderRef> = Vec::new();
         let [mut pause, max_pause] = BACKOFF;
-        let mut read_timeout = READ_TIMEOUT;
+        // The first reads must end early enough for cancels of the orders that they saw.
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let mut read_timeout = READ_TIMEOUT.min(left / 2);
         loop {
-            let mut orders = std::mem::take(&mut remaining);
+            // If the last reads failed as well, orders whose cancel failed are cancelled again.
+            if !remaining.is_empty() {
+                orders = std::mem::take(&mut remaining);
+            }
             let mut is_cancelled = self.cancel(&mut orders, requests, report).await;
             let [mut repeat_pause, _] = BACKOFF;
             let proof = self.prove_cancelled(read_timeout, &mut remaining, resting, report);
