@@ -71,11 +71,12 @@ impl<B: ApiBook> Books<B> {
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
+        // Before the loop, because the outcome of these removals is open.
+        while subscription.removing.len() >= MAX_UNLISTED {
+            subscription.removing.pop_first();
+        }
         for market_ticker in market_tickers {
             let was_part = subscription.tickers.remove(market_ticker.as_str());
-            if subscription.removing.len() >= MAX_UNLISTED {
-                subscription.removing.pop_first();
-            }
             let removing = subscription.removing.entry(market_ticker.as_str().into());
             *removing.or_default() |= was_part;
             if let Some(tracked) = self.books.remove(market_ticker.as_str()) {
