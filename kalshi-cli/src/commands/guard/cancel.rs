@@ -87,9 +87,7 @@ impl Canceller<'_> {
         let mut remaining = Vec::new();
         let mut orders: Vec<OrderRef> = Vec::new();
         let [mut pause, max_pause] = BACKOFF;
-        // The first reads must end early enough for cancels of the orders that they saw.
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let mut read_timeout = READ_TIMEOUT.min(left / 2);
+        let mut read_timeout = READ_TIMEOUT;
         loop {
             // If the last reads failed as well, orders whose cancel failed are cancelled again.
             if !remaining.is_empty() {
