@@ -168,7 +168,6 @@ fn all_markets_of_a_rejected_removal_are_kept() {
     let (mut books, mut events) = (Books::<EmptyBook>::new(), BookEvents::default());
     let tickers = ["A", "B"].map(str::to_owned);
     books.register(1, &tickers);
-    books.listed(1, Some(1), Some(&tickers), &mut events);
     for number in 1..MAX_UNLISTED {
         books.removing(1, &[format!("N{number}")], &mut events);
     }
