@@ -96,7 +96,7 @@ impl Credentials {
         prefix: &str,
         lookup: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, CredentialsError> {
-        // Of some tools, an empty value keeps its quotes.
+        // Some parsers of env files leave the quotes of an empty value.
         let get = |name: &str| {
             lookup(name).filter(|value| !format::unquoted(value.as_encoded_bytes()).is_empty())
         };

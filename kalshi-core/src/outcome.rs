@@ -253,7 +253,7 @@ pub struct Moment {
     behind_ms: Option<i64>,
 }
 
-/// The time by which a local clock may be ahead of the exchange's without anything having shown it.
+/// Maximum time by which the local clock is assumed to be ahead of the exchange's until responses show the exchange's time.
 const MAX_UNSEEN_LEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Maximum difference in milliseconds between two measurements of the same skew. A `Date` has whole seconds.

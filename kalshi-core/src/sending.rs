@@ -121,7 +121,7 @@ impl Sending<'_> {
                 Next::Retry(pause, error) => (Some(pause), error),
             };
             if let Some(pause) = pause {
-                // Otherwise the timeout would hide what the exchange answered.
+                // Otherwise the timeout would hide the exchange's response.
                 if pause >= deadline.saturating_duration_since(Instant::now()) {
                     return Err(error);
                 }

@@ -30,9 +30,9 @@ impl Orders {
     /// An order that is still in flight, such as one whose outcome is unknown, may rest after the call: reconcile it as well. An order that
     /// ends during the call may be in the list.
     ///
-    /// The list is read at least twice, because the first one may be the response to another request. More than 1,000 orders are read in
-    /// several pages. If an order ends between two pages, another one may be missing, so such a list is read again, up to five times, until
-    /// none has ended since the list before. Two lists are held in memory.
+    /// The list is read at least twice, because a response may belong to another request. More than 1,000 orders are read in several pages.
+    /// If an order ends between two pages, another one may be missing, so such a list is read up to five times, until no order has ended
+    /// since the previous one. Two lists are held in memory.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
@@ -177,8 +177,8 @@ impl RestingOrders {
 
 /// Returns `true` if two lists, read one after the other, together have every order.
 fn is_whole(last: &Walk<Order>, next: &Walk<Order>) -> bool {
-    // Pages miss an order only if one that was already read leaves the list. Then the next list lacks that one, unless the last one was not
-    // read to its end because it has the response to another request.
+    // Pages miss an order only if one that was already read leaves the list, and then the next list lacks that one. If a response to
+    // another request ended the last list early, the next one may have more pages.
     next.pages <= last.pages && (last.pages == 1 || has_all(&next.kept, &last.kept))
 }
 

@@ -103,7 +103,7 @@ impl Client {
                 (Some(wanted), Some(found)) if wanted != found
             );
             search.ticker.is_none_or(|ticker| order.ticker == ticker)
-                // An order with the id contradicts that the id is free, whatever else its row shows.
+                // An order with the id proves that the id is taken, whatever else its row shows.
                 && (!has_other_subaccount || keep(order))
         };
         match list {

@@ -282,7 +282,7 @@ impl Exchange {
         }
     }
 
-    /// Registers the subscription of a frame as a connection does, and again if a list of its markets is not believed.
+    /// Registers the subscription of a frame as a connection does, and again if its markets become unknown.
     fn register(&mut self, books: &mut Books, sid: Option<u64>, events: &[BookEvent]) {
         let unlisted = StaleReason::UnlistedMarkets;
         let is_unlisted = events

@@ -114,7 +114,7 @@ impl Cancel {
                 requests.push(row);
             }
             context.output.print([Part::from(table), requests.into()])?;
-            // The requests may not be all.
+            // Other orders may need further requests.
             return Ok(match doubt {
                 Some(_) => Exit::Failure,
                 None => Exit::Success,

@@ -51,10 +51,10 @@ const NO_SUBSCRIPTION: u64 = 0;
 /// because there may be many such markets.
 const MAX_UNLISTED_BUFFERED: usize = 100;
 
-/// Maximum number of books, and of markets of a subscription, up to which messages about further markets create books.
+/// Maximum number of books, and of markets of a subscription. Beyond it, messages about further markets create no books.
 const MAX_UNLISTED: usize = 10_000;
 
-/// Maximum number of subscriptions up to which messages create further ones, and of ended subscriptions that are remembered.
+/// Maximum number of subscriptions, and of ended ones that are remembered. Beyond it, messages create no further subscriptions.
 const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// Time after a reconnect until books without a subscription are dropped.

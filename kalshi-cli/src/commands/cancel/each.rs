@@ -52,7 +52,7 @@ impl Cancels {
         Self(cancels.collect())
     }
 
-    /// Sends all cancels before it resolves unknown outcomes, within `limit`: one that takes long must not delay other cancels. Calls
+    /// Sends all cancels, and then resolves unknown outcomes within `limit`, so that a slow one does not delay other cancels. Calls
     /// `on_end` for each cancel whose outcome is known or was not resolved.
     pub(super) async fn run(&mut self, client: &Client, limit: Duration, on_end: impl Fn()) {
         let (mut pending, mut wait) = (Vec::new(), MAX_WAIT);

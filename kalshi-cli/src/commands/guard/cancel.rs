@@ -19,7 +19,7 @@ use crate::commands::listing::split_unresolved;
 /// Pauses between rounds of cancelling: the first one, doubled up to the second one.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
-/// Maximum time of the first read of the orders, doubled after each round. Then those that were seen are cancelled.
+/// Timeout of the first read of the orders, doubled after each round. When it expires, the orders that were seen are cancelled.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Number of orders in a batch of cancels.
@@ -89,7 +89,7 @@ impl Canceller<'_> {
         let [mut pause, max_pause] = BACKOFF;
         let mut read_timeout = READ_TIMEOUT;
         loop {
-            // If the last reads failed as well, orders whose cancel failed are cancelled again.
+            // If the last reads returned no orders, those whose cancel failed are cancelled again.
             if !remaining.is_empty() {
                 orders = std::mem::take(&mut remaining);
             }
@@ -233,7 +233,7 @@ impl Canceller<'_> {
         state
     }
 
-    /// Adds the orders that the group names and the list lacks, and whether the group accepts orders.
+    /// Adds the orders that the group names and the list lacks, and records whether the group accepts orders.
     async fn read_group(&self, group: &OrderGroupRef, state: &mut TargetState) {
         let request = self.client.get_order_group();
         match request.order_group_id(&group.order_group_id).send().await {
@@ -253,7 +253,7 @@ impl Canceller<'_> {
                     }
                 }
             }
-            // A group that was deleted has no orders and accepts none. Reads do not show a new group for seconds.
+            // A deleted group has no orders and accepts none. A new group may be missing from reads for a few seconds.
             Err(error) if is_absent(&error) && self.has_found_group.get() => {}
             Err(error) => {
                 state.problem = Some(format!("the order group cannot be read: {error}"));

@@ -236,7 +236,7 @@ fn command(
                 "KALSHI_DEMO_PRIVATE_KEY",
                 user.private_key().to_pkcs8_pem().as_str(),
             )
-            // Those of another key, which the bot would reject or use.
+            // Variables of another key, which the bot would use, or reject as a contradiction.
             .env_remove("KALSHI_DEMO_PRIVATE_KEY_PATH")
             .env_remove("KALSHI_DEMO_PRIVATE_KEY_PASSPHRASE");
     }

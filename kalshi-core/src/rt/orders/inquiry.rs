@@ -92,8 +92,8 @@ impl LastError {
     }
 }
 
-/// Number of attempts that prove nothing after reads are up to date, if they use the pooled connections. The response that an attempt gets
-/// there may be older: that to an earlier request.
+/// Number of attempts over pooled connections that prove nothing, although reads are up to date: such an attempt may get the response to an
+/// earlier request.
 const DRAINING_LOOKS: u32 = 2;
 
 /// Returns the number of attempts that prove nothing after reads are up to date.

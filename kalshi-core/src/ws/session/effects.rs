@@ -259,7 +259,7 @@ impl Session {
             return;
         };
         route.acknowledged(id, targets);
-        // The reader may have missed the acknowledgement of a removal, so an acknowledged one is not over for it.
+        // The reader may have missed the acknowledgement of a removal and still treat the target as being removed.
         if route.has_removals {
             let targets = targets.iter();
             let kept = targets.filter(|target| !route.removing.contains_key(*target));
@@ -268,7 +268,7 @@ impl Session {
         }
     }
 
-    /// Reports targets that are part of a subscription. Others than the selected ones belong to nobody: no snapshot of them is requested.
+    /// Reports the targets that are part of a subscription. The others are left out, so that no snapshot of them is requested.
     pub(super) fn kept(
         &mut self,
         subscription: SubscriptionId,
@@ -298,8 +298,8 @@ impl Session {
             .find_map(|tracked| tracked.sid)
     }
 
-    /// Returns `true` if the acknowledgement of a subscription may name this `sid` and channel, if it names one. It may be meant for another
-    /// subscription, which would then receive nothing.
+    /// Returns `true` if an acknowledgement with this `sid`, and this channel if it names one, can belong to the subscription. It may be
+    /// meant for another subscription, which would then receive nothing.
     pub(super) fn may_join(&self, id: SubscriptionId, sid: u64, channel: Option<&str>) -> bool {
         let Some(tracked) = self.subscriptions.get(&id) else {
             return true;

@@ -42,7 +42,7 @@ pub(super) enum Pending {
         targets: Vec<String>,
         /// Targets left for further commands.
         rest: Vec<String>,
-        /// Targets of which a later change is done that is the opposite of this one.
+        /// Targets for which a later, opposite change has already been made.
         superseded: Vec<String>,
         reply: Option<ReplySender<()>>,
     },
@@ -187,8 +187,8 @@ impl Pending {
         std::mem::replace(self, Self::Obsolete(added))
     }
 
-    /// Returns `true` if a caller waits for the reply, or the subscription for that to a chunk. It makes another attempt instead of waiting
-    /// for the reply to `subscribe`.
+    /// Returns `true` if a caller waits for the reply, or a subscription for the reply to its chunk. A subscription does not wait for the
+    /// reply to `subscribe`: it makes another attempt.
     pub(super) fn has_caller(&self) -> bool {
         match self {
             Self::Chunk { .. } => true,

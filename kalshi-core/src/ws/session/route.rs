@@ -67,8 +67,8 @@ impl Route {
         removal.is_some_and(|removal| removal.subscription == subscription)
     }
 
-    /// Leaves out the targets that are being removed from the subscription for which they are added. Those that another one is removing are
-    /// added, because their removal is the earlier command.
+    /// Leaves out targets that this subscription is itself removing. Targets that another subscription is removing are still added, because
+    /// their removal was sent first.
     pub(super) fn leave_out_removals(
         &mut self,
         subscription: SubscriptionId,
