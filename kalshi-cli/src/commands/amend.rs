@@ -109,19 +109,21 @@ impl Amend {
     /// written before this command: an older price or count would undo an earlier change.
     async fn read_order(&self, context: &Context, client: &Client) -> Result<Order, Failure> {
         let names_terms = self.yes_price.or(self.no_price).is_some() && self.count.is_some();
-        if names_terms {
-            match client.get_order().order_id(&self.id).send().await {
-                Ok(read) if read.order.order_id == self.id.as_str() => {
-                    return Ok(read.into_inner().order);
-                }
-                Ok(_) => {}
-                // Reads may not show a new order yet.
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error.into()),
-            }
+        let read = match client.get_order().order_id(&self.id).send().await {
+            Ok(read) if read.order.order_id == self.id.as_str() => Some(read.into_inner().order),
+            // Reads may not show a new order yet.
+            Err(error) if names_terms && !error.is_not_found() => return Err(error.into()),
+            _ => None,
+        };
+        let mut list = client.orders().resting().timeout(self.timeout);
+        match read {
+            Some(order) if names_terms => return Ok(order),
+            // The list of one market is shorter.
+            Some(order) => list = list.ticker(order.ticker),
+            None => {}
         }
         let spinner = context.output.spinner("reading the order");
-        let resting = client.orders().resting().timeout(self.timeout).await;
+        let resting = list.await;
         spinner.finish();
         let orders = resting.map_err(|unresolved| {
             let error = describe_unresolved(&unresolved);

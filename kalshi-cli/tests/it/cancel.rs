@@ -147,6 +147,43 @@ async fn listed_orders_are_cancelled_although_reads_are_not_proven_up_to_date() 
     Ok(())
 }
 
+/// The exchange looks for an order in the primary account unless a cancel names its subaccount.
+#[tokio::test]
+async fn orders_that_only_their_group_shows_are_cancelled_in_its_subaccount() -> TestResult {
+    let (setup, _) = setup().await?;
+    let client = setup.exchange.client()?;
+    let number = client.create_subaccount().send().await?.subaccount_number;
+    let transfer = kalshi_sdk::types::ApplySubaccountTransferRequest::builder()
+        .amount_cents(1_000)
+        .client_transfer_id("3b241101-e2bb-4255-8caf-4136c566a962")
+        .from_subaccount(0)
+        .to_subaccount(number);
+    client
+        .apply_subaccount_transfer()
+        .body(transfer)
+        .send()
+        .await?;
+    let group = kalshi_sdk::types::CreateOrderGroupRequest::builder()
+        .contracts_limit_fp(100)
+        .subaccount(number);
+    let group = client.create_order_group().body(group).send().await?;
+    let group = group.into_inner().order_group_id;
+    let order = NewOrder::buy("KXTEST-26-B", OutcomeSide::Yes, Dollars::from_cents(20), 1);
+    let order = order.group(group.clone()).subaccount(number);
+    drop(client.orders().place(order).await?);
+    setup
+        .exchange
+        .fault(Fault::Html(403).on(operation::GET_ORDERS));
+    let arguments = format!("cancel --group {group} --subaccount {number} --timeout 1s");
+    let run = setup.run(&format!("{arguments} --dry-run")).await?;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(resting(&setup), 4);
+    let run = setup.run(&format!("{arguments} --yes")).await?;
+    assert_eq!(run.code, Some(11), "{}", run.stderr);
+    assert_eq!(resting(&setup), 3);
+    Ok(())
+}
+
 #[tokio::test]
 async fn lost_cancels_are_reconciled_and_not_sent_twice() -> TestResult {
     for (fault, code, outcome) in [
