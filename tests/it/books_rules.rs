@@ -69,8 +69,12 @@ fn reply(id: u64, seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame
 
 /// Returns a change of market B.
 fn change_of_b(sid: u64, seq: u64) -> Frame {
+    change_of("B", sid, seq)
+}
+
+fn change_of(market: &str, sid: u64, seq: u64) -> Frame {
     Frame::parse(&format!(
-        r#"{{"type":"orderbook_delta","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"B","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
+        r#"{{"type":"orderbook_delta","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"{market}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
     ))
 }
 

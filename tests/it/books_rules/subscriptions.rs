@@ -349,15 +349,10 @@ fn malformed_settlement_removes_its_book() {
 #[test]
 fn markets_outside_the_subscription_leave_bounded_state() {
     let mut books = books();
-    let change = |seq: u64, ticker: &str| {
-        Frame::parse(&format!(
-            r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"{ticker}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
-        ))
-    };
     books.apply(&snapshot(1, None, "10"));
-    books.apply(&change(2, &"X".repeat(300)));
+    books.apply(&change_of(&"X".repeat(300), 1, 2));
     for seq in 3..10_100 {
-        books.apply(&change(seq, &format!("M{seq}")));
+        books.apply(&change_of(&format!("M{seq}"), 1, seq));
     }
     assert_eq!(books.market_tickers().count(), 10_000);
     assert_eq!(
@@ -373,17 +368,12 @@ fn markets_outside_the_subscription_leave_bounded_state() {
 #[test]
 fn messages_of_many_subscriptions_leave_bounded_state() {
     let mut books = books();
-    let change = |sid: u64, ticker: &str| {
-        Frame::parse(&format!(
-            r#"{{"type":"orderbook_delta","sid":{sid},"seq":1,"msg":{{"market_ticker":"{ticker}","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}}}"#
-        ))
-    };
     books.apply(&snapshot(1, None, "10"));
     for sid in 2..1_100 {
-        books.apply(&change(sid, &format!("M{sid}")));
+        books.apply(&change_of(&format!("M{sid}"), sid, 1));
     }
     assert!(books.drain_snapshot_requests().len() <= 1_000);
     // The market may have moved to a further subscription.
-    books.apply(&change(2_000, "A"));
+    books.apply(&change_of("A", 2_000, 1));
     assert!(books.live("A").is_none());
 }

@@ -194,60 +194,36 @@ async fn orders_of_a_batch_share_the_searches_of_a_proof() {
     assert_eq!(lists.count(), 4, "{paths:?}");
 }
 
-/// One order is listed, and the archive that may have the other one cannot be read.
+/// One order is listed. The archive, which may have the other one, cannot be read or does not respond in time.
 #[tokio::test]
 async fn failing_archive_does_not_hide_a_listed_order_of_a_batch() {
-    let exchange = exchange(
-        |_| {
-            let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
-            Reply::json(200, &json!({ "orders": [item("o1"), item("o2")] }))
-        },
-        |request| match request.path.contains("historical") {
-            true => Reply::json(400, &json!({ "error": { "code": "bad_request" } })),
-            false => page(&[row(json!({ "status": "executed" }))]),
-        },
-    )
-    .await;
-    let client = builder(&exchange).build().unwrap();
-    let keys = ["o1", "o2"].map(OrderRef::new);
-    let cancels = client.orders().cancel_batch(&keys);
-    let outcomes = cancels.confirm_timeout(Duration::from_millis(2_500)).await;
-    let outcomes = outcomes.unwrap();
-    assert!(
-        matches!(
-            outcomes.as_slice(),
-            [ChangeOutcome::AlreadyGone(_), ChangeOutcome::Unknown(_)]
-        ),
-        "{outcomes:?}"
-    );
-}
-
-/// The archive, which may have the other order, does not respond in time.
-#[tokio::test]
-async fn listed_order_of_a_batch_is_reported_before_the_search_ends() {
-    let exchange = exchange(
-        |_| {
-            let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
-            Reply::json(200, &json!({ "orders": [item("o1"), item("o2")] }))
-        },
-        |request| match request.path.contains("historical") {
-            true => Reply::Hang,
-            false => page(&[row(json!({ "status": "executed" }))]),
-        },
-    )
-    .await;
-    let client = builder(&exchange).build().unwrap();
-    let keys = ["o1", "o2"].map(OrderRef::new);
-    let cancels = client.orders().cancel_batch(&keys);
-    let outcomes = cancels.confirm_timeout(Duration::from_millis(2_500)).await;
-    let outcomes = outcomes.unwrap();
-    assert!(
-        matches!(
-            outcomes.as_slice(),
-            [ChangeOutcome::AlreadyGone(_), ChangeOutcome::Unknown(_)]
-        ),
-        "{outcomes:?}"
-    );
+    let rejected = || Reply::json(400, &json!({ "error": { "code": "bad_request" } }));
+    let hangs = || Reply::Hang;
+    for archive in [rejected as fn() -> Reply, hangs] {
+        let exchange = exchange(
+            |_| {
+                let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
+                Reply::json(200, &json!({ "orders": [item("o1"), item("o2")] }))
+            },
+            move |request| match request.path.contains("historical") {
+                true => archive(),
+                false => page(&[row(json!({ "status": "executed" }))]),
+            },
+        )
+        .await;
+        let client = builder(&exchange).build().unwrap();
+        let keys = ["o1", "o2"].map(OrderRef::new);
+        let cancels = client.orders().cancel_batch(&keys);
+        let outcomes = cancels.confirm_timeout(Duration::from_millis(2_500)).await;
+        let outcomes = outcomes.unwrap();
+        assert!(
+            matches!(
+                outcomes.as_slice(),
+                [ChangeOutcome::AlreadyGone(_), ChangeOutcome::Unknown(_)]
+            ),
+            "{outcomes:?}"
+        );
+    }
 }
 
 /// The row may be of the subaccount, and the archive that may have another one cannot be read.
